@@ -1,0 +1,96 @@
+"""Working days of the city, and the business date of an instant.
+
+Working days follow the State Council's yearly calendar with its make-up days, which is content of
+the policy pack. A deadline that reaches a year whose calendar is not loaded is counted with plain
+weekends and marked provisional; it is to be computed again once that year is loaded.
+"""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
+
+_SATURDAY = 5
+_ONE_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class CalendarYear:
+    """One loaded year: days off besides or including weekends, and weekend days that are worked."""
+
+    year: int
+    days_off: frozenset[datetime.date]
+    make_up_days: frozenset[datetime.date]
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The last day of a promised time; provisional while it rests on a year that is not loaded."""
+
+    date: datetime.date
+    provisional: bool
+
+
+@dataclass(frozen=True)
+class WorkingCalendar:
+    """All loaded calendar years.
+
+    Raises ValueError when two calendars of one year are given.
+    """
+
+    years: tuple[CalendarYear, ...]
+    _by_year: MappingProxyType[int, CalendarYear] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_year = {year.year: year for year in self.years}
+        if len(by_year) != len(self.years):
+            raise ValueError("a calendar year is given twice")
+        object.__setattr__(self, "_by_year", MappingProxyType(by_year))
+
+    @classmethod
+    def of(cls, years: Iterable[CalendarYear]) -> "WorkingCalendar":
+        """Build a calendar from years in any order."""
+        return cls(tuple(sorted(years, key=lambda year: year.year)))
+
+    def is_loaded(self, year: int) -> bool:
+        """Tell whether the official calendar of this year is known."""
+        return year in self._by_year
+
+    def is_working_day(self, day: datetime.date) -> bool:
+        """Tell whether offices work on this day; a year that is not loaded has plain weekends."""
+        loaded = self._by_year.get(day.year)
+        if loaded is not None and day in loaded.make_up_days:
+            return True
+        if loaded is not None and day in loaded.days_off:
+            return False
+        return day.weekday() < _SATURDAY
+
+
+def business_date(instant: datetime.datetime) -> datetime.date:
+    """Give the Asia/Shanghai date of an instant.
+
+    Raises ValueError for a time without zone, whose date nobody can know.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a time zone to have a business date")
+    return instant.astimezone(BUSINESS_ZONE).date()
+
+
+def add_working_days(start: datetime.date, days: int, calendar: WorkingCalendar) -> Deadline:
+    """Give the day on which a time of so many working days after ``start`` ends.
+
+    The starting day itself is not counted. No days at all end on the starting day.
+    Raises ValueError for a negative number of days.
+    """
+    if days < 0:
+        raise ValueError("a deadline is a number of working days, 0 or more")
+    day, left = start, days
+    provisional = not calendar.is_loaded(start.year)
+    while left:
+        day += _ONE_DAY
+        provisional = provisional or not calendar.is_loaded(day.year)
+        left -= calendar.is_working_day(day)
+    return Deadline(day, provisional)

@@ -1,0 +1,56 @@
+"""Money as whole fen, and the one rounding rule.
+
+An amount is an ``int`` of fen (0.01 CNY). Anything finer is an exact ``Fraction`` until its single
+rounding at the end of a line (domain rule "half-up per line"); a float never appears.
+"""
+
+import re
+from fractions import Fraction
+
+FEN_PER_YUAN = 100
+
+_CNY_TEXT = re.compile(r"(?P<sign>-?)¥?(?P<yuan>\d+|\d{1,3}(?:,\d{3})+)(?:\.(?P<fen>\d{2}))?", re.ASCII)
+
+
+def parse_cny(text: str) -> int:
+    """Read an amount in CNY, such as ``50000.00``, ``1,016.00`` or ``¥1,016``, as fen.
+
+    Raises ValueError when the text is not an amount with either no or exactly two decimals.
+    """
+    match = _CNY_TEXT.fullmatch(text)
+    if match is None:
+        raise ValueError(f'"{text[:40]}" is not an amount in CNY such as "50000.00"')
+    fen = int(match["yuan"].replace(",", "")) * FEN_PER_YUAN + int(match["fen"] or 0)
+    return -fen if match["sign"] else fen
+
+
+def format_cny(fen: int, *, symbol: bool = False) -> str:
+    """Write fen for people: ``1,016.00``, or ``¥1,016.00`` with the symbol; a minus stands first."""
+    yuan, rest = divmod(abs(fen), FEN_PER_YUAN)
+    return f"{'-' if fen < 0 else ''}{'¥' if symbol else ''}{yuan:,}.{rest:02d}"
+
+
+def format_plain(fen: int) -> str:
+    """Write fen for files and interfaces, without separators: ``50000.00``."""
+    return format_cny(fen).replace(",", "")
+
+
+def round_half_up(amount: Fraction | int) -> int:
+    """Round an exact amount of fen to whole fen; half a fen grows.
+
+    A negative amount is a credit: its magnitude is rounded and the sign restored, so that a reversed
+    line is always the exact opposite of the line it reverses.
+    """
+    doubled = 2 * abs(Fraction(amount)) + 1
+    magnitude = doubled.numerator // (2 * doubled.denominator)
+    return -magnitude if amount < 0 else magnitude
+
+
+def prorate(monthly_fen: Fraction | int, days: int, days_in_month: int) -> int:
+    """Give the share of a month's amount for some of its days, rounded once to whole fen.
+
+    Raises ValueError unless 0 <= days <= days_in_month and the month has a day.
+    """
+    if days_in_month < 1 or not 0 <= days <= days_in_month:
+        raise ValueError(f"{days} of {days_in_month} days is no part of a month")
+    return round_half_up(Fraction(monthly_fen) * days / days_in_month)
