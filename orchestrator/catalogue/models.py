@@ -1,0 +1,57 @@
+"""What can be ordered and what it costs on which day."""
+
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Numeric
+from sqlmodel import Field, SQLModel
+
+from orchestrator.core.db import one_of
+
+
+class Sku(SQLModel, table=True):
+    """A priced unit; it can be ordered because `fulfilment` names how it is delivered."""
+
+    __tablename__ = "skus"
+    __table_args__ = (
+        one_of("fulfilment", ("terraform", "ansible", "manual", "included")),
+        one_of("billing", ("monthly", "one_off", "percent_of_spec")),
+        one_of("quota_class", ("vcpu", "memory_gb", "block_gb", "none")),
+    )
+
+    code: str = Field(primary_key=True)
+    name_zh: str
+    name_en: str
+    unit: str
+    product_group: str
+    billing: str
+    quota_class: str
+    fulfilment: str
+
+
+class PriceCatalogue(SQLModel, table=True):
+    """A version of the price list, in force on the days `[valid_from, valid_to)`."""
+
+    __tablename__ = "price_catalogues"
+    __table_args__ = (CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_forward"),)
+
+    code: str = Field(primary_key=True)
+    name_zh: str
+    name_en: str
+    valid_from: date
+    valid_to: date | None = None
+
+
+class SkuPrice(SQLModel, table=True):
+    """The price of one SKU in one catalogue: fen per unit and month, or a percentage of a spec."""
+
+    __tablename__ = "sku_prices"
+    __table_args__ = (
+        CheckConstraint("(price_fen IS NULL) <> (percent IS NULL)", name="one_kind_of_price"),
+        CheckConstraint("price_fen >= 0", name="price_not_negative"),
+    )
+
+    catalogue_code: str = Field(primary_key=True, foreign_key="price_catalogues.code")
+    sku_code: str = Field(primary_key=True, foreign_key="skus.code")
+    price_fen: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    percent: Decimal | None = Field(default=None, sa_column=Column(Numeric(7, 4), nullable=True))

@@ -1,0 +1,22 @@
+"""States of a content revision (domain §6.13)."""
+
+from enum import StrEnum
+
+from orchestrator.core.lifecycle import Lifecycle
+
+
+class RevisionStatus(StrEnum):
+    """Where a revision of the content stands."""
+
+    PROPOSED = "proposed"
+    LOADED = "loaded"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+
+
+REVISION_LIFECYCLE: Lifecycle[RevisionStatus] = Lifecycle(
+    noun="content revision",
+    moves={
+        RevisionStatus.PROPOSED: {RevisionStatus.LOADED, RevisionStatus.REJECTED, RevisionStatus.SUPERSEDED},
+    },
+)

@@ -1,0 +1,160 @@
+"""Hash-chained audit events, written at the end of the transaction that they describe.
+
+`record` only collects; `write_pending` appends everything in one call just before the commit, so
+that the lock on the end of the chain is held for that call and the commit alone. The hash of an
+event is SHA-256 over the hash before it, its number and its body, computed inside PostgreSQL by
+`append_audit_events` and again by `verify`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Text, text
+from sqlmodel import Field, Session, SQLModel, select
+
+from orchestrator.core.clock import now
+
+GENESIS = "0" * 64
+_PENDING = "audit_pending"
+
+
+class AuditEvent(SQLModel, table=True):
+    """One event; the columns repeat parts of `body` for searching, `verify` checks that they agree."""
+
+    __tablename__ = "audit_events"
+
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    actor: str
+    action: str = Field(index=True)
+    object_type: str
+    object_id: str = Field(index=True)
+    organisation_code: str | None = Field(default=None, index=True)
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    previous_hash: str
+    hash: str = Field(unique=True)
+
+
+class AuditChain(SQLModel, table=True):
+    """The end of the chain; exactly one row, locked by whoever appends."""
+
+    __tablename__ = "audit_chain"
+
+    id: int = Field(default=1, primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    hash: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """A point of the chain: the number of its last event and that event's hash."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `verify` holds against the chain."""
+
+    seq: int
+    problem: str
+
+
+def record(
+    session: Session,
+    action: str,
+    subject: tuple[str, object],
+    *,
+    actor: str,
+    organisation: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Collect one event about `subject` (type, id); it is written when the transaction commits."""
+    body = {
+        "at": now(session).isoformat(),
+        "actor": actor,
+        "action": action,
+        "object_type": subject[0],
+        "object_id": str(subject[1]),
+        "organisation_code": organisation,
+        "data": dict(data or {}),
+    }
+    session.info.setdefault(_PENDING, []).append(canonical(body))
+
+
+def canonical(body: Mapping[str, Any]) -> str:
+    """The one text form of a body: sorted keys, no spaces, no escapes of Chinese."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def write_pending(session: Session) -> None:
+    """Append what `record` collected; called once, immediately before the commit."""
+    pending = session.info.pop(_PENDING, [])
+    if pending:
+        session.execute(text("SELECT append_audit_events(CAST(:bodies AS text[]))"), {"bodies": pending})
+
+
+def head(session: Session) -> Head:
+    """The end of the chain as the database shows it."""
+    row = session.get(AuditChain, 1)
+    return Head(row.seq, row.hash) if row else Head(0, GENESIS)
+
+
+def event_hash(previous: str, seq: int, body: str) -> str:
+    """SHA-256 over the previous hash, the number and the body, as `append_audit_events` computes it."""
+    return hashlib.sha256(f"{previous}|{seq}|{body}".encode()).hexdigest()
+
+
+def verify(session: Session, heads: Iterable[Head]) -> list[Finding]:
+    """Walk the whole chain against itself and against heads that were exported outside the database.
+
+    Finds an edited, deleted or reordered event, a cut tail, and a chain that was recomputed after a
+    head had been exported. An empty list means that the chain is whole.
+    """
+    exported = {item.seq: item.hash for item in heads}
+    findings: list[Finding] = []
+    last = Head(0, GENESIS)
+    for event in _events(session):
+        findings.extend(_event_findings(event, last, exported.pop(event.seq, None)))
+        last = Head(event.seq, event.hash)
+    findings.extend(
+        Finding(seq, "the exported head has no event: the tail was cut") for seq in sorted(exported)
+    )
+    if head(session) != last:
+        findings.append(Finding(last.seq, "the end of the chain does not match its last event"))
+    return findings
+
+
+def _events(session: Session) -> Iterator[AuditEvent]:
+    statement = select(AuditEvent).order_by(Column("seq")).execution_options(yield_per=2000)
+    for event in session.exec(statement):
+        yield event
+        session.expunge(event)
+
+
+def _event_findings(event: AuditEvent, last: Head, exported: str | None) -> Iterator[Finding]:
+    if event.seq != last.seq + 1:
+        yield Finding(event.seq, f"event {last.seq + 1} is missing")
+    if event.previous_hash != last.hash:
+        yield Finding(event.seq, "it does not follow the event before it")
+    if event.hash != event_hash(event.previous_hash, event.seq, event.body):
+        yield Finding(event.seq, "its content was changed")
+    if not _columns_agree(event):
+        yield Finding(event.seq, "its columns differ from its body")
+    if exported is not None and exported != event.hash:
+        yield Finding(event.seq, "it differs from the exported head: the chain was recomputed")
+
+
+def _columns_agree(event: AuditEvent) -> bool:
+    try:
+        body = json.loads(event.body)
+    except ValueError:
+        return False
+    names = ("actor", "action", "object_type", "object_id", "organisation_code")
+    same = all(body.get(name) == getattr(event, name) for name in names)
+    return same and datetime.fromisoformat(body["at"]) == event.at

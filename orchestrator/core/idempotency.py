@@ -1,0 +1,75 @@
+"""Idempotency keys: the same key gives the same answer and one effect (invariant 41)."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Field, Session, SQLModel
+
+from orchestrator.core.clock import now
+from orchestrator.core.db import document, instant
+from orchestrator.core.errors import BadInput
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """The stored answer to a keyed call."""
+
+    __tablename__ = "idempotency_keys"
+
+    person_id: UUID = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    call: str
+    request_hash: str
+    answer: dict[str, Any] = document(dict)
+    created_at: datetime = instant()
+
+
+class KeyReused(BadInput):
+    """This Idempotency-Key was used for a different call."""
+
+    zh = "该幂等键已用于另一请求"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to give and whether it was given before."""
+
+    body: dict[str, Any]
+    replayed: bool
+
+
+def once(
+    session: Session,
+    person_id: UUID,
+    key: str | None,
+    call: str,
+    payload: bytes,
+    act: Callable[[], dict[str, Any]],
+) -> Answer:
+    """Run `act` unless this person used `key` before; then return what it answered.
+
+    Two calls at once with one key wait for each other on the row, so exactly one of them acts.
+
+    Raises:
+        KeyReused: the key came with another call or another body.
+    """
+    if key is None:
+        return Answer(act(), replayed=False)
+    digest = hashlib.sha256(payload).hexdigest()
+    row = insert(IdempotencyKey).values(
+        person_id=person_id, key=key, call=call, request_hash=digest, answer={}, created_at=now(session)
+    )
+    claimed = session.execute(row.on_conflict_do_nothing().returning(text("1"))).first()
+    stored = session.get_one(IdempotencyKey, (person_id, key))
+    if claimed is None:
+        if (stored.call, stored.request_hash) != (call, digest):
+            raise KeyReused(field="Idempotency-Key")
+        return Answer(stored.answer, replayed=True)
+    stored.answer = act()
+    session.add(stored)
+    return Answer(stored.answer, replayed=False)

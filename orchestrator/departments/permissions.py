@@ -1,0 +1,120 @@
+"""Permissions as one alphabetised list, roles as data, and the question whether a person may act.
+
+Sources: the matrix of acts and roles of the policy pack (``policies/xinyu-2019/duties.yml``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from orchestrator.core.errors import NotFound, NotPermitted
+
+
+class Permission(StrEnum):
+    """What can be allowed, ``noun:action``."""
+
+    AUDIT_READ = "audit:read"
+    CONTENT_APPROVE = "content:approve"
+    CONTENT_PROPOSE = "content:propose"
+    OBJECTS_READ_ALL = "objects:read_all"
+    PEOPLE_MANAGE = "people:manage"
+    PLANS_APPLY = "plans:apply"
+    PLANS_APPROVE = "plans:approve"
+    PLANS_APPROVE_FINANCE = "plans:approve_finance"
+    PLANS_APPROVE_LEVEL_3 = "plans:approve_level_3"
+    PLANS_AUTHOR = "plans:author"
+    REQUESTS_DRAFT = "requests:draft"
+    REQUESTS_ENDORSE = "requests:endorse"
+    REQUESTS_READ = "requests:read"
+    REQUESTS_REVIEW = "requests:review"
+    RESOURCES_ACTIVATE = "resources:activate"
+    RESOURCES_CHECK_DRIFT = "resources:check_drift"
+    RUNS_CANCEL = "runs:cancel"
+    RUNS_RECOVER = "runs:recover"
+    SYSTEM_MANAGE = "system:manage"
+    TOKENS_OWN = "tokens:own"
+
+
+class Role(StrEnum):
+    """The roles of domain §4.4."""
+
+    DEPARTMENT_CLERK = "department_clerk"
+    INFORMATION_OFFICER = "information_officer"
+    CENTRE_REVIEWER = "centre_reviewer"
+    CENTRE_APPROVER = "centre_approver"
+    SMART_CITY_OFFICE = "smart_city_office"
+    APPLIER = "applier"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    TECHNICAL_ADMINISTRATOR = "technical_administrator"
+
+
+P = Permission
+_EVERYBODY = frozenset({P.REQUESTS_READ, P.TOKENS_OWN})
+_CENTRE = _EVERYBODY | {P.OBJECTS_READ_ALL, P.RESOURCES_CHECK_DRIFT}
+
+ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.DEPARTMENT_CLERK: _EVERYBODY | {P.REQUESTS_DRAFT},
+    Role.INFORMATION_OFFICER: _EVERYBODY | {P.REQUESTS_DRAFT, P.REQUESTS_ENDORSE, P.RESOURCES_ACTIVATE},
+    Role.CENTRE_REVIEWER: _CENTRE | {P.REQUESTS_REVIEW, P.PLANS_AUTHOR, P.CONTENT_PROPOSE, P.RUNS_RECOVER},
+    Role.CENTRE_APPROVER: _CENTRE | {P.PLANS_APPROVE},
+    Role.SMART_CITY_OFFICE: _CENTRE | {P.PLANS_APPROVE_LEVEL_3, P.CONTENT_APPROVE},
+    Role.APPLIER: _CENTRE | {P.PLANS_APPLY, P.RUNS_CANCEL},
+    Role.FINANCE: _CENTRE | {P.PLANS_APPROVE_FINANCE, P.CONTENT_APPROVE},
+    Role.AUDITOR: _EVERYBODY | {P.OBJECTS_READ_ALL, P.AUDIT_READ},
+    Role.TECHNICAL_ADMINISTRATOR: _EVERYBODY
+    | {P.OBJECTS_READ_ALL, P.PEOPLE_MANAGE, P.SYSTEM_MANAGE, P.AUDIT_READ, P.CONTENT_PROPOSE},
+}
+
+APPROVAL_PERMISSIONS: Mapping[str, Permission] = {
+    Role.CENTRE_APPROVER: P.PLANS_APPROVE,
+    Role.SMART_CITY_OFFICE: P.PLANS_APPROVE_LEVEL_3,
+    Role.FINANCE: P.PLANS_APPROVE_FINANCE,
+}
+"""Which permission fills which of the approvals that a plan needs."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a person with the roles in force today, narrowed by a token's scopes if one was used."""
+
+    person_id: UUID
+    name: str
+    organisation: str
+    roles: frozenset[Role]
+    name_en: str = ""
+    language: str = "zh"
+    scopes: frozenset[Permission] | None = field(default=None)
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """Everything this person may do through this identity."""
+        granted = frozenset(p for role in self.roles for p in ROLE_PERMISSIONS[role])
+        return granted if self.scopes is None else granted & self.scopes
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the act is allowed at all, wherever."""
+        return permission in self.permissions
+
+    def sees(self, organisation: str) -> bool:
+        """Whether objects of that organisation exist for this person."""
+        return organisation == self.organisation or self.may(P.OBJECTS_READ_ALL)
+
+    @property
+    def audit_name(self) -> str:
+        """How the audit names this person."""
+        return f"person:{self.person_id}"
+
+
+def require(actor: Actor, permission: Permission, organisation: str | None = None) -> None:
+    """Refuse unless `actor` holds `permission`; outsiders learn only that nothing is there.
+
+    Raises:
+        NotFound: the object belongs to an organisation that this person does not see.
+        NotPermitted: the person sees the object but lacks the right.
+    """
+    if organisation is not None and not actor.sees(organisation):
+        raise NotFound
+    if not actor.may(permission):
+        raise NotPermitted(f"This act needs the permission {permission}.", permission=permission.value)

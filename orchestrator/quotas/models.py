@@ -1,0 +1,128 @@
+"""Limits, pools and budget lines, and what live requests hold of them.
+
+Words of quota: limit, held, committed. Words of budget: appropriated, free, held, committed, spent.
+The CHECKs repeat invariants 1, 2 and 9 of the domain, so that no program error can oversell.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Numeric, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from orchestrator.core.db import id_field, instant, one_of
+
+RESOURCE_CLASSES = ("vcpu", "memory_gb", "block_gb")
+ZONE_CLASSES = ("production", "trial")
+
+
+class QuotaLimit(SQLModel, table=True):
+    """What one organisation may have of one resource class, over all zones of a zone class."""
+
+    __tablename__ = "quota_limits"
+    __table_args__ = (
+        one_of("zone_class", ZONE_CLASSES),
+        one_of("resource_class", RESOURCE_CLASSES),
+        CheckConstraint("held >= 0 AND committed >= 0", name="amounts_not_negative"),
+        CheckConstraint("held + committed <= amount", name="never_oversold"),
+    )
+
+    organisation_code: str = Field(primary_key=True, foreign_key="organisations.code")
+    zone_class: str = Field(primary_key=True)
+    resource_class: str = Field(primary_key=True)
+    amount: int
+    held: int = 0
+    committed: int = 0
+
+
+class ResourcePool(SQLModel, table=True):
+    """Capacity of one zone and architecture."""
+
+    __tablename__ = "resource_pools"
+
+    code: str = Field(primary_key=True)
+    name_zh: str
+    name_en: str
+    zone: str
+    arch: str
+    overcommit: Decimal = Field(sa_column=Column(Numeric(6, 3), nullable=False))
+    warn_at: Decimal = Field(sa_column=Column(Numeric(5, 3), nullable=False))
+
+
+class PoolCapacity(SQLModel, table=True):
+    """One resource class of a pool; `allocatable` is capacity × overcommit, rounded down."""
+
+    __tablename__ = "pool_capacities"
+    __table_args__ = (
+        one_of("resource_class", RESOURCE_CLASSES),
+        CheckConstraint("held >= 0 AND committed >= 0", name="amounts_not_negative"),
+        CheckConstraint("held + committed <= allocatable", name="never_oversold"),
+    )
+
+    pool_code: str = Field(primary_key=True, foreign_key="resource_pools.code")
+    resource_class: str = Field(primary_key=True)
+    capacity: int
+    allocatable: int
+    held: int = 0
+    committed: int = 0
+
+
+class BudgetLine(SQLModel, table=True):
+    """Money of one payer for one purpose in one fiscal year, in fen."""
+
+    __tablename__ = "budget_lines"
+    __table_args__ = (
+        UniqueConstraint("organisation_code", "fiscal_year", "purpose", "payer"),
+        one_of("payer", ("department", "central")),
+        one_of("state", ("provisional", "approved", "closed")),
+        CheckConstraint(
+            "held_fen >= 0 AND committed_fen >= 0 AND spent_fen >= 0", name="amounts_not_negative"
+        ),
+        CheckConstraint("held_fen + committed_fen + spent_fen <= appropriated_fen", name="never_overspent"),
+    )
+
+    id: UUID = id_field()
+    organisation_code: str = Field(foreign_key="organisations.code", index=True)
+    fiscal_year: int
+    purpose: str
+    payer: str
+    state: str = "approved"
+    appropriated_fen: int = Field(sa_column=Column(BigInteger, nullable=False))
+    held_fen: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    committed_fen: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    spent_fen: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+
+    @property
+    def free_fen(self) -> int:
+        """What a new request may still hold."""
+        return self.appropriated_fen - self.held_fen - self.committed_fen - self.spent_fen
+
+
+class Hold(SQLModel, table=True):
+    """What one request holds from submission until it is applied, released or expired (invariant 3)."""
+
+    __tablename__ = "holds"
+    __table_args__ = (one_of("status", ("live", "committed", "released")),)
+
+    id: UUID = id_field()
+    request_id: UUID = Field(foreign_key="resource_requests.id", unique=True)
+    organisation_code: str = Field(foreign_key="organisations.code", index=True)
+    status: str = "live"
+    created_at: datetime = instant()
+    expires_at: datetime = instant()
+    settled_at: datetime | None = instant(nullable=True)
+
+
+class HoldItem(SQLModel, table=True):
+    """One amount of a hold.
+
+    `target` names the counter: ``quota:<zone class>:<resource class>``, ``pool:<code>:<resource
+    class>`` or ``budget:<line id>``. A negative amount is given back when the hold is committed.
+    """
+
+    __tablename__ = "hold_items"
+
+    hold_id: UUID = Field(primary_key=True, foreign_key="holds.id")
+    target: str = Field(primary_key=True)
+    amount: int = Field(sa_column=Column(BigInteger, nullable=False))

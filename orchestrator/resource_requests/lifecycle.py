@@ -1,0 +1,49 @@
+"""States of a resource request (domain §4.2)."""
+
+from enum import StrEnum
+
+from orchestrator.core.lifecycle import Lifecycle
+
+
+class RequestStatus(StrEnum):
+    """Where a request stands."""
+
+    DRAFT = "draft"
+    AWAITING_ENDORSEMENT = "awaiting_endorsement"
+    SUBMITTED = "submitted"
+    RETURNED = "returned"
+    ACCEPTED = "accepted"
+    UNDER_REVIEW = "under_review"
+    APPROVED = "approved"
+    PLANNED = "planned"
+    IN_TRIAL = "in_trial"
+    FULFILLED = "fulfilled"
+    TRIAL_ENDED = "trial_ended"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+S = RequestStatus
+
+REQUEST_LIFECYCLE: Lifecycle[RequestStatus] = Lifecycle(
+    noun="resource request",
+    moves={
+        S.DRAFT: {S.AWAITING_ENDORSEMENT, S.CANCELLED},
+        S.AWAITING_ENDORSEMENT: {S.DRAFT, S.SUBMITTED, S.REFUSED, S.CANCELLED},
+        S.SUBMITTED: {S.REFUSED, S.RETURNED, S.ACCEPTED, S.CANCELLED, S.EXPIRED},
+        S.RETURNED: {S.SUBMITTED, S.REFUSED, S.CANCELLED, S.EXPIRED},
+        S.ACCEPTED: {S.UNDER_REVIEW, S.CANCELLED, S.EXPIRED},
+        S.UNDER_REVIEW: {S.REJECTED, S.RETURNED, S.APPROVED, S.CANCELLED, S.EXPIRED},
+        S.APPROVED: {S.PLANNED, S.CANCELLED, S.EXPIRED},
+        S.PLANNED: {S.APPROVED, S.IN_TRIAL, S.FULFILLED},
+        S.IN_TRIAL: {S.FULFILLED, S.TRIAL_ENDED},
+    },
+)
+
+HOLDING = frozenset({S.SUBMITTED, S.RETURNED, S.ACCEPTED, S.UNDER_REVIEW, S.APPROVED, S.PLANNED})
+"""In these states a request holds quota, pool and budget."""
+
+RELEASING = frozenset({S.REFUSED, S.REJECTED, S.CANCELLED, S.EXPIRED})
+"""Entering one of these states releases the hold."""

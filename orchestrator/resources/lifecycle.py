@@ -1,0 +1,36 @@
+"""States of a resource (domain §4.2)."""
+
+from enum import StrEnum
+
+from orchestrator.core.lifecycle import Lifecycle
+
+
+class ResourceStatus(StrEnum):
+    """Where a resource stands; billing runs only in active, changing and suspended."""
+
+    ORDERED = "ordered"
+    PROVISIONING = "provisioning"
+    FAILED = "failed"
+    TRIAL = "trial"
+    ACTIVE = "active"
+    CHANGING = "changing"
+    SUSPENDED = "suspended"
+    RELEASING = "releasing"
+    RELEASED = "released"
+
+
+S = ResourceStatus
+
+RESOURCE_LIFECYCLE: Lifecycle[ResourceStatus] = Lifecycle(
+    noun="resource",
+    moves={
+        S.ORDERED: {S.PROVISIONING},
+        S.PROVISIONING: {S.FAILED, S.TRIAL, S.ACTIVE},
+        S.FAILED: {S.PROVISIONING, S.RELEASED},
+        S.TRIAL: {S.ACTIVE, S.RELEASING},
+        S.ACTIVE: {S.CHANGING, S.SUSPENDED, S.RELEASING},
+        S.CHANGING: {S.ACTIVE},
+        S.SUSPENDED: {S.ACTIVE, S.RELEASING},
+        S.RELEASING: {S.RELEASED},
+    },
+)

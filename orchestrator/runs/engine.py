@@ -1,0 +1,101 @@
+"""Ports of the run workflow: what a Terraform engine, an Ansible engine and a cloud must be able to do.
+
+The real adapters live in `orchestrator/adapters/`; `orchestrator/wiring.py` chooses them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+LogSink = Callable[[str], None]
+ShouldStop = Callable[[], str | None]
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    """How one engine process ended.
+
+    `returncode` is negative when a signal ended the process. `stopped_because` is one of
+    ``cancelled``, ``timeout``, ``idle``, ``fence lost`` when we ended it ourselves.
+    """
+
+    returncode: int
+    stopped_because: str | None = None
+    events: tuple[Mapping[str, Any], ...] = ()
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True)
+class EngineRun:
+    """What one engine process needs besides its folder.
+
+    `environment` is the whole extra environment, `keep_open` are file descriptors that the child
+    inherits (the fence's socket), `secrets` are texts that the log shows as ``***``.
+    """
+
+    run_id: str
+    environment: Mapping[str, str]
+    log: LogSink
+    should_stop: ShouldStop
+    keep_open: tuple[int, ...] = ()
+    timeout_seconds: float = 3600
+    idle_seconds: float = 900
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class TerraformEngine(Protocol):
+    """Runs Terraform in a prepared folder; every call is one process in a session of its own."""
+
+    def version(self) -> str:
+        """Version of the executable, e.g. ``1.11.4``."""
+
+    def init(self, folder: Path, run: EngineRun) -> EngineResult:
+        """Install providers from the mirror; the lock file is enforced."""
+
+    def plan(
+        self, folder: Path, run: EngineRun, *, destroy: bool = False, refresh_only: bool = False
+    ) -> EngineResult:
+        """Write `folder/plan.bin`; return code 0 = nothing to do, 2 = changes, 1 = error."""
+
+    def show(self, folder: Path, run: EngineRun) -> dict[str, Any]:
+        """The JSON form of `folder/plan.bin`."""
+
+    def apply(self, folder: Path, run: EngineRun) -> EngineResult:
+        """Apply exactly `folder/plan.bin`."""
+
+    def outputs(self, folder: Path, run: EngineRun) -> dict[str, Any]:
+        """Root outputs of the state: name -> value."""
+
+
+class AnsibleEngine(Protocol):
+    """Runs one playbook from a read-only bundle."""
+
+    def version(self) -> str:
+        """Version of ansible-core."""
+
+    def run(self, folder: Path, playbook: str, run: EngineRun) -> EngineResult:
+        """`folder` holds project/, inventory/hosts.json and vars.json."""
+
+
+@dataclass(frozen=True)
+class CloudObject:
+    """One object that really exists in a cloud, whatever Terraform's state says.
+
+    `key` is ``<workspace>/<kind>/<name>``; `kind` is instance, volume, network, port or
+    security_group; `state` is running, stopped, present or error.
+    """
+
+    key: str
+    kind: str
+    cloud_id: str
+    state: str
+    address: str | None
+    spec: Mapping[str, Any]
+
+
+class CloudInventory(Protocol):
+    """What really exists in a cloud, independent of Terraform's state."""
+
+    def list_objects(self, workspace: str) -> Sequence[CloudObject]:
+        """Every object whose key begins with the workspace's key."""

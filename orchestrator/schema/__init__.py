@@ -1,0 +1,1 @@
+"""Revisions of the database and the list of every table."""

@@ -1,0 +1,48 @@
+"""Alembic environment: one connection, a lock timeout, one revision at a time per database."""
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from orchestrator.core.db import create_database_engine
+from orchestrator.schema.tables import metadata
+
+_ONE_AT_A_TIME = 7_305_201_906
+
+
+def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    # The queue's tables are on the search path but belong to their own frozen text.
+    return kind != "table" or not (name or "").startswith("procrastinate_")
+
+
+def _run(connection: Connection) -> None:
+    # A revision that cannot get its locks fails soon instead of stopping the service behind it.
+    connection.execute(text("SET lock_timeout = '5s'"))
+    connection.execute(text(f"SELECT pg_advisory_lock({_ONE_AT_A_TIME})"))
+    connection.commit()
+    try:
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            include_name=_is_ours,
+            transaction_per_migration=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+    finally:
+        connection.rollback()
+        connection.execute(text(f"SELECT pg_advisory_unlock({_ONE_AT_A_TIME})"))
+        connection.commit()
+
+
+def run() -> None:
+    """Use the caller's address (`upgrade` sets it as the main option ``sqlalchemy.url``)."""
+    url = context.config.get_main_option("sqlalchemy.url")
+    if not url:
+        raise RuntimeError("No database address: run `govcloud database upgrade`.")
+    engine = create_database_engine(url)
+    with engine.connect() as connection:
+        _run(connection)
+    engine.dispose()
+
+
+run()

@@ -1,0 +1,30 @@
+"""The job queue's tables, frozen as of its release 3.10, in a schema of their own.
+
+Revision ID: 0003
+Revises: 0002
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_FROZEN = Path(__file__).resolve().parents[1] / "queue.sql"
+
+
+def upgrade() -> None:
+    """Run the frozen text with the queue's schema first on the path."""
+    op.execute("CREATE SCHEMA queue")
+    connection = op.get_bind().connection.driver_connection
+    connection.execute("SET LOCAL search_path TO queue, public")
+    connection.execute(_FROZEN.read_text())
+    connection.execute("SET LOCAL search_path TO public, queue")
+
+
+def downgrade() -> None:
+    """Drop the queue with everything in it."""
+    op.execute("DROP SCHEMA queue CASCADE")

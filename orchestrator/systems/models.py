@@ -1,0 +1,27 @@
+"""Information systems of the departments, as far as a request refers to them."""
+
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from orchestrator.core.db import document, one_of
+
+CLASSIFICATIONS = ("undetermined", "mixed", "non_classified_confirmed")
+
+
+class System(SQLModel, table=True):
+    """A government information system; the remaining columns of the inventory are in `attributes`."""
+
+    __tablename__ = "systems"
+    __table_args__ = (one_of("classification", CLASSIFICATIONS),)
+
+    code: str = Field(primary_key=True)
+    organisation_code: str = Field(foreign_key="organisations.code", index=True)
+    name_zh: str
+    name_en: str = ""
+    network: str
+    hosting: str
+    mlps_level: int
+    classification: str
+    zombie: bool = False
+    attributes: dict[str, Any] = document(dict)
