@@ -1,0 +1,35 @@
+"""Errors of people and rights."""
+
+from orchestrator.core.errors import BadInput, BusinessError, NotSignedIn
+
+
+class WrongCredentials(NotSignedIn):
+    """User name or password is wrong."""
+
+    zh = "用户名或密码错误"
+
+
+class AccountLocked(NotSignedIn):
+    """Too many wrong passwords; try again later."""
+
+    status = 429
+    zh = "密码错误次数过多，请稍后再试"
+
+
+class TokenInvalid(NotSignedIn):
+    """The token is unknown, expired or revoked."""
+
+    zh = "令牌无效、已过期或已撤销"
+
+
+class UnknownScope(BadInput):
+    """A scope must be one of your own permissions."""
+
+    zh = "权限范围无效"
+
+
+class PersonInactive(BusinessError):
+    """This person's account is deactivated."""
+
+    status = 403
+    zh = "该账号已停用"

@@ -1,0 +1,104 @@
+"""Writes of people, tokens and sessions."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, select
+
+from orchestrator.core.clock import now
+from orchestrator.core.errors import NotFound
+from orchestrator.departments.models import ApiToken, Identity, Person, WebSession
+
+
+def lock_identity(session: Session, kind: str, subject: str) -> Identity | None:
+    """An identity, locked, so that failed attempts are counted one by one."""
+    statement = select(Identity).where(Identity.kind == kind, Identity.subject == subject)
+    return session.exec(statement.with_for_update()).one_or_none()
+
+
+def set_password_hash(session: Session, person: Person, password_hash: str) -> Identity:
+    """Give a person a local account, or a new password."""
+    identity = lock_identity(session, "local", person.username)
+    identity = identity or Identity(person_id=person.id, kind="local", subject=person.username)
+    identity.password_hash = password_hash
+    identity.failed_attempts = 0
+    identity.locked_until = None
+    session.add(identity)
+    session.flush()
+    return identity
+
+
+def count_failure(session: Session, identity: Identity, allowed: int, pause: timedelta) -> None:
+    """Count a wrong password; after `allowed` in a row the account rests for `pause`."""
+    identity.failed_attempts += 1
+    if identity.failed_attempts >= allowed:
+        identity.failed_attempts = 0
+        identity.locked_until = now(session) + pause
+    session.add(identity)
+    session.flush()
+
+
+def clear_failures(session: Session, identity: Identity, password_hash: str | None) -> None:
+    """A right password ends the count; a stronger hash replaces the old one."""
+    identity.failed_attempts = 0
+    identity.password_hash = password_hash or identity.password_hash
+    session.add(identity)
+    session.flush()
+
+
+def add_token(
+    session: Session, person_id: UUID, name: str, digest: str, scopes: list[str], expires_at: datetime
+) -> ApiToken:
+    """Store a token's hash."""
+    token = ApiToken(
+        person_id=person_id,
+        name=name,
+        token_hash=digest,
+        scopes=scopes,
+        created_at=now(session),
+        expires_at=expires_at,
+    )
+    session.add(token)
+    session.flush()
+    return token
+
+
+def revoke_token(session: Session, token_id: UUID, person_id: UUID) -> ApiToken:
+    """End a token of this person.
+
+    Raises:
+        NotFound: it is unknown or somebody else's.
+    """
+    token = session.get(ApiToken, token_id)
+    if token is None or token.person_id != person_id:
+        raise NotFound
+    token.revoked_at = token.revoked_at or now(session)
+    session.add(token)
+    session.flush()
+    return token
+
+
+def add_web_session(session: Session, person_id: UUID, digest: str, lasts: timedelta) -> WebSession:
+    """Store a browser session."""
+    instant = now(session)
+    row = WebSession(
+        person_id=person_id, token_hash=digest, created_at=instant, last_seen_at=instant, expires_at=instant + lasts
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def touch(session: Session, row: WebSession) -> None:
+    """Note that the browser was seen, at most once a minute so that reading pages stays cheap."""
+    if now(session) - row.last_seen_at > timedelta(minutes=1):
+        row.last_seen_at = now(session)
+        session.add(row)
+        session.flush()
+
+
+def end_web_session(session: Session, row: WebSession) -> None:
+    """Sign out."""
+    row.ended_at = now(session)
+    session.add(row)
+    session.flush()

@@ -1,0 +1,21 @@
+"""Errors of quota, pool and budget."""
+
+from orchestrator.core.errors import BusinessError
+
+
+class NothingLeft(BusinessError):
+    """The amount does not fit into what is left."""
+
+    zh = "剩余额度不足"
+
+
+class HoldSettled(BusinessError):
+    """This hold was already committed or released."""
+
+    zh = "该预占已结转或释放"
+
+
+class NoBudgetLine(BusinessError):
+    """The organisation has no budget line for cloud services in this fiscal year."""
+
+    zh = "本年度没有政务云服务预算"

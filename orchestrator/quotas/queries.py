@@ -1,0 +1,59 @@
+"""Reads of quota, pool and budget."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from orchestrator.quotas.models import BudgetLine, Hold, HoldItem, PoolCapacity, QuotaLimit, ResourcePool
+
+CLOUD_PURPOSE = "gov_cloud_service"
+
+
+def pools(session: Session) -> Mapping[str, ResourcePool]:
+    """Every pool by its code."""
+    return {pool.code: pool for pool in session.exec(select(ResourcePool).order_by(ResourcePool.code))}
+
+
+def pool_capacities(session: Session, codes: Sequence[str] | None = None) -> Sequence[PoolCapacity]:
+    """Capacities of all pools, or of some."""
+    statement = select(PoolCapacity).order_by(PoolCapacity.pool_code, PoolCapacity.resource_class)
+    if codes is not None:
+        statement = statement.where(col(PoolCapacity.pool_code).in_(codes))
+    return session.exec(statement).all()
+
+
+def limits(session: Session, organisation: str) -> Sequence[QuotaLimit]:
+    """Limit, held and committed of one organisation."""
+    statement = select(QuotaLimit).where(QuotaLimit.organisation_code == organisation)
+    return session.exec(statement.order_by(QuotaLimit.zone_class, col(QuotaLimit.resource_class).desc())).all()
+
+
+def cloud_budget(session: Session, organisation: str, day: date) -> BudgetLine | None:
+    """The organisation's own line for cloud services in the fiscal year of `day`."""
+    return session.exec(
+        select(BudgetLine).where(
+            BudgetLine.organisation_code == organisation,
+            BudgetLine.fiscal_year == day.year,
+            BudgetLine.purpose == CLOUD_PURPOSE,
+            BudgetLine.payer == "department",
+        )
+    ).one_or_none()
+
+
+def budget_lines(session: Session, organisation: str | None = None) -> Sequence[BudgetLine]:
+    """Budget lines of one organisation or of all."""
+    statement = select(BudgetLine).order_by(BudgetLine.organisation_code, BudgetLine.fiscal_year)
+    if organisation is not None:
+        statement = statement.where(BudgetLine.organisation_code == organisation)
+    return session.exec(statement).all()
+
+
+def hold_of(session: Session, request_id: UUID) -> tuple[Hold, Sequence[HoldItem]] | None:
+    """A request's hold with its amounts."""
+    held = session.exec(select(Hold).where(Hold.request_id == request_id)).one_or_none()
+    if held is None:
+        return None
+    amounts = session.exec(select(HoldItem).where(HoldItem.hold_id == held.id).order_by(HoldItem.target)).all()
+    return held, amounts

@@ -1,0 +1,69 @@
+"""What a department may write into a request: shapes and limits, checked before anything is stored.
+
+Free text stays text: it never becomes a key, an address or code. Keys are checked against a plain
+pattern because they become addresses in Terraform.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+HostService = Literal["HSS", "LOG", "BST"]
+
+MAX_HOSTS = 300
+
+
+class LineDraft(BaseModel):
+    """`count` equal hosts. Sizes are per host; disk and backup in GB."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: Key
+    label: Text
+    purpose: Literal["app", "db", "middleware", "other"] = "app"
+    pool: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,20}$")]
+    image: Literal["debian-12", "openeuler-22.03", "kylin-v10"] = "debian-12"
+    count: int = Field(default=1, ge=1, le=200)
+    vcpu: int = Field(ge=1, le=128)
+    memory_gb: int = Field(ge=1, le=2048)
+    disk_gb: int = Field(ge=0, le=100_000)
+    disk_tier: Literal["SATA", "SSD", "UHIO"] = "SSD"
+    backup_gb: int = Field(default=0, ge=0, le=100_000)
+    host_services: tuple[HostService, ...] = ()
+    ports: tuple[Port, ...] = ()
+
+
+class RequestDraft(BaseModel):
+    """A request as its author writes it. A change names the workspace and its whole new size."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["provision", "change", "release"] = "provision"
+    system: str | None = Field(default=None, max_length=40)
+    workspace: UUID | None = None
+    zone_class: Literal["production", "trial"] = "production"
+    title: Text
+    justification: LongText
+    lines: tuple[LineDraft, ...] = Field(default=(), max_length=50)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RequestDraft":
+        if (self.kind == "provision") != (self.workspace is None):
+            raise ValueError("a change or release names its workspace, a provision has none")
+        if (self.kind == "release") == bool(self.lines):
+            raise ValueError("a release has no lines, every other request has at least one")
+        keys = [line.key for line in self.lines]
+        if len(set(keys)) != len(keys):
+            raise ValueError("two lines have the same key")
+        if sum(line.count for line in self.lines) > MAX_HOSTS:
+            raise ValueError(f"a request has at most {MAX_HOSTS} hosts")
+        return self
+
+    def free_texts(self) -> list[str]:
+        """Everything a person typed freely: what the classification rule reads."""
+        return [self.title, self.justification, *(line.label for line in self.lines)]

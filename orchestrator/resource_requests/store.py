@@ -1,0 +1,110 @@
+"""Writes of resource requests."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session, col, delete, select
+
+from orchestrator.core import transitions
+from orchestrator.core.clock import now, today
+from orchestrator.core.errors import NotFound, VersionConflict
+from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
+from orchestrator.resource_requests.lifecycle import REQUEST_LIFECYCLE, RequestStatus
+from orchestrator.resource_requests.models import RequestComment, RequestLine, ResourceRequest
+
+
+def create(
+    session: Session, draft: RequestDraft, organisation: str, requester: UUID, *, filed_by_officer: bool
+) -> ResourceRequest:
+    """Store a draft under the next number of the year, ``GC-2019-0001``."""
+    request = ResourceRequest(
+        number=_next_number(session),
+        organisation_code=organisation,
+        requester_id=requester,
+        filed_by_officer=filed_by_officer,
+        created_at=now(session),
+        status_at=now(session),
+        title=draft.title,
+        justification=draft.justification,
+    )
+    session.add(request)
+    write_draft(session, request, draft)
+    return request
+
+
+def write_draft(session: Session, request: ResourceRequest, draft: RequestDraft) -> None:
+    """Replace what the author wrote; the number, the persons and the status stay."""
+    request.kind = draft.kind
+    request.system_code = draft.system
+    request.target_workspace_id = draft.workspace
+    request.zone_class = draft.zone_class
+    request.title = draft.title
+    request.justification = draft.justification
+    session.add(request)
+    session.flush()
+    session.exec(delete(RequestLine).where(col(RequestLine.request_id) == request.id))
+    session.add_all(_rows(request.id, draft.lines))
+    session.flush()
+
+
+def _rows(request_id: UUID, lines: Iterable[LineDraft]) -> list[RequestLine]:
+    rows = []
+    for position, line in enumerate(lines, 1):
+        fields = line.model_dump(exclude={"pool"})
+        fields |= {"ports": list(line.ports), "host_services": list(line.host_services)}
+        rows.append(RequestLine(request_id=request_id, position=position, pool_code=line.pool, **fields))
+    return rows
+
+
+def _next_number(session: Session) -> str:
+    year = today(session).year
+    # One counter a year, in the row order of the table itself: the lock makes two drafts wait, not collide.
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('request-number', 0))"))
+    last = session.exec(
+        select(ResourceRequest.number)
+        .where(col(ResourceRequest.number).startswith(f"GC-{year}-", autoescape=True))
+        .order_by(text("length(number) DESC, number DESC"))
+        .limit(1)
+    ).first()
+    return f"GC-{year}-{int(last.rsplit('-', 1)[1]) + 1 if last else 1:04d}"
+
+
+def lock(session: Session, request_id: UUID, version: int | None = None) -> ResourceRequest:
+    """The request, locked for this transaction.
+
+    Raises:
+        NotFound: there is none.
+        VersionConflict: it is no longer at `version`.
+    """
+    request = session.exec(
+        select(ResourceRequest).where(ResourceRequest.id == request_id).with_for_update()
+    ).one_or_none()
+    if request is None:
+        raise NotFound
+    if version is not None and request.version != version:
+        raise VersionConflict(current=request.version)
+    return request
+
+
+def move(
+    session: Session, request: ResourceRequest, status: RequestStatus, actor: str, reason: str | None = None
+) -> None:
+    """The one door to a request's status."""
+    request.reason = reason
+    session.add(request)
+    transitions.move(
+        session,
+        REQUEST_LIFECYCLE,
+        request,
+        status,
+        actor=actor,
+        organisation=request.organisation_code,
+        data={"number": request.number} | ({"reason": reason} if reason else {}),
+    )
+
+
+def comment(session: Session, request_id: UUID, person: UUID, act: str, words: str) -> None:
+    """Keep what a person said when deciding."""
+    session.add(RequestComment(request_id=request_id, person_id=person, at=now(session), act=act, text=words))
+    session.flush()

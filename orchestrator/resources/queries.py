@@ -1,0 +1,58 @@
+"""Reads of resources and drift cases."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from orchestrator.core.errors import NotFound
+from orchestrator.resources.models import DriftCase, Resource
+
+
+def get(session: Session, resource_id: UUID) -> Resource:
+    """One resource.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.get(Resource, resource_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def page(
+    session: Session, *, organisation: str | None = None, after: UUID | None = None, limit: int = 100
+) -> Sequence[Resource]:
+    """Resources that are not released, oldest first; `after` is the last id of the page before."""
+    order = (col(Resource.created_at), col(Resource.id))
+    statement = select(Resource).where(Resource.status != "released").order_by(*order).limit(limit)
+    if organisation is not None:
+        statement = statement.where(Resource.organisation_code == organisation)
+    if after is not None:
+        last = get(session, after)
+        statement = statement.where(
+            (order[0] > last.created_at) | ((order[0] == last.created_at) & (order[1] > after))
+        )
+    return session.exec(statement).all()
+
+
+def of_workspace(session: Session, workspace_id: UUID, *, released: bool = False) -> Sequence[Resource]:
+    """The resources of a workspace by address."""
+    statement = select(Resource).where(Resource.workspace_id == workspace_id).order_by(Resource.address)
+    if not released:
+        statement = statement.where(Resource.status != "released")
+    return session.exec(statement).all()
+
+
+def of_request(session: Session, request_id: UUID) -> Sequence[Resource]:
+    """The resources that a request brought into being."""
+    return session.exec(select(Resource).where(Resource.request_id == request_id).order_by(Resource.address)).all()
+
+
+def open_drift(session: Session, organisation: str | None = None) -> Sequence[DriftCase]:
+    """Open cases, newest first."""
+    statement = select(DriftCase).where(DriftCase.status == "open").order_by(col(DriftCase.opened_at).desc())
+    if organisation is not None:
+        statement = statement.where(DriftCase.organisation_code == organisation)
+    return session.exec(statement).all()

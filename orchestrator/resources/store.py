@@ -1,0 +1,155 @@
+"""Writes of resources and drift cases."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from orchestrator.core import audit, transitions
+from orchestrator.core.clock import now
+from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
+from orchestrator.resources.models import DriftCase, Resource
+
+
+@dataclass(frozen=True)
+class Origin:
+    """To whom the resources of a plan belong."""
+
+    workspace_id: UUID
+    request_id: UUID
+    plan_id: UUID
+    organisation: str
+    system: str | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What apply, or a look into the cloud, found out about one resource."""
+
+    cloud_id: str | None
+    ip_address: str | None
+    connection: Mapping[str, Any]
+
+
+def lock_all(session: Session, workspace_id: UUID) -> Sequence[Resource]:
+    """The resources of a workspace that are not released, locked in the order of their addresses."""
+    statement = (
+        select(Resource)
+        .where(Resource.workspace_id == workspace_id, Resource.status != ResourceStatus.RELEASED)
+        .order_by(Resource.address)
+        .with_for_update()
+    )
+    return session.exec(statement).all()
+
+
+def expect(
+    session: Session, origin: Origin, address: str, kind: str, spec: Mapping[str, Any], actor: str
+) -> Resource:
+    """Note, before the apply, that a resource will exist: whatever the apply makes has its row."""
+    resource = Resource(
+        workspace_id=origin.workspace_id,
+        address=address,
+        kind=kind,
+        request_id=origin.request_id,
+        plan_id=origin.plan_id,
+        organisation_code=origin.organisation,
+        system_code=origin.system,
+        spec=dict(spec),
+        status=ResourceStatus.PROVISIONING,
+        created_at=now(session),
+        status_at=now(session),
+    )
+    session.add(resource)
+    session.flush()
+    audit.record(
+        session,
+        "resource:expected",
+        ("resource", resource.id),
+        actor=actor,
+        organisation=origin.organisation,
+        data={"address": address, "plan": str(origin.plan_id)},
+    )
+    return resource
+
+
+def move(
+    session: Session, resource: Resource, status: ResourceStatus, actor: str, data: Mapping[str, Any] | None = None
+) -> None:
+    """The one door to a resource's status."""
+    session.add(resource)
+    transitions.move(
+        session,
+        RESOURCE_LIFECYCLE,
+        resource,
+        status,
+        actor=actor,
+        organisation=resource.organisation_code,
+        data={"address": resource.address, **(data or {})},
+    )
+
+
+def note_found(session: Session, resource: Resource, found: Found, spec: Mapping[str, Any] | None = None) -> None:
+    """Write what the cloud says about a resource."""
+    resource.cloud_id = found.cloud_id or resource.cloud_id
+    resource.ip_address = found.ip_address or resource.ip_address
+    resource.connection = dict(found.connection) or resource.connection
+    if spec is not None:
+        resource.spec = dict(spec)
+    session.add(resource)
+    session.flush()
+
+
+def open_drift(
+    session: Session,
+    workspace_id: UUID,
+    run_id: UUID,
+    organisation: str,
+    findings: Sequence[Mapping[str, Any]],
+    actor: str,
+) -> DriftCase:
+    """Open a case, or renew the findings of the one that is open."""
+    case = session.exec(
+        select(DriftCase).where(DriftCase.workspace_id == workspace_id, DriftCase.status == "open").with_for_update()
+    ).one_or_none()
+    case = case or DriftCase(
+        workspace_id=workspace_id, run_id=run_id, organisation_code=organisation, opened_at=now(session)
+    )
+    case.run_id = run_id
+    case.findings = [dict(finding) for finding in findings]
+    session.add(case)
+    session.flush()
+    audit.record(
+        session,
+        "drift:found",
+        ("drift_case", case.id),
+        actor=actor,
+        organisation=organisation,
+        data={"findings": case.findings},
+    )
+    return case
+
+
+def close_drift(session: Session, workspace_id: UUID, actor: str) -> None:
+    """Close the open case, because reality agrees with the state again."""
+    statement = select(DriftCase).where(DriftCase.workspace_id == workspace_id, DriftCase.status == "open")
+    for case in session.exec(statement.with_for_update()):
+        case.status = "closed"
+        case.closed_at = now(session)
+        session.add(case)
+        audit.record(
+            session, "drift:closed", ("drift_case", case.id), actor=actor, organisation=case.organisation_code
+        )
+    session.flush()
+
+
+def trials_over(session: Session, day: date) -> Sequence[Resource]:
+    """Resources whose free trial has ended on `day`, locked."""
+    statement = (
+        select(Resource)
+        .where(Resource.status == ResourceStatus.TRIAL, col(Resource.trial_ends_on) <= day)
+        .with_for_update(skip_locked=True)
+    )
+    return session.exec(statement).all()

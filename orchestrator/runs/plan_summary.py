@@ -1,0 +1,78 @@
+"""A plan in plain words, Chinese and English; pure. Only sizes and logical names appear in sentences."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlannedObject
+
+_KINDS = {
+    "instance": ("host", "云主机"),
+    "volume": ("disk", "云硬盘"),
+    "network": ("network", "网络"),
+    "security_group": ("security group", "安全组"),
+    "port": ("network port", "网络端口"),
+}
+_ACTS = {
+    CREATE: ("Creates", "新建"),
+    UPDATE: ("Changes", "变更"),
+    DELETE: ("Destroys", "销毁"),
+    REPLACE: ("Destroys and creates again", "销毁并重建"),
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One statement in both languages; `action` colours it."""
+
+    action: str
+    en: str
+    zh: str
+
+
+def counts(objects: Iterable[PlannedObject]) -> dict[str, int]:
+    """How many resources the plan creates, updates, deletes and replaces."""
+    totals = dict.fromkeys(_ACTS, 0)
+    for item in objects:
+        if item.action in totals:
+            totals[item.action] += 1
+    return totals
+
+
+def sentences(objects: Iterable[PlannedObject]) -> list[Sentence]:
+    """One sentence for every resource that the plan touches; hosts and disks first."""
+    order = list(_KINDS)
+    touched = [item for item in objects if item.action in _ACTS]
+    touched.sort(key=lambda item: (order.index(item.kind) if item.kind in order else len(order), item.logical))
+    return [_sentence(item) for item in touched]
+
+
+def _sentence(item: PlannedObject) -> Sentence:
+    act_en, act_zh = _ACTS[item.action]
+    kind_en, kind_zh = _KINDS.get(item.kind, (item.kind, item.kind))
+    name = item.logical.split("/", 1)[1]
+    size = _size(item)
+    changed = _changed(item) if item.action in (UPDATE, REPLACE) else ""
+    return Sentence(
+        action=item.action,
+        en=f"{act_en} {kind_en} {name}{f' ({size})' if size else ''}{f': {changed}' if changed else ''}.",
+        zh=f"{act_zh}{kind_zh} {name}{f'（{size}）' if size else ''}{f'：{changed}' if changed else ''}。",
+    )
+
+
+def _size(item: PlannedObject) -> str:
+    facts: Mapping[str, Any] = item.after or item.before
+    if item.kind == "instance":
+        return f"{facts.get('vcpu')} vCPU, {facts.get('memory_gb')} GB"
+    if item.kind == "volume":
+        return f"{facts.get('size_gb')} GB {facts.get('tier')}"
+    return ""
+
+
+def _changed(item: PlannedObject) -> str:
+    shown = [
+        f"{name} {old} → {new}"
+        for name, old, new in item.changed_attributes()
+        if isinstance(old, int | str | None) and isinstance(new, int | str)
+    ]
+    return ", ".join(shown)

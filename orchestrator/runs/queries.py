@@ -1,0 +1,166 @@
+"""Reads of workspaces, plans, approvals, runs and logs."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from orchestrator.core.errors import NotFound
+from orchestrator.runs.lifecycle import LIVE, PlanStatus, RunStatus
+from orchestrator.runs.models import (
+    Approval,
+    ExecutionPlan,
+    PlanArtifact,
+    Run,
+    RunLogChunk,
+    StateLock,
+    StateVersion,
+    Workspace,
+)
+
+
+def plan(session: Session, plan_id: UUID) -> ExecutionPlan:
+    """One plan.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.get(ExecutionPlan, plan_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def run(session: Session, run_id: UUID) -> Run:
+    """One run.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.get(Run, run_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def workspace(session: Session, workspace_id: UUID) -> Workspace:
+    """One workspace.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.get(Workspace, workspace_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def workspaces(session: Session, organisation: str | None = None) -> Sequence[Workspace]:
+    """Workspaces that are not released."""
+    statement = select(Workspace).where(col(Workspace.released_at).is_(None)).order_by(Workspace.key)
+    if organisation is not None:
+        statement = statement.where(Workspace.organisation_code == organisation)
+    return session.exec(statement).all()
+
+
+def artifact(session: Session, plan_id: UUID) -> PlanArtifact:
+    """The sealed bytes of a plan.
+
+    Raises:
+        NotFound: the plan was never recorded.
+    """
+    found = session.get(PlanArtifact, plan_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def live_plan(session: Session, request_id: UUID) -> ExecutionPlan | None:
+    """The plan of a request that is under way, or None."""
+    statement = select(ExecutionPlan).where(
+        ExecutionPlan.request_id == request_id, col(ExecutionPlan.status).in_(LIVE)
+    )
+    return session.exec(statement).one_or_none()
+
+
+def plans_of(session: Session, request_id: UUID) -> Sequence[ExecutionPlan]:
+    """Every plan of a request, oldest first."""
+    statement = select(ExecutionPlan).where(ExecutionPlan.request_id == request_id)
+    return session.exec(statement.order_by(col(ExecutionPlan.created_at), ExecutionPlan.number)).all()
+
+
+def plan_page(
+    session: Session, statuses: Collection[PlanStatus], *, before: str | None = None, limit: int = 50
+) -> Sequence[ExecutionPlan]:
+    """Plans in some statuses, newest number first; `before` is the last number of the page before."""
+    statement = select(ExecutionPlan).order_by(col(ExecutionPlan.number).desc()).limit(limit)
+    if statuses:
+        statement = statement.where(col(ExecutionPlan.status).in_(statuses))
+    if before is not None:
+        statement = statement.where(ExecutionPlan.number < before)
+    return session.exec(statement).all()
+
+
+def plan_count(session: Session, statuses: Collection[PlanStatus]) -> int:
+    """How many plans stand in one of `statuses`."""
+    statement = select(func.count()).select_from(ExecutionPlan).where(col(ExecutionPlan.status).in_(statuses))
+    return session.exec(statement).one()
+
+
+def approvals(session: Session, plan_id: UUID) -> Sequence[Approval]:
+    """Every decision about a plan, oldest first."""
+    statement = select(Approval).where(Approval.plan_id == plan_id)
+    return session.exec(statement.order_by(col(Approval.at))).all()
+
+
+def runs_of_plan(session: Session, plan_id: UUID) -> Sequence[Run]:
+    """Every run of a plan, oldest first."""
+    return session.exec(select(Run).where(Run.plan_id == plan_id).order_by(col(Run.created_at))).all()
+
+
+def run_page(
+    session: Session, *, organisation: str | None = None, before: UUID | None = None, limit: int = 50
+) -> Sequence[Run]:
+    """Runs, newest first; `before` is the id of the last run of the page before."""
+    statement = select(Run).order_by(col(Run.created_at).desc(), col(Run.id).desc()).limit(limit)
+    if organisation is not None:
+        statement = statement.where(Run.organisation_code == organisation)
+    if before is not None:
+        last = run(session, before)
+        statement = statement.where(
+            (col(Run.created_at) < last.created_at) | ((col(Run.created_at) == last.created_at) & (col(Run.id) < before))
+        )
+    return session.exec(statement).all()
+
+
+def active_runs(session: Session) -> Sequence[Run]:
+    """Runs that a worker has or had in hand."""
+    working = [RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.VERIFYING]
+    return session.exec(select(Run).where(col(Run.status).in_(working))).all()
+
+
+def run_by_token(session: Session, digest: str) -> Run | None:
+    """The run at work whose token has this hash."""
+    return session.exec(select(Run).where(Run.token_hash == digest)).one_or_none()
+
+
+def log_chunks(session: Session, run_id: UUID, after_line: int = 0) -> Sequence[RunLogChunk]:
+    """The log from the chunk that contains line `after_line` + 1 on."""
+    statement = select(RunLogChunk).where(RunLogChunk.run_id == run_id).order_by(col(RunLogChunk.seq))
+    return [
+        chunk
+        for chunk in session.exec(statement)
+        if chunk.first_line + chunk.text.count("\n") + 1 > after_line
+    ]
+
+
+def newest_state(session: Session, workspace_id: UUID) -> StateVersion | None:
+    """The newest version of a workspace's state, or None."""
+    statement = select(StateVersion).where(StateVersion.workspace_id == workspace_id)
+    return session.exec(statement.order_by(col(StateVersion.version).desc()).limit(1)).first()
+
+
+def state_lock(session: Session, workspace_id: UUID) -> StateLock | None:
+    """The lock on a state, or None."""
+    return session.get(StateLock, workspace_id)

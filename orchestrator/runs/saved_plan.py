@@ -1,0 +1,196 @@
+"""What a saved plan will do, whether it may be submitted, and what exactly an approval binds; pure.
+
+An approval binds a tuple (architecture §5). `tuple_digest` is what the page shows and what the
+approve call must carry; apply recomputes every member and compares.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+CREATE, UPDATE, DELETE, REPLACE, NO_OP, READ = "create", "update", "delete", "replace", "no-op", "read"
+
+
+@dataclass(frozen=True)
+class PlanMembers:
+    """The members of the approved tuple; a baseline plan has no plan file and no state."""
+
+    plan_id: str
+    bundle_digest: str
+    lock_file_digest: str
+    engine_version: str
+    plan_file_sha256: str
+    changes_digest: str
+    state_lineage: str
+    state_serial: int
+    catalogue: str
+    monthly_fen: int
+    hold: str
+    expires_at: str
+
+    def digest(self) -> str:
+        """SHA-256 over the canonical form of every member."""
+        return hashlib.sha256(_canonical(asdict(self)).encode()).hexdigest()
+
+    def differences(self, other: "PlanMembers") -> list[str]:
+        """The names of the members in which two tuples differ."""
+        mine, theirs = asdict(self), asdict(other)
+        return [name for name in mine if mine[name] != theirs[name]]
+
+
+@dataclass(frozen=True)
+class CloudContract:
+    """What one cloud's folder may create: resource type -> kind, and which attributes decide cost and place."""
+
+    kinds: Mapping[str, str]
+    decisive: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class PlannedObject:
+    """One resource that the plan touches; `logical` is ``<kind>/<key>``."""
+
+    address: str
+    logical: str
+    type: str
+    kind: str
+    action: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    def changed_attributes(self) -> list[tuple[str, Any, Any]]:
+        """Attribute, before, after: what differs, sorted; unknown values read as None."""
+        names = sorted({*self.before, *self.after})
+        pairs = [(name, self.before.get(name), self.after.get(name)) for name in names]
+        return [(name, old, new) for name, old, new in pairs if old != new]
+
+
+@dataclass(frozen=True)
+class PlanFinding:
+    """Something that keeps a plan from being submitted (`blocks`) or that the approver must know."""
+
+    code: str
+    address: str
+    message: str
+    message_zh: str
+    blocks: bool = True
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the request allows: its kind, the tags, and the sizes that were quoted."""
+
+    kind: str
+    tags: Mapping[str, str]
+    sizes: Mapping[str, Mapping[str, Any]]
+
+
+def planned_objects(plan: Mapping[str, Any], contract: CloudContract) -> list[PlannedObject]:
+    """Every managed resource of `terraform show -json`, in the order of addresses."""
+    changes = [change for change in plan.get("resource_changes", []) if change.get("mode") != "data"]
+    return [_planned(change, contract) for change in sorted(changes, key=lambda change: change["address"])]
+
+
+def _planned(change: Mapping[str, Any], contract: CloudContract) -> PlannedObject:
+    kind = contract.kinds.get(change["type"], change["type"])
+    inner = change["change"]
+    return PlannedObject(
+        address=change["address"],
+        logical=f"{kind}/{change.get('index', change['name'])}",
+        type=change["type"],
+        kind=kind,
+        action=_action(inner["actions"]),
+        before=inner.get("before") or {},
+        after=inner.get("after") or {},
+        unknown=inner.get("after_unknown") or {},
+    )
+
+
+def _action(actions: Sequence[str]) -> str:
+    return REPLACE if len(actions) == 2 else actions[0]
+
+
+def changes_digest(plan: Mapping[str, Any]) -> str:
+    """SHA-256 over what the plan changes, without anything that names the time or the place of planning."""
+    changes = [
+        {"address": item["address"], "change": item["change"]}
+        for item in sorted(plan.get("resource_changes", []), key=lambda item: item["address"])
+    ]
+    return hashlib.sha256(_canonical({"resources": changes}).encode()).hexdigest()
+
+
+def judge(
+    objects: Iterable[PlannedObject], contract: CloudContract, expected: Expectation
+) -> list[PlanFinding]:
+    """Hold the plan against the request: only known types, no destroy, sizes and tags as quoted."""
+    findings: list[PlanFinding] = []
+    touched = list(objects)
+    for item in touched:
+        findings.extend(_type_findings(item, contract))
+        findings.extend(_destroy_findings(item, expected))
+        if item.action in (CREATE, UPDATE, REPLACE):
+            findings.extend(_unknown_findings(item, contract))
+            findings.extend(_size_findings(item, expected))
+            findings.extend(_tag_findings(item, expected))
+    findings.extend(_missing_findings(touched, expected))
+    return findings
+
+
+def _type_findings(item: PlannedObject, contract: CloudContract) -> list[PlanFinding]:
+    if item.type in contract.kinds:
+        return []
+    return [_finding("unexpected-type", item, f"{item.type} is not a type of this cloud", "出现未登记的资源类型")]
+
+
+def _destroy_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
+    destroys = item.action in (DELETE, REPLACE)
+    if not destroys or expected.kind == "release":
+        return []
+    if expected.kind == "change" and item.logical not in expected.sizes and item.action == DELETE:
+        # A change that names fewer hosts destroys the rest on purpose; the plan page says so in words.
+        return []
+    return [_finding("destroy", item, "only a release may destroy this", "非释放类申请不得销毁该资源")]
+
+
+def _unknown_findings(item: PlannedObject, contract: CloudContract) -> list[PlanFinding]:
+    unknown = [name for name in contract.decisive.get(item.type, ()) if item.unknown.get(name)]
+    text = f"{', '.join(unknown)} cannot be known before apply"
+    return [_finding("unknown", item, text, "关键属性在执行前未知")] if unknown else []
+
+
+def _size_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
+    wanted = expected.sizes.get(item.logical)
+    if wanted is None:
+        return []
+    wrong = [name for name, value in wanted.items() if item.after.get(name) != value]
+    text = f"{', '.join(wrong)} differ from what was quoted"
+    return [_finding("size", item, text, "规格与报价不一致")] if wrong else []
+
+
+def _tag_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
+    tags = item.after.get("tags")
+    if tags is None or all(tags.get(name) == value for name, value in expected.tags.items()):
+        return []
+    return [_finding("tags", item, "the tags are not those of the request", "标签与申请不一致")]
+
+
+def _missing_findings(touched: Sequence[PlannedObject], expected: Expectation) -> list[PlanFinding]:
+    if expected.kind == "release":
+        return []
+    present = {item.logical for item in touched if item.action != DELETE}
+    missing = sorted(set(expected.sizes) - present)
+    return [
+        PlanFinding("missing", address, f"{address} was requested but is not in the plan", "申请的资源未出现在计划中")
+        for address in missing
+    ]
+
+
+def _finding(code: str, item: PlannedObject, text: str, text_zh: str) -> PlanFinding:
+    return PlanFinding(code, item.address, f"{item.address}: {text}.", f"{item.address}：{text_zh}。")
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,47 @@
+"""Rules of the state backend: who may lock, who may write, which write is refused; pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StateHeader:
+    """What Terraform writes at the top of every state."""
+
+    lineage: str
+    serial: int
+
+
+def header(body: bytes) -> StateHeader | None:
+    """Lineage and serial of a state file, or None when it is not one."""
+    try:
+        document = json.loads(body)
+        return StateHeader(str(document["lineage"]), int(document["serial"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def refusal(new: StateHeader, current: StateHeader | None) -> str | None:
+    """Why `new` may not follow `current`, or None when it may."""
+    if current is None:
+        return None
+    if new.lineage != current.lineage:
+        return "it has another lineage"
+    if new.serial < current.serial:
+        return f"its serial {new.serial} is older than {current.serial}"
+    return None
+
+
+def managed_objects(state: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Logical address -> attributes of every managed resource instance in a state."""
+    found: dict[str, dict[str, Any]] = {}
+    for resource in state.get("resources", []):
+        if resource.get("mode") != "managed":
+            continue
+        kind = kinds.get(resource["type"], resource["type"])
+        for instance in resource.get("instances", []):
+            name = instance.get("index_key", resource["name"])
+            found[f"{kind}/{name}"] = instance.get("attributes") or {}
+    return found
