@@ -5,7 +5,7 @@ the policy pack. A deadline that reaches a year whose calendar is not loaded is 
 weekends and marked provisional; it is to be computed again once that year is loaded.
 """
 
-import datetime
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 
 _SATURDAY = 5
-_ONE_DAY = datetime.timedelta(days=1)
+_ONE_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class CalendarYear:
     """One loaded year: days off besides or including weekends, and weekend days that are worked."""
 
     year: int
-    days_off: frozenset[datetime.date]
-    make_up_days: frozenset[datetime.date]
+    days_off: frozenset[dt.date]
+    make_up_days: frozenset[dt.date]
 
 
 @dataclass(frozen=True)
 class Deadline:
     """The last day of a promised time; provisional while it rests on a year that is not loaded."""
 
-    date: datetime.date
+    date: dt.date
     provisional: bool
 
 
@@ -59,7 +59,7 @@ class WorkingCalendar:
         """Tell whether the official calendar of this year is known."""
         return year in self._by_year
 
-    def is_working_day(self, day: datetime.date) -> bool:
+    def is_working_day(self, day: dt.date) -> bool:
         """Tell whether offices work on this day; a year that is not loaded has plain weekends."""
         loaded = self._by_year.get(day.year)
         if loaded is not None and day in loaded.make_up_days:
@@ -69,7 +69,7 @@ class WorkingCalendar:
         return day.weekday() < _SATURDAY
 
 
-def business_date(instant: datetime.datetime) -> datetime.date:
+def business_date(instant: dt.datetime) -> dt.date:
     """Give the Asia/Shanghai date of an instant.
 
     Raises ValueError for a time without zone, whose date nobody can know.
@@ -79,7 +79,7 @@ def business_date(instant: datetime.datetime) -> datetime.date:
     return instant.astimezone(BUSINESS_ZONE).date()
 
 
-def add_working_days(start: datetime.date, days: int, calendar: WorkingCalendar) -> Deadline:
+def add_working_days(start: dt.date, days: int, calendar: WorkingCalendar) -> Deadline:
     """Give the day on which a time of so many working days after ``start`` ends.
 
     The starting day itself is not counted. No days at all end on the starting day.

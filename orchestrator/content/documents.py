@@ -1,0 +1,361 @@
+"""The documents in ``quotas/``: one frozen model for each kind of file, strict and complete.
+
+Unknown fields are errors. An amount is written as a quoted string in CNY and becomes whole fen, a day is
+written ``2019-06-19``; no number with a fraction exists. Sizes are whole vCPU and whole GB. What one
+document cannot know, such as whether an organisation exists, is checked in
+:mod:`orchestrator.content.references`.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from orchestrator.core.money import parse_cny
+
+ResourceClass = Literal["vcpu", "memory_gb", "block_gb"]
+RESOURCE_CLASSES: tuple[ResourceClass, ...] = ("vcpu", "memory_gb", "block_gb")
+ZoneClass = Literal["production", "trial"]
+
+OrganisationKind = Literal[
+    "city_dept",
+    "city_unit",
+    "county",
+    "committee",
+    "county_informatization",
+    "vertical",
+    "provider",
+    "authority",
+]
+RoleName = Literal[
+    "department_clerk",
+    "information_officer",
+    "centre_reviewer",
+    "centre_approver",
+    "smart_city_office",
+    "applier",
+    "finance",
+    "auditor",
+    "technical_administrator",
+]
+BudgetPurpose = Literal[
+    "new_project",
+    "gov_cloud_service",
+    "platform_operation",
+    "maintenance_and_docking",
+    "professional_services",
+    "demonstration_development",
+    "data_governance",
+    "other",
+]
+Arch = Literal["x86", "hygon", "arm"]
+DiskTier = Literal["SATA", "SSD", "UHIO"]
+
+
+def _fen(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError('an amount in CNY is written as a quoted string such as "50000.00"')  # noqa: TRY004
+    fen = parse_cny(value)
+    if fen < 0:
+        raise ValueError("an amount in a content file is not negative")
+    return fen
+
+
+def _day(value: object) -> date:
+    if isinstance(value, str) and len(value) == len("2019-06-19"):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    raise ValueError("a day is written like 2019-06-19")
+
+
+def _plain_text(value: object) -> object:
+    if isinstance(value, str) and any(
+        unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co"} for sign in value
+    ):
+        raise ValueError("a text holds no line breaks, control signs or invisible signs")
+    return value
+
+
+Fen = Annotated[int, BeforeValidator(_fen)]
+Day = Annotated[date, BeforeValidator(_day)]
+Name = Annotated[
+    str,
+    BeforeValidator(_plain_text),
+    StringConstraints(min_length=1, max_length=120, pattern=r"^\S(.*\S)?$"),
+]
+Remark = Annotated[str, BeforeValidator(_plain_text), StringConstraints(max_length=400)]
+OrganisationCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,11}$")]
+SystemCode = Annotated[str, StringConstraints(pattern=r"^SYS-[0-9]{3}$")]
+SkuCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", max_length=30)]
+CatalogueCode = Annotated[str, StringConstraints(pattern=r"^CAT-[0-9]{4}-[0-9]{2}$")]
+PoolCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", max_length=20)]
+Username = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([.-][a-z0-9]+)*$", max_length=40)]
+Size = Annotated[int, Field(ge=0, le=100_000_000)]
+FiscalYear = Annotated[int, Field(ge=2019, le=2100)]
+
+
+class Document(BaseModel):
+    """Common to every part of a file: frozen, strict, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Amounts(Document):
+    """One whole number for each resource class: vCPU, GB of memory, GB of block storage."""
+
+    vcpu: Size
+    memory_gb: Size
+    block_gb: Size
+
+    def of(self, resource_class: ResourceClass) -> int:
+        """Give the amount of one resource class."""
+        return {"vcpu": self.vcpu, "memory_gb": self.memory_gb, "block_gb": self.block_gb}[resource_class]
+
+
+class QuotaRules(Document):
+    """How a trial quota follows from the production quota (domain §5).
+
+    ``trial_percent`` of the production limit is rounded up to the next multiple of ``trial_step`` and is
+    at least ``trial_minimum``.
+    """
+
+    trial_percent: Annotated[int, Field(ge=0, le=100)]
+    trial_minimum: Amounts
+    trial_step: Amounts
+
+    @model_validator(mode="after")
+    def _steps_are_positive(self) -> Self:
+        if 0 in {self.trial_step.of(name) for name in RESOURCE_CLASSES}:
+            raise ValueError("a step is at least 1")
+        return self
+
+    def trial_limit(self, production: Amounts, resource_class: ResourceClass) -> int:
+        """Give the trial limit of one resource class."""
+        step = self.trial_step.of(resource_class)
+        steps = -(-production.of(resource_class) * self.trial_percent // (100 * step))
+        return max(steps * step, self.trial_minimum.of(resource_class))
+
+
+class PersonDocument(Document):
+    """A person of an organisation and the roles held there from a day on."""
+
+    username: Username
+    name_zh: Name
+    name_en: Name
+    roles: Annotated[tuple[RoleName, ...], Field(min_length=1)]
+    since: Day
+
+
+class BudgetLineDocument(Document):
+    """Money appropriated for one purpose in one fiscal year (clauses 2 and 15)."""
+
+    fiscal_year: FiscalYear
+    purpose: BudgetPurpose
+    payer: Literal["department", "central"]
+    appropriated_fen: Annotated[Fen, Field(alias="appropriated")]
+
+
+class OfficerFilingDocument(Document):
+    """The filing of an information officer for one year (clause 13)."""
+
+    year: Annotated[int, Field(ge=2018, le=2100)]
+    officer: Username
+    filed_on: Day
+    status: Literal["current", "superseded", "lapsed"]
+
+
+class AccessLinkDocument(Document):
+    """The link between an organisation and the data centre (clause 1)."""
+
+    mbps: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class OrganisationDocument(Document):
+    """``quotas/departments/<CODE>.yml``: an organisation with its limits, money, link, filing and people."""
+
+    code: OrganisationCode
+    name_zh: Name
+    name_en: Name
+    kind: OrganisationKind
+    parent: OrganisationCode | None = None
+    quota: Amounts | None = None
+    budget_lines: tuple[BudgetLineDocument, ...] = ()
+    access_link: AccessLinkDocument | None = None
+    officer_filings: tuple[OfficerFilingDocument, ...] = ()
+    people: tuple[PersonDocument, ...] = ()
+
+    @property
+    def officer_filing(self) -> Literal["current", "changed", "lapsed", "never_filed"]:
+        """Where the filing of the information officer stands; ``changed`` is current after a change."""
+        stands = {filing.status for filing in self.officer_filings}
+        if "current" in stands:
+            return "changed" if "superseded" in stands else "current"
+        return "lapsed" if stands else "never_filed"
+
+
+class SourceStack(Document):
+    """What a system runs on today; None is not known."""
+
+    arch: Name | None = None
+    os: Name | None = None
+    db: Name | None = None
+
+
+class Target(Document):
+    """What a system will need on the cloud, and what that costs a month by the first catalogue."""
+
+    pool: PoolCode
+    vcpu: Size
+    memory_gb: Size
+    disk_gb: Size
+    disk_tier: DiskTier | None = None
+    monthly_fen: Annotated[Fen | None, Field(alias="monthly_price")] = None
+
+
+class SystemDocument(Document):
+    """An information system of a department. ``mlps_level`` 0 means that it has not been graded."""
+
+    code: SystemCode
+    department: OrganisationCode
+    name_zh: Name
+    name_en: Name
+    origin: Literal["notice", "notice_dataset", "invented"]
+    network: Literal["private", "extranet", "internet"]
+    private_network: Name | None = None
+    hosting: Literal["department_room", "city_cloud"]
+    source: SourceStack
+    hosts: Size | None = None
+    db_instances: Size | None = None
+    target: Target | None = None
+    data_gb: Size | None = None
+    mlps_level: Annotated[int, Field(ge=0, le=5)]
+    users: Size | None = None
+    public_users: bool
+    depends: tuple[SystemCode, ...] = ()
+    classification: Literal["undetermined", "mixed", "non_classified_confirmed"]
+    quota_counted: bool
+    zombie: bool = False
+    on_duty_list: bool = False
+    bottleneck_service: bool = False
+    high_frequency_dataset: (
+        Literal[
+            "population",
+            "legal_entity",
+            "natural_resources",
+            "electronic_licence",
+            "taxation",
+            "investment_project",
+            "credit",
+            "social_security",
+        ]
+        | None
+    ) = None
+    remark_zh: Remark = ""
+    remark_en: Remark = ""
+
+    @model_validator(mode="after")
+    def _a_private_network_has_a_name(self) -> Self:
+        if self.network != "private" and self.private_network is not None:
+            raise ValueError("private_network is given only where network is private")
+        return self
+
+
+class SkuDocument(Document):
+    """A priced unit. It can be ordered because ``fulfilment`` names how it is delivered."""
+
+    code: SkuCode
+    name_zh: Name
+    name_en: Name
+    unit: Literal[
+        "vcpu", "gb", "host", "percent_of_spec", "instance", "mbps", "channel", "db_instance", "domain", "system",
+        "person_day",
+    ]  # fmt: skip
+    product_group: Literal["compute", "storage", "backup", "security", "network", "database", "service"]
+    billing: Literal["monthly", "one_off", "percent_of_spec"]
+    quota_class: Literal["vcpu", "memory_gb", "block_gb", "none"]
+    fulfilment: Literal["terraform", "ansible", "manual", "included"]
+    payer: Literal["department", "central"] = "department"
+    arch: Arch | None = None
+    disk_tier: DiskTier | None = None
+
+
+class PriceDocument(Document):
+    """The price of one SKU: CNY for a unit and month (or once), or a percentage of a spec's price."""
+
+    sku: SkuCode
+    price_fen: Annotated[Fen | None, Field(alias="price")] = None
+    percent: Annotated[int | None, Field(alias="percent_of_spec", ge=0, le=100)] = None
+
+    @model_validator(mode="after")
+    def _one_kind_of_price(self) -> Self:
+        if (self.price_fen is None) == (self.percent is None):
+            raise ValueError("give either price or percent_of_spec")
+        return self
+
+
+class PriceCatalogueDocument(Document):
+    """``quotas/price_catalogues/<CODE>.yml``: all prices of the days ``[valid_from, valid_to)``."""
+
+    code: CatalogueCode
+    name_zh: Name
+    name_en: Name
+    valid_from: Day
+    valid_to: Day | None = None
+    prices: Annotated[tuple[PriceDocument, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _the_period_runs_forward(self) -> Self:
+        if self.valid_to is not None and self.valid_to <= self.valid_from:
+            raise ValueError("valid_to is the first day no longer covered and lies after valid_from")
+        return self
+
+
+class ResourcePoolDocument(Document):
+    """Capacity of one zone and architecture; ``overcommit_percent`` 100 allocates what is there."""
+
+    code: PoolCode
+    name_zh: Name
+    name_en: Name
+    zone: Literal["extranet", "internet", "dev"]
+    arch: Arch
+    capacity: Amounts
+    overcommit_percent: Annotated[int, Field(ge=1, le=1000)]
+    warn_at_percent: Annotated[int, Field(ge=1, le=100)]
+    free: bool = False
+    expiry_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
+class SystemsDocument(Document):
+    """``quotas/systems.yml``."""
+
+    systems: tuple[SystemDocument, ...]
+
+
+class SkusDocument(Document):
+    """``quotas/skus.yml``."""
+
+    skus: tuple[SkuDocument, ...]
+
+
+class ResourcePoolsDocument(Document):
+    """``quotas/resource_pools.yml``."""
+
+    resource_pools: tuple[ResourcePoolDocument, ...]
+
+
+SINGLE_FILES: Mapping[str, type[Document]] = {
+    "quotas/quota_rules.yml": QuotaRules,
+    "quotas/resource_pools.yml": ResourcePoolsDocument,
+    "quotas/skus.yml": SkusDocument,
+    "quotas/systems.yml": SystemsDocument,
+}
+"""Files that exist once, each with its model."""
+
+FOLDERS: Mapping[str, type[Document]] = {
+    "quotas/departments": OrganisationDocument,
+    "quotas/price_catalogues": PriceCatalogueDocument,
+}
+"""Folders with one file for each object; the file has the object's code as its name."""
