@@ -1,0 +1,58 @@
+"""Which loopback addresses stand for which zone, network and port, counted on so that none comes back at once.
+
+A zone is the next free /16 of the cloud's block, a network the next free /24 of its zone, a port the next free
+address of its network. An address that was just given up is the last to be given out again: an old client that
+still knows it must not meet a new host.
+"""
+
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network
+from typing import TypedDict
+
+from specs import CloudError
+
+NETWORKS_IN_ZONE, FIRST_HOST, LAST_HOST = 256, 2, 254
+
+
+class Counters(TypedDict):
+    """What must be remembered: zone -> its number, zone -> its last network, network prefix -> its last host."""
+
+    zones: dict[str, int]
+    networks: dict[str, int]
+    hosts: dict[str, int]
+    serial: int
+
+
+def no_counters() -> Counters:
+    return {"zones": {}, "networks": {}, "hosts": {}, "serial": 0}
+
+
+def after(last: int, first: int, end: int) -> list[int]:
+    """Every number from `first` to `end`, those after `last` before the others."""
+    return [*range(max(first, last + 1), end + 1), *range(first, min(last, end) + 1)]
+
+
+def next_network(counters: Counters, block: IPv4Network, zone: str, taken: Collection[str]) -> str:
+    """The prefix of a new network of the zone, noted in the counters. Raises CloudError 507 when none is free."""
+    zones = list(block.subnets(new_prefix=16)) if block.prefixlen <= 16 else []
+    number = counters["zones"].setdefault(zone, len(counters["zones"]))
+    if number >= len(zones):
+        raise CloudError(507, f"zone {zone}: {block} has room for {len(zones)} zones only")
+    start = int(zones[number].network_address)
+    for index in after(counters["networks"].get(zone, -1), 0, NETWORKS_IN_ZONE - 1):
+        prefix = f"{IPv4Address(start + index * 256)}/24"
+        if prefix not in taken:
+            counters["networks"][zone] = index
+            return prefix
+    raise CloudError(507, f"zone {zone}: all {NETWORKS_IN_ZONE} networks are in use")
+
+
+def next_address(counters: Counters, prefix: str, taken: Collection[str]) -> str:
+    """A new address in the network, noted in the counters. Raises CloudError 507 when none is free."""
+    start = int(IPv4Network(prefix).network_address)
+    for index in after(counters["hosts"].get(prefix, FIRST_HOST - 1), FIRST_HOST, LAST_HOST):
+        address = str(IPv4Address(start + index))
+        if address not in taken:
+            counters["hosts"][prefix] = index
+            return address
+    raise CloudError(507, f"network {prefix}: all addresses are in use")

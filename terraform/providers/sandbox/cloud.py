@@ -1,0 +1,317 @@
+"""The sandbox cloud: what each request does. A create or destroy that was cut off is finished at the next start."""
+
+import asyncio
+import logging
+import signal
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import kernel
+from faults import Faults
+from hosts import Hosts, remove_folder
+from inventory import MEASURES, Inventory, Record
+from specs import CloudError, checked_key, checked_kind, checked_spec, checked_tags, count, text, word
+
+Answer = dict[str, Any]
+BOOTS_AT_ONCE = 8
+FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.1, 5.0, 30.0
+
+
+class Cloud:
+    """All objects and hosts of one home folder. One event loop uses it; acts on one key come one after the other."""
+
+    def __init__(self, inventory: Inventory, hosts: Hosts) -> None:
+        self.inventory, self.hosts, self.faults = inventory, hosts, Faults()
+        self.volumes = inventory.home / "volumes"
+        self.volumes.mkdir(mode=0o700, exist_ok=True)
+        self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.pauses: dict[
+            str, tuple[float, float]
+        ] = {}  # instance -> when its init was last lost, pause after that
+        self.ready = asyncio.Event()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def answer(self, request: Any) -> Answer:
+        """Carry out one request. Raises CloudError for what the cloud refuses."""
+        operations: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
+            "capacity": self.capacity,
+            "create": self.create,
+            "destroy": self.destroy,
+            "fault": self.fault,
+            "import": self.read,
+            "list": self.list_objects,
+            "ping": self.ping,
+            "read": self.read,
+            "start": self.start,
+            "stop": self.stop,
+            "update": self.update,
+        }
+        name = request.get("op") if isinstance(request, dict) else None
+        if not isinstance(name, str) or name not in operations:
+            raise CloudError(400, f"op: {name!r} is none of {', '.join(operations)}")
+        await self.ready.wait()
+        return await operations[name](request)
+
+    # --- start and end of the cloud -----------------------------------------------------------------------------------
+
+    async def wake(self) -> None:
+        """Sweep what an earlier run left, finish what it had begun, boot what should run; then answer requests."""
+        kernel.sweep(str(self.hosts.folder))
+        for leftover in self.hosts.folder.glob(".*.doomed"):
+            await asyncio.to_thread(remove_folder, leftover)
+        gate = asyncio.Semaphore(BOOTS_AT_ONCE)
+        for kinds in (("instance",), ("network", "security_group", "port", "volume")):
+            records = [record for record in self.inventory.records.values() if record.kind in kinds]
+            await asyncio.gather(*(self.resume(record, gate) for record in records))
+        self.ready.set()
+
+    async def resume(self, record: Record, gate: asyncio.Semaphore) -> None:
+        async with gate:
+            try:
+                await (self.unmake(record) if record.phase == "destroying" else self.make(record))
+            except (CloudError, OSError) as error:
+                record.trouble = str(error)
+                logging.warning("%s %s: %s", record.id, record.key, error)
+
+    async def close(self) -> None:
+        """Stop every host cleanly; what should run is remembered and runs again after the next start."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*(self.hosts.halt(each, signal.SIGTERM) for each in list(self.hosts.running)))
+
+    def lost(self, instance_id: str, code: int) -> None:
+        """Bring back a host whose init has ended unasked, later and later when that goes on."""
+        task = asyncio.create_task(self.bring_back(instance_id, code))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def bring_back(self, instance_id: str, code: int) -> None:
+        kernel.sweep(str(self.hosts.root(instance_id)))
+        record = self.inventory.records.get(instance_id)
+        while record and record.power == "running":
+            record.trouble = f"its init ended with {code}; it is being started again"
+            await asyncio.sleep(self.pause(instance_id))
+            async with self.locks[record.key]:
+                if (
+                    record.power == "running"
+                    and record.phase == "present"
+                    and instance_id in self.inventory.records
+                ):
+                    try:
+                        await self.hosts.boot(record)
+                    except (CloudError, OSError) as error:
+                        logging.warning("%s: %s", instance_id, error)
+                        continue
+                    record.trouble = ""
+                return
+
+    def pause(self, instance_id: str) -> float:
+        now = asyncio.get_running_loop().time()
+        last, pause = self.pauses.get(instance_id, (0.0, 0.0))
+        pause = (
+            FIRST_PAUSE if now - last > STEADY_SECONDS else min(max(pause, FIRST_PAUSE) * 2, LONGEST_PAUSE)
+        )
+        self.pauses[instance_id] = (now, pause)
+        return pause
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    async def create(self, request: dict[str, Any]) -> Answer:
+        """{kind, key, spec, tags, run} -> {object, adopted}; the same key and spec again is the same object."""
+        kind = checked_kind(request.get("kind"))
+        key, spec = checked_key(kind, request.get("key")), checked_spec(kind, request.get("spec"))
+        tags, run = checked_tags(request.get("tags", {})), text("run", request.get("run", ""))
+        async with self.locks[key]:
+            found = self.inventory.by_key(key)
+            if found and found.spec != spec:
+                field = next(name for name in spec if found.spec[name] != spec[name])
+                raise CloudError(409, f"spec.{field}: {key} exists as {found.id} with {found.spec[field]!r}")
+            adopted = found is not None and found.phase == "present"
+            fault = {} if adopted else self.faults.take(kind)
+            if fault.get("mode") == "fail":
+                raise CloudError(503, fault["message"])
+            record = found or self.inventory.intend(kind, key, spec, tags, run)
+            record.tags, record.power = tags, "running"
+            await asyncio.sleep(fault.get("seconds", 0))
+            await self.make(record)
+            if fault.get("mode") == "fail_after":
+                raise CloudError(503, fault["message"])
+            return {"object": self.view(record), "adopted": adopted}
+
+    async def read(self, request: dict[str, Any]) -> Answer:
+        """{id or key, kind?} -> {object}; CloudError 404 when there is none."""
+        kind = request.get("kind")
+        record = self.inventory.by_id(request.get("id"), checked_kind(kind) if kind is not None else None)
+        if record.phase == "destroying":
+            raise CloudError(404, f"{record.id} is being destroyed")
+        return {"object": self.view(record)}
+
+    async def list_objects(self, request: dict[str, Any]) -> Answer:
+        """{workspace?} -> {objects}; `workspace` is the beginning of the keys up to their first slash."""
+        workspace = request.get("workspace")
+        records = sorted(self.inventory.records.values(), key=lambda record: record.key)
+        return {"objects": [self.view(record) for record in records if workspace in {None, record.workspace}]}
+
+    async def update(self, request: dict[str, Any]) -> Answer:
+        """{id, spec? (only what changes), tags?, power?} -> {object}; CloudError 409 where a new one is needed."""
+        record = self.inventory.by_id(request.get("id"))
+        async with self.locks[record.key]:
+            spec = checked_spec(record.kind, request.get("spec", {}), partial=True)
+            tags = checked_tags(request.get("tags", record.tags))
+            power = checked_power(request.get("power", record.power))
+            self.inventory.require_changeable(record, spec)
+            if (
+                record.kind == "volume"
+                and spec.get("instance", record.spec["instance"]) != record.spec["instance"]
+            ):
+                self.detach(record)
+            record.spec, record.tags, record.power = {**record.spec, **spec}, tags, power
+            await self.make(record)
+            return {"object": self.view(record)}
+
+    async def start(self, request: dict[str, Any]) -> Answer:
+        return await self.update({"id": self.instance(request).id, "power": "running"})
+
+    async def stop(self, request: dict[str, Any]) -> Answer:
+        return await self.update({"id": self.instance(request).id, "power": "stopped"})
+
+    def instance(self, request: dict[str, Any]) -> Record:
+        return self.inventory.by_id(request.get("id"), "instance")
+
+    async def destroy(self, request: dict[str, Any]) -> Answer:
+        """{id} -> {destroyed}; False when it was gone already. CloudError 409 while another object needs it."""
+        try:
+            record = self.inventory.by_id(request.get("id"))
+        except CloudError:
+            return {"destroyed": False}
+        async with self.locks[record.key]:
+            if users := self.inventory.users_of(record):
+                raise CloudError(409, f"{record.id} is used by {', '.join(sorted(users))}")
+            record.phase = "destroying"
+            self.inventory.save(record)
+            await self.unmake(record)
+        self.locks.pop(record.key, None)
+        return {"destroyed": True}
+
+    async def capacity(self, request: dict[str, Any]) -> Answer:
+        """{limits?: {pool: {measure: number}}} -> {pools: {pool: {limits, used}}}; an empty table lifts all limits."""
+        if "limits" in request:
+            self.inventory.set_limits(checked_limits(request["limits"]))
+        return {"pools": self.inventory.capacity()}
+
+    async def fault(self, request: dict[str, Any]) -> Answer:
+        """{kind, mode, count?, seconds?, message?} or {clear: true} -> {faults}; see faults.py."""
+        if request.get("clear"):
+            self.faults.waiting = []
+        else:
+            self.faults.add(request)
+        return {"faults": self.faults.waiting}
+
+    async def ping(self, _request: dict[str, Any]) -> Answer:
+        return {"objects": len(self.inventory.records), "namespaces": bool(self.hosts.hide)}
+
+    # --- making the world what the record says ------------------------------------------------------------------------
+
+    async def make(self, record: Record) -> None:
+        """Save the record, then make the world so; safe to repeat, which is how a cut-off act is finished."""
+        self.inventory.save(record)
+        try:
+            if record.kind == "instance" and record.power == "running":
+                await self.hosts.boot(record)
+            elif record.kind == "instance":
+                await self.hosts.halt(record.id, signal.SIGTERM)
+            elif record.kind == "volume":
+                self.attach(record)
+        except (CloudError, OSError, TimeoutError) as error:
+            record.trouble = str(error)
+            raise CloudError(500, f"{record.id}: {error}") from error
+        record.trouble = ""
+        if record.phase == "creating":
+            record.phase = "present"
+            self.inventory.save(record)
+
+    async def unmake(self, record: Record) -> None:
+        """End and remove what the record stands for, then the record; safe to repeat."""
+        if record.kind == "instance":
+            await self.hosts.halt(record.id, signal.SIGQUIT)
+            for volume in self.volumes_of(record):
+                self.detach(volume)
+            await self.hosts.remove(record.id)
+        elif record.kind == "volume":
+            self.detach(record)
+            await asyncio.to_thread(remove_folder, self.volumes / record.id)
+        self.inventory.forget(record)
+
+    def volumes_of(self, instance: Record) -> list[Record]:
+        return [
+            volume for volume in self.inventory.of_kind("volume") if volume.spec["instance"] == instance.id
+        ]
+
+    def place_of(self, volume: Record) -> Path:
+        """Where the volume's data lies while it is attached: a folder in the root of its instance."""
+        return self.hosts.root(volume.spec["instance"]) / "mnt" / volume.name
+
+    def attach(self, volume: Record) -> None:
+        """Move the volume's data into its instance, if there is one; a new volume starts empty."""
+        place, shelf = self.place_of(volume), self.volumes / volume.id
+        if volume.spec["instance"] not in self.inventory.records or place.exists():
+            return
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if shelf.exists():
+            shelf.rename(place)
+        else:
+            place.mkdir(mode=0o700)
+
+    def detach(self, volume: Record) -> None:
+        """Move the volume's data out of its instance, so that it outlives it."""
+        if (place := self.place_of(volume)).exists():
+            place.rename(self.volumes / volume.id)
+
+    def view(self, record: Record) -> Answer:
+        """What the outside may know of an object."""
+        instance, volume = record.kind == "instance", record.kind == "volume"
+        return {
+            "id": record.id,
+            "key": record.key,
+            "kind": record.kind,
+            "state": self.state(record),
+            "power": record.power if instance else None,
+            "trouble": record.trouble,
+            "address": record.address,
+            "cidr": record.cidr,
+            "host_root": str(self.hosts.root(record.id)) if instance else None,
+            "path": str(self.place_of(record)) if volume else None,
+            "spec": record.spec,
+            "tags": record.tags,
+            "run": record.run,
+        }
+
+    def state(self, record: Record) -> str:
+        """running, stopped, present, or error for what is not as it should be (see `trouble`)."""
+        if record.trouble or record.phase != "present":
+            return "error"
+        if record.kind != "instance":
+            return "present"
+        up = self.hosts.is_up(record.id)
+        return ("running" if up else "error") if record.power == "running" else "stopped"
+
+
+def checked_power(value: Any) -> str:
+    if not isinstance(value, str) or value not in {"running", "stopped"}:
+        raise CloudError(400, f"power: {value!r} is neither running nor stopped")
+    return value
+
+
+def checked_limits(value: Any) -> dict[str, dict[str, int]]:
+    if not isinstance(value, dict) or not all(isinstance(limits, dict) for limits in value.values()):
+        raise CloudError(400, "limits: a table of pools, each a table of measures, is needed")
+    for pool, limits in value.items():
+        word("limits", pool)
+        for measure, limit in limits.items():
+            if measure not in MEASURES:
+                raise CloudError(400, f"limits.{pool}.{measure}: the measures are {', '.join(MEASURES)}")
+            if limit != 0:  # A closed pool is a fair limit.
+                count(f"limits.{pool}.{measure}", limit)
+    return value

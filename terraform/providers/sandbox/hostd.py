@@ -1,0 +1,303 @@
+"""The init of one sandbox host: runs its services and the commands that come through its door, reaps, and ends it.
+
+The door is a unix socket at ROOT/run/init.sock; one request a connection, one JSON line each way:
+
+    {"op": "exec", "cmd": "..."}            with three descriptors attached (stdin, stdout, stderr) -> {"rc": 0}
+    {"op": "svc", "verb": "start", "name"}  start, stop, restart, status (name may be left out)      -> {"services": [...]}
+
+A command is a child of this process: it has the host's environment, dies with the host, and is killed when the
+client goes away. One thread only, because the kernel's death signal watches the thread that forked.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` leaves a program's own folder out.
+
+import kernel
+import nsrun
+from services import NAME, BadRequest, Service, kill_group, spawn
+
+LONGEST_REQUEST = 1 << 20
+SECONDS = {"stop": 8.0, "abort": 0.5}  # How long services get before the whole tree is killed.
+
+
+class Caller:
+    """One connection: what it has sent, the descriptors it brought, the command that runs for it."""
+
+    def __init__(self, door: socket.socket) -> None:
+        self.socket = door
+        self.text = b""
+        self.descriptors: list[int] = []
+        self.command: subprocess.Popen[bytes] | None = None
+
+    def drop_descriptors(self) -> None:
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors = []
+
+
+class Init:
+    """The host: its services by name, its callers by socket, and whether it is on its way down."""
+
+    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
+        self.root, self.environment = root, environment
+        self.services: dict[str, Service] = {}
+        self.callers: dict[socket.socket, Caller] = {}
+        self.selector = selectors.DefaultSelector()
+        self.going: str | None = None
+        self.deadline = 0.0
+
+    # --- life of the host ---------------------------------------------------------------------------------------------
+
+    def open_door(self) -> None:
+        """Listen for callers, and wake up for signals."""
+        path = self.root / "run/init.sock"
+        path.unlink(missing_ok=True)
+        door = self.door = socket.socket(socket.AF_UNIX)
+        door.bind(str(path))
+        path.chmod(0o600)
+        door.listen(64)
+        door.setblocking(False)
+        ear, mouth = socket.socketpair()
+        ear.setblocking(False)
+        mouth.setblocking(False)
+        signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+        self.selector.register(door, selectors.EVENT_READ, self.accept)
+        self.selector.register(ear, selectors.EVENT_READ, lambda: ear.recv(4096))
+        self.mouth = mouth  # Kept, because a collected socket would close the wake-up descriptor.
+
+    def boot(self) -> None:
+        """Start every service that is meant to run; one that cannot be started is tried again later."""
+        for path in sorted((self.root / "etc/sv").glob("*.up")):
+            with contextlib.suppress(BadRequest):
+                service = self.service(path.stem)
+                service.wanted = True
+                service.start()
+
+    def go(self, how: str) -> None:
+        """Begin to end the host: `stop` its services cleanly, or `abort` them."""
+        if self.going != "abort":
+            self.going, self.deadline = how, time.monotonic() + SECONDS[how]
+            for service in self.services.values():
+                service.stop(how)
+
+    def run(self) -> None:
+        """Serve until the host is told to end and its services are gone, or until their time is up."""
+        while not (self.going and (not self.running() or time.monotonic() > self.deadline)):
+            for key, _ in self.selector.select(self.patience()):
+                key.data()
+            for pid, code in kernel.reap():
+                self.note_end(pid, code)
+            if not self.going:
+                for service in self.services.values():
+                    service.tend()
+
+    def running(self) -> bool:
+        return any(service.process for service in self.services.values())
+
+    def patience(self) -> float | None:
+        """Seconds until something is due, or None to sleep until a caller or a signal comes."""
+        if self.going:
+            return 0.05
+        waiting = [s.due for s in self.services.values() if s.stopping or (s.wanted and not s.process)]
+        return max(0.01, min(waiting) - time.monotonic()) if waiting else None
+
+    def note_end(self, pid: int, code: int) -> None:
+        """Tell the service or the caller whose child has ended; a stranger was only waiting to be reaped."""
+        for service in self.services.values():
+            if service.process and service.process.pid == pid:
+                service.ended(code)
+                return
+        for caller in list(self.callers.values()):
+            if caller.command and caller.command.pid == pid:
+                caller.command.returncode = code
+                caller.command = None
+                self.answer(caller, {"rc": code if code >= 0 else 128 - code})
+
+    # --- callers ------------------------------------------------------------------------------------------------------
+
+    def accept(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            connection, _ = self.door.accept()
+            connection.setblocking(False)
+            caller = self.callers[connection] = Caller(connection)
+            self.selector.register(connection, selectors.EVENT_READ, lambda: self.hear(caller))
+
+    def hear(self, caller: Caller) -> None:
+        """Read from a caller; a full line is a request, the end of the connection ends its command."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(caller.socket, 65536, 8)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, descriptors = b"", []
+        caller.descriptors += descriptors
+        caller.text += data
+        if not data:
+            self.hang_up(caller)
+        elif caller.command is None and b"\n" in caller.text:
+            self.act(caller)
+        elif len(caller.text) > LONGEST_REQUEST:
+            self.answer(caller, {"error": f"the request is longer than {LONGEST_REQUEST} bytes"})
+
+    def act(self, caller: Caller) -> None:
+        try:
+            request = json.loads(caller.text.split(b"\n", 1)[0])
+            kind = request.get("op") if isinstance(request, dict) else None
+            if kind == "exec":
+                self.execute(caller, request)
+            elif kind == "svc":
+                self.control(caller, request)
+            else:
+                raise BadRequest(f"op: {kind!r} is neither exec nor svc")
+        except (BadRequest, ValueError, OSError) as error:
+            self.answer(caller, {"error": str(error)})
+        finally:
+            caller.drop_descriptors()
+
+    def execute(self, caller: Caller, request: dict[str, Any]) -> None:
+        command = request.get("cmd")
+        if not isinstance(command, str) or len(caller.descriptors) != 3:
+            raise BadRequest("exec: a text `cmd` and three descriptors are needed")
+        if self.going:
+            raise BadRequest("the host is going down")
+        stdin, stdout, stderr = caller.descriptors
+        caller.command = spawn(
+            ["/bin/sh", "-c", command],
+            cwd=self.root,
+            env=dict(self.environment),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
+
+    def control(self, caller: Caller, request: dict[str, Any]) -> None:
+        """Carry out a service request; the answer to `stop` and `restart` comes when the service has stopped."""
+        verb, name = request.get("verb"), request.get("name")
+        if verb == "status" and name is None:
+            known = sorted(path.stem for path in (self.root / "etc/sv").glob("*.json"))
+            self.answer(
+                caller, {"services": [self.service(each).status() for each in known if NAME.fullmatch(each)]}
+            )
+            return
+        service = self.service(name)
+        report: Callable[[], None] = lambda: self.answer(caller, {"services": [service.status()]})  # noqa: E731
+        flag = self.root / "etc/sv" / f"{service.name}.up"
+        if verb == "start":
+            flag.touch()
+            service.start()
+        elif verb in {"stop", "restart"}:
+            if verb == "stop":
+                flag.unlink(missing_ok=True)
+            service.stop("stop")
+            if service.process:
+                service.when_gone.append(lambda: self.after_stop(caller, service, verb))
+                return
+            if verb == "restart":
+                flag.touch()
+                service.start()
+        elif verb != "status":
+            raise BadRequest(f"verb: {verb!r} is none of start, stop, restart, status")
+        report()
+
+    def after_stop(self, caller: Caller, service: Service, verb: str) -> None:
+        """Finish a stop or restart whose program has ended."""
+        try:
+            if verb == "restart" and not self.going:
+                service.start()
+            self.answer(caller, {"services": [service.status()]})
+        except BadRequest as error:
+            self.answer(caller, {"error": str(error)})
+
+    def service(self, name: Any) -> Service:
+        """The service of that name. Raises BadRequest for a bad name or a missing or faulty file."""
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise BadRequest(f"name: {name!r} does not match {NAME.pattern}")
+        if name not in self.services:
+            self.services[name] = Service(name, self.root, self.environment)
+        return self.services[name]
+
+    def answer(self, caller: Caller, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            caller.socket.sendall(json.dumps(message).encode() + b"\n")
+        self.hang_up(caller)
+
+    def hang_up(self, caller: Caller) -> None:
+        caller.drop_descriptors()
+        if self.callers.pop(caller.socket, None) is None:
+            return
+        self.selector.unregister(caller.socket)
+        caller.socket.close()
+        if caller.command:
+            kill_group(caller.command.pid)
+            caller.command = None
+
+
+def svc(words: list[str]) -> int:
+    """The `svc` command, run inside the host: talk to its init, print the services, 0 when that went well."""
+    if not words or len(words) > 2:
+        print("usage: svc start|stop|restart|status NAME", file=sys.stderr)
+        return 2
+    request = {"op": "svc", "verb": words[0]} | ({"name": words[1]} if len(words) == 2 else {})
+    with socket.socket(socket.AF_UNIX) as door:
+        door.connect(f"{os.environ['HOST_ROOT']}/run/init.sock")
+        door.sendall(json.dumps(request).encode() + b"\n")
+        answer = json.loads(door.makefile("rb").readline() or b'{"error": "the host went down"}')
+    if "error" in answer:
+        print(answer["error"], file=sys.stderr)
+        return 1
+    for service in answer["services"]:
+        print(f"{service['name']}: {service['state']}" + (f" {service['pid']}" if service["pid"] else ""))
+    return (
+        0
+        if len(words) == 1 or all(s["state"] == "running" for s in answer["services"]) or words[0] == "stop"
+        else 3
+    )
+
+
+def main() -> int:
+    """Be the host under --root until SIGTERM (services end cleanly) or SIGQUIT (they are aborted)."""
+    if sys.argv[1:2] == ["svc"]:
+        return svc(sys.argv[2:])
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--root", required=True)
+    parser.add_argument(
+        "--parent", type=int, required=True, help="process id of the cloud that starts this host"
+    )
+    parser.add_argument(
+        "--ready", type=int, required=True, help="descriptor that gets one byte when the host is up"
+    )
+    parser.add_argument("--hide", action="append", default=[], help="use namespaces and hide this folder")
+    arguments = parser.parse_args()
+    kernel.die_with_parent(signal.SIGTERM, arguments.parent)
+    if arguments.hide:
+        nsrun.enter(arguments.root, arguments.hide)
+    kernel.become_subreaper()
+    os.umask(0o077)
+    host = Init(Path(arguments.root), dict(os.environ))
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: host.go("stop"))
+    signal.signal(signal.SIGQUIT, lambda _signal, _frame: host.go("abort"))
+    signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+    host.open_door()
+    host.boot()
+    os.write(arguments.ready, b"1")
+    os.close(arguments.ready)
+    host.run()
+    kernel.sweep(arguments.root)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

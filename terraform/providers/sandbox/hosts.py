@@ -1,0 +1,175 @@
+"""Starting and ending the hosts: one init process each, its root folder, and a sweep after every end.
+
+All processes are started from the main thread (the kernel's death signal watches the forking thread), and every
+child is reaped here, strangers included: a stranger left as a zombie keeps a lock file's process id alive.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import kernel
+from inventory import Record
+from specs import CloudError
+
+HERE = Path(__file__).resolve().parent
+FOLDERS = ("bin", "etc/sv", "mnt", "run", "srv", "tmp", "var/log")
+SECONDS_TO_BOOT = 20.0
+SECONDS_TO_END = {signal.SIGTERM: 12.0, signal.SIGQUIT: 2.0}
+LONGEST_SOCKET_PATH = 107
+
+
+@dataclass
+class Running:
+    """One host's init: its process (in namespaces: the relay outside), and whether it has gone."""
+
+    process: subprocess.Popen[bytes]
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    expected: bool = False  # True once we have asked it to end.
+
+
+class Hosts:
+    """The hosts that run. `lost` is called with an instance's id and exit code when its init ends unasked."""
+
+    def __init__(self, home: Path, hide: Sequence[str], lost: Callable[[str, int], None]) -> None:
+        self.folder, self.logs, self.hide, self.lost = home / "hosts", home / "log", hide, lost
+        self.running: dict[str, Running] = {}
+        for folder in (self.folder, self.logs):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def root(self, instance_id: str) -> Path:
+        return self.folder / instance_id
+
+    def is_up(self, instance_id: str) -> bool:
+        return instance_id in self.running
+
+    async def boot(self, record: Record) -> None:
+        """Start the host unless it runs; return when it answers. Raises CloudError 500 when it does not come up."""
+        if self.is_up(record.id):
+            return
+        root = self.root(record.id)
+        furnish(root)
+        heard, ready = os.pipe()
+        try:
+            running = self.running[record.id] = Running(self.spawn(record, root, ready))
+        finally:
+            os.close(ready)
+        if not await first_byte(heard, SECONDS_TO_BOOT):
+            await self.halt(record.id, signal.SIGQUIT)
+            tail = (self.logs / f"{record.id}.log").read_text("utf-8", "replace")[-500:]
+            raise CloudError(
+                500, f"{record.id} does not boot (exit code {running.process.returncode}): {tail}"
+            )
+
+    def spawn(self, record: Record, root: Path, ready: int) -> subprocess.Popen[bytes]:
+        hidden = [word for folder in self.hide for word in ("--hide", folder)]
+        init = [sys.executable, "-I", "-S", "-B", str(HERE / "hostd.py"), "--root", str(root), *hidden]
+        with (self.logs / f"{record.id}.log").open("ab") as log:
+            return subprocess.Popen(
+                [*init, "--parent", str(os.getpid()), "--ready", str(ready)],
+                cwd=root,
+                env=environment(record, root),
+                pass_fds=(ready,),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    async def halt(self, instance_id: str, signum: signal.Signals) -> None:
+        """End the host and everything that belongs to it: cleanly with SIGTERM, at once with SIGQUIT."""
+        if running := self.running.get(instance_id):
+            running.expected = True
+            running.process.send_signal(signum)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(running.gone.wait(), SECONDS_TO_END[signum])
+            if not running.gone.is_set():
+                running.process.kill()
+                await running.gone.wait()
+        kernel.sweep(str(self.root(instance_id)))
+
+    def children_ended(self) -> None:
+        """Reap every child, and tell whoever waits for a host's init."""
+        for pid, code in kernel.reap():
+            for instance_id, running in list(self.running.items()):
+                if running.process.pid == pid:
+                    running.process.returncode = code
+                    del self.running[instance_id]
+                    running.gone.set()
+                    if not running.expected:
+                        logging.warning("the init of %s ended with %s", instance_id, code)
+                        self.lost(instance_id, code)
+
+    async def remove(self, instance_id: str) -> None:
+        """Remove the host's folder, whatever modes its processes have given to what is in it."""
+        doomed = self.folder / f".{instance_id}.doomed"
+        if self.root(instance_id).exists():
+            self.root(instance_id).rename(doomed)
+        await asyncio.to_thread(remove_folder, doomed)
+        (self.logs / f"{instance_id}.log").unlink(missing_ok=True)
+
+
+async def first_byte(descriptor: int, seconds: float) -> bool:
+    """True when a byte comes through the pipe in time, False at its end or after `seconds`; closes it."""
+    loop = asyncio.get_running_loop()
+    came: asyncio.Future[bool] = loop.create_future()
+    loop.add_reader(descriptor, lambda: came.done() or came.set_result(bool(os.read(descriptor, 1))))
+    try:
+        return await asyncio.wait_for(came, seconds)
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+def furnish(root: Path) -> None:
+    """Make the folders and the two commands that every host has: `python3` and `svc`."""
+    longest = len(os.fsencode(root / "run/init.sock"))
+    if longest > LONGEST_SOCKET_PATH:
+        raise CloudError(
+            500, f"{root}: the home folder's path is {longest - LONGEST_SOCKET_PATH} bytes too long"
+        )
+    for folder in FOLDERS:
+        (root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    python = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
+    for name, text in (("svc", (HERE / "svc").read_text("utf-8")), ("python3", python)):
+        path = root / "bin" / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            kernel.write_surely(path, text, 0o700)
+
+
+def environment(record: Record, root: Path) -> dict[str, str]:
+    """What every process of the host finds in its environment; nothing of the cloud's own is handed on."""
+    handed_on = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return handed_on | {
+        "HOME": str(root),
+        "HOST_ADDR": record.address or "",
+        "HOST_INIT": str(HERE / "hostd.py"),
+        "HOST_NAME": record.name,
+        "HOST_PYTHON": sys.executable,
+        "HOST_ROOT": str(root),
+        "LANG": "C.UTF-8",
+        "PATH": f"{root}/bin:/usr/local/bin:/usr/bin:/bin",
+        "TMPDIR": str(root / "tmp"),
+    }
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a tree even where folders in it refuse their own account; symbolic links are not followed."""
+    for place, folders, _ in os.walk(folder):
+        for name in folders:
+            path = Path(place, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -1,0 +1,151 @@
+"""The services of one host: described by files, started at boot, started again after a crash, stopped in order.
+
+`ROOT/etc/sv/NAME.json` holds {"argv": [...], "env": {...}, "stop": "SIGTERM", "abort": "SIGQUIT", "stop_seconds": 5};
+`ROOT/etc/sv/NAME.up` exists while the service is meant to run, so it comes back when the host does.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kernel import LIBC, PR_SET_PDEATHSIG
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.2, 5.0, 10.0
+FIELDS = {"argv", "env", "stop", "abort", "stop_seconds"}
+
+
+class BadRequest(Exception):
+    """A request or a service file that cannot be carried out; the text says what is wrong with which field."""
+
+
+def spawn(argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a child in a session of its own that the kernel kills when this process ends.
+
+    Only for programs with one thread: the child runs Python between fork and exec.
+    """
+
+    def before_exec() -> None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    return subprocess.Popen(argv, start_new_session=True, preexec_fn=before_exec, **options)  # noqa: PLW1509
+
+
+def read_definition(path: Path) -> dict[str, Any]:
+    """A service file as a checked dict with every field present. Raises BadRequest naming file and field."""
+    try:
+        definition = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadRequest(f"no such service: {path.stem}") from None
+    except ValueError as error:
+        raise BadRequest(f"{path.name}: not JSON: {error}") from None
+    if not isinstance(definition, dict) or (unknown := set(definition) - FIELDS):
+        raise BadRequest(
+            f"{path.name}: unknown fields: {sorted(unknown) if isinstance(definition, dict) else definition!r}"
+        )
+    argv, env = definition.get("argv"), definition.get("env", {})
+    if not isinstance(argv, list) or not argv or not all(isinstance(word, str) and word for word in argv):
+        raise BadRequest(f"{path.name}: argv: a list of texts is needed")
+    if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
+        raise BadRequest(f"{path.name}: env: a table of texts is needed")
+    seconds = definition.get("stop_seconds", 5)
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= 60:
+        raise BadRequest(f"{path.name}: stop_seconds: a number from 0 to 60 is needed")
+    stop = signal_named(path, definition.get("stop", "SIGTERM"))
+    abort = signal_named(path, definition.get("abort", "SIGKILL"))
+    return {"argv": argv, "env": env, "stop": stop, "abort": abort, "stop_seconds": float(seconds)}
+
+
+def signal_named(path: Path, name: Any) -> signal.Signals:
+    if not isinstance(name, str) or name not in signal.Signals.__members__:
+        raise BadRequest(f"{path.name}: {name!r} is not the name of a signal")
+    return signal.Signals[name]
+
+
+class Service:
+    """One service: what is wanted, what runs, when it may be tried again."""
+
+    def __init__(self, name: str, root: Path, environment: Mapping[str, str]) -> None:
+        self.name, self.root, self.environment = name, root, environment
+        self.definition = read_definition(root / "etc/sv" / f"{name}.json")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.wanted, self.stopping = False, False
+        self.pause, self.due, self.started = FIRST_PAUSE, 0.0, 0.0
+        self.last_exit: int | None = None
+        self.when_gone: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Run the program unless it runs. Raises BadRequest when it cannot be started at all."""
+        self.wanted = True
+        if self.process or self.stopping:
+            return
+        self.definition = read_definition(self.root / "etc/sv" / f"{self.name}.json")
+        self.started = time.monotonic()
+        with (self.root / "var/log" / f"{self.name}.log").open("ab") as log:
+            try:
+                self.process = spawn(
+                    self.definition["argv"],
+                    cwd=self.root,
+                    env={**self.environment, **self.definition["env"]},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            except OSError as error:
+                self.due = time.monotonic() + self.pause
+                raise BadRequest(f"{self.name}: cannot be started: {error}") from None
+
+    def stop(self, how: str) -> None:
+        """Ask the program to end with its `stop` or `abort` signal; `gone` is called when it has."""
+        self.wanted = False
+        if self.process and not self.stopping:
+            self.stopping = True
+            self.due = time.monotonic() + self.definition["stop_seconds"]
+            self.process.send_signal(self.definition[how])
+
+    def ended(self, code: int) -> None:
+        """Note that the program has ended, and when it may be started again if it is still wanted."""
+        if self.process:
+            self.process.returncode = code
+            kill_group(self.process.pid)
+        steady = time.monotonic() - self.started > STEADY_SECONDS
+        self.pause = FIRST_PAUSE if steady or self.stopping else min(self.pause * 2, LONGEST_PAUSE)
+        self.process, self.stopping, self.last_exit = None, False, code
+        self.due = time.monotonic() + self.pause
+        callbacks, self.when_gone = self.when_gone, []
+        for callback in callbacks:
+            callback()
+
+    def tend(self) -> None:
+        """Kill a program that was asked to end and does not; start one that crashed and is due again."""
+        if time.monotonic() < self.due:
+            return
+        if self.process and self.stopping:
+            kill_group(self.process.pid)
+        elif self.wanted and not self.process:
+            try:
+                self.start()
+            except BadRequest:
+                self.pause = min(self.pause * 2, LONGEST_PAUSE)
+                self.due = time.monotonic() + self.pause
+
+    def status(self) -> dict[str, Any]:
+        """Name, state (running, stopping, failing, stopped), process id and the last exit code."""
+        pid = self.process.pid if self.process else None
+        idle = "failing" if self.wanted else "stopped"
+        state = ("stopping" if self.stopping else "running") if self.process else idle
+        return {"name": self.name, "state": state, "pid": pid, "last_exit": self.last_exit}
+
+
+def kill_group(pid: int) -> None:
+    """Kill what is left of a child's own process group; the child may be gone already."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
