@@ -1,0 +1,1 @@
+"""The pages of the service: they read through queries and act through workflows, like the API beside them."""

@@ -1,0 +1,54 @@
+"""Which language a page speaks, and the English for its Chinese texts.
+
+Chinese is written in the sources (message ids), English comes from ``locale/en.po``, which is compiled
+when it is first needed: no compiled catalogue is kept in Git.
+"""
+
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from starlette.requests import Request
+
+Language = Literal["zh", "en"]
+
+COOKIE = "language"
+LOCALE_DIR = Path(__file__).parent / "locale"
+
+
+def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools look for
+    """Mark a text for extraction that is translated later, when its value is shown."""
+    return text
+
+
+@cache
+def translations(language: Language) -> NullTranslations:
+    """The texts of `language`; Chinese needs none, because the sources are written in it."""
+    if language == "zh":
+        return NullTranslations()
+    with (LOCALE_DIR / f"{language}.po").open("rb") as file:
+        catalogue = read_po(file, locale=language, abort_invalid=True)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def asked_language(request: Request) -> Language | None:
+    """The language that the address asks for by ``?lang=``; anything unknown counts as not asked."""
+    return _known(request.query_params.get("lang"))
+
+
+def choose_language(request: Request, preferred: str | None) -> Language:
+    """What the address asks for, else the reader's cookie, else the person's setting, else Chinese."""
+    return asked_language(request) or _known(request.cookies.get(COOKIE)) or _known(preferred) or "zh"
+
+
+def _known(value: str | None) -> Language | None:
+    if value == "zh":
+        return "zh"
+    return "en" if value == "en" else None

@@ -1,0 +1,52 @@
+"""The queue of everything that waits for a decision, with the chosen item beside it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.console.views.common import Pager
+from orchestrator.console.views.plans import PlanDetail
+from orchestrator.console.views.requests import RequestDetail
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """One thing that waits; `waiting` says for what (endorse, accept, review, approve_plan, apply_plan …).
+
+    `id` is ``request:<number>`` or ``plan:<number>``; `number` is what the reader sees.
+    """
+
+    id: str
+    number: str
+    waiting: str
+    organisation: str
+    requester: str
+    since: datetime
+    subject: str
+    zone_class: str
+    monthly_fen: int | None
+    due_at: datetime | None = None
+    overdue: bool = False
+
+    @property
+    def path(self) -> str:
+        """The page of its own."""
+        noun, _, number = self.id.partition(":")
+        return f"/console/{noun}s/{number}"
+
+
+@dataclass(frozen=True)
+class ApprovalQueue:
+    """Page ``approvals/queue.html``: `chosen` is the id of the row whose panel is open, "" for none.
+
+    `waiting` and `text` are the filters in force; `kinds` the values of `waiting` that this person can meet.
+    Exactly one of `plan` and `request` is there when something is chosen.
+    """
+
+    rows: tuple[QueueRow, ...]
+    pager: Pager
+    waiting: str
+    text: str
+    kinds: tuple[str, ...]
+    chosen: str = ""
+    plan: PlanDetail | None = None
+    request: RequestDetail | None = None
