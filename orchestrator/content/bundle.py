@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from orchestrator.content.documents import (
     RESOURCE_CLASSES,
-    Document,
     OrganisationDocument,
     PriceCatalogueDocument,
     QuotaRules,
@@ -16,6 +15,7 @@ from orchestrator.content.documents import (
     SkuDocument,
     SystemDocument,
 )
+from orchestrator.core.documents import Document
 
 Scalar = str | int | bool | None | tuple[str, ...]
 """A field's value in a row: a date is its ISO text, an amount whole fen, a list a tuple of texts."""

@@ -6,19 +6,15 @@ document cannot know, such as whether an organisation exists, is checked in
 :mod:`orchestrator.content.references`.
 """
 
-import unicodedata
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from orchestrator.core.money import parse_cny
+from orchestrator.core.documents import Day, Document, Fen, Name, PlainText
 
 ResourceClass = Literal["vcpu", "memory_gb", "block_gb"]
 RESOURCE_CLASSES: tuple[ResourceClass, ...] = ("vcpu", "memory_gb", "block_gb")
-ZoneClass = Literal["production", "trial"]
 
 OrganisationKind = Literal[
     "city_dept",
@@ -52,41 +48,21 @@ BudgetPurpose = Literal[
     "other",
 ]
 Arch = Literal["x86", "hygon", "arm"]
-DiskTier = Literal["SATA", "SSD", "UHIO"]
-
-
-def _fen(value: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError('an amount in CNY is written as a quoted string such as "50000.00"')  # noqa: TRY004
-    fen = parse_cny(value)
-    if fen < 0:
-        raise ValueError("an amount in a content file is not negative")
-    return fen
-
-
-def _day(value: object) -> date:
-    if isinstance(value, str) and len(value) == len("2019-06-19"):
-        with suppress(ValueError):
-            return date.fromisoformat(value)
-    raise ValueError("a day is written like 2019-06-19")
-
-
-def _plain_text(value: object) -> object:
-    if isinstance(value, str) and any(
-        unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co"} for sign in value
-    ):
-        raise ValueError("a text holds no line breaks, control signs or invisible signs")
-    return value
-
-
-Fen = Annotated[int, BeforeValidator(_fen)]
-Day = Annotated[date, BeforeValidator(_day)]
-Name = Annotated[
-    str,
-    BeforeValidator(_plain_text),
-    StringConstraints(min_length=1, max_length=120, pattern=r"^\S(.*\S)?$"),
+Unit = Literal[
+    "vcpu",
+    "gb",
+    "host",
+    "percent_of_spec",
+    "instance",
+    "mbps",
+    "channel",
+    "db_instance",
+    "domain",
+    "system",
+    "person_day",
 ]
-Remark = Annotated[str, BeforeValidator(_plain_text), StringConstraints(max_length=400)]
+DiskTier = Literal["SATA", "SSD", "UHIO"]
+Remark = Annotated[PlainText, StringConstraints(max_length=400)]
 OrganisationCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,11}$")]
 SystemCode = Annotated[str, StringConstraints(pattern=r"^SYS-[0-9]{3}$")]
 SkuCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", max_length=30)]
@@ -95,12 +71,6 @@ PoolCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+
 Username = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([.-][a-z0-9]+)*$", max_length=40)]
 Size = Annotated[int, Field(ge=0, le=100_000_000)]
 FiscalYear = Annotated[int, Field(ge=2019, le=2100)]
-
-
-class Document(BaseModel):
-    """Common to every part of a file: frozen, strict, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Amounts(Document):
@@ -269,10 +239,7 @@ class SkuDocument(Document):
     code: SkuCode
     name_zh: Name
     name_en: Name
-    unit: Literal[
-        "vcpu", "gb", "host", "percent_of_spec", "instance", "mbps", "channel", "db_instance", "domain", "system",
-        "person_day",
-    ]  # fmt: skip
+    unit: Unit
     product_group: Literal["compute", "storage", "backup", "security", "network", "database", "service"]
     billing: Literal["monthly", "one_off", "percent_of_spec"]
     quota_class: Literal["vcpu", "memory_gb", "block_gb", "none"]

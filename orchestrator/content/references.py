@@ -12,12 +12,12 @@ from typing import TypeVar
 
 from orchestrator.content.documents import (
     FOLDERS,
-    Document,
     OrganisationDocument,
     PriceCatalogueDocument,
     SkusDocument,
     SystemsDocument,
 )
+from orchestrator.core.documents import Document
 
 Path = tuple[str | int, ...]
 D = TypeVar("D", bound=Document)

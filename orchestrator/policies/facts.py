@@ -1,0 +1,113 @@
+"""What the rules judge a request on. A fact that is None is not known, and a rule then says so.
+
+The caller states facts, it never states conclusions: amounts as they stand, days as they are. Money is
+in fen, periods are half-open, ``until`` None means without end.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from orchestrator.policies.pack import RequestKind
+
+CLOUD_SERVICE = "cloud_service"
+BIG_SCREEN = "big_screen"
+
+
+@dataclass(frozen=True)
+class LineFacts:
+    """One line of a request. ``category`` is chosen from a list, it is never read out of a text."""
+
+    key: str
+    skus: tuple[str, ...] = ()
+    category: str = CLOUD_SERVICE
+
+
+@dataclass(frozen=True)
+class SystemFacts:
+    """The system that a request serves; level 0 means that it has not been graded."""
+
+    code: str
+    classification: str | None
+    mlps_level: int | None
+    zombie: bool | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a request asks of one quota or pool, for example of ``production/vcpu`` or ``EXT-X86/vcpu``."""
+
+    name: str
+    requested: int
+    held: int
+    committed: int
+    limit: int
+
+    @property
+    def exceeds(self) -> bool:
+        """Whether the request asks for more than is free; exactly what is free fits."""
+        return self.requested > 0 and self.requested + self.held + self.committed > self.limit
+
+
+@dataclass(frozen=True)
+class BudgetClaim:
+    """What a request will cost one budget line until the end of its fiscal year, in fen."""
+
+    line: str
+    projected_fen: int
+    appropriated_fen: int
+    held_fen: int
+    committed_fen: int
+    spent_fen: int
+
+    @property
+    def free_fen(self) -> int:
+        """What the line still has."""
+        return self.appropriated_fen - self.held_fen - self.committed_fen - self.spent_fen
+
+
+@dataclass(frozen=True)
+class PricePeriod:
+    """One SKU has a price on the days ``[since, until)``."""
+
+    sku: str
+    since: dt.date
+    until: dt.date | None
+
+
+@dataclass(frozen=True)
+class LiveExemption:
+    """A granted exemption of a system: its scope, the level of its basis, valid before ``until``."""
+
+    system: str
+    scope: Literal["cloud", "hardware", "room", "extranet", "big_screen"]
+    level: Literal["national", "provincial", "municipal"]
+    until: dt.date
+
+
+@dataclass(frozen=True)
+class RequestFacts:
+    """All facts of one request.
+
+    ``organisation`` is the tenant. ``texts`` holds every free text of the request by field name.
+    ``priced_days`` are the days ``[first, end)`` that the quote covers.
+    """
+
+    kind: RequestKind
+    day: dt.date
+    organisation: str
+    organisation_kind: str
+    zone_class: Literal["production", "trial"] = "production"
+    texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    lines: tuple[LineFacts, ...] = ()
+    system: SystemFacts | None = None
+    officer_filing: Literal["current", "lapsed", "never_filed"] | None = None
+    quota: tuple[Claim, ...] | None = None
+    pools: tuple[Claim, ...] | None = None
+    budget: tuple[BudgetClaim, ...] | None = None
+    yearly_cost_fen: int | None = None
+    prices: tuple[PricePeriod, ...] | None = None
+    priced_days: tuple[dt.date, dt.date] | None = None
+    exemptions: tuple[LiveExemption, ...] = ()

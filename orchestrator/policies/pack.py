@@ -1,0 +1,414 @@
+"""A policy pack: the rules, dates, time limits, calendars and duties that one founding text sets.
+
+A pack is data under ``policies/<id>/``. This module gives its frozen form and checks what its files say
+about each other; it reads nothing. A rule that comes from the notice carries a complete sentence of it
+with its position, so that a refusal can be contested.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from orchestrator.core.calendar import CalendarYear, WorkingCalendar
+from orchestrator.core.documents import Day, Document, Fen, Name, PlainText
+
+Effect = Literal["refuse", "block", "escalate", "warn"]
+RequestKind = Literal["provision", "grow", "shrink", "release", "renew", "security_change", "rollback"]
+REQUEST_KINDS: tuple[RequestKind, ...] = (
+    "provision",
+    "grow",
+    "shrink",
+    "release",
+    "renew",
+    "security_change",
+    "rollback",
+)
+Moment = Literal[
+    "request",
+    "inventory",
+    "exemption",
+    "project",
+    "funding",
+    "plan",
+    "activation",
+    "trial",
+    "migration",
+    "wave",
+    "cutover",
+    "statement",
+]
+Role = Literal[
+    "department_clerk",
+    "information_officer",
+    "centre_reviewer",
+    "centre_approver",
+    "smart_city_office",
+    "applier",
+    "finance",
+    "auditor",
+    "technical_administrator",
+    "drc_officer",
+    "expert",
+    "security_reviewer",
+    "secrecy_officer",
+    "leading_group_office",
+    "county_authority",
+    "inventory_signatory",
+    "policy_admin",
+]
+
+RuleId = Annotated[str, StringConstraints(pattern=r"^R-[0-9]{2}$")]
+Clause = Annotated[str, StringConstraints(pattern=r"^(0|[1-9]|1[0-6])$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{1,29}$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+Message = Annotated[PlainText, StringConstraints(min_length=1, max_length=300, pattern=r"\$detail")]
+Days = Annotated[int, Field(ge=0, le=3650)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+class AppliesTo(Document):
+    """Where a rule applies; an empty list means everywhere. Outside it warns or is silent, it never stops."""
+
+    organisation_kinds: tuple[Word, ...] = ()
+    project_levels: tuple[Literal["municipal", "county"], ...] = ()
+    request_kinds: tuple[RequestKind, ...] = ()
+    outside: Literal["warn", "silent"] = "silent"
+
+
+class Rule(Document):
+    """One rule. ``clause`` and ``quote_zh`` are given exactly where its basis is the notice."""
+
+    id: RuleId
+    title_zh: Name
+    title_en: Name
+    basis: Literal["notice", "practice", "design"]
+    clause: Clause | None = None
+    quote_zh: PlainText | None = None
+    quote_start: Annotated[int, Field(ge=0)] | None = None
+    quote_end: Annotated[int, Field(ge=0)] | None = None
+    effect: Effect
+    judged_at: Annotated[tuple[Moment, ...], Field(min_length=1)]
+    applies_to: AppliesTo = AppliesTo()
+    message_zh: Message
+    message_en: Message
+
+    @model_validator(mode="after")
+    def _the_notice_is_quoted(self) -> Self:
+        quote = (self.clause, self.quote_zh, self.quote_start, self.quote_end)
+        given = [part is not None for part in quote]
+        if any(given) != all(given) or all(given) != (self.basis == "notice"):
+            raise ValueError(
+                "clause, quote_zh, quote_start and quote_end belong to basis notice, all together"
+            )
+        return self
+
+
+class PolicyDeadline(Document):
+    """A date the notice sets: once, every year on ``MM-DD``, or with ``starts`` the day a duty begins."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^DL-[0-9]{2}$")]
+    clause: Clause
+    due: Day | None = None
+    yearly: (
+        Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")] | None
+    ) = None
+    starts: bool = False
+    replaces: str | None = None
+    what_zh: Name
+    what_en: Name
+    lead_zh: Name | None = None
+    lead_en: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_kind_of_date(self) -> Self:
+        if (self.due is None) == (self.yearly is None):
+            raise ValueError("give either due or yearly")
+        return self
+
+
+class TimeLimit(Document):
+    """How long a step may take."""
+
+    step: Word
+    name_zh: Name
+    name_en: Name
+    count: Days
+    unit: Literal["working_days", "calendar_days"]
+
+
+class Holiday(Document):
+    """Days off, both ends included."""
+
+    name_zh: Name
+    first: Day
+    last: Day
+
+
+class CalendarDocument(Document):
+    """``calendar/<year>.yml``: the State Council's days off and make-up days of one year."""
+
+    year: Annotated[int, Field(ge=2019, le=2100)]
+    source_zh: Name
+    holidays: tuple[Holiday, ...]
+    make_up_days: tuple[Day, ...]
+
+    @model_validator(mode="after")
+    def _days_lie_in_the_year(self) -> Self:
+        days = [day for holiday in self.holidays for day in (holiday.first, holiday.last)]
+        if any(day.year != self.year for day in (*days, *self.make_up_days)):
+            raise ValueError(f"every day lies in {self.year}")
+        if any(holiday.last < holiday.first for holiday in self.holidays):
+            raise ValueError("a holiday ends on or after its first day")
+        return self
+
+    def calendar_year(self) -> CalendarYear:
+        """Give the year as the working calendar counts it."""
+        days_off = frozenset(
+            holiday.first + dt.timedelta(days=number)
+            for holiday in self.holidays
+            for number in range((holiday.last - holiday.first).days + 1)
+        )
+        return CalendarYear(self.year, days_off, frozenset(self.make_up_days))
+
+
+class FurtherRole(Document):
+    """A role that an act also needs in some case."""
+
+    when: Literal["level_3", "above_finance_threshold"]
+    role: Role
+
+
+class Act(Document):
+    """Who may do an act, and with which other acts on one change a person never does it."""
+
+    act: Word
+    name_zh: Name
+    name_en: Name
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    never_with: tuple[Word, ...] = ()
+    except_when: Literal["officer_files_alone"] | None = None
+    also_needs: tuple[FurtherRole, ...] = ()
+
+
+class Substitute(Document):
+    """Who approves instead where an organisation would decide on itself (domain §2.15)."""
+
+    organisation: Code
+    role: Role
+    by_organisation: Code
+    by_role: Role
+
+
+class Thresholds(Document):
+    """Amounts and levels at which further approval begins. Amounts in fen."""
+
+    drc_approval_fen: Annotated[Fen, Field(alias="drc_approval")]
+    finance_approval_per_year_fen: Annotated[Fen, Field(alias="finance_approval_per_year")]
+    second_approver_from_level: Annotated[int, Field(ge=1, le=5)]
+
+
+class Periods(Document):
+    """How long things stay valid."""
+
+    approved_unused_days: Days
+    hold_days: Days
+    plan_expiry_hours: Annotated[int, Field(ge=1, le=8760)]
+    trial_days: Days
+    migration_trial_days: Days
+    splitting_window_months: Annotated[int, Field(ge=1, le=60)]
+
+
+class Links(Document):
+    """Which share of an access link may be used."""
+
+    peak_percent: Percent
+    copy_percent: Percent
+
+
+class PlatformCertificate(Document):
+    """A passed MLPS assessment of the platform, on the days ``[valid_from, valid_to)`` (clause 2)."""
+
+    level: Annotated[int, Field(ge=1, le=5)]
+    report: Name
+    valid_from: Day
+    valid_to: Day
+
+
+class HardwareCategory(Document):
+    """What happens to a request line of this category, and which SKUs serve instead (clause 1)."""
+
+    category: Word
+    verdict: Literal["refuse", "escalate", "allow"]
+    scope: Literal["hardware", "room"]
+    instead: tuple[Code, ...]
+
+
+class PackHead(Document):
+    """``pack.yml``: what the pack is, and its figures."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
+    version: Annotated[int, Field(ge=1)]
+    name_zh: Name
+    name_en: Name
+    valid_from: Day
+    notice_title_zh: Name
+    thresholds: Thresholds
+    periods: Periods
+    links: Links
+    platform_certificates: tuple[PlatformCertificate, ...]
+    hardware_categories: tuple[HardwareCategory, ...]
+
+
+class RulesDocument(Document):
+    """``rules.yml``."""
+
+    rules: tuple[Rule, ...]
+
+
+class DeadlinesDocument(Document):
+    """``deadlines.yml``."""
+
+    deadlines: tuple[PolicyDeadline, ...]
+
+
+class TimeLimitsDocument(Document):
+    """``time_limits.yml``."""
+
+    time_limits: tuple[TimeLimit, ...]
+
+
+class DutiesDocument(Document):
+    """``duties.yml``."""
+
+    acts: tuple[Act, ...]
+    substitutes: tuple[Substitute, ...]
+
+
+PACK_FILES: Mapping[str, type[Document]] = {
+    "deadlines.yml": DeadlinesDocument,
+    "duties.yml": DutiesDocument,
+    "pack.yml": PackHead,
+    "rules.yml": RulesDocument,
+    "time_limits.yml": TimeLimitsDocument,
+}
+"""Files that every pack has, besides ``notice.zh.txt`` and ``calendar/<year>.yml``."""
+
+
+class PolicyPack(Document):
+    """A complete pack."""
+
+    head: PackHead
+    rules: tuple[Rule, ...]
+    deadlines: tuple[PolicyDeadline, ...]
+    time_limits: tuple[TimeLimit, ...]
+    duties: DutiesDocument
+    calendars: tuple[CalendarDocument, ...]
+    notice_zh: Annotated[str, Field(repr=False)]
+
+    @cached_property
+    def calendar(self) -> WorkingCalendar:
+        """The working calendar of all loaded years."""
+        return WorkingCalendar.of(document.calendar_year() for document in self.calendars)
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of everything the pack says; layout and comments of its files do not matter."""
+        return "sha256:" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def approved_unused_days(self) -> int:
+        """Days after which an approved request that nobody used expires."""
+        return self.head.periods.approved_unused_days
+
+    @property
+    def hold_days(self) -> int:
+        """Days that a hold lives from submission."""
+        return self.head.periods.hold_days
+
+    @property
+    def plan_expiry_hours(self) -> int:
+        """Hours that an execution plan may be approved and applied."""
+        return self.head.periods.plan_expiry_hours
+
+    @property
+    def trial_days(self) -> int:
+        """Calendar days of a free trial."""
+        return self.head.periods.trial_days
+
+    def rule(self, rule_id: str) -> Rule:
+        """Give one rule. Raises KeyError when the pack has none of this id."""
+        return {rule.id: rule for rule in self.rules}[rule_id]
+
+    def time_limit(self, step: str) -> TimeLimit:
+        """Give the time limit of a step. Raises KeyError when the pack has none."""
+        return {limit.step: limit for limit in self.time_limits}[step]
+
+    def substitute(self, organisation: str, role: str) -> Substitute | None:
+        """Give who acts instead of this role on a matter of this organisation, None if nobody needs to."""
+        for one in self.duties.substitutes:
+            if (one.organisation, one.role) == (organisation, role):
+                return one
+        return None
+
+
+PackFinding = tuple[str, tuple[str | int, ...], str]
+"""A mistake between the files of a pack: file, path inside it, message."""
+
+
+def pack_findings(documents: Mapping[str, Document], notice_zh: str) -> Iterator[PackFinding]:
+    """Check what the files of a pack say about each other; ``documents`` are the valid ones by file."""
+    for file, document in documents.items():
+        match document:
+            case RulesDocument(rules=rules):
+                yield from _repeated(file, "rules", [rule.id for rule in rules])
+                for index, rule in enumerate(rules):
+                    yield from _quote(file, index, rule, notice_zh)
+            case DeadlinesDocument(deadlines=deadlines):
+                yield from _repeated(file, "deadlines", [deadline.id for deadline in deadlines])
+            case TimeLimitsDocument(time_limits=limits):
+                yield from _repeated(file, "time_limits", [limit.step for limit in limits])
+            case DutiesDocument():
+                yield from _duties(file, document)
+            case CalendarDocument(year=year):
+                if file != f"calendar/{year}.yml":
+                    yield file, ("year",), f"the calendar of {year} is named {year}.yml"
+
+
+def _repeated(file: str, items: str, keys: list[str]) -> Iterator[PackFinding]:
+    for index, key in enumerate(keys):
+        if key in keys[:index]:
+            yield file, (items, index), f'"{key}" is already given in {items}[{keys.index(key)}]'
+
+
+def _quote(file: str, index: int, rule: Rule, notice_zh: str) -> Iterator[PackFinding]:
+    """A quote is the text at its position, and whole sentences, so that no subject is lost."""
+    if rule.quote_zh is None:
+        return
+    path = ("rules", index, "quote_zh")
+    if notice_zh[rule.quote_start : rule.quote_end] != rule.quote_zh:
+        yield file, path, "the notice has another text at this position"
+    elif not rule.quote_zh.endswith("。") or not _begins_a_sentence(rule.quote_start, notice_zh):
+        yield file, path, "a quote is one or more whole sentences of the notice"
+
+
+def _begins_a_sentence(start: int | None, notice_zh: str) -> bool:
+    return not start or notice_zh[start - 1] in "。\n"
+
+
+def _duties(file: str, duties: DutiesDocument) -> Iterator[PackFinding]:
+    yield from _repeated(file, "acts", [act.act for act in duties.acts])
+    yield from _repeated(
+        file, "substitutes", [f"{one.organisation} {one.role}" for one in duties.substitutes]
+    )
+    known = {act.act for act in duties.acts}
+    for index, act in enumerate(duties.acts):
+        for position, other in enumerate(act.never_with):
+            if other not in known or other == act.act:
+                yield file, ("acts", index, "never_with", position), f'there is no other act "{other}"'
+    for index, one in enumerate(duties.substitutes):
+        if one.organisation == one.by_organisation:
+            yield file, ("substitutes", index), "a substitute belongs to another organisation"
