@@ -1,8 +1,8 @@
-"""Which loopback addresses stand for which zone, network and port, counted on so that none comes back at once.
+"""Which loopback addresses stand for which zone, network and port; none comes back at once.
 
-A zone is the next free /16 of the cloud's block, a network the next free /24 of its zone, a port the next free
-address of its network. An address that was just given up is the last to be given out again: an old client that
-still knows it must not meet a new host.
+A zone is the next free /16 of the cloud's block, a network the next free /24 of its zone, a port the next
+free address of its network. An address that was just given up is the last to be given out again: an old
+client that still knows it must not meet a new host.
 """
 
 from collections.abc import Collection
@@ -11,11 +11,11 @@ from typing import TypedDict
 
 from specs import CloudError
 
-NETWORKS_IN_ZONE, FIRST_HOST, LAST_HOST = 256, 2, 254
+ZONE_PREFIX, NETWORKS_IN_ZONE, FIRST_HOST, LAST_HOST = 16, 256, 2, 254
 
 
 class Counters(TypedDict):
-    """What must be remembered: zone -> its number, zone -> its last network, network prefix -> its last host."""
+    """zone -> its number, zone -> its last network, network prefix -> its last host, ids made so far."""
 
     zones: dict[str, int]
     networks: dict[str, int]
@@ -33,8 +33,8 @@ def after(last: int, first: int, end: int) -> list[int]:
 
 
 def next_network(counters: Counters, block: IPv4Network, zone: str, taken: Collection[str]) -> str:
-    """The prefix of a new network of the zone, noted in the counters. Raises CloudError 507 when none is free."""
-    zones = list(block.subnets(new_prefix=16)) if block.prefixlen <= 16 else []
+    """The prefix of a new network of the zone, noted in the counters; CloudError 507 when none is free."""
+    zones = list(block.subnets(new_prefix=ZONE_PREFIX)) if block.prefixlen <= ZONE_PREFIX else []
     number = counters["zones"].setdefault(zone, len(counters["zones"]))
     if number >= len(zones):
         raise CloudError(507, f"zone {zone}: {block} has room for {len(zones)} zones only")

@@ -1,4 +1,4 @@
-"""The sandbox cloud: what each request does. A create or destroy that was cut off is finished at the next start."""
+"""The sandbox cloud: what each request does. What was cut off is finished at the next start."""
 
 import asyncio
 import logging
@@ -15,15 +15,17 @@ from inventory import MEASURES, Inventory, Record
 from specs import CloudError, checked_key, checked_kind, checked_spec, checked_tags, count, text, word
 
 Answer = dict[str, Any]
+LOG = logging.getLogger("sandbox")
 BOOTS_AT_ONCE = 8
 FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.1, 5.0, 30.0
 
 
 class Cloud:
-    """All objects and hosts of one home folder. One event loop uses it; acts on one key come one after the other."""
+    """All objects and hosts of one home folder; acts on one key come one after the other."""
 
     def __init__(self, inventory: Inventory, hosts: Hosts) -> None:
         self.inventory, self.hosts, self.faults = inventory, hosts, Faults()
+        hosts.when_lost.append(self.lost)
         self.volumes = inventory.home / "volumes"
         self.volumes.mkdir(mode=0o700, exist_ok=True)
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -54,10 +56,10 @@ class Cloud:
         await self.ready.wait()
         return await operations[name](request)
 
-    # --- start and end of the cloud -----------------------------------------------------------------------------------
+    # --- start and end of the cloud --------------------------------------------------------------
 
     async def wake(self) -> None:
-        """Sweep what an earlier run left, finish what it had begun, boot what should run; then answer requests."""
+        """Sweep what an earlier run left, finish what it began, boot what should run; then answer."""
         kernel.sweep(str(self.hosts.folder))
         for leftover in self.hosts.folder.glob(".*.doomed"):
             await asyncio.to_thread(remove_folder, leftover)
@@ -73,7 +75,7 @@ class Cloud:
                 await (self.unmake(record) if record.phase == "destroying" else self.make(record))
             except (CloudError, OSError) as error:
                 record.trouble = str(error)
-                logging.warning("%s %s: %s", record.id, record.key, error)
+                LOG.warning("%s %s: %s", record.id, record.key, error)
 
     async def close(self) -> None:
         """Stop every host cleanly; what should run is remembered and runs again after the next start."""
@@ -102,7 +104,7 @@ class Cloud:
                     try:
                         await self.hosts.boot(record)
                     except (CloudError, OSError) as error:
-                        logging.warning("%s: %s", instance_id, error)
+                        LOG.warning("%s: %s", instance_id, error)
                         continue
                     record.trouble = ""
                 return
@@ -116,10 +118,10 @@ class Cloud:
         self.pauses[instance_id] = (now, pause)
         return pause
 
-    # --- requests -----------------------------------------------------------------------------------------------------
+    # --- requests --------------------------------------------------------------------------------
 
     async def create(self, request: dict[str, Any]) -> Answer:
-        """{kind, key, spec, tags, run} -> {object, adopted}; the same key and spec again is the same object."""
+        """{kind, key, spec, tags, run} -> {object, adopted}; same key and spec = the same object."""
         kind = checked_kind(request.get("kind"))
         key, spec = checked_key(kind, request.get("key")), checked_spec(kind, request.get("spec"))
         tags, run = checked_tags(request.get("tags", {})), text("run", request.get("run", ""))
@@ -155,7 +157,7 @@ class Cloud:
         return {"objects": [self.view(record) for record in records if workspace in {None, record.workspace}]}
 
     async def update(self, request: dict[str, Any]) -> Answer:
-        """{id, spec? (only what changes), tags?, power?} -> {object}; CloudError 409 where a new one is needed."""
+        """{id, spec? (what changes), tags?, power?} -> {object}; CloudError 409 where a new one is needed."""
         record = self.inventory.by_id(request.get("id"))
         async with self.locks[record.key]:
             spec = checked_spec(record.kind, request.get("spec", {}), partial=True)
@@ -181,7 +183,7 @@ class Cloud:
         return self.inventory.by_id(request.get("id"), "instance")
 
     async def destroy(self, request: dict[str, Any]) -> Answer:
-        """{id} -> {destroyed}; False when it was gone already. CloudError 409 while another object needs it."""
+        """{id} -> {destroyed}; False when it was gone. CloudError 409 while another object needs it."""
         try:
             record = self.inventory.by_id(request.get("id"))
         except CloudError:
@@ -196,7 +198,7 @@ class Cloud:
         return {"destroyed": True}
 
     async def capacity(self, request: dict[str, Any]) -> Answer:
-        """{limits?: {pool: {measure: number}}} -> {pools: {pool: {limits, used}}}; an empty table lifts all limits."""
+        """{limits?: {pool: {measure: number}}} -> {pools: {pool: {limits, used}}}; {} lifts all limits."""
         if "limits" in request:
             self.inventory.set_limits(checked_limits(request["limits"]))
         return {"pools": self.inventory.capacity()}
@@ -212,7 +214,7 @@ class Cloud:
     async def ping(self, _request: dict[str, Any]) -> Answer:
         return {"objects": len(self.inventory.records), "namespaces": bool(self.hosts.hide)}
 
-    # --- making the world what the record says ------------------------------------------------------------------------
+    # --- making the world what the record says ---------------------------------------------------
 
     async def make(self, record: Record) -> None:
         """Save the record, then make the world so; safe to repeat, which is how a cut-off act is finished."""

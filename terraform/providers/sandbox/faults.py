@@ -1,4 +1,4 @@
-"""Faults that tests ask the cloud for: the next creates of a kind fail, take long, or fail after the object exists."""
+"""Faults that tests ask for: the next creates of a kind fail, take long, or fail when the object exists."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ LONGEST_DELAY = 3600
 
 
 class Faults:
-    """The faults still to come, oldest first. They live in memory only: a restart of the cloud forgets them."""
+    """The faults still to come, oldest first; a restart of the cloud forgets them."""
 
     def __init__(self) -> None:
         self.waiting: list[dict[str, Any]] = []
 
     def add(self, request: dict[str, Any]) -> None:
-        """Note a fault {kind, mode, count = 1, seconds = 0, message}. Raises CloudError 400 naming a bad field."""
+        """Note a fault {kind, mode, count = 1, seconds = 0, message}; CloudError 400 names a bad field."""
         mode, seconds = request.get("mode"), request.get("seconds", 0)
         if mode not in MODES:
             raise CloudError(400, f"mode: {mode!r} is none of {', '.join(MODES)}")

@@ -1,12 +1,12 @@
-"""The init of one sandbox host: runs its services and the commands that come through its door, reaps, and ends it.
+"""The init of one sandbox host: runs its services and the commands that come through its door.
 
 The door is a unix socket at ROOT/run/init.sock; one request a connection, one JSON line each way:
 
-    {"op": "exec", "cmd": "..."}            with three descriptors attached (stdin, stdout, stderr) -> {"rc": 0}
-    {"op": "svc", "verb": "start", "name"}  start, stop, restart, status (name may be left out)      -> {"services": [...]}
+    {"op": "exec", "cmd": "..."} with three descriptors attached (stdin, stdout, stderr) -> {"rc": 0}
+    {"op": "svc", "verb": "start|stop|restart|status", "name": "..."} -> {"services": [...]}
 
-A command is a child of this process: it has the host's environment, dies with the host, and is killed when the
-client goes away. One thread only, because the kernel's death signal watches the thread that forked.
+A command is a child of this process: it has the host's environment, dies with the host, and is killed when
+the client goes away. One thread only, because the kernel's death signal watches the thread that forked.
 """
 
 import argparse
@@ -27,9 +27,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` leaves a
 
 import kernel
 import nsrun
-from services import NAME, BadRequest, Service, kill_group, spawn
+from services import NAME, RequestError, Service, kill_group, spawn
 
 LONGEST_REQUEST = 1 << 20
+STREAMS = 3
 SECONDS = {"stop": 8.0, "abort": 0.5}  # How long services get before the whole tree is killed.
 
 
@@ -59,7 +60,7 @@ class Init:
         self.going: str | None = None
         self.deadline = 0.0
 
-    # --- life of the host ---------------------------------------------------------------------------------------------
+    # --- life of the host ------------------------------------------------------------------------
 
     def open_door(self) -> None:
         """Listen for callers, and wake up for signals."""
@@ -81,7 +82,7 @@ class Init:
     def boot(self) -> None:
         """Start every service that is meant to run; one that cannot be started is tried again later."""
         for path in sorted((self.root / "etc/sv").glob("*.up")):
-            with contextlib.suppress(BadRequest):
+            with contextlib.suppress(RequestError):
                 service = self.service(path.stem)
                 service.wanted = True
                 service.start()
@@ -126,7 +127,7 @@ class Init:
                 caller.command = None
                 self.answer(caller, {"rc": code if code >= 0 else 128 - code})
 
-    # --- callers ------------------------------------------------------------------------------------------------------
+    # --- callers ---------------------------------------------------------------------------------
 
     def accept(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -161,18 +162,18 @@ class Init:
             elif kind == "svc":
                 self.control(caller, request)
             else:
-                raise BadRequest(f"op: {kind!r} is neither exec nor svc")
-        except (BadRequest, ValueError, OSError) as error:
+                self.answer(caller, {"error": f"op: {kind!r} is neither exec nor svc"})
+        except (RequestError, ValueError, OSError) as error:
             self.answer(caller, {"error": str(error)})
         finally:
             caller.drop_descriptors()
 
     def execute(self, caller: Caller, request: dict[str, Any]) -> None:
         command = request.get("cmd")
-        if not isinstance(command, str) or len(caller.descriptors) != 3:
-            raise BadRequest("exec: a text `cmd` and three descriptors are needed")
+        if not isinstance(command, str) or len(caller.descriptors) != STREAMS:
+            raise RequestError("exec: a text `cmd` and three descriptors are needed")
         if self.going:
-            raise BadRequest("the host is going down")
+            raise RequestError("the host is going down")
         stdin, stdout, stderr = caller.descriptors
         caller.command = spawn(
             ["/bin/sh", "-c", command],
@@ -184,7 +185,7 @@ class Init:
         )
 
     def control(self, caller: Caller, request: dict[str, Any]) -> None:
-        """Carry out a service request; the answer to `stop` and `restart` comes when the service has stopped."""
+        """Carry out a service request; `stop` and `restart` are answered when the service has stopped."""
         verb, name = request.get("verb"), request.get("name")
         if verb == "status" and name is None:
             known = sorted(path.stem for path in (self.root / "etc/sv").glob("*.json"))
@@ -209,7 +210,7 @@ class Init:
                 flag.touch()
                 service.start()
         elif verb != "status":
-            raise BadRequest(f"verb: {verb!r} is none of start, stop, restart, status")
+            raise RequestError(f"verb: {verb!r} is none of start, stop, restart, status")
         report()
 
     def after_stop(self, caller: Caller, service: Service, verb: str) -> None:
@@ -218,13 +219,13 @@ class Init:
             if verb == "restart" and not self.going:
                 service.start()
             self.answer(caller, {"services": [service.status()]})
-        except BadRequest as error:
+        except RequestError as error:
             self.answer(caller, {"error": str(error)})
 
     def service(self, name: Any) -> Service:
-        """The service of that name. Raises BadRequest for a bad name or a missing or faulty file."""
+        """The service of that name. Raises RequestError for a bad name or a missing or faulty file."""
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise BadRequest(f"name: {name!r} does not match {NAME.pattern}")
+            raise RequestError(f"name: {name!r} does not match {NAME.pattern}")
         if name not in self.services:
             self.services[name] = Service(name, self.root, self.environment)
         return self.services[name]
@@ -247,10 +248,11 @@ class Init:
 
 def svc(words: list[str]) -> int:
     """The `svc` command, run inside the host: talk to its init, print the services, 0 when that went well."""
-    if not words or len(words) > 2:
+    verb, name, *rest = [*words, "", ""]
+    if not verb or any(rest):
         print("usage: svc start|stop|restart|status NAME", file=sys.stderr)
         return 2
-    request = {"op": "svc", "verb": words[0]} | ({"name": words[1]} if len(words) == 2 else {})
+    request = {"op": "svc", "verb": verb, "name": name or None}
     with socket.socket(socket.AF_UNIX) as door:
         door.connect(f"{os.environ['HOST_ROOT']}/run/init.sock")
         door.sendall(json.dumps(request).encode() + b"\n")

@@ -1,7 +1,8 @@
 """Starting and ending the hosts: one init process each, its root folder, and a sweep after every end.
 
-All processes are started from the main thread (the kernel's death signal watches the forking thread), and every
-child is reaped here, strangers included: a stranger left as a zombie keeps a lock file's process id alive.
+All processes are started from the main thread (the kernel's death signal watches the forking thread), and
+every child is reaped here, strangers included: a stranger left as a zombie keeps a lock file's process id
+alive.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ FOLDERS = ("bin", "etc/sv", "mnt", "run", "srv", "tmp", "var/log")
 SECONDS_TO_BOOT = 20.0
 SECONDS_TO_END = {signal.SIGTERM: 12.0, signal.SIGQUIT: 2.0}
 LONGEST_SOCKET_PATH = 107
+LOG = logging.getLogger("sandbox")
 
 
 @dataclass
@@ -38,10 +40,11 @@ class Running:
 
 
 class Hosts:
-    """The hosts that run. `lost` is called with an instance's id and exit code when its init ends unasked."""
+    """The hosts that run; `when_lost` are called with instance id and exit code when an init ends unasked."""
 
-    def __init__(self, home: Path, hide: Sequence[str], lost: Callable[[str, int], None]) -> None:
-        self.folder, self.logs, self.hide, self.lost = home / "hosts", home / "log", hide, lost
+    def __init__(self, home: Path, hide: Sequence[str]) -> None:
+        self.folder, self.logs, self.hide = home / "hosts", home / "log", hide
+        self.when_lost: list[Callable[[str, int], None]] = []
         self.running: dict[str, Running] = {}
         for folder in (self.folder, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -53,7 +56,7 @@ class Hosts:
         return instance_id in self.running
 
     async def boot(self, record: Record) -> None:
-        """Start the host unless it runs; return when it answers. Raises CloudError 500 when it does not come up."""
+        """Start the host unless it runs; return when it answers, or raise CloudError 500."""
         if self.is_up(record.id):
             return
         root = self.root(record.id)
@@ -106,8 +109,9 @@ class Hosts:
                     del self.running[instance_id]
                     running.gone.set()
                     if not running.expected:
-                        logging.warning("the init of %s ended with %s", instance_id, code)
-                        self.lost(instance_id, code)
+                        LOG.warning("the init of %s ended with %s", instance_id, code)
+                        for notify in self.when_lost:
+                            notify(instance_id, code)
 
     async def remove(self, instance_id: str) -> None:
         """Remove the host's folder, whatever modes its processes have given to what is in it."""
@@ -122,7 +126,9 @@ async def first_byte(descriptor: int, seconds: float) -> bool:
     """True when a byte comes through the pipe in time, False at its end or after `seconds`; closes it."""
     loop = asyncio.get_running_loop()
     came: asyncio.Future[bool] = loop.create_future()
-    loop.add_reader(descriptor, lambda: came.done() or came.set_result(bool(os.read(descriptor, 1))))
+    loop.add_reader(
+        descriptor, lambda: None if came.done() else came.set_result(bool(os.read(descriptor, 1)))
+    )
     try:
         return await asyncio.wait_for(came, seconds)
     except TimeoutError:

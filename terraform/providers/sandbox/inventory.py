@@ -1,7 +1,7 @@
-"""Every object of the cloud, in memory and on disk; the disk is written first, so a killed act is finished or found.
+"""Every object of the cloud, in memory and on disk; the disk is written before the act.
 
-`HOME/objects/ID.json` is one object, `HOME/counters.json` the addresses given out, `HOME/limits.json` the capacity
-of the pools. Nothing here starts or stops anything.
+`HOME/objects/ID.json` is one object, `HOME/counters.json` the addresses given out, `HOME/limits.json` the
+capacity of the pools. Nothing here starts or stops anything.
 """
 
 import hashlib
@@ -86,10 +86,10 @@ class Inventory:
     def of_kind(self, kind: str) -> list[Record]:
         return [record for record in self.records.values() if record.kind == kind]
 
-    # --- creating -----------------------------------------------------------------------------------------------------
+    # --- creating --------------------------------------------------------------------------------
 
     def intend(self, kind: str, key: str, spec: dict[str, Any], tags: dict[str, str], run: str) -> Record:
-        """Write down that the object is about to be made, with its id and address. Raises CloudError 404 or 507."""
+        """Write down that the object is about to be made, with id and address; CloudError 404, 409, 507."""
         self.require_references(key.split("/", 1)[0], spec)
         self.require_capacity(kind, spec, None)
         self.counters["serial"] += 1
@@ -111,7 +111,7 @@ class Inventory:
         return record
 
     def require_references(self, workspace: str, spec: dict[str, Any]) -> None:
-        """Raises CloudError unless every object that the spec names exists, in the same workspace, and is free."""
+        """CloudError unless every object that the spec names exists, in the same workspace, and is free."""
         for name in REFERENCES:
             if name in spec and self.by_id(spec[name], name).workspace != workspace:
                 raise CloudError(409, f"spec.{name}: {spec[name]} belongs to another workspace")
@@ -126,7 +126,7 @@ class Inventory:
         others = self.records.values()
         return [other.id for other in others if other.spec.get(record.kind) == record.id]
 
-    # --- capacity -----------------------------------------------------------------------------------------------------
+    # --- capacity --------------------------------------------------------------------------------
 
     def need(self, kind: str, spec: dict[str, Any]) -> tuple[str | None, dict[str, int]]:
         """The pool that an object of this spec draws on, and how much of each measure."""
@@ -164,7 +164,7 @@ class Inventory:
         pools = sorted(used | set(self.limits))
         return {pool: {"limits": self.limits.get(pool, {}), "used": self.used(pool, None)} for pool in pools}
 
-    # --- changing -----------------------------------------------------------------------------------------------------
+    # --- changing --------------------------------------------------------------------------------
 
     def require_changeable(self, record: Record, spec: dict[str, Any]) -> None:
         """Raises CloudError when the object cannot become what `spec` says without being made anew."""

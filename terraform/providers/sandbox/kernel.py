@@ -1,4 +1,4 @@
-"""What the sandbox asks of the Linux kernel: dying with a parent, adopting strays, ending every process of a host.
+"""What the sandbox asks of the kernel: dying with a parent, adopting strays, ending a host's processes.
 
 A process belongs to a host when its working directory lies under the host's root, or when its environment
 names that root. Both tests are needed: nginx and PostgreSQL overwrite their environment, and strays change
@@ -54,14 +54,14 @@ def reap() -> list[tuple[int, int]]:
 
 def processes_of(root: str) -> list[int]:
     """Pids of the living processes that belong to the host (or hosts) under `root`, but not this process."""
-    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return [pid for pid in pids if pid != os.getpid() and belongs(pid, root)]
 
 
 def belongs(pid: int, root: str) -> bool:
     """True when the process works under `root` or says in its environment that it does."""
     with contextlib.suppress(OSError):
-        if lies_under(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"), root):
+        if lies_under(str(Path(f"/proc/{pid}/cwd").readlink()).removesuffix(" (deleted)"), root):
             return True
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
@@ -106,9 +106,11 @@ def kill_surely(pid: int, root: str) -> bool:
 
 
 def write_surely(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file so that after a crash it holds the old text or the new one, and the new one once we return."""
+    """Replace a file; after a crash it holds the old text or the new one, once we returned the new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -71,7 +71,7 @@ def enter(root: str, hide: Sequence[str]) -> None:
 
 def arrange_mounts(root: str, hide: Sequence[str]) -> None:
     mount("none", "/", None, MS_REC | MS_PRIVATE)
-    # The folder is reached through this handle once its path is hidden; it must be opened in the new namespace.
+    # This handle reaches the folder when its path is hidden; it must be opened in the new namespace.
     door = os.open(root, os.O_PATH)
     for folder in sorted(hide):
         if Path(folder).is_dir():
@@ -101,7 +101,7 @@ def relay(child: int) -> NoReturn:
 
 
 def main() -> None:
-    """Try the namespaces for real; exit code 0 means that hosts can have them, otherwise the reason is printed."""
+    """Try the namespaces for real; exit code 0 means that hosts can have them, else the reason is printed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--root", required=True)
     parser.add_argument("--hide", action="append", default=[])

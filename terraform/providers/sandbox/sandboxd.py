@@ -2,18 +2,21 @@
 
     python -I -B sandboxd.py --home DIR --socket PATH
 
-One process serves a home folder (a lock sees to that). SIGTERM stops all hosts and ends it; at the next start what
-should run is booted. An answer is {"ok": true, ...} or {"ok": false, "error": {"code": 409, "message": "..."}}.
+One process serves a home folder (a lock sees to that). SIGTERM stops all hosts and ends it; at the next start
+what should run is booted. An answer is {"ok": true, ...} or {"ok": false, "error": {"code": 409, "message":
+"..."}}.
 """
 
 import argparse
 import asyncio
 import contextlib
 import fcntl
+import functools
 import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +32,7 @@ from hosts import HERE, LONGEST_SOCKET_PATH, Hosts
 from inventory import Inventory
 from specs import CloudError
 
+LOG = logging.getLogger("sandbox")
 LONGEST_REQUEST = 64 * 1024
 LONGEST_DRAIN = 4 * 1024 * 1024
 SECONDS_TO_ASK = 30.0
@@ -46,7 +50,7 @@ async def serve_one(cloud: Cloud, reader: asyncio.StreamReader, writer: asyncio.
             "error": {"code": 408, "message": f"no request came in {SECONDS_TO_ASK:.0f} s"},
         }
     except Exception as error:
-        logging.exception("a request failed")
+        LOG.exception("a request failed")
         answer = {"ok": False, "error": {"code": 500, "message": f"{type(error).__name__}: {error}"}}
     with contextlib.suppress(ConnectionError):
         writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
@@ -61,46 +65,51 @@ async def read_request(reader: asyncio.StreamReader) -> Any:
         line = await asyncio.wait_for(reader.readline(), SECONDS_TO_ASK)
     except ValueError:
         # The rest is read and thrown away, or the client could not finish sending and would miss the answer.
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, asyncio.IncompleteReadError):
             await asyncio.wait_for(reader.readexactly(LONGEST_DRAIN), 1)
         raise CloudError(413, f"the request is longer than {LONGEST_REQUEST} bytes") from None
-    except asyncio.IncompleteReadError:
-        raise CloudError(413, f"the request is longer than {LONGEST_REQUEST} bytes") from None
     try:
-        return json.loads(line)
+        return json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise CloudError(400, f"the request is not JSON: {error}") from None
 
 
-async def serve(home: Path, socket: Path, block: IPv4Network, hide: list[str]) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    cloud: Cloud
-    hosts = Hosts(home, hide, lambda instance_id, code: cloud.lost(instance_id, code))
+async def serve(home: Path, door: socket.socket, block: IPv4Network, hide: list[str]) -> None:
+    """Answer what comes to the listening socket until SIGTERM or SIGINT, then stop all hosts."""
+    hosts = Hosts(home, hide)
     cloud = Cloud(Inventory(home, block), hosts)
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGCHLD, hosts.children_ended)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, ended.set)
-    socket.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(
-        lambda reader, writer: serve_one(cloud, reader, writer), path=socket, limit=LONGEST_REQUEST
-    )
-    socket.chmod(0o600)
+    answerer = functools.partial(serve_one, cloud)
+    server = await asyncio.start_unix_server(answerer, sock=door, limit=LONGEST_REQUEST)
     waking = asyncio.create_task(cloud.wake())
-    waking.add_done_callback(lambda task: None if cloud.ready.is_set() else ended.set())
-    logging.info("serving %s (%s)", socket, "hosts have namespaces of their own" if hide else "plain hosts")
+    waking.add_done_callback(lambda _task: None if cloud.ready.is_set() else ended.set())
+    LOG.info(
+        "serving %s (%s)", door.getsockname(), "hosts have namespaces of their own" if hide else "plain hosts"
+    )
     await ended.wait()
     server.close()
     waking.cancel()
     await cloud.close()
-    socket.unlink(missing_ok=True)
-    logging.info("all hosts are down")
+    LOG.info("all hosts are down")
     with contextlib.suppress(asyncio.CancelledError):
         await waking
 
 
+def open_door(path: Path) -> socket.socket:
+    """Listen at the path, for our own account only; what an earlier process left there is replaced."""
+    path.unlink(missing_ok=True)
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(str(path))
+    path.chmod(0o600)
+    door.listen(128)
+    return door
+
+
 def the_only_one(home: Path) -> TextIO:
-    """Hold the home folder's lock as long as the returned file is open; leave with code 3 when another has it."""
+    """Hold the home folder's lock while the returned file is open; leave with code 3 if another has it."""
     file = (home / "sandboxd.lock").open("a+", encoding="ascii")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,7 +139,7 @@ def namespaces_work(home: Path, hide: list[str]) -> bool:
         ]
         result = subprocess.run([*probe, *options], capture_output=True, text=True, timeout=20, check=False)
     if result.returncode:
-        logging.info("plain hosts, since the kernel refuses namespaces: %s", result.stderr.strip()[-300:])
+        LOG.info("plain hosts, since the kernel refuses namespaces: %s", result.stderr.strip()[-300:])
     return result.returncode == 0
 
 
@@ -167,8 +176,9 @@ def main() -> None:
     lock = the_only_one(home)
     hide = [str(home), *(str(Path(folder).absolute()) for folder in arguments.hide)]
     namespaced = not arguments.plain and namespaces_work(home, hide)
-    with lock:
-        asyncio.run(serve(home, arguments.socket.absolute(), arguments.block, hide if namespaced else []))
+    with lock, open_door(arguments.socket) as door:
+        asyncio.run(serve(home, door, arguments.block, hide if namespaced else []))
+        arguments.socket.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The services of one host: described by files, started at boot, started again after a crash, stopped in order.
+"""The services of one host: described by files, started at boot, started again after a crash.
 
-`ROOT/etc/sv/NAME.json` holds {"argv": [...], "env": {...}, "stop": "SIGTERM", "abort": "SIGQUIT", "stop_seconds": 5};
-`ROOT/etc/sv/NAME.up` exists while the service is meant to run, so it comes back when the host does.
+`ROOT/etc/sv/NAME.json` holds {"argv": [...], "env": {}, "stop": "SIGTERM", "abort": "SIGKILL",
+"stop_seconds": 5}; `ROOT/etc/sv/NAME.up` exists while the service is meant to run, so it comes back when the
+host does.
 """
 
 import json
@@ -18,11 +19,12 @@ from kernel import LIBC, PR_SET_PDEATHSIG
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.2, 5.0, 10.0
+LONGEST_STOP = 60
 FIELDS = {"argv", "env", "stop", "abort", "stop_seconds"}
 
 
-class BadRequest(Exception):
-    """A request or a service file that cannot be carried out; the text says what is wrong with which field."""
+class RequestError(Exception):
+    """A request or a service file that cannot be carried out; the text names the field."""
 
 
 def spawn(argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -38,25 +40,25 @@ def spawn(argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def read_definition(path: Path) -> dict[str, Any]:
-    """A service file as a checked dict with every field present. Raises BadRequest naming file and field."""
+    """A service file as a checked dict, every field present. Raises RequestError naming file and field."""
     try:
         definition = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise BadRequest(f"no such service: {path.stem}") from None
+        raise RequestError(f"no such service: {path.stem}") from None
     except ValueError as error:
-        raise BadRequest(f"{path.name}: not JSON: {error}") from None
-    if not isinstance(definition, dict) or (unknown := set(definition) - FIELDS):
-        raise BadRequest(
-            f"{path.name}: unknown fields: {sorted(unknown) if isinstance(definition, dict) else definition!r}"
-        )
+        raise RequestError(f"{path.name}: not JSON: {error}") from None
+    if not isinstance(definition, dict):
+        raise RequestError(f"{path.name}: a table of fields is needed")
+    if unknown := sorted(set(definition) - FIELDS):
+        raise RequestError(f"{path.name}: {unknown[0]}: there is no such field")
     argv, env = definition.get("argv"), definition.get("env", {})
     if not isinstance(argv, list) or not argv or not all(isinstance(word, str) and word for word in argv):
-        raise BadRequest(f"{path.name}: argv: a list of texts is needed")
+        raise RequestError(f"{path.name}: argv: a list of texts is needed")
     if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
-        raise BadRequest(f"{path.name}: env: a table of texts is needed")
+        raise RequestError(f"{path.name}: env: a table of texts is needed")
     seconds = definition.get("stop_seconds", 5)
-    if not isinstance(seconds, int | float) or not 0 <= seconds <= 60:
-        raise BadRequest(f"{path.name}: stop_seconds: a number from 0 to 60 is needed")
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_STOP:
+        raise RequestError(f"{path.name}: stop_seconds: a number from 0 to {LONGEST_STOP} is needed")
     stop = signal_named(path, definition.get("stop", "SIGTERM"))
     abort = signal_named(path, definition.get("abort", "SIGKILL"))
     return {"argv": argv, "env": env, "stop": stop, "abort": abort, "stop_seconds": float(seconds)}
@@ -64,7 +66,7 @@ def read_definition(path: Path) -> dict[str, Any]:
 
 def signal_named(path: Path, name: Any) -> signal.Signals:
     if not isinstance(name, str) or name not in signal.Signals.__members__:
-        raise BadRequest(f"{path.name}: {name!r} is not the name of a signal")
+        raise RequestError(f"{path.name}: {name!r} is not the name of a signal")
     return signal.Signals[name]
 
 
@@ -81,7 +83,7 @@ class Service:
         self.when_gone: list[Callable[[], None]] = []
 
     def start(self) -> None:
-        """Run the program unless it runs. Raises BadRequest when it cannot be started at all."""
+        """Run the program unless it runs. Raises RequestError when it cannot be started at all."""
         self.wanted = True
         if self.process or self.stopping:
             return
@@ -99,7 +101,7 @@ class Service:
                 )
             except OSError as error:
                 self.due = time.monotonic() + self.pause
-                raise BadRequest(f"{self.name}: cannot be started: {error}") from None
+                raise RequestError(f"{self.name}: cannot be started: {error}") from None
 
     def stop(self, how: str) -> None:
         """Ask the program to end with its `stop` or `abort` signal; `gone` is called when it has."""
@@ -131,7 +133,7 @@ class Service:
         elif self.wanted and not self.process:
             try:
                 self.start()
-            except BadRequest:
+            except RequestError:
                 self.pause = min(self.pause * 2, LONGEST_PAUSE)
                 self.due = time.monotonic() + self.pause
 

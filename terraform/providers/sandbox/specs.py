@@ -1,4 +1,4 @@
-"""What a request to the cloud may contain: kinds, the fields of each kind, keys, tags. Pure; errors name the field."""
+"""What a request may contain: kinds, the fields of each kind, keys, tags. Pure; errors name the field."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,11 +6,11 @@ from typing import Any
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 KEY = re.compile(r"(?P<workspace>[a-z0-9-]{1,40})/(?P<kind>[a-z_]{1,20})/(?P<name>[a-z0-9-]{1,40})")
-LONGEST_TEXT, MOST_TAGS, MOST_PORTS, LARGEST = 2000, 64, 100, 1 << 20
+LONGEST_TEXT, MOST_TAGS, MOST_PORTS, LARGEST, LAST_PORT = 2000, 64, 100, 1 << 20, 65535
 
 
 class CloudError(Exception):
-    """A request that the cloud refuses; `code` follows HTTP: 400 bad, 404 unknown, 409 conflict, 507 no capacity."""
+    """A request that the cloud refuses: 400 bad, 404 unknown, 409 conflict, 503 fault, 507 no capacity."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ def ports(field: str, value: Any) -> list[int]:
     if not isinstance(value, list) or len(value) > MOST_PORTS:
         raise CloudError(400, f"{field}: a list of at most {MOST_PORTS} ports is needed")
     numbers = sorted({count(field, number) for number in value})
-    if numbers and numbers[-1] > 65535:
+    if numbers and numbers[-1] > LAST_PORT:
         raise CloudError(400, f"{field}: {numbers[-1]} is not a port")
     return numbers
 

@@ -1,0 +1,10 @@
+# This file is maintained automatically by "terraform init".
+# Manual edits may be lost in future updates.
+
+provider "govcloud.internal/orchestrator/sandbox" {
+  version     = "0.1.0"
+  constraints = "0.1.0"
+  hashes = [
+    "h1:g/DT2ANdZvE4aLn5SqBVRmJRtc8fZ0F4j2H7yqeThAI=",
+  ]
+}
