@@ -5,6 +5,6 @@ provider "govcloud.internal/orchestrator/sandbox" {
   version     = "0.1.0"
   constraints = "0.1.0"
   hashes = [
-    "h1:g/DT2ANdZvE4aLn5SqBVRmJRtc8fZ0F4j2H7yqeThAI=",
+    "h1:GHYADEwgQKZ7QVSUKLvgHkanTZoKUeDo6dJLc4jVdGk=",
   ]
 }

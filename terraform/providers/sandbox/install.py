@@ -2,9 +2,9 @@
 
     python install.py --mirror DIR [--config FILE] [--lock FILE]
 
-DIR/HOST/NAMESPACE/sandbox/VERSION/OS_ARCH/ holds the launcher and the provider's files, the same for every platform.
-FILE of --config (default DIR/terraform.rc) is the Terraform CLI configuration that names DIR and nothing else, for
-TF_CLI_CONFIG_FILE. FILE of --lock is the dependency lock file of a root module, to be committed.
+DIR/HOST/NAMESPACE/sandbox/VERSION/OS_ARCH/ holds the launcher and the provider's files, the same for every
+platform. The file of --config (default DIR/terraform.rc) is the Terraform CLI configuration that names DIR and
+nothing else, for TF_CLI_CONFIG_FILE. The file of --lock is the lock file of a root module, to be committed.
 Safe to repeat, and safe when two do it at once. Prints the paths and the hash as one JSON object.
 """
 
@@ -51,10 +51,11 @@ provider "{source}" {{
 
 def package_hash() -> str:
     """Terraform's `h1:` hash of the provider's folder: SHA-256 over the sorted lines "HASH  NAME"."""
-    lines = (
-        f"{hashlib.sha256((HERE / FILES[name]).read_bytes()).hexdigest()}  {name}\n" for name in sorted(FILES)
-    )
-    return "h1:" + base64.b64encode(hashlib.sha256("".join(lines).encode()).digest()).decode()
+    digests = {
+        name: hashlib.sha256((HERE / origin).read_bytes()).hexdigest() for name, origin in FILES.items()
+    }
+    lines = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+    return "h1:" + base64.b64encode(hashlib.sha256(lines.encode()).digest()).decode()
 
 
 def put(path: Path, content: bytes, mode: int, drafts: Path) -> None:

@@ -1,8 +1,8 @@
 """The Terraform provider `sandbox`: five kinds of resources that live in the sandbox cloud.
 
-Every resource carries a `key` (workspace/kind/name). Creating twice with one key and the same values yields one
-object, so an apply that lost its state adopts what it made. An instance's `power` is what its owner wants: one
-that was stopped behind Terraform's back reads as "stopped", and the plan shows the difference.
+Every resource carries a `key` (workspace/kind/name). Creating twice with one key and the same values yields
+one object, so an apply that lost its state adopts what it made. An instance's `power` is what its owner wants:
+one that was stopped behind Terraform's back reads as "stopped", and the plan shows the difference.
 """
 
 import os
@@ -70,7 +70,7 @@ class CloudResource(Resource):
         answers = {attribute.name: found[attribute.name] for attribute in self.answers}
         return {"id": found["id"], "key": found["key"], "tags": found["tags"], **spec, **answers}
 
-    def create(self, ctx: CreateContext, planned: State) -> State | None:
+    def create(self, _ctx: CreateContext, planned: State) -> State | None:
         found = self.provider.ask(
             op="create",
             kind=self.kind,
@@ -81,7 +81,7 @@ class CloudResource(Resource):
         )["object"]
         return self.settle(found, planned)
 
-    def read(self, ctx: ReadContext, current: State) -> State | None:
+    def read(self, _ctx: ReadContext, current: State) -> State | None:
         try:
             return self.state(self.provider.ask(op="read", kind=self.kind, id=current["id"])["object"])
         except CloudRefusalError as error:
@@ -89,7 +89,7 @@ class CloudResource(Resource):
                 return None
             raise
 
-    def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
+    def update(self, _ctx: UpdateContext, current: State, planned: State) -> State | None:
         names = (attribute.name for attribute in self.spec)
         changes = {name: planned[name] for name in names if planned[name] != current[name]}
         request = {"op": "update", "id": current["id"], "spec": changes, "tags": planned["tags"]}
@@ -101,14 +101,14 @@ class CloudResource(Resource):
             found = self.provider.ask(op="update", id=found["id"], power=planned["power"])["object"]
         return self.state(found)
 
-    def delete(self, ctx: DeleteContext, current: State) -> None:
+    def delete(self, _ctx: DeleteContext, current: State) -> None:
         self.provider.ask(op="destroy", id=current["id"])
 
-    def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002
+    def import_(self, _ctx: ImportContext, id: str) -> State | None:  # noqa: A002
         """Take over an object by its id or its key."""
         return self.state(self.provider.ask(op="import", kind=self.kind, id=id)["object"])
 
-    def upgrade(self, ctx: Any, version: int, old: State) -> State | None:
+    def upgrade(self, _ctx: Any, _version: int, old: State) -> State | None:
         return old
 
 
@@ -158,13 +158,13 @@ class SandboxProvider(Provider):
     def full_name(self) -> str:
         return FULL_NAME
 
-    def get_provider_schema(self, diags: Diagnostics) -> Schema:
+    def get_provider_schema(self, _diags: Diagnostics) -> Schema:
         return Schema(version=1, attributes=[])
 
-    def validate_config(self, diags: Diagnostics, config: Config) -> None:
+    def validate_config(self, _diags: Diagnostics, _config: Config) -> None:
         """There is nothing to configure."""
 
-    def configure_provider(self, diags: Diagnostics, config: Config) -> None:
+    def configure_provider(self, diags: Diagnostics, _config: Config) -> None:
         """Say at once, before any resource is looked at, when the cloud is not there."""
         try:
             self.ask(op="ping")

@@ -9,7 +9,7 @@
 7. A weak key was kept in the home folder; a new one is made at each start, in memory, faster than that.
 """
 
-import datetime
+import datetime as dt
 import functools
 import os
 import signal
@@ -98,11 +98,11 @@ def fresh_certificate() -> tuple[bytes, Any]:
     """A key and certificate for this process alone: the certificate as DER, and gRPC's credentials."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))  # Clocks that are set back must not stop a plan.
-        .not_valid_after(now + datetime.timedelta(days=30))
+        .not_valid_before(now - dt.timedelta(days=1))  # Clocks that are set back must not stop a plan.
+        .not_valid_after(now + dt.timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
@@ -117,7 +117,7 @@ def main() -> None:
     runner._ShutdownInterceptor.intercept_service = let_calls_finish  # noqa: SLF001
     runner._self_signed_cert = fresh_certificate  # noqa: SLF001
     utils._msgpack_ext_hook = unpack_extension  # noqa: SLF001
-    types.Set.semantically_equal = same_set  # type: ignore[method-assign]
+    types.Set.semantically_equal = same_set
     for name in GUARDED:
         guard(name)
     for signum in (signal.SIGINT, signal.SIGTERM):
