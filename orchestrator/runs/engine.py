@@ -26,6 +26,15 @@ class EngineResult:
     stderr_tail: str = ""
 
 
+class EngineError(Exception):
+    """An engine was asked for a value (a plan's JSON, outputs) and its process failed instead."""
+
+    def __init__(self, command: str, result: EngineResult) -> None:
+        self.result = result
+        why = result.stopped_because or result.stderr_tail.strip() or f"return code {result.returncode}"
+        super().__init__(f"{command}: {why}")
+
+
 @dataclass(frozen=True)
 class EngineRun:
     """What one engine process needs besides its folder.
