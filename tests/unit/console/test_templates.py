@@ -1,0 +1,122 @@
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from jinja2 import Environment
+from starlette.requests import Request
+
+from orchestrator.console.render import TEMPLATES, environment, render
+from orchestrator.departments.permissions import Role
+from tests.unit.console import sample_pages
+
+CHINESE = re.compile(r"[\u3400-\u9fff\uff00-\uffef\u3000-\u303f]")
+LANGUAGES = ("zh", "en")
+
+
+def get(path: str = "/console/", query: str = "", cookie: str = "") -> Request:
+    headers = [(b"host", b"testserver"), *([(b"cookie", cookie.encode())] if cookie else [])]
+    return Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "query_string": query.encode(),
+            "headers": headers,
+            "server": ("testserver", 80),
+            "scheme": "http",
+        }
+    )
+
+
+def page(name: str, language: str = "zh", *roles: Role) -> str:
+    template, context = sample_pages.PAGES[name]
+    request = get(query=f"lang={language}")
+    if name != "sign_in":
+        request.state.frame = sample_pages.frame(*roles)
+    return bytes(render(request, template, **context).body).decode()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", sample_pages.PAGES)
+def test_what_people_typed_reaches_a_page_as_text(name: str, language: str) -> None:
+    html = page(name, language)
+    assert "<script>alert" not in html
+
+
+@pytest.mark.parametrize("name", sample_pages.PAGES)
+def test_a_page_carries_nothing_that_the_content_policy_forbids(name: str) -> None:
+    html = page(name)
+    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+    assert not re.search(r"<style\b|\sstyle=|\son[a-z]+=|javascript:", html)
+    assert not re.search(r"hx-on|hx-vals=.js:|hx-vars", html)
+    assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", html)
+
+
+@pytest.mark.parametrize("name", sample_pages.PAGES)
+def test_every_form_that_writes_is_a_plain_post_to_the_console(name: str) -> None:
+    forms = re.findall(r"<form[^>]*>", page(name))
+    writing = [form for form in forms if 'method="get"' not in form]
+    assert all(re.search(r'method="post" action="/console/', form) for form in writing)
+
+
+def test_no_template_holds_a_chinese_word_that_cannot_be_translated() -> None:
+    env = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        for _line, kind, text in env.lex(path.read_text(encoding="utf-8")):
+            if kind == "data":
+                left = text.replace(">中文<", "")
+                assert not CHINESE.search(left), f"{path.name}: {left.strip()[:40]}"
+
+
+def test_the_digest_that_is_shown_is_the_one_that_is_sent() -> None:
+    html = page("plan")
+    assert html.count(f'name="digest" value="{sample_pages.DIGEST}"') == 1
+    assert f'<code class="digest digest-big">{sample_pages.DIGEST}</code>' in html
+
+
+def test_a_blocked_act_shows_its_reason_and_no_button() -> None:
+    html = page("plan")
+    assert "还缺一项批准" in html
+    assert "/console/plans/PLAN-2019-0012/apply" not in html
+
+
+def test_the_menu_shows_only_what_a_role_may_open() -> None:
+    clerk = page("home", "zh", Role.DEPARTMENT_CLERK)
+    assert "/console/requests" in clerk
+    assert "/console/approvals" not in clerk
+    assert "/console/audit" not in clerk
+    assert "/console/audit" in page("home", "zh", Role.AUDITOR)
+
+
+@pytest.mark.parametrize(
+    ("query", "cookie", "setting", "expected"),
+    [
+        ("", "", "zh", "zh-CN"),
+        ("", "", "en", "en"),
+        ("", "language=zh", "en", "zh-CN"),
+        ("lang=en", "language=zh", "zh", "en"),
+        ("lang=fr", "", "zh", "zh-CN"),
+    ],
+)
+def test_the_address_beats_the_cookie_and_the_cookie_the_persons_setting(
+    query: str, cookie: str, setting: str, expected: str
+) -> None:
+    request = get(query=query, cookie=cookie)
+    request.state.frame = sample_pages.frame(language=setting)
+    template, context = sample_pages.PAGES["home"]
+    response = render(request, template, **context)
+    assert f'<html lang="{expected}">' in bytes(response.body).decode()
+    assert ("set-cookie" in response.headers) == (query == "lang=en")
+
+
+def test_a_missing_value_is_an_error_and_not_an_empty_page() -> None:
+    context: Mapping[str, Any] = {}
+    with pytest.raises(Exception, match="page"):
+        render(get(), "home.html", **context)
+
+
+def test_english_has_its_own_words_for_statuses() -> None:
+    template = environment("en").from_string("{{ code | word('request') }}")
+    assert template.render(code="awaiting_endorsement") == "Awaiting endorsement"
+    assert template.render(code="<b>") == "&lt;b&gt;"
