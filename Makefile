@@ -8,7 +8,7 @@ ARGS ?=
 NAME ?=
 export ARGS NAME
 
-TARGETS := bench check demo fmt run test up
+TARGETS := bench check demo fmt run test up wheel
 
 .PHONY: help lock $(TARGETS)
 
@@ -20,6 +20,7 @@ help:
 	@echo "make check         format, lint, types, import rules, templates, tests"
 	@echo "make fmt           format the code"
 	@echo "make bench NAME=x  run benchmarks/x.py"
+	@echo "make wheel         build both packages into dist/, content folders included"
 	@echo "make lock          resolve the dependencies again and write requirements/*.txt"
 
 ifeq ($(shell id -u),0)
@@ -98,6 +99,12 @@ fmt: $(VENV)/project.stamp $(VENV)/dev.stamp
 
 bench: $(VENV)/project.stamp $(VENV)/dev.stamp
 	@exec $(BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+wheel: $(VENV)/uv.stamp
+	@rm -rf dist
+	@$(BIN)/uv build --quiet --wheel --build-constraints requirements/build.txt --out-dir dist .
+	@$(BIN)/uv build --quiet --wheel --build-constraints requirements/build.txt --out-dir dist assets
+	@ls -d $(CURDIR)/dist/*.whl
 
 lock: $(VENV)/uv.stamp
 	@tools/lock.sh $(BIN)/uv
