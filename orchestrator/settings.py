@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8765
     public_url: str | None = None
-    zone: str = "extranet"
+    zones: str = "extranet,internet,dev"
     slots: int = 2
     as_of: datetime | None = None
     session_idle_minutes: int = 30

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from orchestrator.billing.models import UsageInterval
 
 
-def open_interval(
+def open_intervals(
     session: Session, resource_id: UUID, skus: Iterable[tuple[str, int]], starts: date, run_id: UUID, serial: int
 ) -> None:
     """Start billing `skus` of a resource on `starts`, open-ended; the run and state serial say why."""

@@ -1,9 +1,8 @@
 """What can be ordered and what it costs on which day."""
 
 from datetime import date
-from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Numeric
+from sqlalchemy import BigInteger, CheckConstraint, Column
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import one_of
@@ -27,6 +26,9 @@ class Sku(SQLModel, table=True):
     billing: str
     quota_class: str
     fulfilment: str
+    payer: str = "department"
+    arch: str | None = None
+    disk_tier: str | None = None
 
 
 class PriceCatalogue(SQLModel, table=True):
@@ -54,4 +56,4 @@ class SkuPrice(SQLModel, table=True):
     catalogue_code: str = Field(primary_key=True, foreign_key="price_catalogues.code")
     sku_code: str = Field(primary_key=True, foreign_key="skus.code")
     price_fen: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
-    percent: Decimal | None = Field(default=None, sa_column=Column(Numeric(7, 4), nullable=True))
+    percent: int | None = None

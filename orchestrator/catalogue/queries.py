@@ -23,3 +23,11 @@ def priced_skus(session: Session, catalogue_code: str) -> Sequence[tuple[Sku, Sk
         .order_by(Sku.product_group, Sku.code)
     )
     return [(sku, price) for sku, price in session.exec(statement)]
+
+
+def price_periods(session: Session) -> Sequence[tuple[str, date, date | None]]:
+    """SKU and the days ``[since, until)`` on which it has a price, one row a price list."""
+    statement = select(SkuPrice.sku_code, PriceCatalogue.valid_from, PriceCatalogue.valid_to).join(
+        PriceCatalogue, col(PriceCatalogue.code) == col(SkuPrice.catalogue_code)
+    )
+    return [(sku, since, until) for sku, since, until in session.exec(statement)]

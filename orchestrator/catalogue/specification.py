@@ -20,7 +20,7 @@ BACKUP_SKU = "BAK-VM"
 
 @dataclass(frozen=True)
 class HostSize:
-    """`count` equal hosts; sizes per host, disk and backup in GB."""
+    """`count` equal hosts; sizes per host, disk and backup in GB. `free` hosts (test pools) have no SKUs."""
 
     key: str
     arch: str
@@ -31,6 +31,7 @@ class HostSize:
     disk_tier: str
     backup_gb: int
     services: tuple[str, ...] = ()
+    free: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def host_keys(key: str, count: int) -> list[str]:
 
 def sku_quantities(hosts: Iterable[HostSize]) -> list[SkuQuantity]:
     """Every resource's SKUs, in the order of the request."""
-    return [item for host in hosts for key in host_keys(host.key, host.count) for item in _of_one(key, host)]
+    priced = [host for host in hosts if not host.free]
+    return [item for host in priced for key in host_keys(host.key, host.count) for item in _of_one(key, host)]
 
 
 def _of_one(key: str, host: HostSize) -> list[SkuQuantity]:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, Session
 
 from orchestrator.core import audit
+from orchestrator.core.errors import AuditNote, BusinessError
 
 
 def sqlalchemy_url(database_url: str) -> str:
@@ -42,12 +43,38 @@ def create_database_engine(database_url: str, pool_size: int = 10) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One unit of work: commits at the end with its audit events, rolls back on any error."""
-    with Session(engine, expire_on_commit=False) as session:
-        yield session
-        session.flush()
-        audit.write_pending(session)
-        session.commit()
+    """One unit of work: commits at the end with its audit events, rolls back on any error.
+
+    An error that carries a note (a refusal that must leave a trace) is noted in a transaction of its
+    own after the rollback.
+    """
+    try:
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+            _keep(session)
+    except BusinessError as error:
+        if error.note is not None:
+            _keep_note(engine, error.note)
+        raise
+
+
+def _keep(session: Session) -> None:
+    session.flush()
+    audit.write_pending(session)
+    session.commit()
+
+
+def _keep_note(engine: Engine, note: AuditNote) -> None:
+    with Session(engine) as session:
+        audit.record(
+            session,
+            note.action,
+            note.subject,
+            actor=note.actor,
+            organisation=note.organisation,
+            data=note.data,
+        )
+        _keep(session)
 
 
 def id_field() -> Any:

@@ -4,7 +4,19 @@ The edge renders them as RFC 9457 problems; nothing below the edge knows HTTP be
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+
+@dataclass(frozen=True)
+class AuditNote:
+    """What the audit keeps of a refused act, although the act itself is rolled back."""
+
+    action: str
+    subject: tuple[str, object]
+    actor: str
+    organisation: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 class BusinessError(Exception):
@@ -18,7 +30,13 @@ class BusinessError(Exception):
         self.detail = detail or self.title
         self.field = field
         self.extra: Mapping[str, Any] = extra
+        self.note: AuditNote | None = None
         super().__init__(self.detail)
+
+    def noted(self, note: AuditNote) -> Self:
+        """This error, leaving a trace in the audit when it ends a transaction."""
+        self.note = note
+        return self
 
     @classmethod
     def code(cls) -> str:

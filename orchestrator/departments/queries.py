@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from sqlmodel import Session, col, or_, select
@@ -87,9 +88,10 @@ def session_by_hash(session: Session, digest: str) -> WebSession | None:
     return session.exec(select(WebSession).where(WebSession.token_hash == digest)).one_or_none()
 
 
-def officer_is_current(session: Session, code: str) -> bool:
-    """Whether the organisation has a current filing of its information officer (clause 13)."""
-    statement = select(OfficerFiling.id).where(
-        OfficerFiling.organisation_code == code, OfficerFiling.status == "current"
-    )
-    return session.exec(statement).first() is not None
+def filing_status(session: Session, code: str) -> Literal["current", "lapsed", "never_filed"]:
+    """How the filing of the organisation's information officer stands (clause 13)."""
+    statement = select(OfficerFiling.status).where(OfficerFiling.organisation_code == code)
+    statuses = set(session.exec(statement))
+    if "current" in statuses:
+        return "current"
+    return "lapsed" if statuses else "never_filed"

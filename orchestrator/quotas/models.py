@@ -5,10 +5,9 @@ The CHECKs repeat invariants 1, 2 and 9 of the domain, so that no program error 
 """
 
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Numeric, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import id_field, instant, one_of
@@ -46,8 +45,10 @@ class ResourcePool(SQLModel, table=True):
     name_en: str
     zone: str
     arch: str
-    overcommit: Decimal = Field(sa_column=Column(Numeric(6, 3), nullable=False))
-    warn_at: Decimal = Field(sa_column=Column(Numeric(5, 3), nullable=False))
+    overcommit_percent: int
+    warn_at_percent: int
+    free: bool = False
+    expiry_days: int | None = None
 
 
 class PoolCapacity(SQLModel, table=True):

@@ -1,7 +1,7 @@
 """Reads of quota, pool and budget."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -57,3 +57,9 @@ def hold_of(session: Session, request_id: UUID) -> tuple[Hold, Sequence[HoldItem
         return None
     amounts = session.exec(select(HoldItem).where(HoldItem.hold_id == held.id).order_by(HoldItem.target)).all()
     return held, amounts
+
+
+def overdue_holds(session: Session, instant: datetime) -> Sequence[UUID]:
+    """The requests whose live hold has outlived its time."""
+    statement = select(Hold.request_id).where(Hold.status == "live", col(Hold.expires_at) <= instant)
+    return session.exec(statement).all()

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CursorResult, text
-from sqlmodel import Session, select
+from sqlmodel import Session, col, delete, select
 
 from orchestrator.core.clock import now
 from orchestrator.quotas.arithmetic import Take
@@ -70,6 +70,15 @@ def release(session: Session, request_id: UUID) -> bool:
             _change(session, held.organisation_code, item.target, held_by=-item.amount, committed_by=0)
     _settle(session, held, "released")
     return True
+
+
+def drop_live(session: Session, request_id: UUID) -> None:
+    """Give back and forget a live hold, because the request is about to hold its new amounts."""
+    if release(session, request_id):
+        held = lock_hold(session, request_id)
+        session.exec(delete(HoldItem).where(col(HoldItem.hold_id) == (held.id if held else None)))
+        session.delete(held)
+        session.flush()
 
 
 def commit(session: Session, request_id: UUID) -> None:

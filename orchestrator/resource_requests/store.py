@@ -1,6 +1,7 @@
 """Writes of resource requests."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -10,7 +11,7 @@ from orchestrator.core import transitions
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import NotFound, VersionConflict
 from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
-from orchestrator.resource_requests.lifecycle import REQUEST_LIFECYCLE, RequestStatus
+from orchestrator.resource_requests.lifecycle import HOLDING, REQUEST_LIFECYCLE, RequestStatus
 from orchestrator.resource_requests.models import RequestComment, RequestLine, ResourceRequest
 
 
@@ -108,3 +109,13 @@ def comment(session: Session, request_id: UUID, person: UUID, act: str, words: s
     """Keep what a person said when deciding."""
     session.add(RequestComment(request_id=request_id, person_id=person, at=now(session), act=act, text=words))
     session.flush()
+
+
+def lock_idle(session: Session, unused_since: datetime, overdue: Collection[UUID]) -> Sequence[ResourceRequest]:
+    """Requests that may expire: approved and unused since then, or waiting with an overdue hold; locked."""
+    unused = (col(ResourceRequest.status) == RequestStatus.APPROVED) & (
+        col(ResourceRequest.status_at) <= unused_since
+    )
+    waiting = HOLDING - {RequestStatus.PLANNED}
+    late = col(ResourceRequest.id).in_(overdue) & col(ResourceRequest.status).in_(waiting)
+    return session.exec(select(ResourceRequest).where(unused | late).with_for_update(skip_locked=True)).all()

@@ -109,13 +109,6 @@ class Approval(SQLModel, table=True):
     __table_args__ = (
         one_of("decision", ("approved", "returned", "refused")),
         UniqueConstraint("plan_id", "approver_id"),
-        Index(
-            "uq_approvals_one_per_role",
-            "plan_id",
-            "role",
-            unique=True,
-            postgresql_where=sql("decision = 'approved'"),
-        ),
     )
 
     id: UUID = id_field()

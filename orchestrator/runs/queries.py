@@ -164,3 +164,46 @@ def newest_state(session: Session, workspace_id: UUID) -> StateVersion | None:
 def state_lock(session: Session, workspace_id: UUID) -> StateLock | None:
     """The lock on a state, or None."""
     return session.get(StateLock, workspace_id)
+
+
+def last_applied(session: Session, workspace_id: UUID) -> ExecutionPlan | None:
+    """The newest Terraform plan that was applied in a workspace, or None."""
+    statement = (
+        select(ExecutionPlan)
+        .where(ExecutionPlan.workspace_id == workspace_id, ExecutionPlan.kind != "baseline")
+        .where(ExecutionPlan.status == PlanStatus.APPLIED)
+        .order_by(col(ExecutionPlan.status_at).desc())
+        .limit(1)
+    )
+    return session.exec(statement).first()
+
+
+def last_apply(session: Session, workspace_id: UUID) -> Run:
+    """The newest apply run of a workspace that changed resources.
+
+    Raises:
+        NotFound: nothing was ever applied there.
+    """
+    statement = (
+        select(Run)
+        .join(ExecutionPlan, col(ExecutionPlan.id) == col(Run.plan_id))
+        .where(Run.workspace_id == workspace_id, Run.kind == "apply", ExecutionPlan.kind != "baseline")
+        .order_by(col(Run.created_at).desc())
+        .limit(1)
+    )
+    found = session.exec(statement).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def workspace_of_request(session: Session, request_id: UUID) -> Workspace:
+    """The workspace that a provisioning request brought into being.
+
+    Raises:
+        NotFound: it has none yet.
+    """
+    found = session.exec(select(Workspace).where(Workspace.origin_request_id == request_id)).one_or_none()
+    if found is None:
+        raise NotFound
+    return found

@@ -128,3 +128,8 @@ def unpack(archive: bytes) -> dict[str, bytes]:
             content = opened.extractfile(entry)
             files[entry.name] = content.read() if content else b""
     return files
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,82 @@
+"""Folders in which engines run: one a plan, 0700, filled from sealed bytes, checked before every use."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from uuid import UUID
+
+from orchestrator.runs.rendering import Files
+from orchestrator.runs.saved_plan import CloudContract
+
+PLAN_FILE = "plan.bin"
+_ENGINE_SUFFIXES = (".tf", ".tf.json", ".tfvars", ".tfvars.json", ".hcl", ".tofu")
+
+
+class RunFolders:
+    """The folders of one host; another host fills its own from the database."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, plan_id: UUID, purpose: str = "plan") -> Path:
+        """Where the folder of a plan is, or would be."""
+        return self.root / f"{purpose}-{plan_id}"
+
+    def fill(self, plan_id: UUID, files: Files, purpose: str = "plan") -> Path:
+        """A fresh folder with exactly `files`."""
+        folder = self.path(plan_id, purpose)
+        shutil.rmtree(folder, ignore_errors=True)
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(mode=0o700)
+        for name, content in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            target.touch(mode=0o600)
+            target.write_bytes(content)
+        return folder
+
+    def read_back(self, folder: Path, names: frozenset[str]) -> dict[str, bytes]:
+        """What the engine would read from `folder`: the named files and every file it would pick up beside them."""
+        found = {
+            path.relative_to(folder).as_posix(): path
+            for path in folder.rglob("*")
+            if path.is_file() and ".terraform" not in path.relative_to(folder).parts
+        }
+        relevant = {
+            name: path for name, path in found.items() if name in names or name.endswith(_ENGINE_SUFFIXES)
+        }
+        return {name: path.read_bytes() for name, path in relevant.items()}
+
+    def discard(self, plan_id: UUID, purpose: str = "plan") -> None:
+        """Remove a folder whose run has settled."""
+        shutil.rmtree(self.path(plan_id, purpose), ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, or an empty text where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+class CloudModules:
+    """The static root modules under ``terraform/clouds``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def files(self, cloud: str) -> dict[str, bytes]:
+        """The module's files as Terraform will read them."""
+        folder = self._folder(cloud)
+        names = [path for path in sorted(folder.iterdir()) if path.name.endswith((".tf", ".hcl"))]
+        return {path.name: path.read_bytes() for path in names}
+
+    def contract(self, cloud: str) -> CloudContract:
+        """Which types the module makes and which attributes decide place and cost (``contract.json``)."""
+        document = json.loads((self._folder(cloud) / "contract.json").read_text())
+        return CloudContract(kinds=document["kinds"], decisive=document["decisive"])
+
+    def _folder(self, cloud: str) -> Path:
+        folder = self.root / cloud
+        if not (folder / "contract.json").is_file():
+            raise FileNotFoundError(f"{folder} is not the folder of a cloud: it has no contract.json")
+        return folder

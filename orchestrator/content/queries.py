@@ -1,0 +1,29 @@
+"""Reads of content revisions."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from orchestrator.content.models import ContentRevision
+from orchestrator.core.errors import NotFound
+
+
+def get(session: Session, revision_id: UUID) -> ContentRevision:
+    """One revision.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.get(ContentRevision, revision_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def page(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[ContentRevision]:
+    """Revisions, newest number first; `before` is the last number of the page before."""
+    statement = select(ContentRevision).order_by(col(ContentRevision.number).desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(ContentRevision.number < before)
+    return session.exec(statement).all()

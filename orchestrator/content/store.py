@@ -1,0 +1,66 @@
+"""Writes of content revisions."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, text
+from sqlmodel import Session, col, select
+
+from orchestrator.content.lifecycle import REVISION_LIFECYCLE, RevisionStatus
+from orchestrator.content.models import ContentRevision
+from orchestrator.core import transitions
+from orchestrator.core.clock import now
+from orchestrator.core.errors import NotFound
+
+
+def add(
+    session: Session, digest: str, rows: Sequence[Any], differences: Sequence[Any], author: UUID | None
+) -> ContentRevision:
+    """Store a proposed revision under the next number; an older proposal is superseded."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('content-revision', 0))"))
+    for older in session.exec(select(ContentRevision).where(ContentRevision.status == RevisionStatus.PROPOSED)):
+        move(session, older, RevisionStatus.SUPERSEDED, "system:content")
+    last = session.exec(select(func.max(ContentRevision.number))).one()
+    revision = ContentRevision(
+        number=(last or 0) + 1,
+        digest=digest,
+        rows=list(rows),
+        differences=list(differences),
+        author_id=author,
+        created_at=now(session),
+        status_at=now(session),
+    )
+    session.add(revision)
+    session.flush()
+    return revision
+
+
+def lock(session: Session, revision_id: UUID) -> ContentRevision:
+    """A revision, locked.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.exec(
+        select(ContentRevision).where(ContentRevision.id == revision_id).with_for_update()
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def move(
+    session: Session, revision: ContentRevision, status: RevisionStatus, actor: str, reason: str | None = None
+) -> None:
+    """The one door to a revision's status."""
+    revision.reason = reason
+    session.add(revision)
+    facts = {"number": revision.number, "digest": revision.digest}
+    transitions.move(session, REVISION_LIFECYCLE, revision, status, actor=actor, data=facts)
+
+
+def last_loaded(session: Session) -> ContentRevision | None:
+    """What the newest load wrote: the base of the three-way comparison."""
+    statement = select(ContentRevision).where(ContentRevision.status == RevisionStatus.LOADED)
+    return session.exec(statement.order_by(col(ContentRevision.number).desc()).limit(1)).first()

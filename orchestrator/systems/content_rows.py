@@ -1,0 +1,50 @@
+"""Systems as the flat rows of the content files: read them, write them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlmodel import Session, select
+
+from orchestrator.systems.models import System
+
+Row = Mapping[str, Any]
+_COLUMNS = (
+    "organisation_code",
+    "name_zh",
+    "name_en",
+    "network",
+    "hosting",
+    "mlps_level",
+    "classification",
+    "zombie",
+)
+
+
+def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+    """Every system as it is now: the columns win over what the files once said."""
+    for system in session.exec(select(System)):
+        columns = {name: getattr(system, name) for name in _COLUMNS}
+        yield ("system", system.code), {**system.attributes, **columns}
+
+
+def write(session: Session, _kind: str, key: str, row: Row | None) -> None:
+    """Make one system be as `row` says; None removes it."""
+    system = session.get(System, key)
+    if row is None:
+        session.delete(system)
+        return
+    columns = {name: row[name] for name in _COLUMNS}
+    attributes = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in row.items()
+        if name not in _COLUMNS
+    }
+    system = system or System(code=key, **columns)
+    for name, value in columns.items():
+        setattr(system, name, value)
+    system.attributes = attributes
+    session.add(system)
+    session.flush()
+
+
+KINDS = ("system",)

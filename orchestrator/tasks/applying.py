@@ -1,0 +1,198 @@
+"""The job ``runs.apply``: run exactly the approved bytes, or, after a takeover, read what exists."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cryptography.fernet import InvalidToken
+
+from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
+from orchestrator.core.db import transaction
+from orchestrator.core.jobs import JobContext
+from orchestrator.runs import queries, rendering, state_files
+from orchestrator.runs.engine import CloudObject, EngineResult, EngineRun
+from orchestrator.runs.store import Reason
+from orchestrator.tasks import baseline
+from orchestrator.tasks.planning import EngineFailed, require
+from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
+from orchestrator.workflows import applying, keeping_state
+from orchestrator.workflows.applying import ApplyOrder, ApplyResult, ObjectFound
+
+_NEXT_EN = "Abandon the plan and generate a new one: it starts from what exists and adopts it."
+_NEXT_ZH = "请放弃该计划并重新生成：新计划以现有资源为起点并予以纳管。"
+
+
+def apply_run(bench: Workbench, context: JobContext, run_id: str) -> None:
+    """Apply one approved plan, exactly once."""
+    with at_work(bench, UUID(run_id)) as frame:
+        with transaction(bench.engine) as session:
+            order = applying.begin_apply(session, frame.run_id, bench.worker, frame.token_hash)
+        if order is None:
+            return
+        if order.kind == "baseline":
+            baseline.run_baseline(bench, frame, order)
+        elif order.act == "verify":
+            _verify(bench, frame, order, Reason("The worker was lost during the apply.", "执行过程中工作进程中断。"))
+        else:
+            _apply(bench, frame, order)
+
+
+def _apply(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
+    run = engine_run(bench, frame, order.workspace_id, order.cloud)
+    changed = changed_bytes(bench, order)
+    if not changed:
+        folder, changed = _prepared(bench, order, run)
+    if changed:
+        frame.log.append(f"Refused: {', '.join(changed)} differ from what was approved. Nothing was applied.")
+        with transaction(bench.engine) as session:
+            applying.mark_stale(session, order.run_id, changed)
+        return
+    result = bench.terraform.apply(folder, run)
+    _keep_errored_state(bench, order, folder)
+    if result.returncode == 0 and not result.stopped_because:
+        _record(bench, order, ApplyResult(0, complete=True, objects=_in_state(bench, order)))
+    else:
+        _after_failure(bench, frame, order, result)
+
+
+def changed_bytes(bench: Workbench, order: ApplyOrder) -> list[str]:
+    """The members of the approved tuple that are bytes and are no longer what was approved."""
+    try:
+        files = rendering.unpack(bench.keys.decrypt(order.bundle))
+        plan_file = bench.keys.decrypt(order.plan_file) if order.plan_file else b""
+    except InvalidToken:
+        return ["sealed bytes"]
+    folder = bench.folders.path(order.plan_id)
+    changed = []
+    if rendering.bundle_digest(files) != order.members["bundle_digest"]:
+        changed.append("bundle_digest")
+    if folder.is_dir() and bench.folders.read_back(folder, frozenset(files)) != files:
+        changed.append("bundle_digest")
+    if order.plan_file and rendering.sha256(plan_file) != order.members["plan_file_sha256"]:
+        changed.append("plan_file_sha256")
+    if order.plan_file and folder.is_dir() and sha256_of(folder / PLAN_FILE) != order.members["plan_file_sha256"]:
+        changed.append("plan_file_sha256")
+    if not order.members["engine_version"].endswith(_version(bench, order)):
+        changed.append("engine_version")
+    return sorted(set(changed))
+
+
+def _version(bench: Workbench, order: ApplyOrder) -> str:
+    return bench.ansible.version() if order.kind == "baseline" else bench.terraform.version()
+
+
+def _prepared(bench: Workbench, order: ApplyOrder, run: EngineRun) -> tuple[Path, list[str]]:
+    """The folder that planned, where this worker has it; else one filled from the sealed bytes."""
+    folder = bench.folders.path(order.plan_id)
+    if (folder / ".terraform").is_dir():
+        return folder, []
+    files = rendering.unpack(bench.keys.decrypt(order.bundle))
+    folder = bench.folders.fill(order.plan_id, files)
+    if bench.terraform.init(folder, run).returncode != 0:
+        return folder, ["engine"]
+    (folder / PLAN_FILE).write_bytes(bench.keys.decrypt(order.plan_file or b""))
+    return folder, []
+
+
+def _after_failure(bench: Workbench, frame: Bench, order: ApplyOrder, result: EngineResult) -> None:
+    failure = EngineFailed("apply", result)
+    with transaction(bench.engine) as session:
+        applying.start_verifying(session, order.run_id, f"worker:{bench.worker}")
+    _verify(bench, frame, order, failure.reason, result.returncode)
+
+
+def _verify(bench: Workbench, frame: Bench, order: ApplyOrder, why: Reason, exit_code: int = -1) -> None:
+    """Never replay: ask Terraform what is still missing, and the cloud what exists."""
+    frame.log.append(f"{why.en} Reading what exists; the saved plan is not run again.")
+    _keep_errored_state(bench, order, bench.folders.path(order.plan_id))
+    missing = _still_to_do(bench, frame, order)
+    objects = _merge(_in_state(bench, order), _in_cloud(bench, order))
+    if missing is None:
+        frame.log.append("Everything that was approved exists.")
+        _record(bench, order, ApplyResult(exit_code, complete=True, objects=objects))
+        return
+    reason = Reason(f"{why.en} {missing}", f"{why.zh} 尚未全部完成。", _NEXT_EN, _NEXT_ZH)
+    _record(bench, order, ApplyResult(exit_code, complete=False, objects=objects, reason=reason))
+
+
+def _still_to_do(bench: Workbench, frame: Bench, order: ApplyOrder) -> str | None:
+    """None when a fresh plan of the same bundle has nothing left to do; else what it says."""
+    run = engine_run(bench, frame, order.workspace_id, order.cloud)
+    try:
+        folder = bench.folders.fill(
+            order.plan_id, rendering.unpack(bench.keys.decrypt(order.bundle)), purpose="verify"
+        )
+        require(bench.terraform.init(folder, run), "init", (0,))
+        result = bench.terraform.plan(folder, run, destroy=order.kind == "release")
+        require(result, "plan", (0, 2))
+    except (EngineFailed, InvalidToken, OSError) as error:
+        return f"What exists could not be compared: {error}"
+    finally:
+        bench.folders.discard(order.plan_id, purpose="verify")
+    return None if result.returncode == 0 else "Not everything that was approved exists."
+
+
+def _keep_errored_state(bench: Workbench, order: ApplyOrder, folder: Path) -> None:
+    """Terraform wrote its state beside itself because the backend was away: take it in."""
+    errored = folder / "errored.tfstate"
+    if errored.is_file():
+        with transaction(bench.engine) as session:
+            run = queries.run(session, order.run_id)
+            keeping_state.append(session, run, errored.read_bytes(), bench.keys)
+        errored.unlink()
+
+
+def _in_state(bench: Workbench, order: ApplyOrder) -> list[ObjectFound]:
+    with transaction(bench.engine) as session:
+        body = keeping_state.newest(session, order.workspace_id, bench.keys)
+    state = json.loads(body) if body else {}
+    connections = _outputs(state, "instances")
+    managed = state_files.managed_objects(state, bench.modules.contract(order.cloud).kinds)
+    return [_from_state(address, spec, connections) for address, spec in sorted(managed.items())]
+
+
+def _outputs(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = state.get("outputs", {}).get(name, {}).get("value")
+    return value if isinstance(value, Mapping) else {}
+
+
+def _from_state(address: str, spec: Mapping[str, Any], instances: Mapping[str, Any]) -> ObjectFound:
+    kind, name = address.split("/", 1)
+    output = instances.get(name, {}) if kind == "instance" else {}
+    return ObjectFound(
+        address=address,
+        kind=kind,
+        cloud_id=str(spec.get("id", "")) or None,
+        ip_address=output.get("address"),
+        connection=output.get("connection", {}),
+        spec=spec,
+    )
+
+
+def _in_cloud(bench: Workbench, order: ApplyOrder) -> list[ObjectFound]:
+    inventory = bench.inventories.get(order.cloud)
+    objects: Sequence[CloudObject] = inventory.list_objects(order.workspace_key) if inventory else ()
+    return [
+        ObjectFound(
+            address=item.key.removeprefix(f"{order.workspace_key}/"),
+            kind=item.kind,
+            cloud_id=item.cloud_id,
+            ip_address=item.address,
+            connection={},
+            spec=item.spec,
+        )
+        for item in objects
+    ]
+
+
+def _merge(state: Sequence[ObjectFound], cloud: Sequence[ObjectFound]) -> list[ObjectFound]:
+    known = {item.address: item for item in cloud} | {item.address: item for item in state}
+    return [known[address] for address in sorted(known)]
+
+
+def _record(bench: Workbench, order: ApplyOrder, result: ApplyResult) -> None:
+    with transaction(bench.engine) as session:
+        applying.record_apply(session, order.run_id, result, bench.pack)
+    bench.folders.discard(order.plan_id)

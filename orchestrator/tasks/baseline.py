@@ -1,0 +1,68 @@
+"""Running an approved playbook from its read-only bundle; used by the job ``runs.apply``."""
+
+import json
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.db import transaction
+from orchestrator.runs import rendering
+from orchestrator.runs.engine import EngineResult
+from orchestrator.runs.store import Reason
+from orchestrator.tasks.workbench import Bench, Workbench, engine_run
+from orchestrator.workflows import applying
+from orchestrator.workflows.applying import ApplyOrder, ApplyResult
+
+REPORT_TASK = "Report the baseline"
+
+
+def run_baseline(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
+    """Run the playbook; it only reads, so after a takeover it is simply run again."""
+    files = rendering.unpack(bench.keys.decrypt(order.bundle))
+    if rendering.bundle_digest(files) != order.members["bundle_digest"]:
+        with transaction(bench.engine) as session:
+            applying.mark_stale(session, order.run_id, ["bundle_digest"])
+        return
+    folder = bench.folders.fill(order.plan_id, files)
+    _make_read_only(folder, files)
+    run = engine_run(bench, frame, order.workspace_id, order.cloud)
+    playbook = str(order.steps[0]["playbook"]) if order.steps else "baseline.yml"
+    result = bench.ansible.run(folder, playbook, run)
+    _settle(bench, order, result)
+
+
+def _make_read_only(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name in files:
+        (folder / name).chmod(stat.S_IRUSR)
+
+
+def _settle(bench: Workbench, order: ApplyOrder, result: EngineResult) -> None:
+    report = reports(result.events)
+    complete = result.returncode == 0 and not result.stopped_because
+    why = result.stopped_because or result.stderr_tail.strip()[-500:] or f"exit code {result.returncode}"
+    reason = Reason(
+        f"The playbook failed: {why}",
+        f"剧本执行失败：{why}",
+        "Read the log, correct the cause, abandon the plan and order the baseline again.",
+        "请查看日志，排除原因后放弃该计划并重新执行基线检查。",
+    )
+    with transaction(bench.engine) as session:
+        applying.record_apply(
+            session,
+            order.run_id,
+            ApplyResult(result.returncode, complete, (), None if complete else reason, report),
+            bench.pack,
+        )
+    bench.folders.discard(order.plan_id)
+
+
+def reports(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What each host reported: host name -> the JSON document of the report task."""
+    found: dict[str, Any] = {}
+    for event in events:
+        data = event.get("event_data", {})
+        if event.get("event") == "runner_on_ok" and data.get("task") == REPORT_TASK:
+            output = data.get("res", {}).get("stdout", "")
+            found[str(data.get("host"))] = json.loads(output) if output else {}
+    return found

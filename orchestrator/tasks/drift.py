@@ -1,0 +1,58 @@
+"""The job ``runs.drift``: compare reality with the state, change nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from orchestrator.core.db import transaction
+from orchestrator.core.jobs import JobContext
+from orchestrator.runs import rendering
+from orchestrator.runs.saved_plan import CloudContract
+from orchestrator.tasks.planning import EngineFailed, require
+from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
+from orchestrator.workflows import watching
+from orchestrator.workflows.watching import DriftOrder
+
+
+def drift_run(bench: Workbench, context: JobContext, run_id: str) -> None:
+    """Look for drift in one workspace."""
+    with at_work(bench, UUID(run_id)) as frame:
+        with transaction(bench.engine) as session:
+            order = watching.begin_drift(session, frame.run_id, bench.worker, frame.token_hash)
+        if order is None:
+            return
+        _look(bench, frame, order)
+
+
+def _look(bench: Workbench, frame: Bench, order: DriftOrder) -> None:
+    run = engine_run(bench, frame, order.workspace_id, order.cloud)
+    try:
+        files = rendering.unpack(bench.keys.decrypt(order.bundle))
+        folder = bench.folders.fill(order.run_id, files, purpose="drift")
+        require(bench.terraform.init(folder, run), "init", (0,))
+        require(bench.terraform.plan(folder, run, refresh_only=True), "plan", (0, 2))
+        found = drift_findings(bench.terraform.show(folder, run), bench.modules.contract(order.cloud))
+    except EngineFailed as failure:
+        with transaction(bench.engine) as session:
+            watching.fail_drift(session, order.run_id, failure.reason, failure.exit_code)
+        return
+    finally:
+        bench.folders.discard(order.run_id, purpose="drift")
+    with transaction(bench.engine) as session:
+        watching.record_drift(session, order.run_id, found)
+
+
+def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[dict[str, Any]]:
+    """What differs, by logical address: gone, or which attributes have another value."""
+    findings = []
+    for item in plan.get("resource_drift", []):
+        kind = contract.kinds.get(item["type"], item["type"])
+        before, after = item["change"].get("before") or {}, item["change"].get("after")
+        changes = [
+            {"attribute": name, "state": before.get(name), "reality": (after or {}).get(name)}
+            for name in sorted({*before, *(after or {})})
+            if before.get(name) != (after or {}).get(name)
+        ]
+        address = f"{kind}/{item.get('index', item['name'])}"
+        findings.append({"address": address, "gone": after is None, "changes": [] if after is None else changes})
+    return sorted(findings, key=lambda finding: finding["address"])

@@ -1,0 +1,113 @@
+"""What every job handler works with, and the frame in which an engine runs: fence, log, token."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from orchestrator.adapters.run_folders import CloudModules, RunFolders
+from orchestrator.adapters.run_log import RunLogWriter
+from orchestrator.core.db import libpq_url, transaction
+from orchestrator.core.fence import Fence, workspace_fence
+from orchestrator.core.sealing import Keys, new_token, token_hash
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.runs import queries
+from orchestrator.runs.engine import AnsibleEngine, CloudInventory, EngineRun, TerraformEngine
+from orchestrator.settings import Settings
+from orchestrator.workflows.applying import stop_reason
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """The parts that `wiring` put together for one worker process."""
+
+    engine: Engine
+    database_url: str
+    settings: Settings
+    keys: Keys
+    pack: PolicyPack
+    terraform: TerraformEngine
+    ansible: AnsibleEngine
+    inventories: Mapping[str, CloudInventory]
+    cloud_environment: Callable[[str], Mapping[str, str]]
+    modules: CloudModules
+    folders: RunFolders
+
+    @property
+    def worker(self) -> str:
+        """How this worker is named in runs and in the audit."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run's frame: its token, its fence and its log."""
+
+    run_id: UUID
+    token: str
+    fence: Fence
+    log: RunLogWriter
+
+    @property
+    def token_hash(self) -> str:
+        """What the database keeps of the token."""
+        return token_hash(self.token)
+
+
+@contextmanager
+def at_work(bench: Workbench, run_id: UUID) -> Iterator[Bench]:
+    """Hold the workspace's fence and write the run's log while the run is at work.
+
+    Raises:
+        FenceBusy: a process of an earlier run of this workspace still lives; the job comes back later.
+    """
+    with transaction(bench.engine) as session:
+        run = queries.run(session, run_id)
+        workspace = queries.workspace(session, run.workspace_id)
+    with (
+        workspace_fence(libpq_url(bench.database_url), workspace.key) as fence,
+        RunLogWriter(bench.engine, run_id) as log,
+    ):
+        yield Bench(run_id, new_token("run"), fence, log)
+
+
+def engine_run(bench: Workbench, frame: Bench, workspace_id: UUID, cloud: str) -> EngineRun:
+    """The environment and the limits of one engine process of this run."""
+    settings = bench.settings
+    return EngineRun(
+        run_id=str(frame.run_id),
+        environment={**_backend(settings.url, workspace_id, frame), **bench.cloud_environment(cloud)}
+        | {"GOVCLOUD_RUN": str(frame.run_id)},
+        log=frame.log.append,
+        should_stop=_stopper(bench, frame),
+        keep_open=(frame.fence.fileno(),),
+        timeout_seconds=settings.terraform_timeout_seconds,
+        idle_seconds=settings.terraform_idle_seconds,
+        secrets=(frame.token,),
+    )
+
+
+def _backend(url: str, workspace_id: UUID, frame: Bench) -> dict[str, str]:
+    address = f"{url}/api/v1/state/{workspace_id}"
+    return {
+        "TF_HTTP_ADDRESS": address,
+        "TF_HTTP_LOCK_ADDRESS": address,
+        "TF_HTTP_UNLOCK_ADDRESS": address,
+        "TF_HTTP_USERNAME": "run",
+        "TF_HTTP_PASSWORD": frame.token,
+        "TF_HTTP_RETRY_MAX": "5",
+    }
+
+
+def _stopper(bench: Workbench, frame: Bench) -> Callable[[], str | None]:
+    def should_stop() -> str | None:
+        if not frame.fence.is_alive():
+            return "fence lost"
+        with transaction(bench.engine) as session:
+            return stop_reason(session, frame.run_id)
+
+    return should_stop

@@ -1,0 +1,363 @@
+"""From an approved plan to resources that exist: claim, check every member, apply, settle.
+
+Terraform applies between `begin_apply` and `record_apply`. A worker that dies in between leaves the
+run `running`; whoever takes the job over calls `begin_apply` again, which answers `verify`, because
+a saved plan is never replayed: reality is read and `record_verification` settles the run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.core.clock import now, today
+from orchestrator.core.errors import IllegalMove
+from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.quotas import store as quotas
+from orchestrator.resource_requests import store as requests
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resources import queries as resource_queries
+from orchestrator.resources import store as resources
+from orchestrator.resources.lifecycle import ResourceStatus
+from orchestrator.resources.models import Resource
+from orchestrator.runs import queries, store
+from orchestrator.runs.errors import NotApproved, PlanExpired
+from orchestrator.runs.lifecycle import PlanStatus, RunStatus
+from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
+from orchestrator.runs.store import Reason
+from orchestrator.workflows import baselining, judging, metering
+from orchestrator.workflows.planning import (
+    hold_text,
+    missing_approvals,
+    person_twice,
+    queue_run,
+    reopen_request,
+)
+
+STALE = Reason(
+    "Something that the approval was bound to has changed; nothing was applied.",
+    "审批所绑定的内容已发生变化，未执行任何变更。",
+    "Generate a new plan and have it approved.",
+    "请重新生成计划并再次审批。",
+)
+
+
+@dataclass(frozen=True)
+class ApplyOrder:
+    """Everything a worker needs to apply, or to verify when an earlier worker died."""
+
+    act: str
+    run_id: UUID
+    plan_id: UUID
+    kind: str
+    workspace_id: UUID
+    workspace_key: str
+    cloud: str
+    members: Mapping[str, Any]
+    bundle: bytes
+    plan_file: bytes | None
+    steps: Sequence[Mapping[str, Any]] = field(default=())
+
+
+@dataclass(frozen=True)
+class ObjectFound:
+    """One object after an apply, by its logical address: from the state, or from the cloud itself."""
+
+    address: str
+    kind: str
+    cloud_id: str | None
+    ip_address: str | None
+    connection: Mapping[str, Any]
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What exists after the run. `complete` = the plan's whole effect is there."""
+
+    exit_code: int
+    complete: bool
+    objects: Sequence[ObjectFound]
+    reason: Reason | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+def apply_plan(session: Session, actor: Actor, plan_id: UUID) -> Run:
+    """Order the apply of an approved plan; the approval is claimed here, durably and once.
+
+    Raises:
+        NotApproved: an approval is missing, or its giver has lost the role since (invariant 21).
+        PersonTwice: the applier has another part in this plan (invariant 20).
+    """
+    plan = store.lock_plan(session, plan_id)
+    require(actor, Permission.PLANS_APPLY, plan.organisation_code)
+    approvers = {item.approver_id for item in queries.approvals(session, plan.id) if item.decision == "approved"}
+    if actor.person_id in {plan.requester_id, plan.endorser_id, plan.author_id} | approvers:
+        raise person_twice(actor, "execution_plan", plan.id, plan.organisation_code, "apply")
+    if plan.status != PlanStatus.APPROVED or missing_approvals(session, plan):
+        raise NotApproved(f"This plan is {plan.status}.", current=plan.status)
+    if plan.expires_at is not None and plan.expires_at <= now(session):
+        raise PlanExpired
+    judging.require_valid_approvers(session, plan)
+    plan.applier_id = actor.person_id
+    store.move_plan(session, plan, PlanStatus.APPLYING, actor.audit_name)
+    workspace = store.lock_workspace(session, plan.workspace_id)
+    return queue_run(session, workspace, "apply", plan, actor)
+
+
+def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) -> ApplyOrder | None:
+    """A worker takes an apply run. Its order says ``apply``, or ``verify`` after a takeover, or None.
+
+    Every member of the approved tuple that the database knows is compared here; the worker compares
+    the members that are bytes.
+    """
+    run = store.lock_run(session, run_id)
+    if run.status in (RunStatus.RUNNING, RunStatus.VERIFYING):
+        return _take_over(session, run, worker, token_hash)
+    if run.status != RunStatus.QUEUED:
+        return None
+    plan = _plan_of(session, run)
+    store.begin_run(session, run, worker, token_hash)
+    changed = _changed_members(session, plan)
+    if changed:
+        mark_stale(session, run_id, changed)
+        return None
+    if plan.kind != "baseline":
+        _expect_resources(session, plan, f"worker:{worker}")
+    return _order(session, run, plan, "apply")
+
+
+def _take_over(session: Session, run: Run, worker: str, token_hash: str) -> ApplyOrder:
+    plan = _plan_of(session, run)
+    if run.status == RunStatus.RUNNING:
+        start_verifying(session, run.id, f"worker:{worker}")
+    run.attempt, run.worker, run.token_hash = run.attempt + 1, worker, token_hash
+    session.add(run)
+    return _order(session, run, plan, "verify")
+
+
+def start_verifying(session: Session, run_id: UUID, actor: str) -> None:
+    """The engine is gone and its outcome unknown: from here on only reality is read."""
+    run = store.lock_run(session, run_id)
+    plan = _plan_of(session, run)
+    store.release_state_lock(session, run)
+    store.move_run(session, run, RunStatus.VERIFYING, actor)
+    store.move_plan(session, plan, PlanStatus.VERIFYING, actor)
+
+
+def _order(session: Session, run: Run, plan: ExecutionPlan, act: str) -> ApplyOrder:
+    workspace = queries.workspace(session, run.workspace_id)
+    sealed = queries.artifact(session, plan.id)
+    return ApplyOrder(
+        act=act,
+        run_id=run.id,
+        plan_id=plan.id,
+        kind=plan.kind,
+        workspace_id=workspace.id,
+        workspace_key=workspace.key,
+        cloud=workspace.cloud,
+        members=plan.members,
+        bundle=sealed.bundle,
+        plan_file=sealed.plan_file,
+        steps=plan.summary.get("steps", []),
+    )
+
+
+def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
+    """The members of the approved tuple that are no longer what was approved."""
+    workspace = queries.workspace(session, plan.workspace_id)
+    approved = PlanMembers(**plan.members)
+    current = PlanMembers(
+        **plan.members
+        | {
+            "state_lineage": workspace.lineage,
+            "state_serial": workspace.serial,
+            "monthly_fen": plan.monthly_fen,
+            "catalogue": plan.catalogue_code or "",
+            "hold": hold_text(quota_queries.hold_of(session, plan.request_id)),
+        }
+    )
+    changed = approved.differences(current)
+    if approved.digest() != plan.tuple_digest:
+        changed.append("digest")
+    if plan.expires_at is None or plan.expires_at <= now(session):
+        changed.append("expires_at")
+    return changed
+
+
+def mark_stale(session: Session, run_id: UUID, changed: Sequence[str]) -> None:
+    """A member of the approved tuple differs: nothing is applied, and the request can be planned again.
+
+    A byte that differs (`bundle_digest`, `plan_file_sha256`) is also an alarm in the audit.
+    """
+    run = store.lock_run(session, run_id)
+    plan = _plan_of(session, run)
+    worker = f"worker:{run.worker}"
+    judging.note_stale(session, plan, worker, changed)
+    store.move_run(session, run, RunStatus.FAILED, worker, reason=STALE, changed=list(changed))
+    store.move_plan(session, plan, PlanStatus.STALE, worker, reason=STALE, data={"changed": list(changed)})
+    for resource in resources.lock_all(session, plan.workspace_id):
+        _take_back_expectation(session, resource, plan, worker)
+    reopen_request(session, plan, worker, STALE.en)
+
+
+def _take_back_expectation(session: Session, resource: Resource, plan: ExecutionPlan, actor: str) -> None:
+    if resource.plan_id == plan.id and resource.status == ResourceStatus.PROVISIONING:
+        resources.move(session, resource, ResourceStatus.FAILED, actor)
+        resources.move(session, resource, ResourceStatus.RELEASED, actor)
+    elif resource.status == ResourceStatus.CHANGING:
+        resources.move(session, resource, ResourceStatus.ACTIVE, actor)
+
+
+def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None:
+    """Give every object its row before Terraform runs, so that a crash leaves nothing unknown."""
+    request = requests.lock(session, plan.request_id)
+    origin = resources.Origin(
+        plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
+    )
+    known = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
+    for item in queries.artifact(session, plan.id).changes["objects"]:
+        present = known.get(item["logical"])
+        if present is None and item["action"] == CREATE:
+            resources.expect(session, origin, item["logical"], item["kind"], item["after"], actor)
+        elif present is not None:
+            _announce(session, present, item["action"], actor)
+
+
+def _announce(session: Session, resource: Resource, action: str, actor: str) -> None:
+    status = ResourceStatus(resource.status)
+    if action == DELETE and status in (ResourceStatus.TRIAL, ResourceStatus.ACTIVE, ResourceStatus.SUSPENDED):
+        metering.release_resource(session, resource, actor)
+    elif action in (UPDATE, REPLACE) and status == ResourceStatus.ACTIVE:
+        resources.move(session, resource, ResourceStatus.CHANGING, actor)
+    elif action == CREATE and status == ResourceStatus.FAILED:
+        resources.move(session, resource, ResourceStatus.PROVISIONING, actor)
+
+
+def record_apply(session: Session, run_id: UUID, result: ApplyResult, pack: PolicyPack) -> ExecutionPlan:
+    """Settle a run whose outcome is known: what exists, what failed, what happens to hold and request."""
+    run = store.lock_run(session, run_id)
+    plan = _plan_of(session, run)
+    worker = f"worker:{run.worker}"
+    run.exit_code = result.exit_code
+    run.outcome = {"report": dict(result.report), "objects": [item.address for item in result.objects]}
+    if plan.kind != "baseline":
+        _record_objects(session, plan, run, result, pack)
+    if result.complete:
+        store.move_run(session, run, RunStatus.SUCCEEDED, worker)
+        store.move_plan(session, plan, PlanStatus.APPLIED, worker)
+        if plan.kind != "baseline":
+            _fulfil(session, plan, worker)
+    else:
+        store.move_run(session, run, RunStatus.FAILED, worker, reason=result.reason)
+        store.move_plan(session, plan, PlanStatus.FAILED, worker, reason=result.reason)
+    return plan
+
+
+def _record_objects(
+    session: Session, plan: ExecutionPlan, run: Run, result: ApplyResult, pack: PolicyPack
+) -> None:
+    actor = f"worker:{run.worker}"
+    present = {item.address: item for item in result.objects}
+    rows = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
+    request = requests.lock(session, plan.request_id)
+    origin = resources.Origin(
+        plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
+    )
+    for address, found in present.items():
+        row = rows.get(address) or resources.expect(session, origin, address, found.kind, found.spec, actor)
+        resources.note_found(
+            session,
+            row,
+            resources.Found(found.cloud_id, found.ip_address, found.connection),
+            found.spec,
+        )
+        _settle_present(session, row, request, run, pack)
+    for address, row in rows.items():
+        if address not in present:
+            _settle_absent(session, row, actor)
+
+
+def _settle_present(
+    session: Session, row: Resource, request: ResourceRequest, run: Run, pack: PolicyPack
+) -> None:
+    actor = f"worker:{run.worker}"
+    if row.status == ResourceStatus.FAILED:
+        resources.move(session, row, ResourceStatus.PROVISIONING, actor)
+    if row.status == ResourceStatus.PROVISIONING and request.kind == "change":
+        # What a change adds to a running system has no trial of its own.
+        metering.open_resource(session, row, request, run, actor)
+    elif row.status == ResourceStatus.PROVISIONING:
+        row.trial_ends_on = today(session) + timedelta(days=pack.trial_days)
+        resources.move(session, row, ResourceStatus.TRIAL, actor, {"request": request.number})
+    elif row.status == ResourceStatus.CHANGING:
+        metering.resize_resource(session, row, request, run, actor)
+
+
+def _settle_absent(session: Session, row: Resource, actor: str) -> None:
+    if row.status == ResourceStatus.RELEASING:
+        row.released_on = today(session)
+        resources.move(session, row, ResourceStatus.RELEASED, actor)
+    elif row.status == ResourceStatus.PROVISIONING:
+        resources.move(session, row, ResourceStatus.FAILED, actor)
+    elif row.status == ResourceStatus.FAILED:
+        resources.move(session, row, ResourceStatus.RELEASED, actor)
+
+
+def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
+    request = requests.lock(session, plan.request_id)
+    quotas.commit(session, request.id)
+    workspace = store.lock_workspace(session, plan.workspace_id)
+    if plan.kind == "release":
+        workspace.released_at = now(session)
+        session.add(workspace)
+    in_trial = plan.kind == "provision" and any(
+        row.status == ResourceStatus.TRIAL for row in resource_queries.of_workspace(session, workspace.id)
+    )
+    done = RequestStatus.IN_TRIAL if in_trial else RequestStatus.FULFILLED
+    requests.move(session, request, done, actor)
+    resources.close_drift(session, workspace.id, actor)
+    if plan.kind != "release":
+        baselining.order_baseline(session, plan, workspace)
+
+
+def abandon_plan(session: Session, actor: Actor, plan_id: UUID) -> ExecutionPlan:
+    """A person has read why the apply failed and lets the request be planned again from reality."""
+    plan = store.lock_plan(session, plan_id)
+    require(actor, Permission.RUNS_RECOVER, plan.organisation_code)
+    store.move_plan(session, plan, PlanStatus.ABANDONED, actor.audit_name)
+    reopen_request(session, plan, actor.audit_name, "The failed plan was abandoned.")
+    return plan
+
+
+def cancel_run(session: Session, actor: Actor, run_id: UUID) -> Run:
+    """Ask a run to stop: a queued one is cancelled, one at work gets a single interrupt."""
+    run = store.lock_run(session, run_id)
+    require(actor, Permission.RUNS_CANCEL, run.organisation_code)
+    if run.status == RunStatus.QUEUED and run.kind != "apply":
+        store.move_run(session, run, RunStatus.CANCELLED, actor.audit_name)
+    elif run.status == RunStatus.RUNNING:
+        run.cancel_requested = True
+        session.add(run)
+        judging.note(session, run, "run:cancel_requested", actor)
+    else:
+        raise IllegalMove(f"A run that is {run.status} cannot be cancelled.")
+    return run
+
+
+def stop_reason(session: Session, run_id: UUID) -> str | None:
+    """Why a run at work must stop, or None."""
+    return "cancelled" if queries.run(session, run_id).cancel_requested else None
+
+
+def _plan_of(session: Session, run: Run) -> ExecutionPlan:
+    if run.plan_id is None:
+        raise IllegalMove("This run has no plan.")
+    return store.lock_plan(session, run.plan_id)

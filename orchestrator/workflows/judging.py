@@ -1,0 +1,298 @@
+"""The rules at the steps of a request: gather facts, let the policy pack judge, refuse with rule and clause."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from sqlmodel import Session
+
+from orchestrator.catalogue import queries as catalogue_queries
+from orchestrator.catalogue.specification import sku_quantities
+from orchestrator.core import audit
+from orchestrator.core.clock import today
+from orchestrator.core.errors import AuditNote, BadInput, NotFound
+from orchestrator.departments import queries as department_queries
+from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor
+from orchestrator.policies import rules
+from orchestrator.policies.classified_marks import marked_fields
+from orchestrator.policies.facts import BudgetClaim, Claim, LineFacts, PricePeriod, RequestFacts, SystemFacts
+from orchestrator.policies.pack import PolicyPack, RequestKind
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.quotas.arithmetic import Take
+from orchestrator.quotas.errors import NothingLeft
+from orchestrator.quotas.models import BudgetLine
+from orchestrator.resource_requests.drafting import RequestDraft
+from orchestrator.resource_requests.errors import ClassifiedContent, RuleRefuses
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.runs import queries as run_queries
+from orchestrator.runs.errors import NotApproved
+from orchestrator.runs.models import ExecutionPlan
+from orchestrator.systems import queries as system_queries
+from orchestrator.workflows import pricing
+
+FORGED = frozenset({"bundle_digest", "plan_file_sha256", "sealed bytes", "digest"})
+"""Members that differ only when somebody changed bytes that nobody may change."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the rules said about a request that may go on, and what it takes."""
+
+    results: Sequence[rules.RuleResult]
+    takes: Sequence[Take]
+
+    def as_documents(self) -> list[dict[str, Any]]:
+        """The results as the request keeps them."""
+        return [_document(result) for result in self.results]
+
+
+def refuse_classified(draft: RequestDraft, actor: Actor, pack: PolicyPack) -> None:
+    """Rule R-01: a text with a mark of classification is refused and nothing of it is stored.
+
+    Raises:
+        ClassifiedContent: names the fields, never their content; the audit keeps as little.
+    """
+    texts = {"title": draft.title, "justification": draft.justification}
+    texts |= {f"lines.{line.key}.label": line.label for line in draft.lines}
+    marked = sorted(marked_fields(texts))
+    if marked:
+        rule = pack.rule("R-01")
+        note = AuditNote(
+            "resource_request:classified_refused",
+            ("organisation", actor.organisation),
+            actor.audit_name,
+            actor.organisation,
+            {"rule": rule.id},
+        )
+        raise ClassifiedContent(
+            field=", ".join(marked), rule=rule.id, clause=rule.clause, quote_zh=rule.quote_zh
+        ).noted(note)
+
+
+def require_known(session: Session, draft: RequestDraft, organisation: str) -> None:
+    """Every code in the draft names something that exists and belongs to the organisation.
+
+    Raises:
+        BadInput: names the field.
+    """
+    if draft.system is not None:
+        system = system_queries.find(session, draft.system)
+        if system is None or system.organisation_code != organisation:
+            raise BadInput(f"{organisation} has no system {draft.system}.", field="system")
+    pools = quota_queries.pools(session)
+    for line in draft.lines:
+        if line.pool not in pools:
+            raise BadInput(f"There is no resource pool {line.pool}.", field=f"lines.{line.key}.pool")
+    if len({pools[line.pool].zone for line in draft.lines}) > 1:
+        raise BadInput("All hosts of one request lie in one zone.", field="lines.pool")
+    if draft.workspace is not None:
+        _require_workspace(session, draft, organisation)
+
+
+def _require_workspace(session: Session, draft: RequestDraft, organisation: str) -> None:
+    try:
+        workspace = run_queries.workspace(session, draft.workspace) if draft.workspace else None
+    except NotFound:
+        workspace = None
+    if workspace is None or workspace.organisation_code != organisation or workspace.released_at is not None:
+        raise BadInput("There is no such workspace of your organisation.", field="workspace")
+    pricing.current_request(session, workspace.id)
+
+
+def judge(session: Session, request: ResourceRequest, pack: PolicyPack, actor: Actor) -> Judgement:
+    """Let every rule judge the request as it stands now.
+
+    Raises:
+        RuleRefuses: a rule stops it; carries every result, and the audit keeps the refusal.
+    """
+    takes, line = pricing.request_takes(session, request)
+    results = rules.judge_request(_facts(session, request, takes, line), pack)
+    if rules.is_stopped(results):
+        raise _refusal(request, [result for result in results if result.stops], results, actor)
+    return Judgement(results, takes)
+
+
+def quota_refusal(
+    request: ResourceRequest, pack: PolicyPack, actor: Actor, error: NothingLeft
+) -> RuleRefuses:
+    """The same answer as the rule's when another request took the rest in the meantime."""
+    rule = pack.rule("R-17" if error.extra["kind"] == "budget" else "R-16")
+    result = rules.RuleResult(
+        rule_id=rule.id,
+        verdict=rules.Verdict.BLOCK,
+        stops=True,
+        clause=rule.clause or "",
+        quote_zh=rule.quote_zh or "",
+        message_zh=f"{rule.title_zh}：{error.extra['target']}",
+        message_en=f"{rule.title_en}: {error.detail}",
+    )
+    return _refusal(request, [result], [result], actor)
+
+
+def _refusal(
+    request: ResourceRequest,
+    stopping: Sequence[rules.RuleResult],
+    results: Sequence[rules.RuleResult],
+    actor: Actor,
+) -> RuleRefuses:
+    first = stopping[0]
+    note = AuditNote(
+        "resource_request:blocked",
+        ("resource_request", request.id),
+        actor.audit_name,
+        request.organisation_code,
+        {"rules": [result.rule_id for result in stopping]},
+    )
+    return RuleRefuses(
+        " ".join(result.message_en for result in stopping),
+        rule=first.rule_id,
+        clause=first.clause,
+        quote_zh=first.quote_zh,
+        detail_zh=" ".join(result.message_zh for result in stopping),
+        results=[_document(result) for result in results],
+    ).noted(note)
+
+
+def required_approvals(session: Session, request: ResourceRequest, pack: PolicyPack) -> tuple[str, ...]:
+    """Which roles must approve a plan of this request (R-29 and the substitutes of domain §2.15)."""
+    takes, line = pricing.request_takes(session, request)
+    return rules.required_approvals(_facts(session, request, takes, line), pack)
+
+
+def _facts(
+    session: Session, request: ResourceRequest, takes: Sequence[Take], line: BudgetLine | None
+) -> RequestFacts:
+    organisation = department_queries.organisation(session, request.organisation_code)
+    if organisation is None:
+        raise NotFound
+    day = today(session)
+    quota, pools = _claims(session, request, takes)
+    return RequestFacts(
+        kind=_kind(request, takes),
+        day=day,
+        organisation=organisation.code,
+        organisation_kind=organisation.kind,
+        zone_class="trial" if request.zone_class == "trial" else "production",
+        texts={"title": request.title, "justification": request.justification},
+        lines=_line_facts(session, request),
+        system=_system_facts(session, request),
+        officer_filing=department_queries.filing_status(session, organisation.code),
+        quota=quota,
+        pools=pools,
+        budget=_budget_claim(line, request),
+        yearly_cost_fen=request.monthly_fen * 12,
+        prices=_prices(session),
+        priced_days=(day, date(day.year + 1, 1, 1)),
+    )
+
+
+def _kind(request: ResourceRequest, takes: Sequence[Take]) -> RequestKind:
+    if request.kind == "provision":
+        return "provision"
+    if request.kind == "release":
+        return "release"
+    return "grow" if any(take.amount > 0 for take in takes) else "shrink"
+
+
+def _line_facts(session: Session, request: ResourceRequest) -> tuple[LineFacts, ...]:
+    by_line = ((size.key, sku_quantities([size])) for size in pricing.sizes_of(session, request))
+    return tuple(LineFacts(key, tuple(sorted({item.sku for item in items}))) for key, items in by_line)
+
+
+def _system_facts(session: Session, request: ResourceRequest) -> SystemFacts | None:
+    system = system_queries.find(session, request.system_code) if request.system_code else None
+    if system is None:
+        return None
+    return SystemFacts(system.code, system.classification, system.mlps_level, system.zombie)
+
+
+def _claims(
+    session: Session, request: ResourceRequest, takes: Sequence[Take]
+) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
+    limits = {
+        f"quota:{item.zone_class}:{item.resource_class}": (item.held, item.committed, item.amount)
+        for item in quota_queries.limits(session, request.organisation_code)
+    }
+    capacities = {
+        f"pool:{item.pool_code}:{item.resource_class}": (item.held, item.committed, item.allocatable)
+        for item in quota_queries.pool_capacities(session)
+    }
+    quota = _claims_on("quota:", takes, limits)
+    return quota, _claims_on("pool:", takes, capacities)
+
+
+def _claims_on(
+    prefix: str, takes: Sequence[Take], counters: Mapping[str, tuple[int, int, int]]
+) -> tuple[Claim, ...]:
+    return tuple(
+        Claim(
+            take.target.removeprefix(prefix).replace(":", "/"),
+            take.amount,
+            *counters.get(take.target, (0, 0, 0)),
+        )
+        for take in takes
+        if take.target.startswith(prefix)
+    )
+
+
+def _budget_claim(line: BudgetLine | None, request: ResourceRequest) -> tuple[BudgetClaim, ...] | None:
+    if line is None:
+        return None
+    name = f"{line.organisation_code}/{line.fiscal_year}/{line.purpose}"
+    claim = BudgetClaim(
+        name, request.year_fen, line.appropriated_fen, line.held_fen, line.committed_fen, line.spent_fen
+    )
+    return (claim,)
+
+
+def _prices(session: Session) -> tuple[PricePeriod, ...]:
+    return tuple(PricePeriod(sku, since, until) for sku, since, until in catalogue_queries.price_periods(session))
+
+
+def _document(result: rules.RuleResult) -> dict[str, Any]:
+    return {**asdict(result), "verdict": result.verdict.value}
+
+
+def require_valid_approvers(session: Session, plan: ExecutionPlan) -> None:
+    """Approvals of people who were deactivated or lost the role are invalid at apply (invariant 21).
+
+    Raises:
+        NotApproved: names how many approvals no longer count.
+    """
+    given = [item for item in run_queries.approvals(session, plan.id) if item.decision == "approved"]
+    people = department_queries.people(session, [item.approver_id for item in given])
+    invalid = 0
+    for item in given:
+        person = people[item.approver_id]
+        approver = department_queries.actor(session, person, today(session))
+        invalid += not (person.active and approver.may(APPROVAL_PERMISSIONS[item.role]))
+    if invalid:
+        raise NotApproved(f"{invalid} approval(s) were given by somebody who no longer has the role.")
+
+
+def note(
+    session: Session, subject: Any, action: str, actor: Actor, data: Mapping[str, Any] | None = None
+) -> None:
+    """Audit an act that is no change of status."""
+    audit.record(
+        session,
+        action,
+        (action.split(":", 1)[0], subject.id),
+        actor=actor.audit_name,
+        organisation=subject.organisation_code,
+        data=data,
+    )
+
+
+def note_stale(session: Session, plan: ExecutionPlan, actor: str, changed: Sequence[str]) -> None:
+    """Raise the alarm in the audit when approved bytes were changed (NEG-6)."""
+    if FORGED & set(changed):
+        audit.record(
+            session,
+            "execution_plan:tampering_alarm",
+            ("execution_plan", plan.id),
+            actor=actor,
+            organisation=plan.organisation_code,
+            data={"changed": list(changed)},
+        )

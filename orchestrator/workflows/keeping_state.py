@@ -1,0 +1,99 @@
+"""Terraform's state as its http backend: read, lock, unlock, write, each with the token of one run.
+
+A run's token opens the state of its own workspace only. It may write while the run applies, never
+while it plans or looks for drift.
+"""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.core import audit
+from orchestrator.core.errors import BadInput, NotSignedIn
+from orchestrator.core.sealing import Keys, token_hash
+from orchestrator.runs import queries, state_files, store
+from orchestrator.runs.errors import StateLocked, StateRefused
+from orchestrator.runs.lifecycle import RunStatus
+from orchestrator.runs.models import Run
+
+
+def run_of_token(session: Session, workspace_id: UUID, token: str) -> Run:
+    """The run at work whose token this is.
+
+    Raises:
+        NotSignedIn: no run at work in this workspace has this token.
+    """
+    run = queries.run_by_token(session, token_hash(token))
+    if run is None or run.workspace_id != workspace_id:
+        raise NotSignedIn("This token belongs to no run at work in this workspace.")
+    return run
+
+
+def read_state(session: Session, workspace_id: UUID, token: str, keys: Keys) -> bytes | None:
+    """The newest state in clear, or None when there is none yet."""
+    run_of_token(session, workspace_id, token)
+    return newest(session, workspace_id, keys)
+
+
+def newest(session: Session, workspace_id: UUID, keys: Keys) -> bytes | None:
+    """The newest state in clear, for the service itself."""
+    version = queries.newest_state(session, workspace_id)
+    return keys.decrypt(version.data) if version else None
+
+
+def lock_state(session: Session, workspace_id: UUID, token: str, info: dict[str, Any]) -> None:
+    """Take Terraform's lock for this run.
+
+    Raises:
+        StateLocked: somebody holds it; the lock's own description goes back to Terraform.
+    """
+    run = run_of_token(session, workspace_id, token)
+    held = store.take_state_lock(session, run, str(info.get("ID", "")), info)
+    if held is not None:
+        raise StateLocked(lock=held.info)
+
+
+def unlock_state(session: Session, workspace_id: UUID, token: str) -> None:
+    """Give this run's lock back; a lock of another run stays."""
+    run = run_of_token(session, workspace_id, token)
+    store.release_state_lock(session, run)
+
+
+def write_state(session: Session, workspace_id: UUID, token: str, lock_id: str, body: bytes, keys: Keys) -> None:
+    """Append a version of the state.
+
+    Raises:
+        StateRefused: the run does not apply, does not hold the lock, or the state is older.
+        BadInput: the body is not a Terraform state.
+    """
+    run = run_of_token(session, workspace_id, token)
+    held = queries.state_lock(session, workspace_id)
+    if run.kind != "apply" or run.status != RunStatus.RUNNING:
+        raise StateRefused("Only a run that applies may write the state.")
+    if held is None or held.run_id != run.id or (lock_id and held.lock_id != lock_id):
+        raise StateRefused("This run does not hold the lock of the state.")
+    append(session, run, body, keys)
+
+
+def append(session: Session, run: Run, body: bytes, keys: Keys) -> None:
+    """Check and keep one version of the state, with its audit event."""
+    new = state_files.header(body)
+    if new is None:
+        raise BadInput("This is not a Terraform state.")
+    workspace = store.lock_workspace(session, run.workspace_id)
+    current = state_files.StateHeader(workspace.lineage, workspace.serial) if workspace.lineage else None
+    refused = state_files.refusal(new, current)
+    if refused is not None:
+        raise StateRefused(f"The state was refused: {refused}.")
+    digest = hashlib.sha256(body).hexdigest()
+    store.add_state_version(session, run, workspace, new, digest, keys.encrypt(body))
+    audit.record(
+        session,
+        "state:written",
+        ("workspace", workspace.id),
+        actor=f"run:{run.id}",
+        organisation=workspace.organisation_code,
+        data={"serial": new.serial, "lineage": new.lineage, "sha256": digest},
+    )

@@ -1,0 +1,411 @@
+"""From an approved request to a plan that people can approve: generate, render, record, decide.
+
+Terraform plans between `begin_planning` and `record_plan`; `approve_plan` binds the digest that the
+page showed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.catalogue import specification
+from orchestrator.core import jobs
+from orchestrator.core.clock import now
+from orchestrator.core.errors import AuditNote, BadInput, IllegalMove
+from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor, Permission, require
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests import store as requests
+from orchestrator.resource_requests.errors import HasLivePlan
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.runs import plan_summary, queries, rendering, store
+from orchestrator.runs.errors import (
+    AlreadyDecided,
+    OwnOrganisation,
+    PersonTwice,
+    PlanExpired,
+    PlanNotSubmitted,
+    RolesDoNotApprove,
+    StaleApproval,
+)
+from orchestrator.runs.lifecycle import PlanStatus, RunStatus
+from orchestrator.runs.models import Approval, ExecutionPlan, Run, Workspace
+from orchestrator.runs.saved_plan import Expectation, PlanFinding, PlanMembers, PlannedObject
+from orchestrator.runs.store import Reason
+from orchestrator.workflows import judging, pricing
+
+PLAN_PRIORITY = 0
+APPLY_PRIORITY = 10
+"""Planned runs go before new plans, so that what people waited for is finished first."""
+
+
+@dataclass(frozen=True)
+class PlanningOrder:
+    """Everything a worker needs to plan, read in one transaction."""
+
+    run_id: UUID
+    plan_id: UUID
+    kind: str
+    workspace_id: UUID
+    workspace_key: str
+    cloud: str
+    variables: Mapping[str, Any]
+    expected: Expectation
+    lineage: str
+    serial: int
+
+
+@dataclass(frozen=True)
+class PlanningResult:
+    """What a worker found: the bytes, their digests, and what the plan will do."""
+
+    bundle: bytes
+    bundle_digest: str
+    lock_file_digest: str
+    engine_version: str
+    plan_file: bytes | None
+    plan_file_sha256: str
+    changes_digest: str
+    objects: Sequence[PlannedObject] = ()
+    findings: Sequence[PlanFinding] = ()
+    steps: Sequence[Mapping[str, Any]] = field(default=())
+
+
+def generate_plan(session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, cloud: str) -> Run:
+    """Order a plan for an approved request; the author is the reviewer or another reviewer (§2.15)."""
+    request = requests.lock(session, request_id)
+    require(actor, Permission.PLANS_AUTHOR, request.organisation_code)
+    if request.status != RequestStatus.APPROVED:
+        raise IllegalMove(f"A plan is made for an approved request; this one is {request.status}.")
+    if queries.live_plan(session, request.id) is not None:
+        raise HasLivePlan
+    if actor.person_id in (request.requester_id, request.endorser_id):
+        raise person_twice(actor, "execution_plan", request.id, request.organisation_code, "author")
+    workspace = _workspace(session, request, cloud)
+    plan = store.add_plan(session, _new_plan(request, workspace, request.kind, actor.person_id))
+    plan.required_approvals = list(judging.required_approvals(session, request, pack))
+    return queue_run(session, workspace, "plan", plan, actor)
+
+
+def _workspace(session: Session, request: ResourceRequest, cloud: str) -> Workspace:
+    if request.target_workspace_id is not None:
+        return store.lock_workspace(session, request.target_workspace_id)
+    zone = pricing.zone_of(session, request)
+    key = rendering.workspace_key(request.organisation_code, request.number)
+    return store.workspace_for(
+        session, request.id, key, cloud, zone, request.organisation_code, request.system_code
+    )
+
+
+def _new_plan(request: ResourceRequest, workspace: Workspace, kind: str, author: UUID) -> ExecutionPlan:
+    return ExecutionPlan(
+        number="",
+        kind=kind,
+        request_id=request.id,
+        workspace_id=workspace.id,
+        organisation_code=request.organisation_code,
+        requester_id=request.requester_id,
+        endorser_id=request.endorser_id,
+        author_id=author,
+        monthly_fen=request.monthly_fen,
+        catalogue_code=request.catalogue_code,
+    )
+
+
+def queue_run(
+    session: Session, workspace: Workspace, kind: str, plan: ExecutionPlan | None, actor: Actor | None
+) -> Run:
+    """Store a queued run and its job in the caller's transaction; runs of one workspace keep their order."""
+    run = store.add_run(
+        session,
+        Run(
+            kind=kind,
+            workspace_id=workspace.id,
+            plan_id=plan.id if plan else None,
+            organisation_code=workspace.organisation_code,
+            started_by=actor.person_id if actor else None,
+        ),
+    )
+    run.job_id = jobs.enqueue(
+        session,
+        f"runs.{kind}",
+        queue=workspace.zone,
+        lock=f"workspace:{workspace.key}",
+        priority=APPLY_PRIORITY if kind == "apply" else PLAN_PRIORITY,
+        run_id=str(run.id),
+    )
+    session.add(run)
+    session.flush()
+    return run
+
+
+def begin_planning(session: Session, run_id: UUID, worker: str, token_hash: str) -> PlanningOrder | None:
+    """A worker takes a planning run; None when there is nothing left to do for it."""
+    run = store.lock_run(session, run_id)
+    if run.status == RunStatus.RUNNING and run.plan_id is not None:
+        # Planning changes nothing, so what another worker left unfinished is simply done again.
+        run.attempt, run.worker, run.token_hash = run.attempt + 1, worker, token_hash
+        store.release_state_lock(session, run)
+    elif run.status == RunStatus.QUEUED:
+        store.begin_run(session, run, worker, token_hash)
+    else:
+        return None
+    session.add(run)
+    return _order(session, run)
+
+
+def _order(session: Session, run: Run) -> PlanningOrder:
+    plan = queries.plan(session, _known(run.plan_id))
+    workspace = queries.workspace(session, run.workspace_id)
+    request = request_queries.get(session, plan.request_id)
+    values, sizes = render_variables(session, request, workspace)
+    return PlanningOrder(
+        run_id=run.id,
+        plan_id=plan.id,
+        kind=plan.kind,
+        workspace_id=workspace.id,
+        workspace_key=workspace.key,
+        cloud=workspace.cloud,
+        variables=values,
+        expected=Expectation(plan.kind, values["tags"], sizes),
+        lineage=workspace.lineage,
+        serial=workspace.serial,
+    )
+
+
+def render_variables(
+    session: Session, request: ResourceRequest, workspace: Workspace
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The root module's variables and, per logical address, the sizes that were quoted."""
+    source = request if request.kind != "release" else pricing.current_request(session, workspace.id)
+    hosts = _hosts(session, source)
+    system = source.system_code or ""
+    tags = rendering.Tags(request.number, request.organisation_code, system)
+    values = rendering.variables(workspace.key, workspace.zone, tags, hosts)
+    sizes: dict[str, dict[str, Any]] = {}
+    for host in hosts:
+        sizes[f"instance/{host.key}"] = {"vcpu": host.vcpu, "memory_gb": host.memory_gb, "pool": host.pool}
+        if host.disk_gb:
+            sizes[f"volume/{host.key}-data"] = {"size_gb": host.disk_gb, "tier": host.disk_tier}
+    return values, sizes
+
+
+def _hosts(session: Session, request: ResourceRequest) -> list[rendering.Host]:
+    pools = quota_queries.pools(session)
+    return [
+        rendering.Host(
+            key=key,
+            label=line.label,
+            purpose=line.purpose,
+            pool=line.pool_code,
+            arch=pools[line.pool_code].arch,
+            image=line.image,
+            vcpu=line.vcpu,
+            memory_gb=line.memory_gb,
+            ports=tuple(line.ports),
+            disk_gb=line.disk_gb,
+            disk_tier=line.disk_tier,
+        )
+        for line in request_queries.lines(session, request.id)
+        for key in specification.host_keys(line.key, line.count)
+    ]
+
+
+def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: PolicyPack) -> ExecutionPlan:
+    """Keep the plan: submitted for approval when the rules allow it, rejected with its findings when not."""
+    run = store.lock_run(session, run_id)
+    plan = store.lock_plan(session, _known(run.plan_id))
+    worker = f"worker:{run.worker}"
+    store.save_artifact(
+        session, plan.id, result.bundle, result.plan_file, {"objects": [asdict(item) for item in result.objects]}
+    )
+    _describe(session, plan, result, pack)
+    store.move_run(session, run, RunStatus.SUCCEEDED, worker)
+    store.move_plan(session, plan, PlanStatus.CHECKED, worker)
+    blocking = [finding for finding in result.findings if finding.blocks]
+    if blocking:
+        reason = Reason(blocking[0].message, blocking[0].message_zh)
+        store.move_plan(session, plan, PlanStatus.REJECTED, worker, reason=reason)
+        return plan
+    store.move_plan(session, plan, PlanStatus.SUBMITTED, worker)
+    if plan.kind != "baseline":
+        request = requests.lock(session, plan.request_id)
+        requests.move(session, request, RequestStatus.PLANNED, worker)
+    return plan
+
+
+def _describe(session: Session, plan: ExecutionPlan, result: PlanningResult, pack: PolicyPack) -> None:
+    workspace = queries.workspace(session, plan.workspace_id)
+    held = quota_queries.hold_of(session, plan.request_id)
+    plan.expires_at = now(session) + timedelta(hours=pack.plan_expiry_hours)
+    members = PlanMembers(
+        plan_id=str(plan.id),
+        bundle_digest=result.bundle_digest,
+        lock_file_digest=result.lock_file_digest,
+        engine_version=result.engine_version,
+        plan_file_sha256=result.plan_file_sha256,
+        changes_digest=result.changes_digest,
+        state_lineage=workspace.lineage,
+        state_serial=workspace.serial,
+        catalogue=plan.catalogue_code or "",
+        monthly_fen=plan.monthly_fen,
+        hold=hold_text(held),
+        expires_at=plan.expires_at.isoformat(),
+    )
+    plan.members = asdict(members)
+    plan.tuple_digest = members.digest()
+    plan.summary = {
+        "counts": plan_summary.counts(result.objects),
+        "sentences": [asdict(sentence) for sentence in plan_summary.sentences(result.objects)],
+        "steps": [dict(step) for step in result.steps],
+    }
+    plan.findings = [asdict(finding) for finding in result.findings]
+
+
+def hold_text(held: tuple[Any, Sequence[Any]] | None) -> str:
+    """The hold as the approved tuple carries it: its id, status and every amount."""
+    if held is None:
+        return ""
+    amounts = ",".join(f"{item.target}={item.amount}" for item in held[1])
+    return f"{held[0].id}:{held[0].status}:{amounts}"
+
+
+def fail_plan(session: Session, run_id: UUID, reason: Reason, exit_code: int | None) -> None:
+    """Planning failed: nothing was changed, and the request can be planned again."""
+    run = store.lock_run(session, run_id)
+    run.exit_code = exit_code
+    worker = f"worker:{run.worker}"
+    store.move_run(session, run, RunStatus.FAILED, worker, reason=reason)
+    plan = store.lock_plan(session, _known(run.plan_id))
+    store.move_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
+    store.move_plan(session, plan, PlanStatus.ABANDONED, worker)
+
+
+def approve_plan(session: Session, actor: Actor, plan_id: UUID, digest: str) -> ExecutionPlan:
+    """Let exactly the plan the approver saw be applied, and nothing else.
+
+    Raises:
+        StaleApproval: the current digest is another one than the page showed.
+        PersonTwice: the approver has another part in this plan (invariant 20).
+    """
+    plan = store.lock_plan(session, plan_id)
+    role = _approval_role(session, actor, plan)
+    _require_decidable(session, plan)
+    if digest != plan.tuple_digest:
+        raise StaleApproval(current=plan.tuple_digest, shown=digest)
+    store.add_approval(session, _decision(actor, plan, role, "approved"))
+    judging.note(session, plan, "execution_plan:approved_by", actor, {"role": role, "digest": digest})
+    if not missing_approvals(session, plan):
+        store.move_plan(session, plan, PlanStatus.APPROVED, actor.audit_name)
+    return plan
+
+
+def return_plan(session: Session, actor: Actor, plan_id: UUID, reason: str) -> ExecutionPlan:
+    """Not this plan: the request goes back to approved and can be planned again."""
+    return _turn_down(session, actor, plan_id, "returned", reason)
+
+
+def refuse_plan(session: Session, actor: Actor, plan_id: UUID, reason: str) -> ExecutionPlan:
+    """No plan for this request as it stands; the reason is kept with the decision."""
+    return _turn_down(session, actor, plan_id, "refused", reason)
+
+
+def withdraw_plan(session: Session, actor: Actor, plan_id: UUID, reason: str) -> ExecutionPlan:
+    """The author takes the plan back before it is applied."""
+    plan = store.lock_plan(session, plan_id)
+    require(actor, Permission.PLANS_AUTHOR, plan.organisation_code)
+    store.move_plan(session, plan, PlanStatus.WITHDRAWN, actor.audit_name, reason=Reason(reason, reason))
+    reopen_request(session, plan, actor.audit_name, reason)
+    return plan
+
+
+def _turn_down(session: Session, actor: Actor, plan_id: UUID, decision: str, reason: str) -> ExecutionPlan:
+    if not reason.strip():
+        raise BadInput("A reason is needed.", field="reason")
+    plan = store.lock_plan(session, plan_id)
+    role = _approval_role(session, actor, plan)
+    _require_decidable(session, plan)
+    store.add_approval(session, _decision(actor, plan, role, decision, reason.strip()))
+    words = Reason(reason.strip(), reason.strip())
+    store.move_plan(session, plan, PlanStatus.REJECTED, actor.audit_name, reason=words, data={"decision": decision})
+    reopen_request(session, plan, actor.audit_name, reason.strip())
+    return plan
+
+
+def _decision(
+    actor: Actor, plan: ExecutionPlan, role: str, decision: str, reason: str | None = None
+) -> Approval:
+    return Approval(
+        plan_id=plan.id,
+        role=role,
+        approver_id=actor.person_id,
+        decision=decision,
+        digest=plan.tuple_digest or "",
+        reason=reason,
+    )
+
+
+def _require_decidable(session: Session, plan: ExecutionPlan) -> None:
+    if plan.status != PlanStatus.SUBMITTED:
+        raise PlanNotSubmitted(f"This plan is {plan.status}.", current=plan.status)
+    if plan.expires_at is not None and plan.expires_at <= now(session):
+        raise PlanExpired
+
+
+def _approval_role(session: Session, actor: Actor, plan: ExecutionPlan) -> str:
+    """Which missing approval this actor fills; refusals about persons leave a trace."""
+    if not any(actor.may(permission) for permission in APPROVAL_PERMISSIONS.values()):
+        require(actor, Permission.PLANS_APPROVE, plan.organisation_code)
+    if actor.person_id in (plan.requester_id, plan.endorser_id, plan.author_id, plan.applier_id):
+        raise person_twice(actor, "execution_plan", plan.id, plan.organisation_code, "approve")
+    if actor.organisation == plan.organisation_code:
+        raise OwnOrganisation
+    if any(item.approver_id == actor.person_id for item in queries.approvals(session, plan.id)):
+        raise AlreadyDecided
+    for role in missing_approvals(session, plan):
+        if actor.may(APPROVAL_PERMISSIONS[role]):
+            return role
+    raise RolesDoNotApprove
+
+
+def missing_approvals(session: Session, plan: ExecutionPlan) -> list[str]:
+    """The approvals that the plan still needs, in their order; a role named twice needs two persons."""
+    missing = list(plan.required_approvals)
+    for item in queries.approvals(session, plan.id):
+        if item.decision == "approved" and item.role in missing:
+            missing.remove(item.role)
+    return missing
+
+
+def reopen_request(session: Session, plan: ExecutionPlan, actor: str, reason: str) -> None:
+    """A request whose plan came to nothing is approved again and can be planned again."""
+    request = requests.lock(session, plan.request_id)
+    if plan.kind != "baseline" and request.status == RequestStatus.PLANNED:
+        requests.move(session, request, RequestStatus.APPROVED, actor, reason)
+
+
+def expire_plans(session: Session) -> int:
+    """Plans that waited too long lose their validity; their requests can be planned again."""
+    late = store.expire_plans(session, now(session))
+    for plan in late:
+        store.move_plan(session, plan, PlanStatus.EXPIRED, "system:calendar")
+        reopen_request(session, plan, "system:calendar", "The plan expired.")
+    return len(late)
+
+
+def person_twice(actor: Actor, kind: str, subject: UUID, organisation: str, act: str) -> PersonTwice:
+    """The refusal of invariant 20, with its trace in the audit."""
+    note = AuditNote(f"{kind}:same_person_refused", (kind, subject), actor.audit_name, organisation, {"act": act})
+    return PersonTwice().noted(note)
+
+
+def _known(plan_id: UUID | None) -> UUID:
+    if plan_id is None:
+        raise IllegalMove("This run has no plan.")
+    return plan_id

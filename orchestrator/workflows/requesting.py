@@ -1,0 +1,238 @@
+"""From a department's wish to an approved request: draft, endorse, submit, accept, approve.
+
+At submission quota, pool and budget are held in the same transaction that judges the rules; on a
+refusal nothing is held and nothing changes.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.core.clock import now
+from orchestrator.core.errors import AuditNote, BadInput, IllegalMove
+from orchestrator.departments.permissions import Actor, Permission, Role, require
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.quotas import store as quotas
+from orchestrator.quotas.errors import NothingLeft
+from orchestrator.resource_requests import store
+from orchestrator.resource_requests.drafting import RequestDraft
+from orchestrator.resource_requests.errors import EndorsementMissing, NotYourRequest, SamePerson
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.runs import queries as run_queries
+from orchestrator.workflows import judging, pricing
+
+S = RequestStatus
+
+
+def draft_request(session: Session, actor: Actor, draft: RequestDraft, pack: PolicyPack) -> ResourceRequest:
+    """Store a draft of the actor's own organisation.
+
+    Raises:
+        ClassifiedContent: a text carries a classification mark; nothing of it is stored (R-01).
+    """
+    require(actor, Permission.REQUESTS_DRAFT)
+    judging.refuse_classified(draft, actor, pack)
+    judging.require_known(session, draft, actor.organisation)
+    officer = Role.INFORMATION_OFFICER in actor.roles
+    request = store.create(session, draft, actor.organisation, actor.person_id, filed_by_officer=officer)
+    pricing.quote_request(session, request)
+    return request
+
+
+def edit_request(
+    session: Session, actor: Actor, request_id: UUID, version: int | None, draft: RequestDraft, pack: PolicyPack
+) -> ResourceRequest:
+    """Rewrite a draft, or a request that was returned; its hold follows when it is submitted again."""
+    request = _own(session, actor, request_id, version)
+    if request.status not in (S.DRAFT, S.RETURNED):
+        raise IllegalMove(f"A request that is {request.status} can no longer be edited.")
+    judging.refuse_classified(draft, actor, pack)
+    judging.require_known(session, draft, request.organisation_code)
+    store.write_draft(session, request, draft)
+    request.version += 1
+    pricing.quote_request(session, request)
+    return request
+
+
+def ask_endorsement(session: Session, actor: Actor, request_id: UUID, version: int | None = None) -> ResourceRequest:
+    """Hand the draft to the information officer."""
+    request = _own(session, actor, request_id, version)
+    store.move(session, request, S.AWAITING_ENDORSEMENT, actor.audit_name)
+    return request
+
+
+def endorse_request(session: Session, actor: Actor, request_id: UUID, version: int | None = None) -> ResourceRequest:
+    """The information officer of the department stands for the request (clause 13)."""
+    request = store.lock(session, request_id, version)
+    require(actor, Permission.REQUESTS_ENDORSE, request.organisation_code)
+    _same_organisation(actor, request)
+    if request.status != S.AWAITING_ENDORSEMENT:
+        raise IllegalMove(f"A request that is {request.status} cannot be endorsed.")
+    if actor.person_id == request.requester_id and not request.filed_by_officer:
+        raise _same_person(actor, request, "endorse")
+    request.endorser_id = actor.person_id
+    request.version += 1
+    judging.note(session, request, "resource_request:endorsed", actor)
+    return request
+
+
+def decline_endorsement(
+    session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
+) -> ResourceRequest:
+    """Send the request back to its author, with a reason."""
+    request = store.lock(session, request_id, version)
+    require(actor, Permission.REQUESTS_ENDORSE, request.organisation_code)
+    _same_organisation(actor, request)
+    request.endorser_id = None
+    _say(session, actor, request, "declined", reason)
+    store.move(session, request, S.DRAFT, actor.audit_name, reason)
+    return request
+
+
+def submit_request(
+    session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, version: int | None = None
+) -> ResourceRequest:
+    """Judge the request and hold what it takes, in one transaction (rules R-16, R-17 and the rest).
+
+    Raises:
+        EndorsementMissing: the officer has not endorsed it.
+        RuleRefuses: a rule blocks it; nothing is held and the status stays.
+    """
+    request = store.lock(session, request_id, version)
+    require(actor, Permission.REQUESTS_DRAFT, request.organisation_code)
+    _same_organisation(actor, request)
+    if request.endorser_id is None:
+        raise EndorsementMissing
+    quotas.drop_live(session, request.id)
+    pricing.quote_request(session, request)
+    judgement = judging.judge(session, request, pack, actor)
+    try:
+        quotas.hold(
+            session,
+            request.id,
+            request.organisation_code,
+            judgement.takes,
+            now(session) + timedelta(days=pack.hold_days),
+        )
+    except NothingLeft as error:
+        # Somebody else took the rest between the judgement and this row lock: the rule answers the same.
+        raise judging.quota_refusal(request, pack, actor, error) from error
+    request.judgement = judgement.as_documents()
+    request.submitted_at = now(session)
+    store.move(session, request, S.SUBMITTED, actor.audit_name)
+    return request
+
+
+def accept_request(session: Session, actor: Actor, request_id: UUID, version: int | None = None) -> ResourceRequest:
+    """The centre takes the request up: accepted, and its review begins."""
+    request = _reviewed(session, actor, request_id, version)
+    store.move(session, request, S.ACCEPTED, actor.audit_name)
+    store.move(session, request, S.UNDER_REVIEW, actor.audit_name)
+    return request
+
+
+def return_request(
+    session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
+) -> ResourceRequest:
+    """Ask the department to complete it; the hold is kept until it expires."""
+    request = _reviewed(session, actor, request_id, version)
+    _say(session, actor, request, "returned", reason)
+    store.move(session, request, S.RETURNED, actor.audit_name, reason)
+    return request
+
+
+def refuse_request(
+    session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
+) -> ResourceRequest:
+    """Not accepted: the formal check failed. The hold is released."""
+    return _end(session, actor, request_id, S.REFUSED, reason, version)
+
+
+def reject_request(
+    session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
+) -> ResourceRequest:
+    """The review says no. The hold is released."""
+    return _end(session, actor, request_id, S.REJECTED, reason, version)
+
+
+def approve_request(session: Session, actor: Actor, request_id: UUID, version: int | None = None) -> ResourceRequest:
+    """The review says yes: a plan may be made."""
+    request = _reviewed(session, actor, request_id, version)
+    store.move(session, request, S.APPROVED, actor.audit_name)
+    return request
+
+
+def cancel_request(
+    session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
+) -> ResourceRequest:
+    """The department takes its request back, before anything is planned. The hold is released."""
+    request = _own(session, actor, request_id, version)
+    if run_queries.live_plan(session, request.id) is not None:
+        raise IllegalMove("A plan is under way for this request; it must be withdrawn first.")
+    store.move(session, request, S.CANCELLED, actor.audit_name, reason)
+    quotas.release(session, request.id)
+    return request
+
+
+def expire_requests(session: Session, pack: PolicyPack) -> int:
+    """Expire what was approved and not used, and returned requests whose hold ran out."""
+    unused_since = now(session) - timedelta(days=pack.approved_unused_days)
+    expired = 0
+    for request in store.lock_idle(session, unused_since, quota_queries.overdue_holds(session, now(session))):
+        if run_queries.live_plan(session, request.id) is None:
+            store.move(session, request, S.EXPIRED, "system:calendar", "Not used in time.")
+            quotas.release(session, request.id)
+            expired += 1
+    return expired
+
+
+def _own(session: Session, actor: Actor, request_id: UUID, version: int | None) -> ResourceRequest:
+    request = store.lock(session, request_id, version)
+    require(actor, Permission.REQUESTS_DRAFT, request.organisation_code)
+    if actor.person_id != request.requester_id:
+        raise NotYourRequest
+    return request
+
+
+def _same_organisation(actor: Actor, request: ResourceRequest) -> None:
+    if actor.organisation != request.organisation_code:
+        raise NotYourRequest("Only people of the requesting organisation may do this.")
+
+
+def _reviewed(session: Session, actor: Actor, request_id: UUID, version: int | None) -> ResourceRequest:
+    request = store.lock(session, request_id, version)
+    require(actor, Permission.REQUESTS_REVIEW, request.organisation_code)
+    if actor.person_id in (request.requester_id, request.endorser_id):
+        raise _same_person(actor, request, "review")
+    request.reviewer_id = actor.person_id
+    return request
+
+
+def _same_person(actor: Actor, request: ResourceRequest, act: str) -> SamePerson:
+    note = AuditNote(
+        "resource_request:same_person_refused",
+        ("resource_request", request.id),
+        actor.audit_name,
+        request.organisation_code,
+        {"act": act},
+    )
+    return SamePerson().noted(note)
+
+
+def _end(
+    session: Session, actor: Actor, request_id: UUID, status: RequestStatus, reason: str, version: int | None
+) -> ResourceRequest:
+    request = _reviewed(session, actor, request_id, version)
+    _say(session, actor, request, status.value, reason)
+    store.move(session, request, status, actor.audit_name, reason)
+    quotas.release(session, request.id)
+    return request
+
+
+def _say(session: Session, actor: Actor, request: ResourceRequest, act: str, reason: str) -> None:
+    if not reason.strip():
+        raise BadInput("A reason is needed.", field="reason")
+    store.comment(session, request.id, actor.person_id, act, reason.strip())
