@@ -1,0 +1,85 @@
+"""Chromium, and a server with the sample pages behind the real security walls."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, StreamingResponse
+from starlette.routing import Mount, Route
+
+from orchestrator.console.render import render
+from orchestrator.console.security import PageSecurity
+from orchestrator.console.static import AssetFiles
+from tests.unit.console import sample_pages
+
+CHROMIUM = os.environ.get("CHROMIUM_BIN") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of this tier; without one they skip, unless CI forbids skipping."""
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium on PATH")
+        pytest.skip("no Chromium on PATH")
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox cannot start for root or inside most containers.
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def show_sample(request: Request) -> HTMLResponse:
+    """One of the sample pages."""
+    name = request.path_params["name"]
+    template, context = sample_pages.PAGES[name]
+    if name != "sign_in":
+        request.state.frame = sample_pages.frame()
+    return render(request, template, **context)
+
+
+async def broken_stream(request: Request) -> StreamingResponse:
+    """A log whose connection breaks after two lines and which then repeats one of them before it ends."""
+    after = int(request.query_params["after"])
+
+    async def events() -> AsyncIterator[str]:
+        first, last = (after + 1, after + 2) if after < 6 else (after, after + 1)
+        for number in range(first, last + 1):
+            data = json.dumps({"clock": "11:00:08", "text": f"line {number} <b>"})
+            yield f"id: {number}\nevent: line\ndata: {data}\n\n"
+        await asyncio.sleep(0.05)
+        if after >= 6:
+            yield "event: end\ndata: succeeded\n\n"
+
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+
+@pytest.fixture(scope="session")
+def sample_site() -> Iterator[str]:
+    """The address of a server with the sample pages."""
+    routes = [
+        Mount("/static", AssetFiles()),
+        Route("/console/{name}", show_sample),
+        Route("/api/v1/runs/{number}/log/stream", broken_stream),
+    ]
+    app = PageSecurity(Starlette(routes=routes), session_cookie="session")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        server.force_exit = True
+        thread.join(timeout=10)
