@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from orchestrator.adapters.document_files import DocumentReader, Problem
 from orchestrator.core.documents import Document
+from orchestrator.policies.consistency import pack_findings
 from orchestrator.policies.judgements import JUDGES
 from orchestrator.policies.pack import (
     PACK_FILES,
@@ -16,7 +17,6 @@ from orchestrator.policies.pack import (
     PolicyPack,
     RulesDocument,
     TimeLimitsDocument,
-    pack_findings,
 )
 
 NOTICE = "notice.zh.txt"
@@ -39,8 +39,10 @@ def load_pack(folder: Path) -> PolicyPack:
     """
     reader = DocumentReader(folder)
     calendars = sorted(path.relative_to(folder).as_posix() for path in folder.glob("calendar/*.yml"))
-    for file, model in [*PACK_FILES.items(), *((file, CalendarDocument) for file in calendars)]:
+    for file, model in PACK_FILES.items():
         reader.read(file, model)
+    for file in calendars:
+        reader.read(file, CalendarDocument)
     notice_zh = _notice(reader)
     for file, path, message in pack_findings(reader.documents, notice_zh):
         reader.add(file, path, message)

@@ -140,7 +140,7 @@ def _judge_budget(facts: RequestFacts, _: PolicyPack) -> Finding:
     over = [
         f"{claim.line}: {cost} > {free}"
         for claim, cost, free in amounts
-        if claim.projected_fen > claim.free_fen
+        if claim.projected_fen > max(claim.free_fen, 0)
     ]
     used = tuple((f"budget.{claim.line}", f"{cost} CNY, free {free} CNY") for claim, cost, free in amounts)
     return Finding(holds=not over, facts=used, detail="; ".join(over))

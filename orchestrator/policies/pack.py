@@ -7,7 +7,7 @@ with its position, so that a refusal can be contested.
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
@@ -65,7 +65,9 @@ RuleId = Annotated[str, StringConstraints(pattern=r"^R-[0-9]{2}$")]
 Clause = Annotated[str, StringConstraints(pattern=r"^(0|[1-9]|1[0-6])$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9-]{1,29}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
-Message = Annotated[PlainText, StringConstraints(min_length=1, max_length=300, pattern=r"\$detail")]
+Message = Annotated[
+    PlainText, StringConstraints(max_length=300, pattern=r"^[^$]*\$detail([^$A-Za-z0-9_][^$]*)?$")
+]
 Days = Annotated[int, Field(ge=0, le=3650)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -353,62 +355,3 @@ class PolicyPack(Document):
             if (one.organisation, one.role) == (organisation, role):
                 return one
         return None
-
-
-PackFinding = tuple[str, tuple[str | int, ...], str]
-"""A mistake between the files of a pack: file, path inside it, message."""
-
-
-def pack_findings(documents: Mapping[str, Document], notice_zh: str) -> Iterator[PackFinding]:
-    """Check what the files of a pack say about each other; ``documents`` are the valid ones by file."""
-    for file, document in documents.items():
-        match document:
-            case RulesDocument(rules=rules):
-                yield from _repeated(file, "rules", [rule.id for rule in rules])
-                for index, rule in enumerate(rules):
-                    yield from _quote(file, index, rule, notice_zh)
-            case DeadlinesDocument(deadlines=deadlines):
-                yield from _repeated(file, "deadlines", [deadline.id for deadline in deadlines])
-            case TimeLimitsDocument(time_limits=limits):
-                yield from _repeated(file, "time_limits", [limit.step for limit in limits])
-            case DutiesDocument():
-                yield from _duties(file, document)
-            case CalendarDocument(year=year):
-                if file != f"calendar/{year}.yml":
-                    yield file, ("year",), f"the calendar of {year} is named {year}.yml"
-
-
-def _repeated(file: str, items: str, keys: list[str]) -> Iterator[PackFinding]:
-    for index, key in enumerate(keys):
-        if key in keys[:index]:
-            yield file, (items, index), f'"{key}" is already given in {items}[{keys.index(key)}]'
-
-
-def _quote(file: str, index: int, rule: Rule, notice_zh: str) -> Iterator[PackFinding]:
-    """A quote is the text at its position, and whole sentences, so that no subject is lost."""
-    if rule.quote_zh is None:
-        return
-    path = ("rules", index, "quote_zh")
-    if notice_zh[rule.quote_start : rule.quote_end] != rule.quote_zh:
-        yield file, path, "the notice has another text at this position"
-    elif not rule.quote_zh.endswith("。") or not _begins_a_sentence(rule.quote_start, notice_zh):
-        yield file, path, "a quote is one or more whole sentences of the notice"
-
-
-def _begins_a_sentence(start: int | None, notice_zh: str) -> bool:
-    return not start or notice_zh[start - 1] in "。\n"
-
-
-def _duties(file: str, duties: DutiesDocument) -> Iterator[PackFinding]:
-    yield from _repeated(file, "acts", [act.act for act in duties.acts])
-    yield from _repeated(
-        file, "substitutes", [f"{one.organisation} {one.role}" for one in duties.substitutes]
-    )
-    known = {act.act for act in duties.acts}
-    for index, act in enumerate(duties.acts):
-        for position, other in enumerate(act.never_with):
-            if other not in known or other == act.act:
-                yield file, ("acts", index, "never_with", position), f'there is no other act "{other}"'
-    for index, one in enumerate(duties.substitutes):
-        if one.organisation == one.by_organisation:
-            yield file, ("substitutes", index), "a substitute belongs to another organisation"

@@ -18,7 +18,7 @@ from orchestrator.policies.pack import PolicyPack, Rule
 class Verdict(StrEnum):
     """What a rule says; ``refuse`` is final, ``block`` stops until something changes."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105
     WARN = "warn"
     ESCALATE = "escalate"
     BLOCK = "block"

@@ -126,9 +126,8 @@ def test_the_order_does_not_depend_on_the_order_of_the_rows(
 
 def test_lists_from_a_stored_document_equal_the_tuples_of_the_files() -> None:
     stored: Any = {KEY: {"depends": ["SYS-001"]}}
-    assert [one.verdict for one in differences(stored, {KEY: {"depends": ("SYS-001",)}}, stored)] == [
-        Verdict.SAME
-    ]  # type: ignore[dict-item]
+    wanted: Rows = {KEY: {"depends": ("SYS-001",)}}
+    assert [one.verdict for one in differences(stored, wanted, stored)] == [Verdict.SAME]
 
 
 def test_kinds_are_ordered_so_that_what_is_referred_to_comes_first() -> None:
