@@ -7,7 +7,7 @@ import pytest
 from tests.architecture.conftest import Checkout
 
 LOCKS = ("requirements/", "assets/package-lock.json")
-UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+UNFINISHED = re.compile(r"(?:#|//|/\*|<!--).*\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 HOME_FOLDER = re.compile(r"(?<![\w.$}])/(?:home|Users)/\w|(?<![\w.$}/])/root/")
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tests.architecture.conftest import Checkout, SourceFile
 
-# Whoever needs more of the database than a session to hand on is one of these.
-SQL_FILES = ("models.py", "store.py", "queries.py")
+# Whoever needs more of the database than an engine or a session to hand on is one of these.
+SQL_FILES = ("models.py", "store.py", "queries.py", "content_rows.py")
+HANDED_ON = {"Engine", "Session"}
 SQL_FOLDERS = ("orchestrator/core/", "orchestrator/schema/")
 # The transaction at the edge, and the one around a schema revision.
 COMMITTERS = {"orchestrator/core/db.py", "orchestrator/schema/env.py"}
@@ -34,23 +35,23 @@ def test_only_the_edge_commits(checkout: Checkout) -> None:
     assert committing <= COMMITTERS
 
 
-def test_outside_of_models_stores_and_queries_a_session_is_all_that_is_taken_from_sqlmodel(
+def test_outside_of_models_stores_and_queries_nothing_but_an_engine_or_a_session_is_handed_on(
     checkout: Checkout,
 ) -> None:
     taken = {
         f"{file.name}: {name}"
         for file in checkout.python("orchestrator/")
         if not file.name.startswith(SQL_FOLDERS) and not file.name.endswith(SQL_FILES)
-        for name in names_imported(file, "sqlmodel") - {"Session"}
+        for name in names_imported(file, "sqlmodel", "sqlalchemy") - HANDED_ON
     }
     assert not taken
 
 
-def names_imported(file: SourceFile, module: str) -> set[str]:
+def names_imported(file: SourceFile, *modules: str) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(file.tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == module:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in modules:
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names if alias.name.split(".")[0] == module)
+            names.update(alias.name for alias in node.names if alias.name.split(".")[0] in modules)
     return names
