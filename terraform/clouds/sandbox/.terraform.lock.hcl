@@ -5,6 +5,6 @@ provider "govcloud.internal/orchestrator/sandbox" {
   version     = "0.1.0"
   constraints = "0.1.0"
   hashes = [
-    "h1:GHYADEwgQKZ7QVSUKLvgHkanTZoKUeDo6dJLc4jVdGk=",
+    "h1:rGytZTB//F7eLl0HGuWlYR0FKNuPvP6ZiIXD0RMu7zE=",
   ]
 }

@@ -2,10 +2,11 @@
 
     python install.py --mirror DIR [--config FILE] [--lock FILE]
 
-DIR/HOST/NAMESPACE/sandbox/VERSION/OS_ARCH/ holds the launcher and the provider's files, the same for every
-platform. The file of --config (default DIR/terraform.rc) is the Terraform CLI configuration that names DIR and
-nothing else, for TF_CLI_CONFIG_FILE. The file of --lock is the lock file of a root module, to be committed.
-Safe to repeat, and safe when two do it at once. Prints the paths and the hash as one JSON object.
+DIR/HOST/NAMESPACE/sandbox/VERSION/OS_ARCH/ holds the launcher and the provider's files, the same for
+every platform. The file of --config (default DIR/terraform.rc) is the Terraform CLI configuration that
+names DIR and nothing else, for TF_CLI_CONFIG_FILE. The file of --lock is the lock file of a root module,
+to be committed. Safe to repeat, and safe when two do it at once. Prints the paths and the hash as one
+JSON object.
 """
 
 import argparse
@@ -61,7 +62,7 @@ def package_hash() -> str:
 def put(path: Path, content: bytes, mode: int, drafts: Path) -> None:
     """Write the file in one step unless it is so already; a reader sees the old content or the new.
 
-    The draft lies in the folder `drafts`, since Terraform's hash counts every file of the provider's own folder.
+    The draft lies in the folder `drafts`, since Terraform's hash counts all files of the provider's folder.
     """
     if path.is_file() and path.read_bytes() == content and path.stat().st_mode & 0o777 == mode:
         return

@@ -1,8 +1,9 @@
 """The Terraform provider `sandbox`: five kinds of resources that live in the sandbox cloud.
 
-Every resource carries a `key` (workspace/kind/name). Creating twice with one key and the same values yields
-one object, so an apply that lost its state adopts what it made. An instance's `power` is what its owner wants:
-one that was stopped behind Terraform's back reads as "stopped", and the plan shows the difference.
+Every resource carries a `key` (workspace/kind/name). Creating twice with one key and the same values
+yields one object, so an apply that lost its state adopts what it made. An instance's `power` is what its
+owner wants: one that was stopped behind Terraform's back reads as "stopped", and the plan shows the
+difference.
 """
 
 import os
