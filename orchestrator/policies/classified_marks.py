@@ -11,7 +11,9 @@ from collections.abc import Mapping
 _LEVEL = "(?:秘密|机密|機密|绝密|絕密)"
 _STAR = "[★☆⭐]"
 _STARRED = re.compile(f"{_LEVEL}{_STAR}|{_STAR}{_LEVEL}")
-_HEADING = re.compile(rf"[\W_]*(?:密级[\W_]*)?{_LEVEL}(?:级|件|文件|资料|材料)?[\W_]*(?:\d+年?|长期)?[\W_]*")
+_HEADING = re.compile(
+    rf"[\W_]*(?:密级[\W_]*)?{_LEVEL}(?:级|件|文件|资料|材料)?(?:[\W_]*(?:\d+年?|长期))?[\W_]*"
+)
 _CLASSIFIED = re.compile("(?<![非不])涉密")
 
 

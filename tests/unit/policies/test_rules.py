@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.adapters.policy_files import load_pack
+from orchestrator.policies.classified_marks import has_mark
 from orchestrator.policies.facts import (
     BudgetClaim,
     Claim,
@@ -122,6 +123,10 @@ def test_a_mark_of_classification_is_refused_and_nothing_of_it_is_kept(text: str
 )
 def test_ordinary_words_are_no_mark_of_classification(text: str) -> None:
     assert judged("R-01", texts={"title": text}).verdict is Verdict.PASS
+
+
+def test_a_long_line_of_signs_after_a_word_takes_no_long_time() -> None:
+    assert not has_mark("机密" + "-" * 200_000 + "x")
 
 
 def test_a_mark_is_refused_on_every_kind_of_request() -> None:

@@ -1,0 +1,28 @@
+"""The words of the content are the words of the tables that it is loaded into, and of the policy pack."""
+
+from typing import get_args
+
+from orchestrator.content import documents
+from orchestrator.departments.models import ORGANISATION_KINDS
+from orchestrator.departments.permissions import Role
+from orchestrator.policies import pack
+from orchestrator.quotas.models import RESOURCE_CLASSES
+from orchestrator.systems.models import CLASSIFICATIONS
+
+
+def test_the_roles_of_the_content_are_those_that_can_be_granted() -> None:
+    assert set(get_args(documents.RoleName)) == set(Role)
+
+
+def test_the_policy_pack_knows_every_role_that_can_be_granted() -> None:
+    assert set(Role) <= set(get_args(pack.Role))
+
+
+def test_the_kinds_of_organisations_are_those_of_the_table() -> None:
+    assert set(get_args(documents.OrganisationKind)) == set(ORGANISATION_KINDS)
+
+
+def test_the_resource_classes_and_classifications_are_those_of_the_tables() -> None:
+    assert set(documents.RESOURCE_CLASSES) == set(RESOURCE_CLASSES)
+    annotation = documents.SystemDocument.model_fields["classification"].annotation
+    assert set(get_args(annotation)) == set(CLASSIFICATIONS)
