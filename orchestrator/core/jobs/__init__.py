@@ -1,0 +1,32 @@
+"""Background jobs; nothing outside this package knows which queue carries them.
+
+A job is made on the caller's transaction and runs at least once: its handler first asks whether its
+business object still waits for it, so a second run does nothing. Order is first come, first served
+among equal priorities; jobs with the same lock run one after the other. What a handler does to the
+world outside is fenced by `orchestrator.core.fence`: a lock of the queue ends with its worker's
+heartbeat, while a process that the worker started may live on.
+"""
+
+from orchestrator.core.jobs.enqueueing import (
+    APPLY_FIRST,
+    AS_IT_COMES,
+    MAINTENANCE,
+    Cancellation,
+    cancel,
+    enqueue,
+)
+from orchestrator.core.jobs.worker import MINUTE, Handler, JobContext, Pace, run_worker
+
+__all__ = [
+    "APPLY_FIRST",
+    "AS_IT_COMES",
+    "MAINTENANCE",
+    "MINUTE",
+    "Cancellation",
+    "Handler",
+    "JobContext",
+    "Pace",
+    "cancel",
+    "enqueue",
+    "run_worker",
+]

@@ -1,0 +1,74 @@
+"""Putting jobs into the queue and taking them out, on the caller's transaction."""
+
+from enum import StrEnum
+from typing import Final
+
+import procrastinate
+from pydantic import JsonValue
+from sqlalchemy import text
+from sqlmodel import Session
+
+AS_IT_COMES: Final = 0
+APPLY_FIRST: Final = 10
+"""Finishing a run that people have approved comes before planning another one."""
+
+MAINTENANCE: Final = "maintenance"
+"""The queue that every worker serves, whatever its zone."""
+
+# It has no tasks and is never opened: it only spells the insert, on a connection that we hand to it. An
+# application that was opened for a worker cannot do this from a synchronous function.
+_QUEUE = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
+
+
+class Cancellation(StrEnum):
+    """What became of a wish to cancel."""
+
+    REMOVED = "removed"
+    """It had not begun and never will; the caller settles what it stood for."""
+    ASKED = "asked"
+    """It has begun: its handler is told, and settles."""
+    GONE = "gone"
+    """There is nothing left to cancel."""
+
+
+def enqueue(
+    session: Session,
+    task: str,
+    *,
+    queue: str,
+    lock: str | None = None,
+    priority: int = AS_IT_COMES,
+    **args: JsonValue,
+) -> int:
+    """Add a job that exists if and only if the session's transaction commits; returns its id.
+
+    `task` names a handler and `args` are its keyword arguments (ids as text). Jobs of one `lock` run one
+    at a time, higher priorities first, then in the order of their ids.
+    """
+    raw = session.connection().connection.driver_connection
+    job = _QUEUE.configure_task(
+        task, queue=queue, lock=lock, priority=priority, task_kwargs=args, connection=raw
+    )
+    return job.defer()
+
+
+def cancel(session: Session, job_id: int) -> Cancellation:
+    """Take back a job that nobody has begun, or tell its handler to stop, once the transaction commits.
+
+    A job that has begun before (it waits for the fence, or its worker died) runs again all the same: only
+    its handler can find out what the first attempt has done.
+    """
+    row = (
+        session.connection()
+        .execute(
+            text("SELECT status, attempts FROM procrastinate_jobs WHERE id = :id FOR UPDATE"), {"id": job_id}
+        )
+        .one_or_none()
+    )
+    if row is None or row.status not in ("todo", "doing"):
+        return Cancellation.GONE
+    if row.status == "todo" and row.attempts > 0:
+        return Cancellation.ASKED
+    raw = session.connection().connection.driver_connection
+    _QUEUE.job_manager.cancel_job_by_id(job_id, abort=True, connection=raw)
+    return Cancellation.REMOVED if row.status == "todo" else Cancellation.ASKED

@@ -1,0 +1,199 @@
+"""The queue's books, kept right when workers die, stall, stop slowly or lose the database.
+
+Four things differ from the library's own:
+a statement waits until the database is back instead of failing; the end of a job is recorded only
+by the worker that holds it; a live worker that was taken for dead registers again; jobs of dead workers, and
+jobs whose hand-over was lost on the way, go back to the queue.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any, Final, LiteralString, TypeVar
+
+import psycopg
+from procrastinate import PsycopgConnector
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
+
+T = TypeVar("T")
+
+_LONGEST_PAUSE_SECONDS: Final = 2.0
+_KEEP_HOURS: Final = 24 * 30
+
+_BEAT: Final = """
+INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE VALUES (%(worker_id)s, now())
+ON CONFLICT (id) DO UPDATE SET last_heartbeat = now()
+"""
+
+# The next job of the lock can start at once, so whoever listens to the queue is woken. A wish to abort ends
+# with the attempt that it was made to: the next attempt reads it from the business object.
+_END: Final = """
+WITH ended AS (
+    UPDATE procrastinate_jobs
+    SET status = %(status)s, abort_requested = false, attempts = attempts + 1,
+        scheduled_at = COALESCE(%(retry_at)s, scheduled_at)
+    WHERE id = %(job_id)s AND status = 'doing' AND worker_id = %(worker_id)s
+    RETURNING id, queue_name)
+SELECT pg_notify('procrastinate_queue_v1#' || queue_name,
+                 json_build_object('type', 'job_inserted', 'job_id', id)::text) FROM ended
+"""
+
+# A queueing lock is dropped, because another waiting job may hold it by now.
+_RESCUE: Final = """
+UPDATE procrastinate_jobs
+SET status = 'todo', abort_requested = false, attempts = attempts + 1,
+    scheduled_at = NULL, queueing_lock = NULL
+WHERE id IN (
+    SELECT job.id FROM procrastinate_jobs job
+    WHERE job.status = 'doing' AND NOT EXISTS (
+        SELECT 1 FROM procrastinate_workers worker
+        WHERE worker.id = job.worker_id
+        AND worker.last_heartbeat > now() - make_interval(secs => %(stalled_seconds)s))
+    FOR UPDATE SKIP LOCKED)
+RETURNING id, task_name
+"""
+
+_GIVE_BACK: Final = """
+UPDATE procrastinate_jobs
+SET status = 'todo', abort_requested = false, attempts = attempts + 1,
+    scheduled_at = NULL, queueing_lock = NULL
+WHERE id = ANY(%(ids)s) AND status = 'doing' AND worker_id = %(worker_id)s
+RETURNING id
+"""
+
+_MINE: Final = """
+SELECT id, abort_requested FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s
+"""
+
+logger = logging.getLogger(__name__)
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """True when the database could not be reached, whatever the statement was."""
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+class PatientConnector(PsycopgConnector):
+    """Repeats what an outage interrupted until the database is back or `give_up` is true."""
+
+    def __init__(self, *, give_up: Callable[[], bool], **pool: Any) -> None:
+        super().__init__(**pool)
+        self._give_up = give_up
+
+    async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
+        """Execute without an answer."""
+        inherited = super().execute_query_async
+        await self._patiently(lambda: inherited(query, **arguments))
+
+    async def execute_query_one_async(self, query: LiteralString, **arguments: Any) -> dict[str, Any]:
+        """Execute and return one row."""
+        inherited = super().execute_query_one_async
+        return await self._patiently(lambda: inherited(query, **arguments))
+
+    async def execute_query_all_async(self, query: LiteralString, **arguments: Any) -> list[dict[str, Any]]:
+        """Execute and return every row."""
+        inherited = super().execute_query_all_async
+        return await self._patiently(lambda: inherited(query, **arguments))
+
+    async def listen_notify(self, on_notification: Any, channels: Iterable[str]) -> None:
+        """Listen for ever, through every loss of the connection."""
+        inherited, names = super().listen_notify, list(channels)
+        await self._patiently(lambda: inherited(on_notification, names))
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        pause = 0.1
+        while True:
+            try:
+                return await call()
+            except ConnectorException as error:
+                if self._give_up() or not is_outage(error.__cause__):
+                    raise
+            logger.warning("The database is away; trying again in %.1f s", pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+class Ledger(JobManager):
+    """The books of one worker process."""
+
+    def __init__(self, connector: PatientConnector) -> None:
+        super().__init__(connector)
+        self.told_to_abort: set[int] = set()
+        self._held: set[int] = set()
+        self._suspects: set[int] = set()
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """Take the next job, or None; losing a race is None as well."""
+        try:
+            job = await super().fetch_job(queues, worker_id)
+        except UniqueViolation:
+            # Another worker took a job of the same lock between our look and our grip.
+            return None
+        except ConnectorException as error:
+            if not isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
+                raise
+            # We stood still so long that our registration was removed.
+            await self.update_heartbeat(worker_id)
+            return None
+        if job is not None and job.id is not None:
+            self._held.add(job.id)
+        return job
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: ARG002
+        """Record the end of an attempt, unless somebody else has been given the job meanwhile."""
+        await self._end(job, status.value, None)
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,  # noqa: ARG002
+        queue: str | None = None,  # noqa: ARG002
+        lock: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Put the job back for `retry_at`, unless somebody else has been given it meanwhile."""
+        await self._end(job, Status.TODO.value, retry_at)
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Tell that this worker lives; registers it again when it was taken for dead."""
+        await self.connector.execute_query_async(_BEAT, worker_id=worker_id)
+
+    async def rescue(self, stalled_seconds: float) -> None:
+        """Put the jobs of workers that have been silent for so long back into the queue."""
+        rescued = await self.connector.execute_query_all_async(_RESCUE, stalled_seconds=stalled_seconds)
+        for row in rescued:
+            logger.warning("Job %s (%s) taken back from a dead worker", row["id"], row["task_name"])
+
+    async def look_after(self, worker_id: int) -> None:
+        """Note which of our jobs shall stop, and give back those that never reached us.
+
+        The answer to a fetch can be lost with its connection; such a job is ours in the table alone. It is
+        given back when two looks in a row find it.
+        """
+        rows = await self.connector.execute_query_all_async(_MINE, worker_id=worker_id)
+        self.told_to_abort |= {row["id"] for row in rows if row["abort_requested"]}
+        lost = {row["id"] for row in rows} - self._held
+        certain = sorted(lost & self._suspects)
+        if certain:
+            await self.connector.execute_query_all_async(_GIVE_BACK, ids=certain, worker_id=worker_id)
+            logger.warning("Jobs %s given back: their hand-over was lost", certain)
+        self._suspects = lost
+
+    async def sweep(self) -> None:
+        """Forget jobs that ended a month ago."""
+        await self.delete_old_jobs(
+            _KEEP_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        )
+
+    async def _end(self, job: Job, status: str, retry_at: datetime | None) -> None:
+        rows = await self.connector.execute_query_all_async(
+            _END, job_id=job.id, worker_id=job.worker_id, status=status, retry_at=retry_at
+        )
+        if job.id is not None:
+            self._held.discard(job.id)
+            self.told_to_abort.discard(job.id)
+        if not rows:
+            logger.warning("Job %s is no longer ours; its end is not recorded", job.id)

@@ -1,0 +1,222 @@
+"""A worker process: takes jobs, runs their handlers in threads, outlives the database, stops with care."""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import procrastinate
+import psycopg
+import sqlalchemy.exc
+from procrastinate import retry
+from procrastinate.jobs import Job
+from procrastinate.worker import Worker
+
+from orchestrator.core.db import libpq_url
+from orchestrator.core.fence import FenceBusy
+from orchestrator.core.jobs.enqueueing import MAINTENANCE
+from orchestrator.core.jobs.ledger import Ledger, PatientConnector
+
+MINUTE: Final = "maintenance.minute"
+"""A handler of this name runs once a minute in one worker, as ``handler(context, timestamp=)``."""
+
+_TICK_SECONDS: Final = 1.0
+_SWEEP_EVERY_TICKS: Final = 3600
+_SPARE_THREADS: Final = 4
+_RESTART_AFTER_SECONDS: Final = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a worker does what, in seconds; `minute_cron` is a cron line, a sixth field being seconds."""
+
+    poll: float = 1.0
+    beat: float = 10.0
+    stalled: float = 30.0
+    busy_retry: float = 5.0
+    minute_cron: str = "* * * * *"
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What a handler knows about its job; `attempt` is 1 at first."""
+
+    job_id: int
+    attempt: int
+    _why_abort: Callable[[], str | None]
+
+    def should_abort(self) -> bool:
+        """True when the handler should come to an end soon."""
+        return self.abort_reason() is not None
+
+    def abort_reason(self) -> str | None:
+        """``cancelled`` (a person wants it) or ``worker stopping`` (this process must end soon), or None."""
+        return self._why_abort()
+
+
+Handler = Callable[..., None]
+"""Called as ``handler(context, **args)`` in a thread. FenceBusy and a database that is away put the job back
+without counting; any other exception ends the job as failed, so a handler records failures itself."""
+
+
+def run_worker(
+    database_url: str,
+    handlers: Mapping[str, Handler],
+    queues: Sequence[str],
+    slots: int,
+    *,
+    stop: threading.Event | None = None,
+    pace: Pace | None = None,
+) -> None:
+    """Run jobs of `queues`, `slots` at a time, until SIGTERM, SIGINT or `stop`.
+
+    The first signal lets running jobs end, the second tells them to stop ("worker stopping"). Signals are
+    handled when this is the main thread. Returns when every handler has ended and its end is recorded.
+    """
+    asyncio.run(_Service(database_url, handlers, queues, slots, pace or Pace()).run(stop))
+
+
+class _Patience(retry.BaseRetryStrategy):
+    """Comes back for a busy fence and for a lost database as often as it takes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> retry.RetryDecision | None:  # noqa: ARG002
+        waits = (FenceBusy, psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError)
+        if isinstance(exception, waits):
+            return retry.RetryDecision(retry_in={"milliseconds": int(self._seconds * 1000)})
+        return None
+
+
+class _Service:
+    def __init__(
+        self,
+        database_url: str,
+        handlers: Mapping[str, Handler],
+        queues: Sequence[str],
+        slots: int,
+        pace: Pace,
+    ) -> None:
+        self._url = libpq_url(database_url)
+        self._handlers = handlers
+        self._queues = list(queues)
+        self._slots = slots
+        self._pace = pace
+        self._stopping = asyncio.Event()
+        self._hurry = False
+
+    async def run(self, stop: threading.Event | None) -> None:
+        """Serve until told to stop; begin anew whenever the library's worker ends by itself."""
+        loop = asyncio.get_running_loop()
+        # The default pool has a thread or two per processor, whatever the number of slots.
+        loop.set_default_executor(ThreadPoolExecutor(self._slots + _SPARE_THREADS, thread_name_prefix="job"))
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._signalled)
+        watching = asyncio.create_task(self._watch(stop)) if stop is not None else None
+        while not self._stopping.is_set():
+            try:
+                await self._serve()
+            except Exception:
+                logger.exception("The worker ended; it begins anew")
+            if not self._stopping.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), _RESTART_AFTER_SECONDS)
+        if watching is not None:
+            watching.cancel()
+
+    def _signalled(self) -> None:
+        self._hurry = self._stopping.is_set()
+        self._stopping.set()
+        logger.info("Told to stop: %s", "at once" if self._hurry else "after the running jobs")
+
+    async def _watch(self, stop: threading.Event) -> None:
+        while not stop.is_set():  # noqa: ASYNC110 - an event of threads cannot be awaited.
+            await asyncio.sleep(0.1)
+        self._stopping.set()
+
+    async def _serve(self) -> None:
+        connector = PatientConnector(
+            give_up=lambda: self._hurry,
+            conninfo=self._url,
+            kwargs={"options": "-c search_path=public,queue", "application_name": "govcloud worker"},
+            min_size=1,
+            max_size=4,
+            timeout=10,
+            reconnect_timeout=5,
+        )
+        app = procrastinate.App(connector=connector)
+        ledger = Ledger(connector)
+        app.job_manager = ledger
+        self._register(app, ledger)
+        async with app.open_async():
+            worker = self._worker(app)
+            running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
+            tending = asyncio.create_task(self._tend(worker, ledger, running))
+            await asyncio.wait(
+                {running, asyncio.create_task(self._stopping.wait())}, return_when="FIRST_COMPLETED"
+            )
+            worker.stop()  # type: ignore[no-untyped-call]
+            try:
+                await running
+            finally:
+                tending.cancel()
+
+    def _worker(self, app: procrastinate.App) -> Worker:
+        return Worker(
+            app=app,
+            queues=self._queues,
+            name="govcloud",
+            concurrency=self._slots,
+            fetch_job_polling_interval=self._pace.poll,
+            update_heartbeat_interval=self._pace.beat,
+            stalled_worker_timeout=self._pace.stalled,
+            install_signal_handlers=False,
+        )
+
+    async def _tend(self, worker: Worker, ledger: Ledger, running: "asyncio.Task[None]") -> None:
+        """Beat, rescue and look after our jobs, also while the library drains without a beat."""
+        ticks, beat_every = 0, max(1, round(self._pace.beat / _TICK_SECONDS))
+        while not running.done():
+            await asyncio.sleep(min(_TICK_SECONDS, self._pace.beat))
+            ticks += 1
+            if worker.worker_id is None:
+                continue
+            try:
+                await ledger.look_after(worker.worker_id)
+                if ticks % beat_every == 0:
+                    await ledger.update_heartbeat(worker.worker_id)
+                    await ledger.rescue(self._pace.stalled)
+                if ticks % _SWEEP_EVERY_TICKS == 0:
+                    await ledger.sweep()
+            except procrastinate.exceptions.ProcrastinateException:
+                logger.exception("Tending the queue failed; it is tried again")
+
+    def _register(self, app: procrastinate.App, ledger: Ledger) -> None:
+        for name, handler in self._handlers.items():
+            task = app.task(name=name, pass_context=True, retry=_Patience(self._pace.busy_retry))(
+                self._adapted(handler, ledger)
+            )
+            if name == MINUTE:
+                app.periodic(cron=self._pace.minute_cron, queue=MAINTENANCE, queueing_lock=MINUTE)(task)
+
+    def _adapted(self, handler: Handler, ledger: Ledger) -> Callable[..., None]:
+        def run(context: procrastinate.JobContext, **args: Any) -> None:
+            job_id = context.job.id or 0
+
+            def why_abort() -> str | None:
+                if context.should_abort() or job_id in ledger.told_to_abort:
+                    return "cancelled"
+                return "worker stopping" if self._hurry else None
+
+            handler(JobContext(job_id, context.job.attempts + 1, why_abort), **args)
+
+        return run
