@@ -114,6 +114,9 @@ def test_the_same_command_goes_on_as_the_account_in_its_own_folder() -> None:
         "    account.become_unprivileged()\n"
         "print(os.geteuid(), os.environ['HOME'], os.access('/proc/self/environ', os.R_OK))\n"
     )
-    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    # Not from this folder, which may be one that only root can enter.
+    shown = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd="/"
+    )
     chosen = account.choose_account()
     assert shown.stdout.split() == [str(chosen.uid), str(chosen.home / "home"), "True"]
