@@ -1,6 +1,7 @@
 """Every setting of the service, read from the environment once."""
 
 import os
+import sys
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +18,6 @@ def _content_folder() -> Path:
 
 
 def _home() -> Path:
-    if os.geteuid() == 0:
-        return Path("/var/lib/govcloud/state")
     base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     return Path(base) / "govcloud"
 
@@ -69,6 +68,21 @@ class Settings(BaseSettings):
     def sandbox_socket(self) -> Path:
         """The socket of the sandbox cloud."""
         return self.home / "sandbox" / "sandboxd.sock"
+
+    @property
+    def provider_mirror(self) -> Path:
+        """The filesystem mirror from which Terraform installs providers; no registry is asked."""
+        return self.home / "providers"
+
+    @property
+    def engine_home(self) -> Path:
+        """HOME of engine processes: provider caches live here."""
+        return self.home / "engine"
+
+    @property
+    def python(self) -> str:
+        """The interpreter that runs the sandbox cloud and its provider."""
+        return sys.executable
 
     @property
     def heads_file(self) -> Path:

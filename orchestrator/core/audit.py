@@ -8,13 +8,13 @@ event is SHA-256 over the hash before it, its number and its body, computed insi
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, DateTime, Text, text
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from orchestrator.core.clock import now
 
@@ -105,6 +105,18 @@ def head(session: Session) -> Head:
     return Head(row.seq, row.hash) if row else Head(0, GENESIS)
 
 
+def page(
+    session: Session, *, object_id: str | None = None, before: int | None = None, limit: int = 100
+) -> Sequence[AuditEvent]:
+    """Events, newest first; `before` is the number of the last event of the page before."""
+    statement = select(AuditEvent).order_by(col(AuditEvent.seq).desc()).limit(limit)
+    if object_id is not None:
+        statement = statement.where(AuditEvent.object_id == object_id)
+    if before is not None:
+        statement = statement.where(AuditEvent.seq < before)
+    return session.exec(statement).all()
+
+
 def event_hash(previous: str, seq: int, body: str) -> str:
     """SHA-256 over the previous hash, the number and the body, as `append_audit_events` computes it."""
     return hashlib.sha256(f"{previous}|{seq}|{body}".encode()).hexdigest()
@@ -131,7 +143,7 @@ def verify(session: Session, heads: Iterable[Head]) -> list[Finding]:
 
 
 def _events(session: Session) -> Iterator[AuditEvent]:
-    statement = select(AuditEvent).order_by(Column("seq")).execution_options(yield_per=2000)
+    statement = select(AuditEvent).order_by(col(AuditEvent.seq)).execution_options(yield_per=2000)
     for event in session.exec(statement):
         yield event
         session.expunge(event)

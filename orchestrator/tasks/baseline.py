@@ -1,6 +1,5 @@
 """Running an approved playbook from its read-only bundle; used by the job ``runs.apply``."""
 
-import json
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -58,11 +57,10 @@ def _settle(bench: Workbench, order: ApplyOrder, result: EngineResult) -> None:
 
 
 def reports(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What each host reported: host name -> the JSON document of the report task."""
+    """What each host reported: host name -> the field `baseline` of the report task's result."""
     found: dict[str, Any] = {}
     for event in events:
         data = event.get("event_data", {})
         if event.get("event") == "runner_on_ok" and data.get("task") == REPORT_TASK:
-            output = data.get("res", {}).get("stdout", "")
-            found[str(data.get("host"))] = json.loads(output) if output else {}
+            found[str(data.get("host"))] = data.get("res", {}).get("baseline", {})
     return found

@@ -7,6 +7,7 @@ from uuid import UUID
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import rendering
+from orchestrator.runs.engine import EngineError
 from orchestrator.runs.saved_plan import CloudContract
 from orchestrator.tasks.planning import EngineFailed, require
 from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
@@ -32,6 +33,11 @@ def _look(bench: Workbench, frame: Bench, order: DriftOrder) -> None:
         require(bench.terraform.init(folder, run), "init", (0,))
         require(bench.terraform.plan(folder, run, refresh_only=True), "plan", (0, 2))
         found = drift_findings(bench.terraform.show(folder, run), bench.modules.contract(order.cloud))
+    except EngineError as error:
+        failure = EngineFailed("show", error.result)
+        with transaction(bench.engine) as session:
+            watching.fail_drift(session, order.run_id, failure.reason, failure.exit_code)
+        return
     except EngineFailed as failure:
         with transaction(bench.engine) as session:
             watching.fail_drift(session, order.run_id, failure.reason, failure.exit_code)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from orchestrator.adapters.playbook_bundles import baseline_bundle
+from orchestrator.adapters.playbook_bundles import playbook_bundle
 from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import rendering, saved_plan
-from orchestrator.runs.engine import EngineResult
+from orchestrator.runs.engine import EngineError, EngineResult
 from orchestrator.runs.plan_masking import mask_sensitive
 from orchestrator.runs.store import Reason
 from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
@@ -36,6 +36,7 @@ def _plan(bench: Workbench, frame: Bench, order: PlanningOrder) -> None:
     try:
         result = _baseline(bench, order) if order.kind == "baseline" else _terraform(bench, frame, order)
     except EngineFailed as failure:
+        frame.log.append(failure.reason.en)
         bench.folders.discard(order.plan_id)
         with transaction(bench.engine) as session:
             planning.fail_plan(session, order.run_id, failure.reason, failure.exit_code)
@@ -72,7 +73,10 @@ def _terraform(bench: Workbench, frame: Bench, order: PlanningOrder) -> Planning
     run = engine_run(bench, frame, order.workspace_id, order.cloud)
     require(bench.terraform.init(folder, run), "init", (0,))
     require(bench.terraform.plan(folder, run, destroy=order.kind == "release"), "plan", (0, 2))
-    shown = bench.terraform.show(folder, run)
+    try:
+        shown = bench.terraform.show(folder, run)
+    except EngineError as error:
+        raise EngineFailed("show", error.result) from error
     return _result(bench, order, files, folder, shown)
 
 
@@ -104,7 +108,7 @@ def _result(
 def _baseline(bench: Workbench, order: PlanningOrder) -> PlanningResult:
     with transaction(bench.engine) as session:
         wanted = baselining.baseline_order(session, order.run_id)
-    files = baseline_bundle(bench.settings.content_dir / "playbooks", wanted)
+    files = playbook_bundle(bench.settings.content_dir / "playbooks", wanted.hosts, {})
     steps = [
         {"playbook": wanted.playbook, "host": host["name"], "address": host["address"]} for host in wanted.hosts
     ]

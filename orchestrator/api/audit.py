@@ -1,0 +1,41 @@
+"""The audit's events and whether the chain is whole."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from orchestrator.adapters.audit_heads import read_heads
+from orchestrator.api.deps import TheActor, TheService, TheSession
+from orchestrator.core import audit
+from orchestrator.departments.permissions import Permission, require
+
+router = APIRouter(prefix="/audit", tags=["audit"])
+
+
+@router.get("/events")
+def list_events(
+    actor: TheActor,
+    session: TheSession,
+    object_id: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: int | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """Events, newest first."""
+    require(actor, Permission.AUDIT_READ)
+    found = audit.page(session, object_id=object_id, before=cursor, limit=limit)
+    link = f"/api/v1/audit/events?cursor={found[-1].seq}&limit={limit}" if len(found) == limit else None
+    return {"items": [event.model_dump(mode="json") for event in found], "next": link}
+
+
+@router.get("/verification")
+def verify(actor: TheActor, session: TheSession, service: TheService) -> dict[str, Any]:
+    """Walk the whole chain against the signed heads."""
+    require(actor, Permission.AUDIT_READ)
+    heads = read_heads(service.settings.heads_file, service.keys)
+    findings = audit.verify(session, heads)
+    return {
+        "ok": not findings,
+        "events": audit.head(session).seq,
+        "heads": len(heads),
+        "findings": [{"seq": item.seq, "problem": item.problem} for item in findings],
+    }

@@ -1,0 +1,53 @@
+"""Content revisions: what a load wants to change, and the second person's decision."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from orchestrator.api.deps import TheActor, TheSession
+from orchestrator.api.shapes import ReasonIn
+from orchestrator.content import queries
+from orchestrator.content.models import ContentRevision
+from orchestrator.departments.permissions import Permission, require
+from orchestrator.workflows import loading
+
+router = APIRouter(prefix="/content-revisions", tags=["content"])
+
+
+@router.get("")
+def list_revisions(
+    actor: TheActor,
+    session: TheSession,
+    cursor: int | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """Revisions, newest first."""
+    require(actor, Permission.OBJECTS_READ_ALL)
+    found = queries.page(session, before=cursor, limit=limit)
+    link = f"/api/v1/content-revisions?cursor={found[-1].number}&limit={limit}" if len(found) == limit else None
+    return {"items": [_shown(item, whole=False) for item in found], "next": link}
+
+
+@router.get("/{revision_id}")
+def read_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
+    """One revision with its differences."""
+    require(actor, Permission.OBJECTS_READ_ALL)
+    return _shown(queries.get(session, revision_id))
+
+
+@router.post("/{revision_id}/approve")
+def approve(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
+    """Load the revision; you are not its author."""
+    return _shown(loading.approve_revision(session, actor, revision_id))
+
+
+@router.post("/{revision_id}/reject")
+def reject(revision_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
+    """Do not load the revision."""
+    return _shown(loading.reject_revision(session, actor, revision_id, body.reason))
+
+
+def _shown(revision: ContentRevision, *, whole: bool = True) -> dict[str, Any]:
+    left_out = {"rows"} if whole else {"rows", "differences"}
+    return revision.model_dump(mode="json", exclude=left_out) | {"changes": len(revision.differences)}

@@ -1,0 +1,103 @@
+"""What every route is given: the service's parts, a transaction, the person who acts, the version read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from orchestrator.adapters.run_log import RunLogHub
+from orchestrator.core.db import transaction
+from orchestrator.core.errors import BadInput, NotSignedIn
+from orchestrator.core.sealing import Keys
+from orchestrator.departments.permissions import Actor
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.settings import Settings
+from orchestrator.workflows import administering
+
+SESSION_COOKIE = "govcloud_session"
+SECURE_SESSION_COOKIE = "__Host-govcloud_session"
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts that `wiring` put together for one web process."""
+
+    engine: Engine
+    settings: Settings
+    keys: Keys
+    pack: PolicyPack
+    logs: RunLogHub
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session cookie; the ``__Host-`` prefix needs https."""
+        return SECURE_SESSION_COOKIE if self.settings.secure_cookies else SESSION_COOKIE
+
+    @property
+    def idle(self) -> timedelta:
+        """After so long without a request a browser session is over."""
+        return timedelta(minutes=self.settings.session_idle_minutes)
+
+
+def get_service(request: Request) -> Service:
+    """The parts of this process."""
+    service: Service = request.app.state.service
+    return service
+
+
+TheService = Annotated[Service, Depends(get_service)]
+
+
+def get_session(service: TheService) -> Iterator[Session]:
+    """One transaction for the request, committed before the answer leaves."""
+    with transaction(service.engine) as session:
+        yield session
+
+
+TheSession = Annotated[Session, Depends(get_session, scope="function")]
+
+
+def find_actor(request: Request, service: TheService, session: TheSession) -> Actor:
+    """Who acts: by bearer token, else by the browser's session.
+
+    Raises:
+        NotSignedIn: neither is there, or it is not valid.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return administering.actor_of_token(session, token.strip())
+    secret = request.cookies.get(service.cookie)
+    if secret is None:
+        raise NotSignedIn
+    return administering.actor_of_session(session, secret, service.idle)
+
+
+TheActor = Annotated[Actor, Depends(find_actor)]
+
+
+def read_version(if_match: Annotated[str | None, Header()] = None) -> int | None:
+    """The version in If-Match, ``"3"`` or ``W/"3"``; None where the header is absent.
+
+    Raises:
+        BadInput: the header is not a version of ours.
+    """
+    if if_match is None:
+        return None
+    text = if_match.strip().removeprefix("W/").strip('"')
+    if not text.isdigit():
+        raise BadInput("If-Match must be the ETag that you read.", field="If-Match")
+    return int(text)
+
+
+async def read_body(request: Request) -> bytes:
+    """The raw body, for calls that are compared byte by byte."""
+    return await request.body()
+
+
+TheBody = Annotated[bytes, Depends(read_body)]
+TheVersion = Annotated[int | None, Depends(read_version)]
+IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]

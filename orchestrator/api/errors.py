@@ -1,0 +1,89 @@
+"""Errors as RFC 9457 problems: business errors by their class, broken constraints by their name."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import IntegrityError
+from starlette.exceptions import HTTPException
+
+from orchestrator.core.errors import BusinessError
+from orchestrator.runs.errors import PersonTwice
+
+log = logging.getLogger(__name__)
+
+PERSON_CONSTRAINTS = ("another_person", "distinct_persons")
+
+
+def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> JSONResponse:
+    """One problem document."""
+    body = {"type": f"urn:govcloud:problem:{code}", "title": title, "status": status, "detail": detail} | extra
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def business_problem(error: BusinessError) -> JSONResponse:
+    """A business error with the field or rule it names."""
+    extra = dict(error.extra) | {"title_zh": error.zh}
+    if error.field is not None:
+        extra["field"] = error.field
+    return problem(error.status, error.code(), error.title, error.detail, **extra)
+
+
+def constraint_error(error: IntegrityError) -> BusinessError:
+    """What a broken database constraint means to the caller."""
+    name = str(getattr(getattr(error.orig, "diag", None), "constraint_name", "") or "")
+    if any(word in name for word in PERSON_CONSTRAINTS):
+        return PersonTwice(constraint=name)
+    return BusinessError("The database refused the change because a rule would be broken.", constraint=name)
+
+
+def validation_problem(error: RequestValidationError) -> JSONResponse:
+    """Every field that is wrong, by its path; values are not echoed."""
+    errors = [
+        {"field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]), "message": item["msg"]}
+        for item in error.errors()
+    ]
+    detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
+    return problem(
+        422, "bad_input", "The input is not valid.", detail, errors=errors, field=errors[0]["field"] if errors else ""
+    )
+
+
+def install(app: FastAPI, page_for: Any = None) -> None:
+    """Register the handlers; `page_for` may turn a problem of a console request into a page."""
+
+    def answer(request: Request, response: JSONResponse, error: Exception) -> Response:
+        page = page_for(request, response.status_code, error) if page_for else None
+        return page or response
+
+    def on_business(request: Request, error: Exception) -> Response:
+        assert isinstance(error, BusinessError)  # noqa: S101 - the handler is registered for this class
+        return answer(request, business_problem(error), error)
+
+    def on_integrity(request: Request, error: Exception) -> Response:
+        assert isinstance(error, IntegrityError)  # noqa: S101 - as above
+        meaning = constraint_error(error)
+        return answer(request, business_problem(meaning), meaning)
+
+    def on_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+        return answer(request, validation_problem(error), error)
+
+    def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - as above
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        shown = problem(error.status_code, code, str(error.detail), str(error.detail))
+        return answer(request, shown, error)
+
+    def on_bug(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        shown = problem(500, "internal_error", "The service made an error.", "It was logged.")
+        return answer(request, shown, error)
+
+    app.add_exception_handler(BusinessError, on_business)
+    app.add_exception_handler(IntegrityError, on_integrity)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_bug)

@@ -1,0 +1,133 @@
+"""Who am I, and my tokens."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.api.deps import TheActor, TheService, TheSession
+from orchestrator.api.shapes import Shape
+from orchestrator.core.db import transaction
+from orchestrator.departments import queries
+from orchestrator.departments.errors import WrongCredentials
+from orchestrator.workflows import administering
+
+router = APIRouter(tags=["people"])
+
+
+class SignInIn(BaseModel):
+    """A local account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    username: Annotated[str, Field(max_length=100)]
+    password: Annotated[str, Field(max_length=200)]
+
+
+class TokenIn(BaseModel):
+    """A token to be made; an empty list of scopes means no rights at all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    scopes: list[str]
+    expires_in_days: Annotated[float, Field(gt=0, le=365)] = 30
+
+
+class TokenOut(Shape):
+    """A token without its secret."""
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class NewTokenOut(TokenOut):
+    """A token with its secret, which is shown this once."""
+
+    token: str
+
+
+class MeOut(BaseModel):
+    """The person who asks."""
+
+    person_id: UUID
+    name: str
+    name_en: str
+    organisation: str
+    roles: list[str]
+    permissions: list[str]
+
+
+@router.post("/session", status_code=204)
+def sign_in(body: SignInIn, response: Response, service: TheService) -> None:
+    """Open a browser session; the cookie is HttpOnly."""
+    response.headers["Cache-Control"] = "no-store"
+    open_session(body.username, body.password, response, service)
+
+
+def open_session(username: str, password: str, response: Response, service: TheService) -> None:
+    """Sign in and set the cookie; a wrong password is counted although the sign-in is rolled back.
+
+    Raises:
+        WrongCredentials: name or password is wrong.
+    """
+    lasts = timedelta(hours=service.settings.session_hours)
+    try:
+        with transaction(service.engine) as session:
+            secret, _ = administering.sign_in(session, username, password, lasts)
+    except WrongCredentials:
+        with transaction(service.engine) as session:
+            administering.count_wrong_password(session, username)
+        raise
+    response.set_cookie(
+        service.cookie,
+        secret,
+        max_age=int(lasts.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=service.settings.secure_cookies,
+    )
+
+
+@router.get("/me")
+def me(actor: TheActor) -> MeOut:
+    """Your roles and permissions today, through this identity."""
+    return MeOut(
+        person_id=actor.person_id,
+        name=actor.name,
+        name_en=actor.name_en,
+        organisation=actor.organisation,
+        roles=sorted(actor.roles),
+        permissions=sorted(actor.permissions),
+    )
+
+
+@router.get("/tokens")
+def list_tokens(actor: TheActor, session: TheSession) -> list[TokenOut]:
+    """Your tokens."""
+    return [TokenOut.model_validate(item) for item in queries.tokens_of(session, actor.person_id)]
+
+
+@router.post("/tokens", status_code=201)
+def create_token(body: TokenIn, actor: TheActor, session: TheSession, response: Response) -> NewTokenOut:
+    """Make a token; a token cannot make tokens with more rights than it has."""
+    response.headers["Cache-Control"] = "no-store"
+    secret, row = administering.create_token(
+        session, actor, body.name, body.scopes, timedelta(days=body.expires_in_days)
+    )
+    return NewTokenOut(token=secret, **TokenOut.model_validate(row).model_dump())
+
+
+@router.delete("/tokens/{token_id}")
+def revoke_token(token_id: UUID, actor: TheActor, session: TheSession) -> TokenOut:
+    """Revoke one of your tokens."""
+    return TokenOut.model_validate(administering.revoke_token(session, actor, token_id))
+
+

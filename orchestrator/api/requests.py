@@ -1,0 +1,279 @@
+"""Resource requests: quote, draft, endorse, submit, review."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session
+
+from orchestrator.api.deps import IdempotencyKeyHeader, TheActor, TheBody, TheService, TheSession, TheVersion
+from orchestrator.api.shapes import LineOut, Page, QuoteOut, ReasonIn, RequestDetail, RequestOut, RunOut
+from orchestrator.core.errors import VersionRequired
+from orchestrator.core.idempotency import once
+from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.resource_requests import queries
+from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.workflows import metering, planning, pricing, requesting
+
+router = APIRouter(tags=["requests"])
+
+
+class QuoteIn(BaseModel):
+    """Lines to be priced; nothing is stored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lines: tuple[LineDraft, ...]
+
+
+class RequestPage(Page):
+    """Requests, newest first."""
+
+    items: list[RequestOut]
+
+
+@router.post("/quotes")
+def quote(body: QuoteIn, actor: TheActor, session: TheSession) -> QuoteOut:
+    """The price of lines, from the same rater that bills."""
+    require(actor, Permission.REQUESTS_READ)
+    return QuoteOut.model_validate(pricing.quote_lines(session, body.lines))
+
+
+@router.post("/requests", status_code=201)
+def draft_request(
+    draft: RequestDraft,
+    payload: TheBody,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    response: Response,
+    key: IdempotencyKeyHeader = None,
+) -> RequestDetail:
+    """Store a draft of your own organisation."""
+
+    def act() -> dict[str, Any]:
+        made = requesting.draft_request(session, actor, draft, service.pack)
+        return detail(session, made).model_dump(mode="json")
+
+    return _keyed(session, actor, key, "requests:draft", payload, act, response)
+
+
+def _keyed(
+    session: Session, actor: Actor, key: str | None, call: str, payload: bytes, act: Any, response: Response
+) -> RequestDetail:
+    answer = once(session, actor.person_id, key, call, payload, act)
+    if answer.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    shown = RequestDetail.model_validate(answer.body)
+    response.headers["ETag"] = f'"{shown.version}"'
+    return shown
+
+
+@router.get("/requests")
+def list_requests(
+    actor: TheActor,
+    session: TheSession,
+    status: Annotated[list[RequestStatus] | None, Query()] = None,
+    search: Annotated[str, Query(max_length=100)] = "",
+    cursor: Annotated[str | None, Query(max_length=30)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RequestPage:
+    """Requests of your organisation, or of all where you may read all."""
+    require(actor, Permission.REQUESTS_READ)
+    own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
+    found = queries.page(
+        session, organisation=own, statuses=status or (), search=search, before=cursor, limit=limit
+    )
+    last = found[-1].number if len(found) == limit else None
+    link = f"/api/v1/requests?cursor={last}&limit={limit}" if last else None
+    return RequestPage(items=[RequestOut.model_validate(item) for item in found], next=link)
+
+
+@router.get("/requests/{request_id}")
+def read_request(request_id: UUID, actor: TheActor, session: TheSession, response: Response) -> RequestDetail:
+    """One request."""
+    found = queries.get(session, request_id)
+    require(actor, Permission.REQUESTS_READ, found.organisation_code)
+    return _shown(session, found, response)
+
+
+@router.put("/requests/{request_id}")
+def edit_request(
+    request_id: UUID,
+    draft: RequestDraft,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    version: TheVersion,
+    response: Response,
+) -> RequestDetail:
+    """Rewrite a draft or a returned request; needs If-Match."""
+    if version is None:
+        raise VersionRequired
+    return _shown(
+        session, requesting.edit_request(session, actor, request_id, version, draft, service.pack), response
+    )
+
+
+@router.post("/requests/{request_id}/ask-endorsement")
+def ask_endorsement(
+    request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
+) -> RequestDetail:
+    """Hand the draft to the information officer."""
+    return _shown(session, requesting.ask_endorsement(session, actor, request_id, version), response)
+
+
+@router.post("/requests/{request_id}/endorse")
+def endorse(
+    request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
+) -> RequestDetail:
+    """Stand for the request as the department's information officer."""
+    return _shown(session, requesting.endorse_request(session, actor, request_id, version), response)
+
+
+@router.post("/requests/{request_id}/decline")
+def decline(
+    request_id: UUID,
+    body: ReasonIn,
+    actor: TheActor,
+    session: TheSession,
+    version: TheVersion,
+    response: Response,
+) -> RequestDetail:
+    """Send the request back to its author."""
+    return _shown(
+        session, requesting.decline_endorsement(session, actor, request_id, body.reason, version), response
+    )
+
+
+@router.post("/requests/{request_id}/submit")
+def submit(
+    request_id: UUID,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    version: TheVersion,
+    response: Response,
+    key: IdempotencyKeyHeader = None,
+) -> RequestDetail:
+    """Judge the request and hold quota, pool and budget."""
+
+    def act() -> dict[str, Any]:
+        made = requesting.submit_request(session, actor, request_id, service.pack, version)
+        return detail(session, made).model_dump(mode="json")
+
+    return _keyed(session, actor, key, f"requests:submit:{request_id}", b"", act, response)
+
+
+@router.post("/requests/{request_id}/accept")
+def accept(
+    request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
+) -> RequestDetail:
+    """Take the request up for review."""
+    return _shown(session, requesting.accept_request(session, actor, request_id, version), response)
+
+
+@router.post("/requests/{request_id}/return")
+def return_(
+    request_id: UUID,
+    body: ReasonIn,
+    actor: TheActor,
+    session: TheSession,
+    version: TheVersion,
+    response: Response,
+) -> RequestDetail:
+    """Ask the department to complete the request; its hold is kept."""
+    return _shown(session, requesting.return_request(session, actor, request_id, body.reason, version), response)
+
+
+@router.post("/requests/{request_id}/refuse")
+def refuse(
+    request_id: UUID,
+    body: ReasonIn,
+    actor: TheActor,
+    session: TheSession,
+    version: TheVersion,
+    response: Response,
+) -> RequestDetail:
+    """Do not accept the request; its hold is released."""
+    return _shown(session, requesting.refuse_request(session, actor, request_id, body.reason, version), response)
+
+
+@router.post("/requests/{request_id}/reject")
+def reject(
+    request_id: UUID,
+    body: ReasonIn,
+    actor: TheActor,
+    session: TheSession,
+    version: TheVersion,
+    response: Response,
+) -> RequestDetail:
+    """The review says no; the hold is released."""
+    return _shown(session, requesting.reject_request(session, actor, request_id, body.reason, version), response)
+
+
+@router.post("/requests/{request_id}/approve")
+def approve(
+    request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
+) -> RequestDetail:
+    """The review says yes."""
+    return _shown(session, requesting.approve_request(session, actor, request_id, version), response)
+
+
+@router.post("/requests/{request_id}/cancel")
+def cancel(
+    request_id: UUID,
+    body: ReasonIn,
+    actor: TheActor,
+    session: TheSession,
+    version: TheVersion,
+    response: Response,
+) -> RequestDetail:
+    """Take your request back; its hold is released."""
+    return _shown(session, requesting.cancel_request(session, actor, request_id, body.reason, version), response)
+
+
+@router.post("/requests/{request_id}/activate")
+def activate(request_id: UUID, actor: TheActor, session: TheSession, response: Response) -> RequestDetail:
+    """Open the trial's resources for production; billing starts today."""
+    return _shown(session, metering.activate_request(session, actor, request_id), response)
+
+
+@router.post("/requests/{request_id}/plans", status_code=202)
+def generate_plan(request_id: UUID, actor: TheActor, session: TheSession, service: TheService) -> RunOut:
+    """Order a plan; the answer is the planning run."""
+    run = planning.generate_plan(session, actor, request_id, service.pack, service.settings.cloud)
+    return RunOut.model_validate(run)
+
+
+def _shown(session: Session, request: ResourceRequest, response: Response) -> RequestDetail:
+    response.headers["ETag"] = f'"{request.version}"'
+    return detail(session, request)
+
+
+def detail(session: Session, request: ResourceRequest) -> RequestDetail:
+    """A request with everything that belongs to it."""
+    return RequestDetail(
+        **RequestOut.model_validate(request).model_dump(),
+        lines=[LineOut.model_validate(line) for line in queries.lines(session, request.id)],
+        quote=request.quote,
+        judgement=request.judgement,
+        hold=_hold(session, request),
+        comments=[comment.model_dump(mode="json") for comment in queries.comments(session, request.id)],
+    )
+
+
+def _hold(session: Session, request: ResourceRequest) -> dict[str, Any] | None:
+    found = quota_queries.hold_of(session, request.id)
+    if found is None:
+        return None
+    held, items = found
+    return {
+        "status": held.status,
+        "expires_at": held.expires_at.isoformat(),
+        "amounts": {item.target: item.amount for item in items},
+    }

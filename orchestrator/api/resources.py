@@ -1,0 +1,79 @@
+"""What exists, the workspaces it lives in, and where reality was found to differ."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from orchestrator.api.deps import TheActor, TheSession
+from orchestrator.api.shapes import Page, ResourceOut, RunOut, WorkspaceOut
+from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.resources import queries
+from orchestrator.runs import queries as run_queries
+from orchestrator.workflows import watching
+
+router = APIRouter(tags=["resources"])
+
+
+class ResourcePage(Page):
+    """Resources, oldest first."""
+
+    items: list[ResourceOut]
+
+
+def own_organisation(actor: Actor) -> str | None:
+    """The organisation to which this person's view is limited, or None."""
+    require(actor, Permission.REQUESTS_READ)
+    return None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
+
+
+@router.get("/resources")
+def list_resources(
+    actor: TheActor,
+    session: TheSession,
+    request_id: UUID | None = None,
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> ResourcePage:
+    """Resources that are not released."""
+    own = own_organisation(actor)
+    if request_id is not None:
+        of_one = [item for item in queries.of_request(session, request_id) if actor.sees(item.organisation_code)]
+        return ResourcePage(items=[ResourceOut.model_validate(item) for item in of_one])
+    found = queries.page(session, organisation=own, after=cursor, limit=limit)
+    link = f"/api/v1/resources?cursor={found[-1].id}&limit={limit}" if len(found) == limit else None
+    return ResourcePage(items=[ResourceOut.model_validate(item) for item in found], next=link)
+
+
+@router.get("/resources/{resource_id}")
+def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> ResourceOut:
+    """One resource."""
+    found = queries.get(session, resource_id)
+    require(actor, Permission.REQUESTS_READ, found.organisation_code)
+    return ResourceOut.model_validate(found)
+
+
+@router.get("/workspaces")
+def list_workspaces(actor: TheActor, session: TheSession) -> list[WorkspaceOut]:
+    """Workspaces that are not released."""
+    found = run_queries.workspaces(session, own_organisation(actor))
+    return [WorkspaceOut.model_validate(item) for item in found]
+
+
+@router.post("/workspaces/{workspace_id}/drift-checks", status_code=202)
+def check_drift(workspace_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
+    """Compare reality with the state; changes nothing."""
+    return RunOut.model_validate(watching.check_drift(session, actor, workspace_id))
+
+
+@router.get("/drift-cases")
+def list_drift(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
+    """Differences that a person has to decide about."""
+    return [_case(item) for item in queries.open_drift(session, own_organisation(actor))]
+
+
+def _case(case: Any) -> dict[str, Any]:
+    document: dict[str, Any] = case.model_dump(mode="json")
+    return document
+
+

@@ -1,0 +1,90 @@
+"""Runs: read, follow the log live, cancel."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from orchestrator.api.deps import TheActor, TheService, TheSession
+from orchestrator.api.shapes import Page, RunOut
+from orchestrator.departments.permissions import Permission, require
+from orchestrator.runs import queries
+from orchestrator.workflows import applying
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+
+class RunPage(Page):
+    """Runs, newest first."""
+
+    items: list[RunOut]
+
+
+@router.get("")
+def list_runs(
+    actor: TheActor,
+    session: TheSession,
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RunPage:
+    """Runs of your organisation, or of all where you may read all."""
+    require(actor, Permission.REQUESTS_READ)
+    own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
+    found = queries.run_page(session, organisation=own, before=cursor, limit=limit)
+    link = f"/api/v1/runs?cursor={found[-1].id}&limit={limit}" if len(found) == limit else None
+    return RunPage(items=[RunOut.model_validate(item) for item in found], next=link)
+
+
+@router.get("/{run_id}")
+def read_run(run_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
+    """One run."""
+    run = queries.run(session, run_id)
+    require(actor, Permission.REQUESTS_READ, run.organisation_code)
+    return RunOut.model_validate(run)
+
+
+@router.get("/{run_id}/log")
+def read_log(
+    run_id: UUID, actor: TheActor, session: TheSession, after: Annotated[int, Query(ge=0)] = 0
+) -> dict[str, list[str] | int]:
+    """The lines of the log after line `after`; `last` is the number of the last one."""
+    run = queries.run(session, run_id)
+    require(actor, Permission.REQUESTS_READ, run.organisation_code)
+    numbered = [
+        (chunk.first_line + offset, line)
+        for chunk in queries.log_chunks(session, run_id, after)
+        for offset, line in enumerate(chunk.text.split("\n"))
+    ]
+    later = [(number, line) for number, line in numbered if number > after]
+    return {"lines": [line for _, line in later], "last": later[-1][0] if later else after}
+
+
+@router.get("/{run_id}/log/stream", response_class=EventSourceResponse)
+def stream_log(
+    run_id: UUID,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    after: Annotated[int, Query(ge=0)] = 0,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> EventSourceResponse:
+    """The log as server-sent events; each event's id is its line, so a client resumes without a gap."""
+    run = queries.run(session, run_id)
+    require(actor, Permission.REQUESTS_READ, run.organisation_code)
+    resumed = int(last_event_id) if last_event_id and last_event_id.isdigit() else after
+
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        async for item in service.logs.subscribe(run_id, resumed):
+            yield ServerSentEvent(json.dumps(item.line, ensure_ascii=False), id=str(item.number), event="line")
+        yield ServerSentEvent("{}", event="done")
+
+    return EventSourceResponse(events(), headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"})
+
+
+@router.post("/{run_id}/cancel", status_code=202)
+def cancel(run_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
+    """Ask a run to stop."""
+    return RunOut.model_validate(applying.cancel_run(session, actor, run_id))

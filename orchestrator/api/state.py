@@ -1,0 +1,78 @@
+"""Terraform's http backend: each run reads and writes the state of its own workspace with its own token."""
+
+import base64
+import json
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from orchestrator.api.deps import TheBody, TheService, TheSession
+from orchestrator.core.errors import BadInput, NotSignedIn
+from orchestrator.runs.errors import StateLocked
+from orchestrator.workflows import keeping_state
+
+router = APIRouter(prefix="/state", include_in_schema=False)
+
+
+def run_token(request: Request) -> str:
+    """The run's token: the password of Basic authentication.
+
+    Raises:
+        NotSignedIn: there is none.
+    """
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    try:
+        name, _, token = base64.b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        name, token = "", ""
+    if scheme.lower() != "basic" or name != "run" or not token:
+        raise NotSignedIn
+    return token
+
+
+Token = Annotated[str, Depends(run_token)]
+
+
+@router.get("/{workspace_id}")
+def read_state(workspace_id: UUID, token: Token, session: TheSession, service: TheService) -> Response:
+    """The newest state, or 204 when there is none yet."""
+    body = keeping_state.read_state(session, workspace_id, token, service.keys)
+    return Response(body, media_type="application/json") if body is not None else Response(status_code=204)
+
+
+@router.post("/{workspace_id}")
+def write_state(
+    workspace_id: UUID,
+    token: Token,
+    body: TheBody,
+    session: TheSession,
+    service: TheService,
+    lock_id: Annotated[str, Query(alias="ID")] = "",
+) -> Response:
+    """Append a version of the state."""
+    keeping_state.write_state(session, workspace_id, token, lock_id, body, service.keys)
+    return Response(status_code=200)
+
+
+@router.api_route("/{workspace_id}", methods=["LOCK"])
+def lock_state(workspace_id: UUID, token: Token, body: TheBody, session: TheSession) -> Response:
+    """Take the lock; 423 with the description of the lock that is in the way."""
+    try:
+        info = json.loads(body)
+    except ValueError as error:
+        raise BadInput("The lock is described by a JSON object.") from error
+    if not isinstance(info, dict):
+        raise BadInput("The lock is described by a JSON object.")
+    try:
+        keeping_state.lock_state(session, workspace_id, token, info)
+    except StateLocked as held:
+        return Response(json.dumps(held.extra["lock"]), status_code=423, media_type="application/json")
+    return Response(status_code=200)
+
+
+@router.api_route("/{workspace_id}", methods=["UNLOCK"])
+def unlock_state(workspace_id: UUID, token: Token, session: TheSession) -> Response:
+    """Give the run's own lock back."""
+    keeping_state.unlock_state(session, workspace_id, token)
+    return Response(status_code=200)

@@ -1,0 +1,89 @@
+"""The only file that picks real adapters from the settings."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from orchestrator.adapters.ansible import AnsibleRunnerEngine
+from orchestrator.adapters.policy_files import load_pack
+from orchestrator.adapters.run_folders import CloudModules, RunFolders
+from orchestrator.adapters.run_log import RunLogHub
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.adapters.terraform import TerraformProcesses, find_terraform
+from orchestrator.api.deps import Service
+from orchestrator.core.db import create_database_engine
+from orchestrator.core.errors import BadInput
+from orchestrator.core.jobs import MINUTE, Handler
+from orchestrator.core.sealing import load_keys
+from orchestrator.runs.engine import CloudInventory
+from orchestrator.schema.tables import metadata
+from orchestrator.settings import Settings
+from orchestrator.tasks import applying, calendar, drift, planning
+from orchestrator.tasks.workbench import Workbench
+
+TABLES = metadata.tables
+"""Every table is imported before the first query, because foreign keys name tables of other packages."""
+
+
+def database_url(settings: Settings) -> str:
+    """The address of the database.
+
+    Raises:
+        BadInput: there is none; says what to do.
+    """
+    if not settings.database_url:
+        raise BadInput("No database: set DATABASE_URL, or run this under `govcloud up`.", field="DATABASE_URL")
+    return settings.database_url
+
+
+def service(settings: Settings) -> Service:
+    """The parts of a web process."""
+    url = database_url(settings)
+    return Service(
+        engine=create_database_engine(url),
+        settings=settings,
+        keys=load_keys(settings.keys_path),
+        pack=load_pack(settings.content_dir / "policies" / settings.policy_pack),
+        logs=RunLogHub(url),
+    )
+
+
+def workbench(settings: Settings) -> Workbench:
+    """The parts of a worker process."""
+    url = database_url(settings)
+    return Workbench(
+        engine=create_database_engine(url, pool_size=settings.slots * 2 + 2),
+        database_url=url,
+        settings=settings,
+        keys=load_keys(settings.keys_path),
+        pack=load_pack(settings.content_dir / "policies" / settings.policy_pack),
+        terraform=TerraformProcesses(
+            find_terraform(settings), mirror=settings.provider_mirror, home=settings.engine_home
+        ),
+        ansible=AnsibleRunnerEngine(),
+        inventories=inventories(settings),
+        cloud_environment=partial(cloud_environment, settings),
+        modules=CloudModules(settings.clouds),
+        folders=RunFolders(settings.runs_dir),
+    )
+
+
+def inventories(settings: Settings) -> Mapping[str, CloudInventory]:
+    """How to look into each cloud, independent of Terraform."""
+    return {"sandbox": SandboxCloud(settings.sandbox_socket)}
+
+
+def cloud_environment(settings: Settings, cloud: str) -> Mapping[str, str]:
+    """What a cloud's provider finds in its environment; credentials never enter a bundle or a state."""
+    if cloud == "sandbox":
+        return {"SANDBOX_SOCKET": str(settings.sandbox_socket), "SANDBOX_PYTHON": settings.python}
+    return {}
+
+
+def handlers(bench: Workbench) -> Mapping[str, Handler]:
+    """Every job by its name."""
+    return {
+        "runs.plan": partial(planning.plan_run, bench),
+        "runs.apply": partial(applying.apply_run, bench),
+        "runs.drift": partial(drift.drift_run, bench),
+        MINUTE: partial(calendar.every_minute, bench),
+    }
