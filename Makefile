@@ -90,7 +90,7 @@ check: $(VENV)/project.stamp $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/djlint --check --lint orchestrator/console/templates
+	$(BIN)/djlint --lint orchestrator/console/templates
 	$(BIN)/pytest $(ARGS)
 
 fmt: $(VENV)/project.stamp $(VENV)/dev.stamp
