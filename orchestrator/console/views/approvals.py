@@ -12,10 +12,10 @@ from orchestrator.console.views.requests import RequestDetail
 class QueueRow:
     """One thing that waits; `waiting` says for what (endorse, accept, review, approve_plan, apply_plan …).
 
-    `id` is ``request:<number>`` or ``plan:<number>``; `number` is what the reader sees.
+    `key` is ``request:<id>`` or ``plan:<id>``; `number` is what the reader sees.
     """
 
-    id: str
+    key: str
     number: str
     waiting: str
     organisation: str
@@ -30,13 +30,13 @@ class QueueRow:
     @property
     def path(self) -> str:
         """The page of its own."""
-        noun, _, number = self.id.partition(":")
-        return f"/console/{noun}s/{number}"
+        noun, _, subject = self.key.partition(":")
+        return f"/console/{noun}s/{subject}"
 
 
 @dataclass(frozen=True)
 class ApprovalQueue:
-    """Page ``approvals/queue.html``: `chosen` is the id of the row whose panel is open, "" for none.
+    """Page ``approvals/queue.html``: `chosen` is the key of the row whose panel is open, "" for none.
 
     `waiting` and `text` are the filters in force; `kinds` the values of `waiting` that this person can meet.
     Exactly one of `plan` and `request` is there when something is chosen.

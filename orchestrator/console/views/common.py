@@ -46,27 +46,15 @@ class Option:
 
 @dataclass(frozen=True)
 class Pager:
-    """Where the reader is in a list: pages count from 1, `total` counts rows."""
+    """Where the reader is in a list whose pages go on from a key, so that none shifts under the reader.
 
-    total: int
-    page: int = 1
-    size: int = 20
+    `before` is the key that the address carries, "" on the first page; `next` the key of the following page,
+    "" on the last; `total` counts all rows, None where counting would cost more than it tells.
+    """
 
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // self.size))
-
-    @property
-    def near(self) -> tuple[int, ...]:
-        """The page numbers worth a link: first, last and those around this one; 0 stands for a gap."""
-        shown = sorted({1, self.pages, *range(max(1, self.page - 2), min(self.pages, self.page + 2) + 1)})
-        with_gaps: list[int] = []
-        for number in shown:
-            if with_gaps and number - with_gaps[-1] > 1:
-                with_gaps.append(0)
-            with_gaps.append(number)
-        return tuple(with_gaps)
+    total: int | None = None
+    before: str = ""
+    next: str = ""
 
 
 @dataclass(frozen=True)

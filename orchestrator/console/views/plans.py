@@ -97,7 +97,7 @@ class BoundMember:
 class PlanRun:
     """A run of this plan."""
 
-    number: str
+    id: str
     kind: str
     status: str
     started_at: datetime | None
@@ -110,9 +110,11 @@ class PlanDetail:
     `why_not` is a sentence when the plan can no longer be approved or applied (stale, expired, superseded).
     """
 
+    id: str
     number: str
     kind: str
     status: str
+    request_id: str
     request_number: str
     organisation: str
     system: str

@@ -32,13 +32,15 @@ MAIN_PATH = (
 
 @dataclass(frozen=True)
 class RequestRow:
-    """One request in a list."""
+    """One request in a list; `id` makes its address, `number` is what people say."""
 
+    id: str
     number: str
     kind: str
     organisation: str
     requester: str
     created_at: datetime
+    title: str
     system: str
     zone_class: str
     instances: int
@@ -87,7 +89,7 @@ class QuoteBox:
 
 @dataclass(frozen=True)
 class RequestFormPage:
-    """Page ``requests/form.html``: a new request (`number` empty) or a draft or returned one being corrected.
+    """Page ``requests/form.html``: a new request (`id` empty) or a draft or returned one being corrected.
 
     `errors` maps a field's name (``system``, ``lines-0-vcpu``) or ``""`` for the whole form to a sentence.
     `key` is the idempotency key of this form; `version` that of the request being edited, 0 for a new one.
@@ -97,6 +99,7 @@ class RequestFormPage:
     choices: FormChoices
     quote: QuoteBox
     key: str
+    id: str = ""
     number: str = ""
     version: int = 0
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -104,13 +107,14 @@ class RequestFormPage:
     @property
     def path(self) -> str:
         """Where the form is sent."""
-        return f"/console/requests/{self.number}/edit" if self.number else "/console/requests/new"
+        return f"/console/requests/{self.id}/edit" if self.id else "/console/requests/new"
 
 
 @dataclass(frozen=True)
 class InstanceLine:
-    """One line of a request: `count` instances of one kind, `keys` are their names in the plan."""
+    """One line of a request: `count` instances of one kind; `key` begins their names in the plan."""
 
+    key: str
     label: str
     purpose: str
     pool: str
@@ -121,6 +125,7 @@ class InstanceLine:
     tier: str
     backup_gb: int
     count: int
+    services: tuple[str, ...]
     ports: tuple[int, ...]
 
 
@@ -139,6 +144,7 @@ class HoldRow:
 class PlanRow:
     """An execution plan of a request."""
 
+    id: str
     number: str
     kind: str
     status: str
@@ -151,9 +157,8 @@ class PlanRow:
 
 @dataclass(frozen=True)
 class ResourceRow:
-    """A resource; `address` is what the department connects to."""
+    """A resource; `name` is its logical name, `address` what the department connects to."""
 
-    number: str
     name: str
     kind: str
     spec: str
@@ -170,9 +175,11 @@ class RequestDetail:
     `due_at` is the deadline of the step that is open now; `reached` are all statuses the request has had.
     """
 
+    id: str
     number: str
     kind: str
     status: str
+    title: str
     organisation: str
     requester: str
     system: str

@@ -10,7 +10,6 @@ from orchestrator.console.views.common import ActionSet, Pager
 class ResourceItem:
     """One resource in the list; `drift_note` says in words what differs."""
 
-    number: str
     name: str
     kind: str
     organisation: str
@@ -23,6 +22,7 @@ class ResourceItem:
     drift_note: str
     checked_at: datetime | None
     monthly_fen: int | None
+    request_id: str
     request_number: str
 
 

@@ -5,19 +5,32 @@ from datetime import datetime
 
 from orchestrator.console.views.common import ActionSet, Pager
 
+SHORT = 8
+
+
+def short(run_id: str) -> str:
+    """How people call a run: the first digits of its id."""
+    return run_id[:SHORT]
+
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run in the list."""
+    """One run in the list; a drift check has no plan, and `subject` is then the workspace."""
 
-    number: str
+    id: str
     kind: str
     status: str
     organisation: str
+    subject: str
+    plan_id: str
     plan_number: str
-    request_number: str
     started_at: datetime | None
     seconds: int | None
+
+    @property
+    def number(self) -> str:
+        """The short name."""
+        return short(self.id)
 
 
 @dataclass(frozen=True)
@@ -28,15 +41,6 @@ class RunList:
     pager: Pager
     status: str
     statuses: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class RunStep:
-    """One step of a run: `name` ready for the reader, status as a run's; seconds once it has ended."""
-
-    name: str
-    status: str
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,25 @@ class RunDetail:
     """Page ``runs/detail.html``.
 
     `lines` are the newest stored ones (`earlier` counts those before them); the stream goes on after the last
-    of them. `trouble` is the plain reason why the run failed or waits for a person, `advice` the safe act.
+    of them. `results` says what came out, a sentence each; `trouble` is the plain reason why the run failed,
+    `advice` the safe act.
     """
 
-    number: str
+    id: str
     kind: str
     status: str
+    version: int
+    subject: str
+    plan_id: str
     plan_number: str
+    request_id: str
     request_number: str
     organisation: str
     applier: str
     worker: str
     started_at: datetime | None
     ended_at: datetime | None
-    steps: tuple[RunStep, ...]
+    results: tuple[str, ...]
     lines: tuple[LogLine, ...]
     earlier: int
     ended: bool
@@ -75,9 +84,30 @@ class RunDetail:
     advice: str = ""
 
     @property
+    def number(self) -> str:
+        """The short name."""
+        return short(self.id)
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """Where the run stands, as (status, done | now | todo | stopped)."""
+        main = ("queued", "running", "succeeded")
+        if self.status in main:
+            here = main.index(self.status)
+            last = here == len(main) - 1
+            states = [
+                "done" if i < here or last else "now" if i == here else "todo" for i in range(len(main))
+            ]
+            return tuple(zip(main, states, strict=True))
+        if self.status == "verifying":
+            return (("queued", "done"), ("running", "stopped"), ("verifying", "now"), ("succeeded", "todo"))
+        reached = ("queued", "running") if self.started_at else ("queued",)
+        return (*((step, "done") for step in reached), (self.status, "stopped"))
+
+    @property
     def stream_path(self) -> str:
         """Where the browser follows the log."""
-        return f"/api/v1/runs/{self.number}/log/stream"
+        return f"/api/v1/runs/{self.id}/log/stream"
 
     @property
     def last_number(self) -> int:

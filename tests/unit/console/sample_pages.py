@@ -47,12 +47,13 @@ from orchestrator.console.views.requests import (
     ResourceRow,
 )
 from orchestrator.console.views.resources import ResourceItem, ResourceList
-from orchestrator.console.views.runs import LogLine, RunDetail, RunList, RunRow, RunStep
+from orchestrator.console.views.runs import LogLine, RunDetail, RunList, RunRow
 from orchestrator.console.views.session import SignInPage
 from orchestrator.departments.permissions import Actor, Role
 
 AT = datetime(2019, 6, 19, 1, 0, tzinfo=UTC)
 HOSTILE = '<script>alert(1)</script> "} {{ 7*7 }} ${file("/etc/passwd")}'
+RUN_ID = "5b0c6d0e-3d7a-4f0b-9c55-0f5f9d9c4f32"
 DIGEST = "sha256:4f1c8be2a7d90355c2b6e0f9a1d3475860bb9c2d7e54fa1306c8d2b97f3e6a10"
 DEPARTMENT = "市水利局"
 SYSTEM = "山洪灾害监测预警系统"
@@ -116,7 +117,7 @@ QUOTE = Quote(
     total_fen=101600,
 )
 FINDINGS = (
-    Finding("R-16", "allow", "配额足够:vCPU 28 / 32。"),
+    Finding("R-16", "pass", "配额足够:vCPU 28 / 32。"),
     Finding(
         "R-03",
         "warn",
@@ -133,8 +134,22 @@ TIMELINE = (
     Happening(hours(9), "陈静", DEPARTMENT, "补正后重新提交"),
 )
 LINES = (
-    InstanceLine("填报入口", "app", "政务外网 x86 池", "Debian 12", 4, 16, 200, "SSD", 200, 1, (80, 443)),
-    InstanceLine("", "db", "政务外网 x86 池", "Debian 12", 4, 16, 300, "SSD", 300, 1, ()),
+    InstanceLine(
+        "web",
+        "填报入口",
+        "app",
+        "政务外网 x86 池",
+        "Debian 12",
+        4,
+        16,
+        200,
+        "SSD",
+        200,
+        1,
+        ("HSS",),
+        (80, 443),
+    ),
+    InstanceLine("db", HOSTILE, "db", "政务外网池", "Debian 12", 4, 16, 300, "SSD", 300, 1, (), ()),
 )
 REQUEST_ACTS = ActionSet(
     actions=(
@@ -146,11 +161,13 @@ REQUEST_ACTS = ActionSet(
     hidden={"version": "5"},
 )
 RESOURCES = (
-    ResourceRow("R-00041", "web-1", "instance", "4 vCPU · 16 GB", "政务外网", "127.16.3.10", "trial", "none"),
-    ResourceRow("R-00042", "web-1-data", "volume", "200 GB SSD", "政务外网", "", "trial", "none"),
-    ResourceRow("R-00043", "db-1", "instance", "4 vCPU", "政务外网", "127.16.3.11", "failed", "found"),
+    ResourceRow("web-1", "instance", "4 vCPU · 16 GB", "政务外网", "127.16.3.10", "trial", "none"),
+    ResourceRow("web-1-data", "volume", "200 GB SSD", "政务外网", "", "trial", "none"),
+    ResourceRow("db-1", "instance", "4 vCPU", "政务外网", "127.16.3.11", "failed", "found"),
 )
 REQUEST = RequestDetail(
+    id="r7",
+    title="汛期前扩建填报入口",
     number="GC-2019-0007",
     kind="provision",
     status="in_trial",
@@ -166,10 +183,10 @@ REQUEST = RequestDetail(
     holds=(
         HoldRow("quota", "正式 · vCPU", "8 核", "committed", None),
         HoldRow("pool", "EXT-X86 · 内存", "32 GB", "committed", None),
-        HoldRow("budget", "政务云服务 2019", "¥6,096.00", "held", hours(240)),
+        HoldRow("budget", "政务云服务 2019", "¥6,096.00", "live", hours(240)),
     ),
     findings=FINDINGS,
-    plans=(PlanRow("PLAN-2019-0012", "provision", "applied", hours(20), 6, 0, 0, 101600),),
+    plans=(PlanRow("p12", "PLAN-2019-0012", "provision", "applied", hours(20), 6, 0, 0, 101600),),
     resources=RESOURCES,
     timeline=TIMELINE,
     acts=REQUEST_ACTS,
@@ -177,6 +194,8 @@ REQUEST = RequestDetail(
 )
 REQUEST_ROWS = tuple(
     RequestRow(
+        id=f"r{i}",
+        title=f"扩建填报入口 {HOSTILE}",
         number=f"GC-2019-{7 - i:04d}",
         kind=kind,
         organisation=DEPARTMENT,
@@ -200,6 +219,8 @@ REQUEST_ROWS = tuple(
     )
 )
 PLAN = PlanDetail(
+    id="p12",
+    request_id="r7",
     number="PLAN-2019-0012",
     kind="provision",
     status="submitted",
@@ -273,12 +294,12 @@ PLAN = PlanDetail(
         DutyHolder("applier", "", None),
     ),
     bound=(
-        BoundMember("plan_file", DIGEST.replace("4f", "9a")),
-        BoundMember("changes", DIGEST.replace("8b", "1c")),
-        BoundMember("state", "lineage 0c9d2f4e-7d1a-4a6c-9b1e-2f70c1a1d5aa, serial 3"),
-        BoundMember("price", "CAT-2019-01, ¥1,016.00"),
+        BoundMember("plan_file_sha256", DIGEST.replace("4f", "9a")),
+        BoundMember("changes_digest", DIGEST.replace("8b", "1c")),
+        BoundMember("state_lineage", "0c9d2f4e-7d1a-4a6c-9b1e-2f70c1a1d5aa"),
+        BoundMember("catalogue", "CAT-2019-01"),
     ),
-    runs=(PlanRun("RUN-2019-0031", "plan", "succeeded", hours(20)),),
+    runs=(PlanRun(RUN_ID, "plan", "succeeded", hours(20)),),
     timeline=TIMELINE[:2],
     acts=ActionSet(
         actions=(
@@ -295,8 +316,8 @@ PLAN = PlanDetail(
 )
 QUEUE_ROWS = tuple(
     QueueRow(
-        id=id_,
-        number=id_.partition(":")[2],
+        key=key,
+        number=key.partition(":")[2],
         waiting=waiting,
         organisation=organisation,
         requester="陈静",
@@ -307,7 +328,7 @@ QUEUE_ROWS = tuple(
         due_at=hours(30 - 20 * i),
         overdue=i == 2,
     )
-    for i, (id_, waiting, organisation, subject, fen) in enumerate(
+    for i, (key, waiting, organisation, subject, fen) in enumerate(
         (
             ("plan:PLAN-2019-0012", "approve_plan", DEPARTMENT, "新开资源", 1205918),
             ("request:GC-2019-0008", "accept", "市公安局", "居民身份证异地受理前置系统", 327200),
@@ -317,22 +338,21 @@ QUEUE_ROWS = tuple(
     )
 )
 RUN = RunDetail(
-    number="RUN-2019-0032",
+    id=RUN_ID,
     kind="apply",
     status="running",
+    version=2,
+    subject="slj-2019-0007",
+    plan_id="p12",
     plan_number="PLAN-2019-0012",
+    request_id="r7",
     request_number="GC-2019-0007",
     organisation=DEPARTMENT,
     applier="赵敏",
     worker="worker-1@extranet",
     started_at=hours(26),
     ended_at=None,
-    steps=(
-        RunStep("核对批准内容", "succeeded", 0.4),
-        RunStep("准备目录", "succeeded", 1.2),
-        RunStep("terraform apply", "running"),
-        RunStep("登记资源", "pending"),
-    ),
+    results=("新建云主机 web-1。", HOSTILE),
     lines=tuple(
         LogLine(i + 1, hours(26) + timedelta(seconds=2 * i), text)
         for i, text in enumerate(
@@ -354,20 +374,20 @@ RUN = RunDetail(
 )
 ENDED_RUN = replace(
     RUN,
-    status="waiting",
+    status="failed",
     ended=True,
     earlier=0,
     ended_at=hours(27),
     trouble="执行进程中断，云上有 1 个对象不在状态文件里。",
     advice="请先核实；核实后可以收管该对象，或释放它。不会重放原计划。",
-    acts=ActionSet(actions=(Action("recover", "/console/runs/RUN-2019-0032/recover", "primary"),)),
+    acts=ActionSet(actions=(Action("abandon", "/console/plans/p12/abandon", "primary"),)),
 )
 RUN_ROWS = (
+    RunRow(RUN_ID, "apply", "running", DEPARTMENT, "slj-2019-0007", "p12", "PLAN-12", hours(26), None),
     RunRow(
-        "RUN-2019-0032", "apply", "running", DEPARTMENT, "PLAN-2019-0012", "GC-2019-0007", hours(26), None
+        "c1" + RUN_ID[2:], "plan", "succeeded", DEPARTMENT, "slj-2019-0007", "p12", "PLAN-12", hours(20), 9
     ),
-    RunRow("RUN-2019-0031", "plan", "succeeded", DEPARTMENT, "PLAN-2019-0012", "GC-2019-0007", hours(20), 9),
-    RunRow("RUN-2019-0030", "apply", "waiting", "市公安局", "PLAN-2019-0011", "GC-2019-0005", hours(3), 41),
+    RunRow("d2" + RUN_ID[2:], "drift", "failed", "市公安局", "gaj-2019-0005", "", "", hours(3), 41),
 )
 CHOICES = FormChoices(
     systems=(Option("SYS-019", "SYS-019 山洪灾害监测预警系统"), Option("SYS-901", "SYS-901 河长制平台")),
@@ -381,7 +401,10 @@ FORM = RequestFormPage(
     form=RequestForm(
         system="SYS-019",
         justification=HOSTILE,
-        lines=(LineForm(label="填报入口", ports="80, 443"), LineForm(purpose="db", vcpu="x")),
+        lines=(
+            LineForm(label="填报入口", ports="80, 443"),
+            LineForm(key="db", purpose="db", vcpu="x", HSS="yes"),
+        ),
     ),
     choices=CHOICES,
     quote=QuoteBox(quote=QUOTE, quota=QUOTA, findings=FINDINGS),
@@ -389,6 +412,13 @@ FORM = RequestFormPage(
     errors={"lines-1-vcpu": "请填写 1 到 128 的整数。"},
 )
 EMPTY_FORM = RequestFormPage(form=RequestForm(), choices=CHOICES, quote=QuoteBox(), key="k")
+RELEASE_FORM = RequestFormPage(
+    form=RequestForm(title="释放", kind="release", workspace="w1"),
+    choices=CHOICES,
+    quote=QuoteBox(),
+    key="k",
+    id="r9",
+)
 
 HOME = HomePage(QUEUE_ROWS, RUN_ROWS[:1], REQUEST_ROWS[:4], OWN_QUOTA, may_create=True)
 
@@ -404,7 +434,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "page": RequestList(
                 REQUEST_ROWS,
-                Pager(total=163, page=4),
+                Pager(total=163, before="GC-2019-0100", next="GC-2019-0080"),
                 "",
                 HOSTILE,
                 ("draft", "submitted"),
@@ -420,13 +450,14 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "request_form": ("requests/form.html", {"page": FORM}),
     "request_form_empty": ("requests/form.html", {"page": EMPTY_FORM}),
+    "request_release": ("requests/form.html", {"page": RELEASE_FORM}),
     "request": ("requests/detail.html", {"page": REQUEST}),
     "approvals": (
         "approvals/queue.html",
         {
             "page": ApprovalQueue(
                 QUEUE_ROWS,
-                Pager(total=23),
+                Pager(total=23, next="x"),
                 "",
                 "",
                 ("accept", "approve_plan"),
@@ -440,7 +471,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "page": ApprovalQueue(
                 QUEUE_ROWS,
-                Pager(total=23),
+                Pager(total=23, next="x"),
                 "",
                 "",
                 ("accept",),
@@ -460,7 +491,6 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "page": ResourceList(
                 rows=(
                     ResourceItem(
-                        "R-00041",
                         "web-1",
                         "instance",
                         DEPARTMENT,
@@ -473,10 +503,10 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                         "云主机已停止，登记为运行中。",
                         AT,
                         40800,
+                        "r7",
                         "GC-2019-0007",
                     ),
                     ResourceItem(
-                        "R-00042",
                         "web-1-data",
                         "volume",
                         DEPARTMENT,
@@ -489,6 +519,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                         "",
                         AT,
                         8000,
+                        "r7",
                         "GC-2019-0007",
                     ),
                 ),

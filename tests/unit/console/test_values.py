@@ -6,14 +6,16 @@ from hypothesis import strategies as st
 
 from orchestrator.console.render import clock, day, moment, money
 from orchestrator.console.request_form import (
+    HEAD_FIELDS,
     LINE_FIELDS,
     MOST_LINES,
     LineForm,
     RequestForm,
     apply_edit,
+    read_draft,
     read_form,
 )
-from orchestrator.console.views.common import Pager, QuotaBar
+from orchestrator.console.views.common import QuotaBar
 from orchestrator.console.views.plans import AttributeDiff
 from orchestrator.console.views.requests import path_of
 
@@ -21,9 +23,7 @@ texts = st.text(max_size=20).map(str.strip)
 lines = st.builds(LineForm, **dict.fromkeys(LINE_FIELDS, texts))
 forms = st.builds(
     RequestForm,
-    system=texts,
-    zone_class=texts,
-    justification=texts,
+    **dict.fromkeys(HEAD_FIELDS, texts),
     lines=st.lists(lines, min_size=1, max_size=MOST_LINES).map(tuple),
 )
 
@@ -51,11 +51,7 @@ def test_times_are_shown_in_the_citys_zone() -> None:
 
 @given(forms)
 def test_a_form_comes_back_exactly_as_it_was_typed(form: RequestForm) -> None:
-    sent: dict[str, object] = {
-        "system": form.system,
-        "zone_class": form.zone_class,
-        "justification": form.justification,
-    }
+    sent: dict[str, object] = {name: getattr(form, name) for name in HEAD_FIELDS}
     for i, line in enumerate(form.lines):
         sent |= {f"lines-{i}-{name}": getattr(line, name) for name in LINE_FIELDS}
     assert read_form(sent) == form
@@ -65,6 +61,7 @@ def test_a_line_can_be_added_and_removed_but_the_last_one_stays() -> None:
     form = RequestForm(lines=(LineForm(label="a", vcpu="8"),))
     two = apply_edit(form, "add-line")
     assert [(line.label, line.vcpu) for line in two.lines] == [("a", "8"), ("", "8")]
+    assert [line.key for line in two.lines] == ["web", "host2"]
     assert apply_edit(two, "remove-line-1") == form
     assert apply_edit(form, "remove-line-0") == form
     assert apply_edit(two, "remove-line-x") == two
@@ -80,10 +77,46 @@ def test_a_removed_line_leaves_no_gap_in_what_is_read() -> None:
     assert len(read_form({"lines-0-vcpu": "1", "lines-2-vcpu": "2"}).lines) == 2
 
 
-def test_page_numbers_have_gaps_where_pages_are_left_out() -> None:
-    assert Pager(total=400, page=10).near == (1, 0, 8, 9, 10, 11, 12, 0, 20)
-    assert Pager(total=0).near == (1,)
-    assert Pager(total=21).pages == 2
+def test_a_typed_form_becomes_the_draft_it_means() -> None:
+    line = LineForm(
+        key="web", label="填报入口", pool="EXT-X86", ports="80，443、 8080", HSS="yes", backup_gb=""
+    )
+    draft, errors = read_draft(RequestForm(title="扩建", justification="汛期", lines=(line,)))
+    assert errors == {}
+    assert draft is not None
+    assert draft.system is None
+    assert draft.lines[0].ports == (80, 443, 8080)
+    assert draft.lines[0].host_services == ("HSS",)
+    assert (draft.lines[0].vcpu, draft.lines[0].backup_gb) == (4, 0)
+
+
+def test_every_wrong_field_is_named_at_once_with_its_limit() -> None:
+    wrong = LineForm(key="Web", label="a", pool="EXT-X86", vcpu="x", memory_gb="0", ports="80,99999,a")
+    draft, errors = read_draft(RequestForm(lines=(wrong,)))
+    assert draft is None
+    assert set(errors) == {
+        "title",
+        "justification",
+        *(f"lines-0-{name}" for name in ("key", "vcpu", "memory_gb", "ports")),
+    }
+    text, limits = errors["lines-0-memory_gb"]
+    assert text % limits == "不能小于 1。"
+    assert errors["lines-0-vcpu"][0] == "请填写整数。"
+
+
+def test_two_groups_with_one_key_are_refused_for_the_whole_form() -> None:
+    line = LineForm(key="web", label="a", pool="EXT-X86")
+    assert set(read_draft(RequestForm(title="a", justification="b", lines=(line, line)))[1]) == {""}
+
+
+def test_a_release_has_no_lines() -> None:
+    form = RequestForm(
+        title="a", justification="b", kind="release", workspace="5b0c6d0e-3d7a-4f0b-9c55-0f5f9d9c4f32"
+    )
+    draft, errors = read_draft(form)
+    assert errors == {}
+    assert draft is not None
+    assert draft.lines == ()
 
 
 def test_a_bar_is_full_from_nine_tenths_and_never_longer_than_its_box() -> None:
