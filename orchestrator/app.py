@@ -28,7 +28,7 @@ def create_app(parts: Service | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         made.logs.start()
         yield
-        made.logs.stop()
+        made.logs.close()
         made.engine.dispose()
 
     app = FastAPI(

@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping
 from functools import partial
+from uuid import UUID
+
+from sqlalchemy import Engine
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.policy_files import load_pack
 from orchestrator.adapters.run_folders import CloudModules, RunFolders
-from orchestrator.adapters.run_log import RunLogHub
+from orchestrator.adapters.run_log_hub import RunLogHub
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.adapters.terraform import TerraformProcesses, find_terraform
 from orchestrator.api.deps import Service
-from orchestrator.core.db import create_database_engine
+from orchestrator.core.db import create_database_engine, transaction
 from orchestrator.core.errors import BadInput
 from orchestrator.core.jobs import MINUTE, Handler
 from orchestrator.core.sealing import load_keys
+from orchestrator.runs import queries
 from orchestrator.runs.engine import CloudInventory
+from orchestrator.runs.lifecycle import RUN_LIFECYCLE, RunStatus
 from orchestrator.schema.tables import metadata
 from orchestrator.settings import Settings
 from orchestrator.tasks import applying, calendar, drift, planning
@@ -37,14 +42,19 @@ def database_url(settings: Settings) -> str:
 
 def service(settings: Settings) -> Service:
     """The parts of a web process."""
-    url = database_url(settings)
+    engine = create_database_engine(database_url(settings))
     return Service(
-        engine=create_database_engine(url),
+        engine=engine,
         settings=settings,
         keys=load_keys(settings.keys_path),
         pack=load_pack(settings.content_dir / "policies" / settings.policy_pack),
-        logs=RunLogHub(url),
+        logs=RunLogHub(engine, partial(_has_ended, engine)),
     )
+
+
+def _has_ended(engine: Engine, run_id: str) -> bool:
+    with transaction(engine) as session:
+        return RUN_LIFECYCLE.is_final(RunStatus(queries.run(session, UUID(run_id)).status))
 
 
 def workbench(settings: Settings) -> Workbench:

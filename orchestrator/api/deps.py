@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Request
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from orchestrator.adapters.run_log import RunLogHub
+from orchestrator.adapters.run_log_hub import RunLogHub
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BadInput, NotSignedIn
 from orchestrator.core.sealing import Keys

@@ -71,14 +71,18 @@ def stream_log(
     after: Annotated[int, Query(ge=0)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> EventSourceResponse:
-    """The log as server-sent events; each event's id is its line, so a client resumes without a gap."""
+    """The log as server-sent events ``lines`` (a JSON list), ended by ``done``.
+
+    The id of an event is the number of its last line, so a client resumes without gap or repetition.
+    """
     run = queries.run(session, run_id)
     require(actor, Permission.REQUESTS_READ, run.organisation_code)
     resumed = int(last_event_id) if last_event_id and last_event_id.isdigit() else after
 
     async def events() -> AsyncIterator[ServerSentEvent]:
-        async for item in service.logs.subscribe(run_id, resumed):
-            yield ServerSentEvent(json.dumps(item.line, ensure_ascii=False), id=str(item.number), event="line")
+        async for item in service.logs.subscribe(str(run_id), resumed):
+            text = json.dumps(list(item.lines), ensure_ascii=False)
+            yield ServerSentEvent(text, id=str(item.last_line), event="lines")
         yield ServerSentEvent("{}", event="done")
 
     return EventSourceResponse(events(), headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"})

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from orchestrator.adapters.run_folders import CloudModules, RunFolders
-from orchestrator.adapters.run_log import RunLogWriter
-from orchestrator.core.db import libpq_url, transaction
+from orchestrator.adapters.run_log import RunLogWriter, announce_end
+from orchestrator.core.db import transaction
 from orchestrator.core.fence import Fence, workspace_fence
 from orchestrator.core.sealing import Keys, new_token, token_hash
 from orchestrator.policies.pack import PolicyPack
@@ -68,11 +68,13 @@ def at_work(bench: Workbench, run_id: UUID) -> Iterator[Bench]:
     with transaction(bench.engine) as session:
         run = queries.run(session, run_id)
         workspace = queries.workspace(session, run.workspace_id)
-    with (
-        workspace_fence(libpq_url(bench.database_url), workspace.key) as fence,
-        RunLogWriter(bench.engine, run_id) as log,
-    ):
-        yield Bench(run_id, new_token("run"), fence, log)
+    with workspace_fence(bench.database_url, workspace.key) as fence:
+        log = RunLogWriter(bench.engine, str(run_id))
+        try:
+            yield Bench(run_id, new_token("run"), fence, log)
+        finally:
+            log.close()
+            announce_end(bench.engine, str(run_id))
 
 
 def engine_run(bench: Workbench, frame: Bench, workspace_id: UUID, cloud: str) -> EngineRun:

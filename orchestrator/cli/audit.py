@@ -1,0 +1,39 @@
+"""`govcloud audit`: export a signed head, verify the whole chain."""
+
+import typer
+
+from orchestrator.adapters.audit_heads import append_head, read_heads
+from orchestrator.core import audit
+from orchestrator.core.db import create_database_engine, transaction
+from orchestrator.core.sealing import load_keys
+from orchestrator.settings import Settings
+from orchestrator.wiring import database_url
+
+app = typer.Typer(no_args_is_help=True, help="The hash-chained audit.")
+
+
+@app.command()
+def export() -> None:
+    """Append the signed end of the chain to the file of heads."""
+    settings = Settings()
+    with transaction(create_database_engine(database_url(settings))) as session:
+        head = audit.head(session)
+    append_head(settings.heads_file, load_keys(settings.keys_path), head)
+    typer.echo(f"Head {head.seq} is in {settings.heads_file}.")
+
+
+@app.command()
+def verify() -> None:
+    """Walk the chain against itself and the exported heads; exit code 1 when anything is wrong."""
+    settings = Settings()
+    heads = read_heads(settings.heads_file, load_keys(settings.keys_path))
+    with transaction(create_database_engine(database_url(settings))) as session:
+        findings = audit.verify(session, heads)
+        last = audit.head(session).seq
+    for finding in findings:
+        typer.echo(f"event {finding.seq}: {finding.problem}", err=True)
+    after = last - max((head.seq for head in heads), default=0)
+    typer.echo(f"{last} events, {len(heads)} signed heads, {after} events after the last head.")
+    if findings:
+        raise typer.Exit(1)
+    typer.echo("The chain is whole.")

@@ -1,0 +1,22 @@
+"""`govcloud database`: bring it to the newest revision, or ask whether it is there."""
+
+import typer
+
+from orchestrator.schema import revisions
+from orchestrator.settings import Settings
+from orchestrator.wiring import database_url
+
+app = typer.Typer(no_args_is_help=True, help="Revisions of the database.")
+
+
+@app.command()
+def upgrade() -> None:
+    """Apply every revision that the database lacks."""
+    revisions.upgrade(database_url(Settings()))
+    typer.echo("The database is at the newest revision.")
+
+
+@app.command()
+def check() -> None:
+    """Fail when the tables differ from the models."""
+    revisions.check(database_url(Settings()))
