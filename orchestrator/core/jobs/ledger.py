@@ -35,7 +35,7 @@ WITH ended AS (
     UPDATE procrastinate_jobs
     SET status = %(status)s, abort_requested = false, attempts = attempts + 1,
         scheduled_at = COALESCE(%(retry_at)s, scheduled_at)
-    WHERE id = %(job_id)s AND status = 'doing' AND worker_id = %(worker_id)s
+    WHERE id = %(job_id)s AND status = 'doing' AND worker_id = %(worker_id)s AND attempts = %(attempts)s
     RETURNING id, queue_name)
 SELECT pg_notify('procrastinate_queue_v1#' || queue_name,
                  json_build_object('type', 'job_inserted', 'job_id', id)::text) FROM ended
@@ -174,7 +174,7 @@ class Ledger(JobManager):
         given back when two looks in a row find it.
         """
         rows = await self.connector.execute_query_all_async(_MINE, worker_id=worker_id)
-        self.told_to_abort |= {row["id"] for row in rows if row["abort_requested"]}
+        self.told_to_abort = {row["id"] for row in rows if row["abort_requested"]}
         lost = {row["id"] for row in rows} - self._held
         certain = sorted(lost & self._suspects)
         if certain:
@@ -190,10 +190,15 @@ class Ledger(JobManager):
 
     async def _end(self, job: Job, status: str, retry_at: datetime | None) -> None:
         rows = await self.connector.execute_query_all_async(
-            _END, job_id=job.id, worker_id=job.worker_id, status=status, retry_at=retry_at
+            _END,
+            job_id=job.id,
+            worker_id=job.worker_id,
+            attempts=job.attempts,
+            status=status,
+            retry_at=retry_at,
         )
-        if job.id is not None:
+        if rows and job.id is not None:
             self._held.discard(job.id)
-            self.told_to_abort.discard(job.id)
-        if not rows:
-            logger.warning("Job %s is no longer ours; its end is not recorded", job.id)
+        else:
+            # It went to somebody else, or came to us once more, while we stood still.
+            logger.warning("Attempt %s of job %s is no longer ours", job.attempts + 1, job.id)

@@ -1,0 +1,26 @@
+from collections.abc import Iterator
+
+import pytest
+
+from orchestrator.schema import revisions
+from tests.postgres import Cluster
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A server that a test may stop."""
+    cluster = Cluster()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def own_template(own_cluster: Cluster) -> str:
+    name = own_cluster.create_database()
+    revisions.upgrade(own_cluster.url(name))
+    return name
+
+
+@pytest.fixture
+def own_database_url(own_cluster: Cluster, own_template: str) -> str:
+    return own_cluster.url(own_cluster.create_database(own_template))
