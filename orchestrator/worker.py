@@ -1,17 +1,16 @@
-"""The job loop of one worker process."""
+"""The job loop of one zone: takes jobs of its zone and the common maintenance, until told to stop."""
 
-from orchestrator.core.jobs import MAINTENANCE, Pace, run_worker
+from collections.abc import Mapping
+
+from orchestrator.core import jobs
+from orchestrator.core.jobs import Handler, Pace
 from orchestrator.settings import Settings
-from orchestrator.wiring import handlers, workbench
 
 
-def serve(settings: Settings) -> None:
-    """Take jobs of the settings' zones and the maintenance queue until SIGTERM or SIGINT."""
-    bench = workbench(settings)
-    run_worker(
-        bench.database_url,
-        handlers(bench),
-        [*settings.zones.split(","), MAINTENANCE],
-        settings.slots,
-        pace=Pace(beat=settings.heartbeat_seconds, stalled=settings.stalled_seconds),
-    )
+def serve(settings: Settings, database_url: str, handlers: Mapping[str, Handler]) -> None:
+    """Run jobs until SIGTERM or SIGINT; the first lets them end, the second tells them to.
+
+    Run it from the main thread: elsewhere signals cannot be handled.
+    """
+    pace = Pace(beat=settings.heartbeat_seconds, stalled=settings.stalled_seconds)
+    jobs.run_worker(database_url, handlers, [settings.zone, jobs.MAINTENANCE], settings.slots, pace=pace)
