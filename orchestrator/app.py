@@ -8,7 +8,18 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from orchestrator import __version__
-from orchestrator.api import audit, catalogue, content, errors, people, plans, requests, resources, runs, state
+from orchestrator.api import (
+    audit,
+    catalogue,
+    content,
+    errors,
+    people,
+    plans,
+    requests,
+    resources,
+    runs,
+    state,
+)
 from orchestrator.api.deps import Service, TheSession
 from orchestrator.console import routes
 from orchestrator.console.security import PageSecurity
@@ -16,8 +27,8 @@ from orchestrator.core.clock import now
 from orchestrator.settings import Settings
 from orchestrator.wiring import service
 
-DESCRIPTION = """Departments ask for compute and storage, operators approve and apply exactly the plan they saw,
-finance and audit read. Errors are RFC 9457 problems; amounts are integer fen (0.01 CNY)."""
+DESCRIPTION = """Departments ask for compute and storage, operators approve and apply exactly the plan
+they saw, finance and audit read. Errors are RFC 9457 problems; amounts are integer fen (0.01 CNY)."""
 
 
 def create_app(parts: Service | None = None) -> FastAPI:

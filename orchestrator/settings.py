@@ -18,8 +18,8 @@ def _content_folder() -> Path:
 
 
 def _home() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return Path(base) / "govcloud"
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path("~/.local/state").expanduser()) / "govcloud"
 
 
 class Settings(BaseSettings):

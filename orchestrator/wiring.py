@@ -36,7 +36,9 @@ def database_url(settings: Settings) -> str:
         BadInput: there is none; says what to do.
     """
     if not settings.database_url:
-        raise BadInput("No database: set DATABASE_URL, or run this under `govcloud up`.", field="DATABASE_URL")
+        raise BadInput(
+            "No database: set DATABASE_URL, or run this under `govcloud up`.", field="DATABASE_URL"
+        )
     return settings.database_url
 
 

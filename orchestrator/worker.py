@@ -1,4 +1,4 @@
-"""The job loop of one zone: takes jobs of its zone and the common maintenance, until told to stop."""
+"""The job loop of one worker: takes jobs of its zones and the common maintenance, until told to stop."""
 
 from collections.abc import Mapping
 
@@ -13,4 +13,5 @@ def serve(settings: Settings, database_url: str, handlers: Mapping[str, Handler]
     Run it from the main thread: elsewhere signals cannot be handled.
     """
     pace = Pace(beat=settings.heartbeat_seconds, stalled=settings.stalled_seconds)
-    jobs.run_worker(database_url, handlers, [settings.zone, jobs.MAINTENANCE], settings.slots, pace=pace)
+    queues = [*settings.zones.split(","), jobs.MAINTENANCE]
+    jobs.run_worker(database_url, handlers, queues, settings.slots, pace=pace)

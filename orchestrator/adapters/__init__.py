@@ -1,1 +1,1 @@
-"""TBD adapters"""
+"""The real parts behind the ports: engines, files, clouds, the database server, the run log."""

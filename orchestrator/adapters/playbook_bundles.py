@@ -11,7 +11,7 @@ _LEFT_OUT = frozenset({"__pycache__"})
 def playbook_bundle(
     playbooks: Path, hosts: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
 ) -> dict[str, bytes]:
-    """Files by name, sorted. `hosts` have name, address and connection; the last comes from Terraform's outputs.
+    """Files by name, sorted. `hosts` have name, address and connection, all from outputs.
 
     Values are data: the engine marks every one of them as unsafe, so that none is ever a template.
     """

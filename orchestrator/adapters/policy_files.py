@@ -24,7 +24,7 @@ NOTICE = "notice.zh.txt"
 D = TypeVar("D", bound=Document)
 
 
-class InvalidPack(Exception):  # noqa: N818
+class InvalidPack(Exception):
     """The policy pack cannot be used; ``problems`` has every mistake, sorted by file and line."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:

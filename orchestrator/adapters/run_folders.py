@@ -37,7 +37,7 @@ class RunFolders:
         return folder
 
     def read_back(self, folder: Path, names: frozenset[str]) -> dict[str, bytes]:
-        """What the engine would read from `folder`: the named files and every file it would pick up beside them."""
+        """What the engine would read from `folder`: the named files and any it would pick up beside them."""
         found = {
             path.relative_to(folder).as_posix(): path
             for path in folder.rglob("*")

@@ -48,11 +48,10 @@ def announce_end(engine: Engine, run_id: str) -> None:
 
     Without it they find out by asking, seconds later.
     """
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql(
             "SELECT pg_notify(%s, %s)", (CHANNEL, json.dumps({"run": run_id, "done": True}))
         )
-        connection.commit()
 
 
 def own_connection(engine: Engine) -> Connection:

@@ -82,7 +82,7 @@ def read_yaml(data: bytes) -> YamlTree:
     return YamlTree(conversion.value(root, ()), conversion.places, tuple(conversion.faults))
 
 
-class _Unreadable(Exception):  # noqa: N818
+class _Unreadable(Exception):
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(message)
         self.fault = Fault(place, (), message)

@@ -25,7 +25,9 @@ def list_revisions(
     """Revisions, newest first."""
     require(actor, Permission.OBJECTS_READ_ALL)
     found = queries.page(session, before=cursor, limit=limit)
-    link = f"/api/v1/content-revisions?cursor={found[-1].number}&limit={limit}" if len(found) == limit else None
+    link = (
+        f"/api/v1/content-revisions?cursor={found[-1].number}&limit={limit}" if len(found) == limit else None
+    )
     return {"items": [_shown(item, whole=False) for item in found], "next": link}
 
 

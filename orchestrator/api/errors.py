@@ -19,7 +19,12 @@ PERSON_CONSTRAINTS = ("another_person", "distinct_persons")
 
 def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> JSONResponse:
     """One problem document."""
-    body = {"type": f"urn:govcloud:problem:{code}", "title": title, "status": status, "detail": detail} | extra
+    body = {
+        "type": f"urn:govcloud:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+    } | extra
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
@@ -42,12 +47,20 @@ def constraint_error(error: IntegrityError) -> BusinessError:
 def validation_problem(error: RequestValidationError) -> JSONResponse:
     """Every field that is wrong, by its path; values are not echoed."""
     errors = [
-        {"field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]), "message": item["msg"]}
+        {
+            "field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]),
+            "message": item["msg"],
+        }
         for item in error.errors()
     ]
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     return problem(
-        422, "bad_input", "The input is not valid.", detail, errors=errors, field=errors[0]["field"] if errors else ""
+        422,
+        "bad_input",
+        "The input is not valid.",
+        detail,
+        errors=errors,
+        field=errors[0]["field"] if errors else "",
     )
 
 

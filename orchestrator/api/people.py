@@ -129,5 +129,3 @@ def create_token(body: TokenIn, actor: TheActor, session: TheSession, response: 
 def revoke_token(token_id: UUID, actor: TheActor, session: TheSession) -> TokenOut:
     """Revoke one of your tokens."""
     return TokenOut.model_validate(administering.revoke_token(session, actor, token_id))
-
-

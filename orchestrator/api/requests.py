@@ -187,7 +187,9 @@ def return_(
     response: Response,
 ) -> RequestDetail:
     """Ask the department to complete the request; its hold is kept."""
-    return _shown(session, requesting.return_request(session, actor, request_id, body.reason, version), response)
+    return _shown(
+        session, requesting.return_request(session, actor, request_id, body.reason, version), response
+    )
 
 
 @router.post("/requests/{request_id}/refuse")
@@ -200,7 +202,9 @@ def refuse(
     response: Response,
 ) -> RequestDetail:
     """Do not accept the request; its hold is released."""
-    return _shown(session, requesting.refuse_request(session, actor, request_id, body.reason, version), response)
+    return _shown(
+        session, requesting.refuse_request(session, actor, request_id, body.reason, version), response
+    )
 
 
 @router.post("/requests/{request_id}/reject")
@@ -213,7 +217,9 @@ def reject(
     response: Response,
 ) -> RequestDetail:
     """The review says no; the hold is released."""
-    return _shown(session, requesting.reject_request(session, actor, request_id, body.reason, version), response)
+    return _shown(
+        session, requesting.reject_request(session, actor, request_id, body.reason, version), response
+    )
 
 
 @router.post("/requests/{request_id}/approve")
@@ -234,7 +240,9 @@ def cancel(
     response: Response,
 ) -> RequestDetail:
     """Take your request back; its hold is released."""
-    return _shown(session, requesting.cancel_request(session, actor, request_id, body.reason, version), response)
+    return _shown(
+        session, requesting.cancel_request(session, actor, request_id, body.reason, version), response
+    )
 
 
 @router.post("/requests/{request_id}/activate")

@@ -38,7 +38,9 @@ def list_resources(
     """Resources that are not released."""
     own = own_organisation(actor)
     if request_id is not None:
-        of_one = [item for item in queries.of_request(session, request_id) if actor.sees(item.organisation_code)]
+        of_one = [
+            item for item in queries.of_request(session, request_id) if actor.sees(item.organisation_code)
+        ]
         return ResourcePage(items=[ResourceOut.model_validate(item) for item in of_one])
     found = queries.page(session, organisation=own, after=cursor, limit=limit)
     link = f"/api/v1/resources?cursor={found[-1].id}&limit={limit}" if len(found) == limit else None
@@ -75,5 +77,3 @@ def list_drift(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
 def _case(case: Any) -> dict[str, Any]:
     document: dict[str, Any] = case.model_dump(mode="json")
     return document
-
-

@@ -1,1 +1,1 @@
-"""TBD billing"""
+"""What is billed: usage intervals and the rater that prices quotes, plans and bills."""

@@ -13,7 +13,12 @@ from orchestrator.billing.models import UsageInterval
 
 
 def open_intervals(
-    session: Session, resource_id: UUID, skus: Iterable[tuple[str, int]], starts: date, run_id: UUID, serial: int
+    session: Session,
+    resource_id: UUID,
+    skus: Iterable[tuple[str, int]],
+    starts: date,
+    run_id: UUID,
+    serial: int,
 ) -> None:
     """Start billing `skus` of a resource on `starts`, open-ended; the run and state serial say why."""
     for sku, quantity in skus:

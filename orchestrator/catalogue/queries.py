@@ -11,7 +11,9 @@ from orchestrator.catalogue.models import PriceCatalogue, Sku, SkuPrice
 def catalogue_on(session: Session, day: date) -> PriceCatalogue | None:
     """The price list in force on `day`, or None where there is none."""
     in_force = or_(col(PriceCatalogue.valid_to).is_(None), col(PriceCatalogue.valid_to) > day)
-    return session.exec(select(PriceCatalogue).where(PriceCatalogue.valid_from <= day, in_force)).one_or_none()
+    return session.exec(
+        select(PriceCatalogue).where(PriceCatalogue.valid_from <= day, in_force)
+    ).one_or_none()
 
 
 def priced_skus(session: Session, catalogue_code: str) -> Sequence[tuple[Sku, SkuPrice]]:
@@ -27,7 +29,10 @@ def priced_skus(session: Session, catalogue_code: str) -> Sequence[tuple[Sku, Sk
 
 def price_periods(session: Session) -> Sequence[tuple[str, date, date | None]]:
     """SKU and the days ``[since, until)`` on which it has a price, one row a price list."""
-    statement = select(SkuPrice.sku_code, PriceCatalogue.valid_from, PriceCatalogue.valid_to).join(
+    statement = select(SkuPrice, PriceCatalogue).join(
         PriceCatalogue, col(PriceCatalogue.code) == col(SkuPrice.catalogue_code)
     )
-    return [(sku, since, until) for sku, since, until in session.exec(statement)]
+    return [
+        (price.sku_code, price_list.valid_from, price_list.valid_to)
+        for price, price_list in session.exec(statement)
+    ]

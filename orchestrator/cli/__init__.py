@@ -27,7 +27,9 @@ app.add_typer(clock.app, name="clock")
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit

@@ -20,7 +20,9 @@ SHOWN = 40
 
 def load(
     folder: Annotated[Path | None, typer.Argument(help="Folder that contains quotas/.")] = None,
-    author: Annotated[str | None, typer.Option("--as", help="User name of the person who proposes it.")] = None,
+    author: Annotated[
+        str | None, typer.Option("--as", help="User name of the person who proposes it.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the differences only.")] = False,
 ) -> None:
     """Read the content files and load them, or propose them as a revision for a second person."""
@@ -59,7 +61,14 @@ def _show(found: list[Difference], out: Console) -> None:
     table = Table("", "kind", "key", "field", "before", "after")
     for item in wanted[:SHOWN]:
         after = "" if item.field == "" else str(item.after)
-        table.add_row(item.verdict.value, item.kind, item.key, item.field, "" if item.field == "" else str(item.before), after)
+        table.add_row(
+            item.verdict.value,
+            item.kind,
+            item.key,
+            item.field,
+            "" if item.field == "" else str(item.before),
+            after,
+        )
     out.print(table)
     if len(wanted) > SHOWN:
         out.print(f"… and {len(wanted) - SHOWN} more.")

@@ -8,6 +8,7 @@ import uvicorn
 
 from orchestrator.cli.supervising import Everything
 from orchestrator.settings import Settings
+from orchestrator.wiring import handlers, workbench
 from orchestrator.worker import serve
 
 ZONES = typer.Option("--zone", help="Zones whose runs this worker takes, separated by commas.")
@@ -43,4 +44,5 @@ def worker(zone: Annotated[str | None, ZONES] = None) -> None:
     """Take jobs until SIGTERM; running ones are finished first. Needs DATABASE_URL."""
     settings = Settings() if zone is None else Settings(zones=zone)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    serve(settings)
+    bench = workbench(settings)
+    serve(settings, bench.database_url, handlers(bench))

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -131,7 +132,12 @@ class Everything:
         if self.settings.cloud != "sandbox":
             return
         provider = self.settings.content_dir / "terraform" / "providers" / "sandbox"
-        mirror = [sys.executable, str(provider / "install.py"), "--mirror", str(self.settings.provider_mirror)]
+        mirror = [
+            sys.executable,
+            str(provider / "install.py"),
+            "--mirror",
+            str(self.settings.provider_mirror),
+        ]
         subprocess.run(mirror, check=True, stdout=subprocess.DEVNULL)
         socket = self.settings.sandbox_socket
         socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -168,7 +174,7 @@ class Everything:
     def _web_answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.settings.url}/healthz", timeout=2) as answer:  # noqa: S310
-                return bool(answer.status == 200)
+                return bool(answer.status == HTTPStatus.OK)
         except OSError:
             return False
 
@@ -193,4 +199,3 @@ class Everything:
         self.parts.clear()
         if self.database is not None:
             self.database.stop()
-

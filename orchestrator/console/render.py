@@ -67,7 +67,7 @@ def environment(language: Language) -> Environment:
         chinese = labels.word(code, kind)
         return texts.gettext(chinese) if chinese else ""
 
-    env.filters.update(money=money, moment=moment, day=day, clock=clock, grouped=grouped)
+    env.filters.update(money=money, moment=moment, day=day, grouped=grouped)
     env.filters.update(word=word, tone=labels.tone)
     env.globals.update(static=static_url)
     return env
@@ -84,11 +84,6 @@ def money(fen: int | None) -> str:
 def moment(instant: datetime | None) -> str:
     """An aware instant as date and minute in Asia/Shanghai."""
     return f"{instant.astimezone(CITY):%Y-%m-%d %H:%M}" if instant else "—"
-
-
-def clock(instant: datetime) -> str:
-    """An aware instant as time of day in Asia/Shanghai, to the second."""
-    return f"{instant.astimezone(CITY):%H:%M:%S}"
 
 
 def day(value: date | datetime | None) -> str:

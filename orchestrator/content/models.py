@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint
 from sqlmodel import Field, SQLModel
 
-from orchestrator.core.db import document, id_field, instant, one_of
 from orchestrator.content.lifecycle import RevisionStatus
+from orchestrator.core.db import document, id_field, instant, one_of
 
 
 class ContentRevision(SQLModel, table=True):

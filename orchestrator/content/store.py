@@ -19,7 +19,9 @@ def add(
 ) -> ContentRevision:
     """Store a proposed revision under the next number; an older proposal is superseded."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('content-revision', 0))"))
-    for older in session.exec(select(ContentRevision).where(ContentRevision.status == RevisionStatus.PROPOSED)):
+    for older in session.exec(
+        select(ContentRevision).where(ContentRevision.status == RevisionStatus.PROPOSED)
+    ):
         move(session, older, RevisionStatus.SUPERSEDED, "system:content")
     last = session.exec(select(func.max(ContentRevision.number))).one()
     revision = ContentRevision(

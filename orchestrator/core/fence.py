@@ -33,7 +33,7 @@ _KEEPALIVE: Final[dict[str, Any]] = {
 logger = logging.getLogger(__name__)
 
 
-class FenceBusy(Exception):  # noqa: N818 - not a fault: the job waits its turn.
+class FenceBusy(Exception):
     """Another worker, or a process it left behind, still works on this workspace."""
 
     def __init__(self, workspace: str) -> None:

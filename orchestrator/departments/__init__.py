@@ -1,1 +1,1 @@
-"""TBD departments"""
+"""Organisations, people, roles, permissions, sign-in and tokens."""

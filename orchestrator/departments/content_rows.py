@@ -78,7 +78,9 @@ def _role_grant(session: Session, key: str, row: Row | None) -> None:
     username, role = key.split("/")
     person = session.exec(select(Person).where(Person.username == username)).one()
     statement = select(RoleGrant).where(
-        RoleGrant.person_id == person.id, RoleGrant.role == role, RoleGrant.valid_to == None  # noqa: E711
+        RoleGrant.person_id == person.id,
+        RoleGrant.role == role,
+        RoleGrant.valid_to == None,  # noqa: E711
     )
     grant = session.exec(statement).one_or_none()
     if row is None:

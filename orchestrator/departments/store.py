@@ -82,7 +82,11 @@ def add_web_session(session: Session, person_id: UUID, digest: str, lasts: timed
     """Store a browser session."""
     instant = now(session)
     row = WebSession(
-        person_id=person_id, token_hash=digest, created_at=instant, last_seen_at=instant, expires_at=instant + lasts
+        person_id=person_id,
+        token_hash=digest,
+        created_at=instant,
+        last_seen_at=instant,
+        expires_at=instant + lasts,
     )
     session.add(row)
     session.flush()

@@ -1,1 +1,1 @@
-"""TBD quotas"""
+"""Limits, pools and budget lines, and what live requests hold of them."""

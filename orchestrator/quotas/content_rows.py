@@ -8,7 +8,16 @@ from sqlmodel import Session, select
 from orchestrator.quotas.models import RESOURCE_CLASSES, BudgetLine, PoolCapacity, QuotaLimit, ResourcePool
 
 Row = Mapping[str, Any]
-_POOL_FIELDS = ("name_zh", "name_en", "zone", "arch", "overcommit_percent", "warn_at_percent", "free", "expiry_days")
+_POOL_FIELDS = (
+    "name_zh",
+    "name_en",
+    "zone",
+    "arch",
+    "overcommit_percent",
+    "warn_at_percent",
+    "free",
+    "expiry_days",
+)
 
 
 def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
@@ -59,7 +68,11 @@ def _budget_line(session: Session, key: str, row: Row | None) -> None:
         session.delete(line)
         return
     line = line or BudgetLine(
-        organisation_code=organisation, fiscal_year=int(year), purpose=purpose, payer=payer, appropriated_fen=0
+        organisation_code=organisation,
+        fiscal_year=int(year),
+        purpose=purpose,
+        payer=payer,
+        appropriated_fen=0,
     )
     line.appropriated_fen = row["appropriated_fen"]
     session.add(line)

@@ -27,7 +27,9 @@ def pool_capacities(session: Session, codes: Sequence[str] | None = None) -> Seq
 def limits(session: Session, organisation: str) -> Sequence[QuotaLimit]:
     """Limit, held and committed of one organisation."""
     statement = select(QuotaLimit).where(QuotaLimit.organisation_code == organisation)
-    return session.exec(statement.order_by(QuotaLimit.zone_class, col(QuotaLimit.resource_class).desc())).all()
+    return session.exec(
+        statement.order_by(QuotaLimit.zone_class, col(QuotaLimit.resource_class).desc())
+    ).all()
 
 
 def cloud_budget(session: Session, organisation: str, day: date) -> BudgetLine | None:
@@ -44,7 +46,7 @@ def cloud_budget(session: Session, organisation: str, day: date) -> BudgetLine |
 
 def budget_lines(session: Session, organisation: str | None = None) -> Sequence[BudgetLine]:
     """Budget lines of one organisation or of all."""
-    statement = select(BudgetLine).order_by(BudgetLine.organisation_code, BudgetLine.fiscal_year)
+    statement = select(BudgetLine).order_by(BudgetLine.organisation_code, col(BudgetLine.fiscal_year))
     if organisation is not None:
         statement = statement.where(BudgetLine.organisation_code == organisation)
     return session.exec(statement).all()
@@ -55,7 +57,9 @@ def hold_of(session: Session, request_id: UUID) -> tuple[Hold, Sequence[HoldItem
     held = session.exec(select(Hold).where(Hold.request_id == request_id)).one_or_none()
     if held is None:
         return None
-    amounts = session.exec(select(HoldItem).where(HoldItem.hold_id == held.id).order_by(HoldItem.target)).all()
+    amounts = session.exec(
+        select(HoldItem).where(HoldItem.hold_id == held.id).order_by(HoldItem.target)
+    ).all()
     return held, amounts
 
 

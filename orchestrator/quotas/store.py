@@ -133,7 +133,12 @@ def _counter(target: str) -> tuple[str, str, str, str, str, tuple[str, str]]:
 
 
 def _execute(
-    session: Session, statement: str, organisation: str, names: tuple[str, str], amount: int, committed: int = 0
+    session: Session,
+    statement: str,
+    organisation: str,
+    names: tuple[str, str],
+    amount: int,
+    committed: int = 0,
 ) -> bool:
     # The statement is put together from the constants above alone; every value is a parameter.
     values = {
@@ -143,5 +148,7 @@ def _execute(
         "amount": amount,
         "committed": committed,
     }
-    result = session.execute(text(statement), {name: values[name] for name in values if f":{name}" in statement})
+    result = session.execute(
+        text(statement), {name: values[name] for name in values if f":{name}" in statement}
+    )
     return isinstance(result, CursorResult) and result.rowcount == 1

@@ -1,1 +1,1 @@
-"""TBD resource_requests"""
+"""What a department asked for, and how far it has come."""

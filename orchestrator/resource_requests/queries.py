@@ -53,7 +53,11 @@ def page(
     if search:
         matches = [
             column.icontains(search, autoescape=True)
-            for column in (col(ResourceRequest.number), col(ResourceRequest.title), col(ResourceRequest.system_code))
+            for column in (
+                col(ResourceRequest.number),
+                col(ResourceRequest.title),
+                col(ResourceRequest.system_code),
+            )
         ]
         statement = statement.where(or_(*matches))
     if before is not None:

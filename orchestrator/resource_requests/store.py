@@ -111,7 +111,9 @@ def comment(session: Session, request_id: UUID, person: UUID, act: str, words: s
     session.flush()
 
 
-def lock_idle(session: Session, unused_since: datetime, overdue: Collection[UUID]) -> Sequence[ResourceRequest]:
+def lock_idle(
+    session: Session, unused_since: datetime, overdue: Collection[UUID]
+) -> Sequence[ResourceRequest]:
     """Requests that may expire: approved and unused since then, or waiting with an overdue hold; locked."""
     unused = (col(ResourceRequest.status) == RequestStatus.APPROVED) & (
         col(ResourceRequest.status_at) <= unused_since

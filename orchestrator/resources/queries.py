@@ -47,7 +47,9 @@ def of_workspace(session: Session, workspace_id: UUID, *, released: bool = False
 
 def of_request(session: Session, request_id: UUID) -> Sequence[Resource]:
     """The resources that a request brought into being."""
-    return session.exec(select(Resource).where(Resource.request_id == request_id).order_by(Resource.address)).all()
+    return session.exec(
+        select(Resource).where(Resource.request_id == request_id).order_by(Resource.address)
+    ).all()
 
 
 def open_drift(session: Session, organisation: str | None = None) -> Sequence[DriftCase]:

@@ -76,7 +76,11 @@ def expect(
 
 
 def move(
-    session: Session, resource: Resource, status: ResourceStatus, actor: str, data: Mapping[str, Any] | None = None
+    session: Session,
+    resource: Resource,
+    status: ResourceStatus,
+    actor: str,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     """The one door to a resource's status."""
     session.add(resource)
@@ -91,8 +95,11 @@ def move(
     )
 
 
-def note_found(session: Session, resource: Resource, found: Found, spec: Mapping[str, Any] | None = None) -> None:
-    """Write what the cloud says about a resource."""
+def note_found(
+    session: Session, resource: Resource, found: Found, spec: Mapping[str, Any] | None = None
+) -> None:
+    """Write what the cloud says about a resource; what was known of drift is thereby settled."""
+    resource.drift = {}
     resource.cloud_id = found.cloud_id or resource.cloud_id
     resource.ip_address = found.ip_address or resource.ip_address
     resource.connection = dict(found.connection) or resource.connection
@@ -112,7 +119,9 @@ def open_drift(
 ) -> DriftCase:
     """Open a case, or renew the findings of the one that is open."""
     case = session.exec(
-        select(DriftCase).where(DriftCase.workspace_id == workspace_id, DriftCase.status == "open").with_for_update()
+        select(DriftCase)
+        .where(DriftCase.workspace_id == workspace_id, DriftCase.status == "open")
+        .with_for_update()
     ).one_or_none()
     case = case or DriftCase(
         workspace_id=workspace_id, run_id=run_id, organisation_code=organisation, opened_at=now(session)

@@ -1,1 +1,1 @@
-"""TBD runs"""
+"""Workspaces, execution plans, approvals, runs, and how plans are rendered and read."""

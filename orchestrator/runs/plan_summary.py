@@ -13,6 +13,8 @@ _KINDS = {
     "security_group": ("security group", "安全组"),
     "port": ("network port", "网络端口"),
 }
+_SHOWN = frozenset({"arch", "image", "memory_gb", "pool", "power", "size_gb", "tier", "vcpu"})
+"""Attributes whose values stand in a sentence; of any other, such as a label, only the name does."""
 _ACTS = {
     CREATE: ("Creates", "新建"),
     UPDATE: ("Changes", "变更"),
@@ -43,7 +45,9 @@ def sentences(objects: Iterable[PlannedObject]) -> list[Sentence]:
     """One sentence for every resource that the plan touches; hosts and disks first."""
     order = list(_KINDS)
     touched = [item for item in objects if item.action in _ACTS]
-    touched.sort(key=lambda item: (order.index(item.kind) if item.kind in order else len(order), item.logical))
+    touched.sort(
+        key=lambda item: (order.index(item.kind) if item.kind in order else len(order), item.logical)
+    )
     return [_sentence(item) for item in touched]
 
 
@@ -71,8 +75,8 @@ def _size(item: PlannedObject) -> str:
 
 def _changed(item: PlannedObject) -> str:
     shown = [
-        f"{name} {old} → {new}"
+        f"{name} {old} → {new}" if name in _SHOWN else name
         for name, old, new in item.changed_attributes()
-        if isinstance(old, int | str | None) and isinstance(new, int | str)
+        if not item.unknown.get(name)
     ]
     return ", ".join(shown)

@@ -129,7 +129,8 @@ def run_page(
     if before is not None:
         last = run(session, before)
         statement = statement.where(
-            (col(Run.created_at) < last.created_at) | ((col(Run.created_at) == last.created_at) & (col(Run.id) < before))
+            (col(Run.created_at) < last.created_at)
+            | ((col(Run.created_at) == last.created_at) & (col(Run.id) < before))
         )
     return session.exec(statement).all()
 

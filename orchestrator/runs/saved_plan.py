@@ -42,7 +42,7 @@ class PlanMembers:
 
 @dataclass(frozen=True)
 class CloudContract:
-    """What one cloud's folder may create: resource type -> kind, and which attributes decide cost and place."""
+    """What a cloud's folder may create: type -> kind, and which attributes decide cost and place."""
 
     kinds: Mapping[str, str]
     decisive: Mapping[str, Sequence[str]]
@@ -110,7 +110,7 @@ def _planned(change: Mapping[str, Any], contract: CloudContract) -> PlannedObjec
 
 
 def _action(actions: Sequence[str]) -> str:
-    return REPLACE if len(actions) == 2 else actions[0]
+    return REPLACE if len(actions) > 1 else actions[0]
 
 
 def changes_digest(plan: Mapping[str, Any]) -> str:
@@ -142,7 +142,9 @@ def judge(
 def _type_findings(item: PlannedObject, contract: CloudContract) -> list[PlanFinding]:
     if item.type in contract.kinds:
         return []
-    return [_finding("unexpected-type", item, f"{item.type} is not a type of this cloud", "出现未登记的资源类型")]
+    return [
+        _finding("unexpected-type", item, f"{item.type} is not a type of this cloud", "出现未登记的资源类型")
+    ]
 
 
 def _destroy_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
@@ -183,7 +185,9 @@ def _missing_findings(touched: Sequence[PlannedObject], expected: Expectation) -
     present = {item.logical for item in touched if item.action != DELETE}
     missing = sorted(set(expected.sizes) - present)
     return [
-        PlanFinding("missing", address, f"{address} was requested but is not in the plan", "申请的资源未出现在计划中")
+        PlanFinding(
+            "missing", address, f"{address} was requested but is not in the plan", "申请的资源未出现在计划中"
+        )
         for address in missing
     ]
 

@@ -1,7 +1,6 @@
 """Writes of workspaces, plans, approvals and runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,17 +21,8 @@ from orchestrator.runs.models import (
     StateVersion,
     Workspace,
 )
+from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.state_files import StateHeader
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why something ended as it did, in both languages, and what a person can safely do next."""
-
-    en: str
-    zh: str
-    next_en: str | None = None
-    next_zh: str | None = None
 
 
 def workspace_for(
@@ -64,7 +54,9 @@ def lock_workspace(session: Session, workspace_id: UUID) -> Workspace:
     Raises:
         NotFound: there is none.
     """
-    found = session.exec(select(Workspace).where(Workspace.id == workspace_id).with_for_update()).one_or_none()
+    found = session.exec(
+        select(Workspace).where(Workspace.id == workspace_id).with_for_update()
+    ).one_or_none()
     if found is None:
         raise NotFound
     return found
@@ -98,7 +90,9 @@ def lock_plan(session: Session, plan_id: UUID, version: int | None = None) -> Ex
         NotFound: there is none.
         VersionConflict: it is no longer at `version`.
     """
-    plan = session.exec(select(ExecutionPlan).where(ExecutionPlan.id == plan_id).with_for_update()).one_or_none()
+    plan = session.exec(
+        select(ExecutionPlan).where(ExecutionPlan.id == plan_id).with_for_update()
+    ).one_or_none()
     if plan is None:
         raise NotFound
     if version is not None and plan.version != version:
@@ -180,7 +174,13 @@ def move_run(
         run.next_step, run.next_step_zh = reason.next_en, reason.next_zh
     session.add(run)
     transitions.move(
-        session, RUN_LIFECYCLE, run, status, actor=actor, organisation=run.organisation_code, data={"kind": run.kind, **data}
+        session,
+        RUN_LIFECYCLE,
+        run,
+        status,
+        actor=actor,
+        organisation=run.organisation_code,
+        data={"kind": run.kind, **data},
     )
     if RUN_LIFECYCLE.is_final(status):
         _end(session, run)

@@ -1,1 +1,1 @@
-"""TBD systems"""
+"""Information systems of the departments."""

@@ -13,7 +13,7 @@ from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import queries, rendering, state_files
 from orchestrator.runs.engine import CloudObject, EngineResult, EngineRun
-from orchestrator.runs.store import Reason
+from orchestrator.runs.outcomes import Reason
 from orchestrator.tasks import baseline
 from orchestrator.tasks.planning import EngineFailed, require
 from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
@@ -24,7 +24,7 @@ _NEXT_EN = "Abandon the plan and generate a new one: it starts from what exists 
 _NEXT_ZH = "请放弃该计划并重新生成：新计划以现有资源为起点并予以纳管。"
 
 
-def apply_run(bench: Workbench, context: JobContext, run_id: str) -> None:
+def apply_run(bench: Workbench, _context: JobContext, run_id: str) -> None:
     """Apply one approved plan, exactly once."""
     with at_work(bench, UUID(run_id)) as frame:
         with transaction(bench.engine) as session:
@@ -34,7 +34,12 @@ def apply_run(bench: Workbench, context: JobContext, run_id: str) -> None:
         if order.kind == "baseline":
             baseline.run_baseline(bench, frame, order)
         elif order.act == "verify":
-            _verify(bench, frame, order, Reason("The worker was lost during the apply.", "执行过程中工作进程中断。"))
+            _verify(
+                bench,
+                frame,
+                order,
+                Reason("The worker was lost during the apply.", "执行过程中工作进程中断。"),
+            )
         else:
             _apply(bench, frame, order)
 
@@ -72,7 +77,11 @@ def changed_bytes(bench: Workbench, order: ApplyOrder) -> list[str]:
         changed.append("bundle_digest")
     if order.plan_file and rendering.sha256(plan_file) != order.members["plan_file_sha256"]:
         changed.append("plan_file_sha256")
-    if order.plan_file and folder.is_dir() and sha256_of(folder / PLAN_FILE) != order.members["plan_file_sha256"]:
+    if (
+        order.plan_file
+        and folder.is_dir()
+        and sha256_of(folder / PLAN_FILE) != order.members["plan_file_sha256"]
+    ):
         changed.append("plan_file_sha256")
     if not order.members["engine_version"].endswith(_version(bench, order)):
         changed.append("engine_version")

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.core.db import transaction
 from orchestrator.runs import rendering
 from orchestrator.runs.engine import EngineResult
-from orchestrator.runs.store import Reason
+from orchestrator.runs.outcomes import Reason
 from orchestrator.tasks.workbench import Bench, Workbench, engine_run
 from orchestrator.workflows import applying
 from orchestrator.workflows.applying import ApplyOrder, ApplyResult

@@ -1,6 +1,5 @@
 """What happens by the calendar: expiries, ended trials, signed heads, drift looks."""
 
-
 from datetime import UTC, datetime
 
 from orchestrator.adapters.audit_heads import append_head
@@ -15,7 +14,7 @@ DRIFT_HOUR = 3
 """In this hour of the city's day every workspace is compared with reality."""
 
 
-def every_minute(bench: Workbench, context: JobContext, timestamp: int) -> None:
+def every_minute(bench: Workbench, _context: JobContext, timestamp: int) -> None:
     """Each act is a transaction of its own, so that one that fails does not hold up the others."""
     with transaction(bench.engine) as session:
         planning.expire_plans(session)

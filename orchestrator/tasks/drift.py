@@ -15,7 +15,7 @@ from orchestrator.workflows import watching
 from orchestrator.workflows.watching import DriftOrder
 
 
-def drift_run(bench: Workbench, context: JobContext, run_id: str) -> None:
+def drift_run(bench: Workbench, _context: JobContext, run_id: str) -> None:
     """Look for drift in one workspace."""
     with at_work(bench, UUID(run_id)) as frame:
         with transaction(bench.engine) as session:
@@ -60,5 +60,7 @@ def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[dic
             if before.get(name) != (after or {}).get(name)
         ]
         address = f"{kind}/{item.get('index', item['name'])}"
-        findings.append({"address": address, "gone": after is None, "changes": [] if after is None else changes})
+        findings.append(
+            {"address": address, "gone": after is None, "changes": [] if after is None else changes}
+        )
     return sorted(findings, key=lambda finding: finding["address"])

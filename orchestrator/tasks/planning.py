@@ -13,20 +13,18 @@ from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import rendering, saved_plan
 from orchestrator.runs.engine import EngineError, EngineResult
+from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.plan_masking import mask_sensitive
-from orchestrator.runs.store import Reason
 from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
 from orchestrator.workflows import baselining, planning
 from orchestrator.workflows.planning import PlanningOrder, PlanningResult
 
 
-def plan_run(bench: Workbench, context: JobContext, run_id: str) -> None:
+def plan_run(bench: Workbench, _context: JobContext, run_id: str) -> None:
     """Plan one run; planning changes nothing, so it is simply repeated after a crash."""
     with at_work(bench, UUID(run_id)) as frame:
         with transaction(bench.engine) as session:
-            order = planning.begin_planning(
-                session, frame.run_id, bench.worker, frame.token_hash
-            )
+            order = planning.begin_planning(session, frame.run_id, bench.worker, frame.token_hash)
         if order is None:
             return
         _plan(bench, frame, order)
@@ -110,7 +108,8 @@ def _baseline(bench: Workbench, order: PlanningOrder) -> PlanningResult:
         wanted = baselining.baseline_order(session, order.run_id)
     files = playbook_bundle(bench.settings.content_dir / "playbooks", wanted.hosts, {})
     steps = [
-        {"playbook": wanted.playbook, "host": host["name"], "address": host["address"]} for host in wanted.hosts
+        {"playbook": wanted.playbook, "host": host["name"], "address": host["address"]}
+        for host in wanted.hosts
     ]
     inventory = files["inventory/hosts.json"]
     return PlanningResult(

@@ -26,7 +26,7 @@ PAUSE = timedelta(minutes=10)
 LONGEST_TOKEN = timedelta(days=365)
 SHORTEST_PASSWORD = 10
 _HASHER = PasswordHash.recommended()
-# Verifying an unknown name against this takes as long as a known one, so that names cannot be guessed by time.
+# An unknown name is verified against this, which takes as long, so that time does not betray names.
 _NOBODY = _HASHER.hash("nobody has this password")
 
 
@@ -82,7 +82,12 @@ def actor_of_session(session: Session, secret: str, idle: timedelta) -> Actor:
     """
     row = queries.session_by_hash(session, token_hash(secret))
     instant = now(session)
-    if row is None or row.ended_at is not None or row.expires_at <= instant or row.last_seen_at + idle <= instant:
+    if (
+        row is None
+        or row.ended_at is not None
+        or row.expires_at <= instant
+        or row.last_seen_at + idle <= instant
+    ):
         raise NotSignedIn
     store.touch(session, row)
     return _actor(session, row.person_id)

@@ -30,8 +30,8 @@ from orchestrator.runs import queries, store
 from orchestrator.runs.errors import NotApproved, PlanExpired
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
-from orchestrator.runs.store import Reason
 from orchestrator.workflows import baselining, judging, metering
 from orchestrator.workflows.planning import (
     hold_text,
@@ -98,7 +98,9 @@ def apply_plan(session: Session, actor: Actor, plan_id: UUID) -> Run:
     """
     plan = store.lock_plan(session, plan_id)
     require(actor, Permission.PLANS_APPLY, plan.organisation_code)
-    approvers = {item.approver_id for item in queries.approvals(session, plan.id) if item.decision == "approved"}
+    approvers = {
+        item.approver_id for item in queries.approvals(session, plan.id) if item.decision == "approved"
+    }
     if actor.person_id in {plan.requester_id, plan.endorser_id, plan.author_id} | approvers:
         raise person_twice(actor, "execution_plan", plan.id, plan.organisation_code, "apply")
     if plan.status != PlanStatus.APPROVED or missing_approvals(session, plan):

@@ -1,4 +1,4 @@
-"""The rules at the steps of a request: gather facts, let the policy pack judge, refuse with rule and clause."""
+"""The rules at the steps of a request: gather facts, let the pack judge, refuse with rule and clause."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -247,7 +247,9 @@ def _budget_claim(line: BudgetLine | None, request: ResourceRequest) -> tuple[Bu
 
 
 def _prices(session: Session) -> tuple[PricePeriod, ...]:
-    return tuple(PricePeriod(sku, since, until) for sku, since, until in catalogue_queries.price_periods(session))
+    return tuple(
+        PricePeriod(sku, since, until) for sku, since, until in catalogue_queries.price_periods(session)
+    )
 
 
 def _document(result: rules.RuleResult) -> dict[str, Any]:

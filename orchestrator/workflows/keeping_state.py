@@ -61,7 +61,9 @@ def unlock_state(session: Session, workspace_id: UUID, token: str) -> None:
     store.release_state_lock(session, run)
 
 
-def write_state(session: Session, workspace_id: UUID, token: str, lock_id: str, body: bytes, keys: Keys) -> None:
+def write_state(
+    session: Session, workspace_id: UUID, token: str, lock_id: str, body: bytes, keys: Keys
+) -> None:
     """Append a version of the state.
 
     Raises:

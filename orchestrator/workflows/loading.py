@@ -1,4 +1,4 @@
-"""Content from Git: compare, load into an empty database, or propose a revision that a second person approves.
+"""Content from Git: compare, load into an empty database, or propose a revision to a second person.
 
 A load never overwrites a newer change that was approved in the product (domain §6.13): the
 comparison has three sides, and a conflict refuses the whole revision.
@@ -57,7 +57,11 @@ def load_content(session: Session, bundle: ContentBundle, author: Actor | None) 
     if author is not None:
         require(author, Permission.CONTENT_PROPOSE)
     revision = store.add(
-        session, bundle.digest, _rows_document(bundle.rows()), _documents(wanted), author.person_id if author else None
+        session,
+        bundle.digest,
+        _rows_document(bundle.rows()),
+        _documents(wanted),
+        author.person_id if author else None,
     )
     if first:
         _write(session, bundle.rows(), wanted)
@@ -100,8 +104,12 @@ def reject_revision(session: Session, actor: Actor, revision_id: UUID, reason: s
 def _refuse_conflicts(found: Sequence[Difference]) -> None:
     against = conflicts(list(found))
     if against:
-        named = ", ".join(f"{item.kind} {item.key}{f'.{item.field}' if item.field else ''}" for item in against)
-        raise ContentConflict(f"Changed in the product since the last load: {named}.", conflicts=_documents(against))
+        named = ", ".join(
+            f"{item.kind} {item.key}{f'.{item.field}' if item.field else ''}" for item in against
+        )
+        raise ContentConflict(
+            f"Changed in the product since the last load: {named}.", conflicts=_documents(against)
+        )
 
 
 def _write(session: Session, wanted: Rows, found: Sequence[Difference]) -> None:

@@ -1,4 +1,4 @@
-"""When billing starts, changes and ends: activation, resize, release, and a trial's end without activation."""
+"""When billing starts, changes and ends: activation, resize, release, and a trial's end without one."""
 
 from datetime import timedelta
 from uuid import UUID

@@ -36,8 +36,8 @@ from orchestrator.runs.errors import (
 )
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import Approval, ExecutionPlan, Run, Workspace
+from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import Expectation, PlanFinding, PlanMembers, PlannedObject
-from orchestrator.runs.store import Reason
 from orchestrator.workflows import judging, pricing
 
 PLAN_PRIORITY = 0
@@ -185,8 +185,9 @@ def render_variables(
     """The root module's variables and, per logical address, the sizes that were quoted."""
     source = request if request.kind != "release" else pricing.current_request(session, workspace.id)
     hosts = _hosts(session, source)
-    system = source.system_code or ""
-    tags = rendering.Tags(request.number, request.organisation_code, system)
+    origin = request_queries.get(session, workspace.origin_request_id)
+    # The tags name the request that made the workspace, so that a later change touches only what it changes.
+    tags = rendering.Tags(origin.number, origin.organisation_code, origin.system_code or "")
     values = rendering.variables(workspace.key, workspace.zone, tags, hosts)
     sizes: dict[str, dict[str, Any]] = {}
     for host in hosts:
@@ -223,7 +224,11 @@ def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: Po
     plan = store.lock_plan(session, _known(run.plan_id))
     worker = f"worker:{run.worker}"
     store.save_artifact(
-        session, plan.id, result.bundle, result.plan_file, {"objects": [asdict(item) for item in result.objects]}
+        session,
+        plan.id,
+        result.bundle,
+        result.plan_file,
+        {"objects": [asdict(item) for item in result.objects]},
     )
     _describe(session, plan, result, pack)
     store.move_run(session, run, RunStatus.SUCCEEDED, worker)
@@ -333,7 +338,9 @@ def _turn_down(session: Session, actor: Actor, plan_id: UUID, decision: str, rea
     _require_decidable(session, plan)
     store.add_approval(session, _decision(actor, plan, role, decision, reason.strip()))
     words = Reason(reason.strip(), reason.strip())
-    store.move_plan(session, plan, PlanStatus.REJECTED, actor.audit_name, reason=words, data={"decision": decision})
+    store.move_plan(
+        session, plan, PlanStatus.REJECTED, actor.audit_name, reason=words, data={"decision": decision}
+    )
     reopen_request(session, plan, actor.audit_name, reason.strip())
     return plan
 
@@ -401,7 +408,9 @@ def expire_plans(session: Session) -> int:
 
 def person_twice(actor: Actor, kind: str, subject: UUID, organisation: str, act: str) -> PersonTwice:
     """The refusal of invariant 20, with its trace in the audit."""
-    note = AuditNote(f"{kind}:same_person_refused", (kind, subject), actor.audit_name, organisation, {"act": act})
+    note = AuditNote(
+        f"{kind}:same_person_refused", (kind, subject), actor.audit_name, organisation, {"act": act}
+    )
     return PersonTwice().noted(note)
 
 

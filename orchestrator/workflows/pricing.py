@@ -51,7 +51,9 @@ def quote_hosts(session: Session, hosts: Sequence[HostSize]) -> Quote:
     """The price of hosts of given sizes."""
     day = today(session)
     quantities = sku_quantities(hosts)
-    month = _rated(session, quantities, _first_of_next_month(day), _first_of_next_month(_first_of_next_month(day)))
+    month = _rated(
+        session, quantities, _first_of_next_month(day), _first_of_next_month(_first_of_next_month(day))
+    )
     year = _rated(session, quantities, day, date(day.year + 1, 1, 1))
     in_force = catalogue_queries.catalogue_on(session, day)
     return Quote(
@@ -119,7 +121,9 @@ def zone_of(session: Session, request: ResourceRequest) -> str:
     pools = quota_queries.pools(session)
     zones = {_pool(pools, line.pool_code).zone for line in request_queries.lines(session, request.id)}
     if len(zones) != 1:
-        raise BadInput("All hosts of one request lie in one zone; ask for each zone apart.", field="lines.pool")
+        raise BadInput(
+            "All hosts of one request lie in one zone; ask for each zone apart.", field="lines.pool"
+        )
     return zones.pop()
 
 

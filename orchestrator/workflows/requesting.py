@@ -43,7 +43,12 @@ def draft_request(session: Session, actor: Actor, draft: RequestDraft, pack: Pol
 
 
 def edit_request(
-    session: Session, actor: Actor, request_id: UUID, version: int | None, draft: RequestDraft, pack: PolicyPack
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    version: int | None,
+    draft: RequestDraft,
+    pack: PolicyPack,
 ) -> ResourceRequest:
     """Rewrite a draft, or a request that was returned; its hold follows when it is submitted again."""
     request = _own(session, actor, request_id, version)
@@ -57,14 +62,18 @@ def edit_request(
     return request
 
 
-def ask_endorsement(session: Session, actor: Actor, request_id: UUID, version: int | None = None) -> ResourceRequest:
+def ask_endorsement(
+    session: Session, actor: Actor, request_id: UUID, version: int | None = None
+) -> ResourceRequest:
     """Hand the draft to the information officer."""
     request = _own(session, actor, request_id, version)
     store.move(session, request, S.AWAITING_ENDORSEMENT, actor.audit_name)
     return request
 
 
-def endorse_request(session: Session, actor: Actor, request_id: UUID, version: int | None = None) -> ResourceRequest:
+def endorse_request(
+    session: Session, actor: Actor, request_id: UUID, version: int | None = None
+) -> ResourceRequest:
     """The information officer of the department stands for the request (clause 13)."""
     request = store.lock(session, request_id, version)
     require(actor, Permission.REQUESTS_ENDORSE, request.organisation_code)
@@ -126,7 +135,9 @@ def submit_request(
     return request
 
 
-def accept_request(session: Session, actor: Actor, request_id: UUID, version: int | None = None) -> ResourceRequest:
+def accept_request(
+    session: Session, actor: Actor, request_id: UUID, version: int | None = None
+) -> ResourceRequest:
     """The centre takes the request up: accepted, and its review begins."""
     request = _reviewed(session, actor, request_id, version)
     store.move(session, request, S.ACCEPTED, actor.audit_name)
@@ -158,7 +169,9 @@ def reject_request(
     return _end(session, actor, request_id, S.REJECTED, reason, version)
 
 
-def approve_request(session: Session, actor: Actor, request_id: UUID, version: int | None = None) -> ResourceRequest:
+def approve_request(
+    session: Session, actor: Actor, request_id: UUID, version: int | None = None
+) -> ResourceRequest:
     """The review says yes: a plan may be made."""
     request = _reviewed(session, actor, request_id, version)
     store.move(session, request, S.APPROVED, actor.audit_name)

@@ -13,7 +13,7 @@ from orchestrator.resources import store as resources
 from orchestrator.runs import queries, store
 from orchestrator.runs.lifecycle import RunStatus
 from orchestrator.runs.models import Run
-from orchestrator.runs.store import Reason
+from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows.planning import queue_run
 
 

@@ -48,7 +48,6 @@ class LogLine:
     """One line of the log; `number` counts from 1 and is the event id of the stream."""
 
     number: int
-    at: datetime
     text: str
 
 

@@ -6,6 +6,7 @@ Revises: 0002
 
 from pathlib import Path
 
+import psycopg
 from alembic import op
 
 revision = "0003"
@@ -19,7 +20,7 @@ _FROZEN = Path(__file__).resolve().parents[1] / "queue.sql"
 def upgrade() -> None:
     """Run the frozen text with the queue's schema first on the path."""
     op.execute("CREATE SCHEMA queue")
-    connection = op.get_bind().connection.driver_connection
+    connection: psycopg.Connection[object] = op.get_bind().connection.driver_connection  # type: ignore[assignment]
     connection.execute("SET LOCAL search_path TO queue, public")
     connection.execute(_FROZEN.read_text())
     connection.execute("SET LOCAL search_path TO public, queue")
