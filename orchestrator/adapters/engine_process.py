@@ -7,6 +7,7 @@ with everything it started.
 """
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -19,9 +20,11 @@ from typing import IO, Final
 from orchestrator.runs.engine import LogSink, ShouldStop
 
 _TICK_SECONDS: Final = 0.002
-_ASK_EVERY_SECONDS: Final = 0.2
+_ASK_EVERY_SECONDS: Final = 1.0
 _STDERR_TAIL_BYTES: Final = 8192
 _READ_BYTES: Final = 1 << 18
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ def run_process(
 
     A reason from `should_stop`, the time limit or a silence of `idle_seconds` sends exactly one SIGINT
     (a second one makes Terraform give up its state) and, after `grace_seconds`, SIGKILL to the whole
-    group. `env` is the whole environment. Raises OSError when the program cannot be started.
+    group. `env` is the whole environment. A `should_stop` that fails counts as "no"; an `on_line` that
+    fails interrupts the process too, and its error is raised. Raises OSError when the program cannot be
+    started.
     """
     with _fresh(output) as stdout, _fresh(stderr_path(output)) as stderr:
         process = subprocess.Popen(
@@ -73,6 +78,11 @@ def run_process(
     try:
         with output.open("rb", buffering=0) as written:
             _follow(process.pid, _Lines(written, on_line), stop)
+    except BaseException:
+        # Our own fault must not cost the state of what the process has made so far.
+        stop.interrupt("error")
+        _follow(process.pid, None, stop)
+        raise
     finally:
         # The leader is not reaped yet, so its number cannot have passed to anybody else's group.
         _signal_group(process.pid, signal.SIGKILL)
@@ -86,14 +96,15 @@ def _fresh(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600), "wb")
 
 
-def _follow(pid: int, lines: "_Lines", stop: "_Stop") -> None:
+def _follow(pid: int, lines: "_Lines | None", stop: "_Stop") -> None:
     while not _has_ended(pid):
-        if lines.deliver():
+        if lines and lines.deliver():
             stop.heard()
         stop.check()
         time.sleep(_TICK_SECONDS)
-    lines.deliver()
-    lines.deliver_rest()
+    if lines:
+        lines.deliver()
+        lines.deliver_rest()
 
 
 def _has_ended(pid: int) -> bool:
@@ -162,8 +173,13 @@ class _Stop:
             self._kill_at = float("inf")
             _signal_group(self._pid, signal.SIGKILL)
         elif self.reason is None and (reason := self._why(now)):
+            self.interrupt(reason)
+
+    def interrupt(self, reason: str) -> None:
+        """Send the one interrupt, unless it was sent before."""
+        if self.reason is None:
             self.reason = reason
-            self._kill_at = now + self._grace
+            self._kill_at = time.monotonic() + self._grace
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGINT)
 
@@ -175,4 +191,9 @@ class _Stop:
         if now < self._ask_at:
             return None
         self._ask_at = now + _ASK_EVERY_SECONDS
-        return self._should_stop()
+        try:
+            return self._should_stop()
+        except Exception:
+            # A question that cannot be answered (the database is away) is no reason to stop.
+            logger.warning("Whether process %s shall stop is unknown for now", self._pid, exc_info=True)
+            return None

@@ -102,6 +102,38 @@ print("interrupts", count)
     assert lines == ["interrupts 1"]
 
 
+def test_a_question_that_cannot_be_answered_is_no_reason_to_stop(tmp_path: Path) -> None:
+    def unanswerable() -> str | None:
+        raise ConnectionError("the database is away")
+
+    outcome = run_python(tmp_path, "import time; time.sleep(1.5)", should_stop=unanswerable)
+    assert outcome == ProcessOutcome(0, None, "")
+
+
+def test_a_fault_of_the_log_lets_the_process_tidy_up_before_it_is_raised(tmp_path: Path) -> None:
+    program = """
+import time
+print("one")
+try: time.sleep(60)
+except KeyboardInterrupt: open("tidied", "w").close()
+"""
+
+    def broken(_line: str) -> None:
+        time.sleep(0.3)
+        raise ValueError("broken log")
+
+    with pytest.raises(ValueError, match="broken log"):
+        run_process(
+            [sys.executable, "-u", "-I", "-c", program],
+            cwd=tmp_path,
+            env=ENV,
+            output=tmp_path / "out",
+            on_line=broken,
+            should_stop=never,
+        )
+    assert (tmp_path / "tidied").exists()
+
+
 def test_a_process_that_ignores_the_interrupt_is_killed_with_its_children(tmp_path: Path) -> None:
     program = """
 import signal, subprocess, sys, time

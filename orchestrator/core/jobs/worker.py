@@ -29,6 +29,13 @@ _TICK_SECONDS: Final = 1.0
 _SWEEP_EVERY_TICKS: Final = 3600
 _SPARE_THREADS: Final = 4
 _RESTART_AFTER_SECONDS: Final = 2.0
+_COMES_BACK: Final = (
+    FenceBusy,
+    psycopg.InterfaceError,
+    psycopg.OperationalError,
+    sqlalchemy.exc.InterfaceError,
+    sqlalchemy.exc.OperationalError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +97,7 @@ class _Patience(retry.BaseRetryStrategy):
         self._seconds = seconds
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> retry.RetryDecision | None:  # noqa: ARG002
-        waits = (FenceBusy, psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError)
-        if isinstance(exception, waits):
+        if isinstance(exception, _COMES_BACK):
             return retry.RetryDecision(retry_in={"milliseconds": int(self._seconds * 1000)})
         return None
 
