@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -52,6 +53,14 @@ class RunFolders:
         """Remove a folder whose run has settled."""
         shutil.rmtree(self.path(plan_id, purpose), ignore_errors=True)
 
+    def sweep(self, older_than_seconds: float) -> int:
+        """Remove folders that nobody touched for so long: their plans have expired or ended elsewhere."""
+        limit = time.time() - older_than_seconds
+        old = [path for path in self.root.glob("*-*") if path.is_dir() and path.stat().st_mtime < limit]
+        for path in old:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(old)
+
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, or an empty text where there is none."""
@@ -73,7 +82,7 @@ class CloudModules:
     def contract(self, cloud: str) -> CloudContract:
         """Which types the module makes and which attributes decide place and cost (``contract.json``)."""
         document = json.loads((self._folder(cloud) / "contract.json").read_text())
-        return CloudContract(kinds=document["kinds"], decisive=document["decisive"])
+        return CloudContract(document["kinds"], document["decisive"], document.get("sizes_in", {}))
 
     def _folder(self, cloud: str) -> Path:
         folder = self.root / cloud

@@ -14,7 +14,7 @@ from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import ExecutionPlan
-from orchestrator.workflows import applying, planning
+from orchestrator.workflows import applying, approving
 
 router = APIRouter(prefix="/plans", tags=["plans"])
 
@@ -43,11 +43,11 @@ def list_plans(
 ) -> PlanPage:
     """Plans that you may see."""
     require(actor, Permission.REQUESTS_READ)
-    found = queries.plan_page(session, status or (), before=cursor, limit=limit)
+    own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
+    found = queries.plan_page(session, status or (), organisation=own, before=cursor, limit=limit)
     last = found[-1].number if len(found) == limit else None
     link = f"/api/v1/plans?cursor={last}&limit={limit}" if last else None
-    seen = [PlanOut.model_validate(item) for item in found if actor.sees(item.organisation_code)]
-    return PlanPage(items=seen, next=link)
+    return PlanPage(items=[PlanOut.model_validate(item) for item in found], next=link)
 
 
 @router.get("/{plan_id}")
@@ -63,7 +63,7 @@ def approve(
     plan_id: UUID, body: ApproveIn, actor: TheActor, session: TheSession, response: Response
 ) -> PlanDetail:
     """Approve exactly the plan whose digest you send; 409 when the current digest is another one."""
-    return _shown(session, planning.approve_plan(session, actor, plan_id, body.digest), response)
+    return _shown(session, approving.approve_plan(session, actor, plan_id, body.digest), response)
 
 
 @router.post("/{plan_id}/return")
@@ -71,7 +71,7 @@ def return_(
     plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
 ) -> PlanDetail:
     """Not this plan; the request can be planned again."""
-    return _shown(session, planning.return_plan(session, actor, plan_id, body.reason), response)
+    return _shown(session, approving.return_plan(session, actor, plan_id, body.reason), response)
 
 
 @router.post("/{plan_id}/refuse")
@@ -79,7 +79,7 @@ def refuse(
     plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
 ) -> PlanDetail:
     """Refuse the plan."""
-    return _shown(session, planning.refuse_plan(session, actor, plan_id, body.reason), response)
+    return _shown(session, approving.refuse_plan(session, actor, plan_id, body.reason), response)
 
 
 @router.post("/{plan_id}/withdraw")
@@ -87,7 +87,7 @@ def withdraw(
     plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
 ) -> PlanDetail:
     """Take the plan back as its author."""
-    return _shown(session, planning.withdraw_plan(session, actor, plan_id, body.reason), response)
+    return _shown(session, approving.withdraw_plan(session, actor, plan_id, body.reason), response)
 
 
 @router.post("/{plan_id}/apply", status_code=202)
@@ -114,6 +114,6 @@ def _shown(session: Session, plan: ExecutionPlan, response: Response) -> PlanDet
         members=plan.members,
         changes=changes,
         approvals=approvals,
-        missing_approvals=planning.missing_approvals(session, plan),
+        missing_approvals=approving.missing_approvals(session, plan),
         runs=[RunOut.model_validate(run) for run in queries.runs_of_plan(session, plan.id)],
     )

@@ -171,10 +171,17 @@ def submit(
 
 @router.post("/requests/{request_id}/accept")
 def accept(
-    request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
+    request_id: UUID,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    version: TheVersion,
+    response: Response,
 ) -> RequestDetail:
     """Take the request up for review."""
-    return _shown(session, requesting.accept_request(session, actor, request_id, version), response)
+    return _shown(
+        session, requesting.accept_request(session, actor, request_id, service.pack, version), response
+    )
 
 
 @router.post("/requests/{request_id}/return")
@@ -183,12 +190,15 @@ def return_(
     body: ReasonIn,
     actor: TheActor,
     session: TheSession,
+    service: TheService,
     version: TheVersion,
     response: Response,
 ) -> RequestDetail:
     """Ask the department to complete the request; its hold is kept."""
     return _shown(
-        session, requesting.return_request(session, actor, request_id, body.reason, version), response
+        session,
+        requesting.return_request(session, actor, request_id, body.reason, service.pack, version),
+        response,
     )
 
 
@@ -198,12 +208,15 @@ def refuse(
     body: ReasonIn,
     actor: TheActor,
     session: TheSession,
+    service: TheService,
     version: TheVersion,
     response: Response,
 ) -> RequestDetail:
     """Do not accept the request; its hold is released."""
     return _shown(
-        session, requesting.refuse_request(session, actor, request_id, body.reason, version), response
+        session,
+        requesting.refuse_request(session, actor, request_id, body.reason, service.pack, version),
+        response,
     )
 
 
@@ -213,21 +226,31 @@ def reject(
     body: ReasonIn,
     actor: TheActor,
     session: TheSession,
+    service: TheService,
     version: TheVersion,
     response: Response,
 ) -> RequestDetail:
     """The review says no; the hold is released."""
     return _shown(
-        session, requesting.reject_request(session, actor, request_id, body.reason, version), response
+        session,
+        requesting.reject_request(session, actor, request_id, body.reason, service.pack, version),
+        response,
     )
 
 
 @router.post("/requests/{request_id}/approve")
 def approve(
-    request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
+    request_id: UUID,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    version: TheVersion,
+    response: Response,
 ) -> RequestDetail:
     """The review says yes."""
-    return _shown(session, requesting.approve_request(session, actor, request_id, version), response)
+    return _shown(
+        session, requesting.approve_request(session, actor, request_id, service.pack, version), response
+    )
 
 
 @router.post("/requests/{request_id}/cancel")

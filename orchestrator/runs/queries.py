@@ -91,12 +91,19 @@ def plans_of(session: Session, request_id: UUID) -> Sequence[ExecutionPlan]:
 
 
 def plan_page(
-    session: Session, statuses: Collection[PlanStatus], *, before: str | None = None, limit: int = 50
+    session: Session,
+    statuses: Collection[PlanStatus],
+    *,
+    organisation: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
 ) -> Sequence[ExecutionPlan]:
     """Plans in some statuses, newest number first; `before` is the last number of the page before."""
     statement = select(ExecutionPlan).order_by(col(ExecutionPlan.number).desc()).limit(limit)
     if statuses:
         statement = statement.where(col(ExecutionPlan.status).in_(statuses))
+    if organisation is not None:
+        statement = statement.where(ExecutionPlan.organisation_code == organisation)
     if before is not None:
         statement = statement.where(ExecutionPlan.number < before)
     return session.exec(statement).all()

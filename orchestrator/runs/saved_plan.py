@@ -46,6 +46,8 @@ class CloudContract:
 
     kinds: Mapping[str, str]
     decisive: Mapping[str, Sequence[str]]
+    sizes_in: Mapping[str, str] = field(default_factory=dict)
+    """Types that carry their sizes and tags as the members of one attribute -> the name of that attribute."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,16 @@ def _planned(change: Mapping[str, Any], contract: CloudContract) -> PlannedObjec
         type=change["type"],
         kind=kind,
         action=_action(inner["actions"]),
-        before=inner.get("before") or {},
-        after=inner.get("after") or {},
+        before=_spread(change["type"], inner.get("before") or {}, contract),
+        after=_spread(change["type"], inner.get("after") or {}, contract),
         unknown=inner.get("after_unknown") or {},
     )
+
+
+def _spread(kind: str, attributes: Mapping[str, Any], contract: CloudContract) -> Mapping[str, Any]:
+    """The attributes, with the sizes and tags among them wherever the type carries those."""
+    inner = attributes.get(contract.sizes_in.get(kind, ""))
+    return {**attributes, **inner} if isinstance(inner, Mapping) else attributes
 
 
 def _action(actions: Sequence[str]) -> str:

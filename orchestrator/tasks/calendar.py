@@ -8,7 +8,7 @@ from orchestrator.core.clock import CITY
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.tasks.workbench import Workbench
-from orchestrator.workflows import metering, planning, requesting, watching
+from orchestrator.workflows import approving, metering, requesting, watching
 
 DRIFT_HOUR = 3
 """In this hour of the city's day every workspace is compared with reality."""
@@ -17,7 +17,7 @@ DRIFT_HOUR = 3
 def every_minute(bench: Workbench, _context: JobContext, timestamp: int) -> None:
     """Each act is a transaction of its own, so that one that fails does not hold up the others."""
     with transaction(bench.engine) as session:
-        planning.expire_plans(session)
+        approving.expire_plans(session)
     with transaction(bench.engine) as session:
         requesting.expire_requests(session, bench.pack)
     with transaction(bench.engine) as session:
@@ -25,6 +25,7 @@ def every_minute(bench: Workbench, _context: JobContext, timestamp: int) -> None
     export_head(bench)
     moment = datetime.fromtimestamp(timestamp, UTC).astimezone(CITY)
     if (moment.hour, moment.minute) == (DRIFT_HOUR, 0):
+        bench.folders.sweep(bench.pack.plan_expiry_hours * 2 * 3600)
         with transaction(bench.engine) as session:
             watching.check_everything(session)
 

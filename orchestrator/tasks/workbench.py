@@ -1,5 +1,6 @@
 """What every job handler works with, and the frame in which an engine runs: fence, log, token."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+import psycopg
+import sqlalchemy.exc
 from sqlalchemy import Engine
 
 from orchestrator.adapters.run_folders import CloudModules, RunFolders
@@ -17,8 +20,14 @@ from orchestrator.core.sealing import Keys, new_token, token_hash
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.runs import queries
 from orchestrator.runs.engine import AnsibleEngine, CloudInventory, EngineRun, TerraformEngine
+from orchestrator.runs.outcomes import Reason
 from orchestrator.settings import Settings
-from orchestrator.workflows.applying import stop_reason
+from orchestrator.workflows.applying import give_up, stop_reason
+
+logger = logging.getLogger(__name__)
+
+_PASSING = (psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError)
+"""The database is away: the job comes back and finds out what became of the run."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,26 @@ def at_work(bench: Workbench, run_id: UUID) -> Iterator[Bench]:
         log = RunLogWriter(bench.engine, str(run_id))
         try:
             yield Bench(run_id, new_token("run"), fence, log)
+        except _PASSING:
+            raise
+        except Exception as error:
+            logger.exception("Run %s failed inside the service", run_id)
+            log.append(f"The service itself failed: {type(error).__name__}: {error}")
+            with transaction(bench.engine) as session:
+                give_up(session, run_id, _bug(error))
         finally:
             log.close()
             announce_end(bench.engine, str(run_id))
+
+
+def _bug(error: Exception) -> Reason:
+    what = f"{type(error).__name__}: {error}"[:500]
+    return Reason(
+        f"The service itself failed: {what}",
+        f"系统自身故障：{what}",
+        "Nothing is lost. Tell the technical administrator; then abandon the plan and generate a new one.",
+        "数据未丢失。请告知技术管理员，随后放弃该计划并重新生成。",
+    )
 
 
 def engine_run(bench: Workbench, frame: Bench, workspace_id: UUID, cloud: str) -> EngineRun:

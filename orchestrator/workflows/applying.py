@@ -28,18 +28,13 @@ from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
 from orchestrator.runs.errors import NotApproved, PlanExpired
-from orchestrator.runs.lifecycle import PlanStatus, RunStatus
+from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
 from orchestrator.workflows import baselining, judging, metering
-from orchestrator.workflows.planning import (
-    hold_text,
-    missing_approvals,
-    person_twice,
-    queue_run,
-    reopen_request,
-)
+from orchestrator.workflows.approving import missing_approvals, person_twice, reopen_request
+from orchestrator.workflows.planning import hold_text, queue_run
 
 STALE = Reason(
     "Something that the approval was bound to has changed; nothing was applied.",
@@ -328,6 +323,22 @@ def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
     resources.close_drift(session, workspace.id, actor)
     if plan.kind != "release":
         baselining.order_baseline(session, plan, workspace)
+
+
+def give_up(session: Session, run_id: UUID, reason: Reason) -> None:
+    """The service itself failed during a run: settle it, keep every row as it is, let a person decide.
+
+    Resources stay as they were last known; the next plan starts from what exists.
+    """
+    run = store.lock_run(session, run_id)
+    if RUN_LIFECYCLE.is_final(RunStatus(run.status)):
+        return
+    worker = f"worker:{run.worker}"
+    if run.plan_id is not None:
+        plan = store.lock_plan(session, run.plan_id)
+        if PLAN_LIFECYCLE.allows(PlanStatus(plan.status), PlanStatus.FAILED):
+            store.move_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
+    store.move_run(session, run, RunStatus.FAILED, worker, reason=reason)
 
 
 def abandon_plan(session: Session, actor: Actor, plan_id: UUID) -> ExecutionPlan:

@@ -11,9 +11,9 @@ from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.catalogue.specification import sku_quantities
 from orchestrator.core import audit
 from orchestrator.core.clock import today
-from orchestrator.core.errors import AuditNote, BadInput, NotFound
+from orchestrator.core.errors import AuditNote, BadInput, NotFound, NotPermitted
 from orchestrator.departments import queries as department_queries
-from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor
+from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor, Permission, Role, require
 from orchestrator.policies import rules
 from orchestrator.policies.classified_marks import marked_fields
 from orchestrator.policies.facts import BudgetClaim, Claim, LineFacts, PricePeriod, RequestFacts, SystemFacts
@@ -26,7 +26,7 @@ from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.errors import ClassifiedContent, RuleRefuses
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
-from orchestrator.runs.errors import NotApproved
+from orchestrator.runs.errors import NotApproved, OwnOrganisation
 from orchestrator.runs.models import ExecutionPlan
 from orchestrator.systems import queries as system_queries
 from orchestrator.workflows import pricing
@@ -152,6 +152,24 @@ def _refusal(
         detail_zh=" ".join(result.message_zh for result in stopping),
         results=[_document(result) for result in results],
     ).noted(note)
+
+
+def require_reviewer(
+    actor: Actor, request: ResourceRequest, pack: PolicyPack, permission: Permission
+) -> None:
+    """Only the reviewing role of this organisation's matters may do this, and never one of its own people.
+
+    Raises:
+        NotPermitted: the actor has not the role; for the centre's own requests that is the smart-city office.
+        OwnOrganisation: no body decides on itself (domain §2.15).
+    """
+    role = Role(rules.approving_role(Role.CENTRE_REVIEWER, request.organisation_code, pack))
+    if role is Role.CENTRE_REVIEWER:
+        require(actor, permission, request.organisation_code)
+    elif role not in actor.roles:
+        raise NotPermitted(f"Requests of {request.organisation_code} are reviewed by the role {role}.")
+    if actor.organisation == request.organisation_code:
+        raise OwnOrganisation
 
 
 def required_approvals(session: Session, request: ResourceRequest, pack: PolicyPack) -> tuple[str, ...]:

@@ -136,44 +136,59 @@ def submit_request(
 
 
 def accept_request(
-    session: Session, actor: Actor, request_id: UUID, version: int | None = None
+    session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, version: int | None = None
 ) -> ResourceRequest:
     """The centre takes the request up: accepted, and its review begins."""
-    request = _reviewed(session, actor, request_id, version)
+    request = _reviewed(session, actor, request_id, pack, version)
     store.move(session, request, S.ACCEPTED, actor.audit_name)
     store.move(session, request, S.UNDER_REVIEW, actor.audit_name)
     return request
 
 
 def return_request(
-    session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    reason: str,
+    pack: PolicyPack,
+    version: int | None = None,
 ) -> ResourceRequest:
     """Ask the department to complete it; the hold is kept until it expires."""
-    request = _reviewed(session, actor, request_id, version)
+    request = _reviewed(session, actor, request_id, pack, version)
     _say(session, actor, request, "returned", reason)
     store.move(session, request, S.RETURNED, actor.audit_name, reason)
     return request
 
 
 def refuse_request(
-    session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    reason: str,
+    pack: PolicyPack,
+    version: int | None = None,
 ) -> ResourceRequest:
     """Not accepted: the formal check failed. The hold is released."""
-    return _end(session, actor, request_id, S.REFUSED, reason, version)
+    return _end(session, actor, request_id, S.REFUSED, reason, pack, version)
 
 
 def reject_request(
-    session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    reason: str,
+    pack: PolicyPack,
+    version: int | None = None,
 ) -> ResourceRequest:
     """The review says no. The hold is released."""
-    return _end(session, actor, request_id, S.REJECTED, reason, version)
+    return _end(session, actor, request_id, S.REJECTED, reason, pack, version)
 
 
 def approve_request(
-    session: Session, actor: Actor, request_id: UUID, version: int | None = None
+    session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, version: int | None = None
 ) -> ResourceRequest:
     """The review says yes: a plan may be made."""
-    request = _reviewed(session, actor, request_id, version)
+    request = _reviewed(session, actor, request_id, pack, version)
     store.move(session, request, S.APPROVED, actor.audit_name)
     return request
 
@@ -215,9 +230,11 @@ def _same_organisation(actor: Actor, request: ResourceRequest) -> None:
         raise NotYourRequest("Only people of the requesting organisation may do this.")
 
 
-def _reviewed(session: Session, actor: Actor, request_id: UUID, version: int | None) -> ResourceRequest:
+def _reviewed(
+    session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, version: int | None
+) -> ResourceRequest:
     request = store.lock(session, request_id, version)
-    require(actor, Permission.REQUESTS_REVIEW, request.organisation_code)
+    judging.require_reviewer(actor, request, pack, Permission.REQUESTS_REVIEW)
     if actor.person_id in (request.requester_id, request.endorser_id):
         raise _same_person(actor, request, "review")
     request.reviewer_id = actor.person_id
@@ -236,9 +253,15 @@ def _same_person(actor: Actor, request: ResourceRequest, act: str) -> SamePerson
 
 
 def _end(
-    session: Session, actor: Actor, request_id: UUID, status: RequestStatus, reason: str, version: int | None
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    status: RequestStatus,
+    reason: str,
+    pack: PolicyPack,
+    version: int | None,
 ) -> ResourceRequest:
-    request = _reviewed(session, actor, request_id, version)
+    request = _reviewed(session, actor, request_id, pack, version)
     _say(session, actor, request, status.value, reason)
     store.move(session, request, status, actor.audit_name, reason)
     quotas.release(session, request.id)
