@@ -20,6 +20,7 @@ from typing import IO, Final
 from orchestrator.runs.engine import LogSink, ShouldStop
 
 _TICK_SECONDS: Final = 0.002
+_QUIET_TICK_SECONDS: Final = 0.005
 _ASK_EVERY_SECONDS: Final = 1.0
 _STDERR_TAIL_BYTES: Final = 8192
 _READ_BYTES: Final = 1 << 18
@@ -101,7 +102,7 @@ def _follow(pid: int, lines: "_Lines | None", stop: "_Stop") -> None:
         if lines and lines.deliver():
             stop.heard()
         stop.check()
-        time.sleep(_TICK_SECONDS)
+        time.sleep(stop.tick())
     if lines:
         lines.deliver()
         lines.deliver_rest()
@@ -165,6 +166,10 @@ class _Stop:
     def heard(self) -> None:
         """Note that the process said something."""
         self._heard_at = time.monotonic()
+
+    def tick(self) -> float:
+        """Seconds until the next look: fewer while the process talks."""
+        return _TICK_SECONDS if time.monotonic() - self._heard_at < 1 else _QUIET_TICK_SECONDS
 
     def check(self) -> None:
         """Interrupt the process when there is a reason, and kill it when it did not obey in time."""
