@@ -5,6 +5,6 @@ provider "govcloud.internal/orchestrator/sandbox" {
   version     = "0.1.0"
   constraints = "0.1.0"
   hashes = [
-    "h1:rGytZTB//F7eLl0HGuWlYR0FKNuPvP6ZiIXD0RMu7zE=",
+    "h1:gm5skbf2Wph9UEb5y6M5efkudfy+u0vtSBabQoM68eQ=",
   ]
 }

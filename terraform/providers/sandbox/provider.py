@@ -147,7 +147,6 @@ class Instance(CloudResource):
 class Volume(CloudResource):
     kind = "volume"
     spec = (free("instance", String()), free("size_gb", Number()), fixed("tier", String()))
-    answers = (told("path"),)
 
 
 class SandboxProvider(Provider):

@@ -174,7 +174,8 @@ def test_an_interrupt_lets_running_creates_finish_so_that_none_is_lost_from_the_
 def test_the_provider_ends_with_a_killed_terraform(workspace: Workspace) -> None:
     workspace.daemon.ask(op="fault", kind="network", mode="delay", seconds=30)
     process = workspace.start("apply", "-auto-approve")
-    wait_until(lambda: providers(workspace), "the provider runs")
+    wait_until(lambda: workspace.daemon.ask(op="list")["objects"], "the create runs")
+    assert providers(workspace)
     process.kill()
     process.communicate()
     wait_until(lambda: not providers(workspace), "the provider has ended")
@@ -185,14 +186,15 @@ def instances(workspace: Workspace) -> list[dict[str, str]]:
 
 
 def providers(workspace: Workspace) -> list[int]:
-    return [pid for pid in all_pids() if str(workspace.module).encode() in command_line(pid)]
+    return [pid for pid in all_pids() if is_provider(pid, workspace.module)]
 
 
-def command_line(pid: int) -> bytes:
+def is_provider(pid: int, module: Path) -> bool:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        here = Path(f"/proc/{pid}/cwd").readlink()
+        return here == module and b"serve.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return b""
+        return False
 
 
 def test_a_provider_that_differs_from_the_lock_file_by_one_byte_is_refused(workspace: Workspace) -> None:
