@@ -161,18 +161,17 @@ def _inventory_lines(groups: Mapping[str, Any], depth: int) -> Iterator[str]:
         _require(_GROUP, name, "inventory/hosts.json: the group")
         yield f"{indent}{name}:\n"
         for part, content in _mapping(group, f"inventory/hosts.json: {name}").items():
-            table = _mapping(content, f"inventory/hosts.json: {name}.{part}")
+            where = f"inventory/hosts.json: {name}.{part}"
+            table = _mapping(content, where)
             yield f"{indent}  {part}:{'' if table else ' {}'}\n"
-            if not table:
-                continue
             if part == "children":
                 yield from _inventory_lines(table, depth + 2)
             elif part == "hosts":
                 yield from _host_lines(table, indent + "    ")
             elif part == "vars":
-                yield from _unsafe_lines(table, f"inventory/hosts.json: {name}", indent + "    ")
+                yield from _unsafe_lines(table, where, indent + "    ") if table else ()
             else:
-                raise BundleError(f"inventory/hosts.json: {name}.{part}: is none of children, hosts, vars")
+                raise BundleError(f"{where}: is none of children, hosts, vars")
 
 
 def _host_lines(hosts: Mapping[str, Any], indent: str) -> Iterator[str]:
