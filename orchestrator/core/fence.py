@@ -6,9 +6,10 @@ still holds it. A dead host loses it after the keep-alive time (about 25 s).
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -47,12 +48,14 @@ class Fence:
         self._dsn = dsn
         self._workspace = workspace
         self._connection = self._locked()
+        # One number for as long as the fence is held, whatever happens to the connection behind it.
+        self._descriptor = os.dup(self._connection.fileno())
         self._lost = False
         self._checked_at = time.monotonic()
 
     def fileno(self) -> int:
-        """The descriptor that every engine process must inherit."""
-        return self._connection.fileno()
+        """The descriptor that every engine process must inherit; it stays the same while the fence is held."""
+        return self._descriptor
 
     def is_alive(self) -> bool:
         """True while nobody else can enter; asks the server at most every five seconds.
@@ -69,6 +72,7 @@ class Fence:
     def close(self) -> None:
         """Let the next one in; only when no process that inherited the socket is left."""
         self._connection.close()
+        os.close(self._descriptor)
 
     def _answers(self) -> bool:
         try:
@@ -88,6 +92,7 @@ class Fence:
             except psycopg.OperationalError:
                 time.sleep(_RETRY_SECONDS)
             else:
+                os.dup2(self._connection.fileno(), self._descriptor, inheritable=False)
                 logger.warning("Fence of %s taken again after its connection broke", self._workspace)
                 return True
         logger.error("Fence of %s is lost", self._workspace)
@@ -116,5 +121,4 @@ def workspace_fence(database_url: str, workspace: str) -> Iterator[Fence]:
     try:
         yield fence
     finally:
-        with suppress(psycopg.Error):
-            fence.close()
+        fence.close()

@@ -1,5 +1,6 @@
 """The fence against real PostgreSQL and real processes."""
 
+import os
 import subprocess
 import sys
 import time
@@ -71,11 +72,16 @@ def test_a_broken_connection_is_replaced_and_the_fence_holds(
 ) -> None:
     monkeypatch.setattr(fence_module, "_CHECK_EVERY_SECONDS", 0.0)
     with workspace_fence(database_url, "ws-1") as fence:
+        descriptor = fence.fileno()
         end_connection(database_url, "ws-1")
         assert fence.is_alive()
         with pytest.raises(FenceBusy), workspace_fence(database_url, "ws-1"):
             pass
-        assert fence.fileno() > 0
+        # An engine process that starts later inherits the new connection under the number known before.
+        assert fence.fileno() == descriptor
+        assert os.fstat(descriptor).st_ino == os.fstat(fence._connection.fileno()).st_ino
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
 
 
 def test_a_fence_that_somebody_took_meanwhile_is_lost_for_good(
