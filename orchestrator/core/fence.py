@@ -54,7 +54,7 @@ class Fence:
         self._checked_at = time.monotonic()
 
     def fileno(self) -> int:
-        """The descriptor that every engine process must inherit; it stays the same while the fence is held."""
+        """The descriptor that every engine process must inherit; it never changes while it is held."""
         return self._descriptor
 
     def is_alive(self) -> bool:

@@ -24,9 +24,9 @@ _NEXT_EN = "Abandon the plan and generate a new one: it starts from what exists 
 _NEXT_ZH = "请放弃该计划并重新生成：新计划以现有资源为起点并予以纳管。"
 
 
-def apply_run(bench: Workbench, _context: JobContext, run_id: str) -> None:
+def apply_run(bench: Workbench, context: JobContext, run_id: str) -> None:
     """Apply one approved plan, exactly once."""
-    with at_work(bench, UUID(run_id)) as frame:
+    with at_work(bench, context, UUID(run_id)) as frame:
         with transaction(bench.engine) as session:
             order = applying.begin_apply(session, frame.run_id, bench.worker, frame.token_hash)
         if order is None:

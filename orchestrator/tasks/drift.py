@@ -15,9 +15,9 @@ from orchestrator.workflows import watching
 from orchestrator.workflows.watching import DriftOrder
 
 
-def drift_run(bench: Workbench, _context: JobContext, run_id: str) -> None:
+def drift_run(bench: Workbench, context: JobContext, run_id: str) -> None:
     """Look for drift in one workspace."""
-    with at_work(bench, UUID(run_id)) as frame:
+    with at_work(bench, context, UUID(run_id)) as frame:
         with transaction(bench.engine) as session:
             order = watching.begin_drift(session, frame.run_id, bench.worker, frame.token_hash)
         if order is None:

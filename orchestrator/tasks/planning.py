@@ -20,9 +20,9 @@ from orchestrator.workflows import baselining, planning
 from orchestrator.workflows.planning import PlanningOrder, PlanningResult
 
 
-def plan_run(bench: Workbench, _context: JobContext, run_id: str) -> None:
+def plan_run(bench: Workbench, context: JobContext, run_id: str) -> None:
     """Plan one run; planning changes nothing, so it is simply repeated after a crash."""
-    with at_work(bench, UUID(run_id)) as frame:
+    with at_work(bench, context, UUID(run_id)) as frame:
         with transaction(bench.engine) as session:
             order = planning.begin_planning(session, frame.run_id, bench.worker, frame.token_hash)
         if order is None:

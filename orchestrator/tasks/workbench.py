@@ -16,6 +16,7 @@ from orchestrator.adapters.run_folders import CloudModules, RunFolders
 from orchestrator.adapters.run_log import RunLogWriter, announce_end
 from orchestrator.core.db import transaction
 from orchestrator.core.fence import Fence, workspace_fence
+from orchestrator.core.jobs import JobContext
 from orchestrator.core.sealing import Keys, new_token, token_hash
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.runs import queries
@@ -54,9 +55,10 @@ class Workbench:
 
 @dataclass(frozen=True)
 class Bench:
-    """One run's frame: its token, its fence and its log."""
+    """One run's frame: its job, its token, its fence and its log."""
 
     run_id: UUID
+    job: JobContext
     token: str
     fence: Fence
     log: RunLogWriter
@@ -68,7 +70,7 @@ class Bench:
 
 
 @contextmanager
-def at_work(bench: Workbench, run_id: UUID) -> Iterator[Bench]:
+def at_work(bench: Workbench, job: JobContext, run_id: UUID) -> Iterator[Bench]:
     """Hold the workspace's fence and write the run's log while the run is at work.
 
     Raises:
@@ -80,7 +82,7 @@ def at_work(bench: Workbench, run_id: UUID) -> Iterator[Bench]:
     with workspace_fence(bench.database_url, workspace.key) as fence:
         log = RunLogWriter(bench.engine, str(run_id))
         try:
-            yield Bench(run_id, new_token("run"), fence, log)
+            yield Bench(run_id, job, new_token("run"), fence, log)
         except _PASSING:
             raise
         except Exception as error:
@@ -135,6 +137,8 @@ def _stopper(bench: Workbench, frame: Bench) -> Callable[[], str | None]:
     def should_stop() -> str | None:
         if not frame.fence.is_alive():
             return "fence lost"
+        if why := frame.job.abort_reason():
+            return why
         with transaction(bench.engine) as session:
             return stop_reason(session, frame.run_id)
 
