@@ -59,7 +59,7 @@ class Callers:
             self._known[key] = Caller(self.http, self.token(username, scopes))
         return self._known[key]
 
-    def token(self, username: str, scopes: Sequence[Permission] = (), days: float = 1) -> str:
+    def token(self, username: str, scopes: Sequence[Permission] = (), days: float = 300) -> str:
         """A new token; without `scopes` it carries every right that the person has today."""
         with transaction(self._engine) as session:
             actor = administering.actor_named(session, username)
