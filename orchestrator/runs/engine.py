@@ -17,7 +17,7 @@ class EngineResult:
     """How one engine process ended.
 
     `returncode` is negative when a signal ended the process. `stopped_because` is one of
-    ``cancelled``, ``timeout``, ``idle``, ``fence lost`` when we ended it ourselves.
+    ``cancelled``, ``timeout``, ``idle``, ``fence lost``, ``worker stopping`` when we ended it ourselves.
     """
 
     returncode: int

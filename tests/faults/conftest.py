@@ -3,13 +3,17 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator.schema import revisions
+from tests.parts import skip_without
 from tests.postgres import Cluster
 
 
 @pytest.fixture(scope="module")
 def own_cluster() -> Iterator[Cluster]:
     """A server that a test may stop."""
-    cluster = Cluster()
+    try:
+        cluster = Cluster()
+    except RuntimeError as missing:
+        skip_without("postgres", str(missing))
     yield cluster
     cluster.remove()
 

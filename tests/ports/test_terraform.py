@@ -16,6 +16,7 @@ from orchestrator.adapters.terraform import (
 from orchestrator.adapters.terraform_events import recorded_events
 from orchestrator.runs.engine import EngineError, EngineRun, TerraformEngine
 from orchestrator.settings import Settings
+from tests.parts import skip_without
 
 MODULE = """
 variable "names" { type = set(string) }
@@ -38,7 +39,11 @@ output "password" {
 
 @pytest.fixture(scope="module")
 def terraform() -> TerraformEngine:
-    return TerraformProcesses(find_terraform(Settings()), grace_seconds=5)
+    try:
+        executable = find_terraform(Settings())
+    except TerraformMissingError as missing:
+        skip_without("terraform", str(missing))
+    return TerraformProcesses(executable, grace_seconds=5)
 
 
 @pytest.fixture
@@ -170,6 +175,7 @@ def test_a_missing_plan_is_an_error_that_says_so(
     assert not (folder / "show.json").exists()
 
 
+@pytest.mark.usefixtures("terraform")
 def test_a_provider_outside_the_lock_file_is_refused(folder: Path, watched: Watched, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     mirror.mkdir()
