@@ -1,14 +1,84 @@
 """Every page of the console, and how errors look on pages."""
 
+from collections.abc import Callable
+from urllib.parse import urlencode
+
 from fastapi import FastAPI, Request, Response
 
+from orchestrator.api.deps import find_actor, get_service
+from orchestrator.console import (
+    approval_pages,
+    audit_pages,
+    plan_pages,
+    request_pages,
+    resource_pages,
+    run_pages,
+    session_pages,
+)
+from orchestrator.console.i18n import choose_language
+from orchestrator.console.render import render
+from orchestrator.console.static import AssetFiles
+from orchestrator.console.visit import Visit, go, open_visit, words_of
+from orchestrator.core.db import transaction
+from orchestrator.core.errors import BusinessError
+
 PAGES = "/console"
+NOT_SIGNED_IN, FORBIDDEN, MISSING, BROKEN = 401, 403, 404, 500
+PARTS = (
+    session_pages,
+    approval_pages,
+    request_pages,
+    plan_pages,
+    run_pages,
+    resource_pages,
+    audit_pages,
+)
+
+Again = Callable[[Visit, BusinessError], Response]
 
 
 def install(app: FastAPI) -> None:
     """Register the pages and the static files."""
+    for part in PARTS:
+        app.include_router(part.router)
+    app.mount("/static", AssetFiles(), name="static")
 
 
 def page_for(request: Request, status: int, error: Exception) -> Response | None:
     """An error as a page where a page was asked for; None leaves the problem document."""
-    return None
+    if not request.url.path.startswith(PAGES):
+        return None
+    if status == NOT_SIGNED_IN:
+        return _to_sign_in(request)
+    again: Again | None = getattr(request.state, "again", None)
+    if again is not None and isinstance(error, BusinessError) and status != MISSING:
+        return _page_again(request, status, error, again)
+    return _error_page(request, status, error)
+
+
+def _to_sign_in(request: Request) -> Response:
+    wanted = request.url.path if request.method == "GET" else f"{PAGES}/"
+    query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
+    path = f"{PAGES}/sign-in?{urlencode({'next': wanted + query})}"
+    if request.headers.get("hx-request") == "true":
+        # A part of a page cannot become the sign-in form; the browser is sent there as a whole.
+        return Response(status_code=204, headers={"HX-Redirect": path})
+    return go(path)
+
+
+def _page_again(request: Request, status: int, error: BusinessError, again: Again) -> Response:
+    """The page from which the refused act came, as things are now: the act itself is rolled back."""
+    service = get_service(request)
+    with transaction(service.engine) as session:
+        actor = find_actor(request, service, session)
+        response = again(open_visit(request, session, actor, service), error)
+    response.status_code = status
+    return response
+
+
+def _error_page(request: Request, status: int, error: Exception) -> Response:
+    frame = getattr(request.state, "frame", None)
+    language = choose_language(request, frame.actor.language if frame else None)
+    reason = words_of(error, language) if isinstance(error, BusinessError) else ""
+    name = {FORBIDDEN: "403", MISSING: "404", BROKEN: "500"}.get(status, "409")
+    return render(request, f"errors/{name}.html", status=status, reason=reason)

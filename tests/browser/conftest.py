@@ -54,12 +54,11 @@ async def broken_stream(request: Request) -> StreamingResponse:
 
     async def events() -> AsyncIterator[str]:
         first, last = (after + 1, after + 2) if after < 6 else (after, after + 1)
-        for number in range(first, last + 1):
-            data = json.dumps({"clock": "11:00:08", "text": f"line {number} <b>"})
-            yield f"id: {number}\nevent: line\ndata: {data}\n\n"
+        lines = json.dumps([f"line {number} <b>" for number in range(first, last + 1)])
+        yield f"id: {last}\nevent: lines\ndata: {lines}\n\n"
         await asyncio.sleep(0.05)
         if after >= 6:
-            yield "event: end\ndata: succeeded\n\n"
+            yield "event: done\ndata: {}\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream")
 

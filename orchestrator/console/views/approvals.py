@@ -1,7 +1,7 @@
 """The queue of everything that waits for a decision, with the chosen item beside it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from orchestrator.console.views.common import Pager
 from orchestrator.console.views.plans import PlanDetail
@@ -24,7 +24,7 @@ class QueueRow:
     subject: str
     zone_class: str
     monthly_fen: int | None
-    due_at: datetime | None = None
+    due_on: date | None = None
     overdue: bool = False
 
     @property

@@ -33,12 +33,11 @@ class ChainCheck:
 
 @dataclass(frozen=True)
 class AuditPage:
-    """Page ``audit/list.html``; `check` is there after a verification was asked for."""
+    """Page ``audit/list.html``: `object_id` is the filter in force; `check` is what a verification found."""
 
     rows: tuple[AuditRow, ...]
     pager: Pager
-    text: str
+    object_id: str
     head_seq: int
     head_digest: str
-    exported_at: datetime | None
     check: ChainCheck | None = None

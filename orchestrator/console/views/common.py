@@ -59,7 +59,7 @@ class Pager:
 
 @dataclass(frozen=True)
 class Action:
-    """One button: its word is ``labels.WORDS["act"][code]``, it posts to `path`.
+    """One button: its word is ``labels.WORDS["act"][code]``, it posts to `path` or, as a link, leads there.
 
     `blocked` is the reason why this person may not press it now, ready for the reader; the page then shows
     the reason in place of the button. Acts that this person could never do are left out instead.
@@ -70,6 +70,7 @@ class Action:
     tone: Literal["primary", "outline-secondary", "outline-danger"] = "outline-secondary"
     needs_reason: bool = False
     blocked: str = ""
+    is_link: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,6 @@ class BudgetEffect:
 class CostLine:
     """One priced line: `quantity` and `unit` ready for the reader, `price_fen` per unit and month."""
 
-    subject: str
     sku: str
     name: str
     quantity: str

@@ -70,7 +70,6 @@ class DutyHolder:
 
     duty: str
     person: str
-    at: datetime | None
 
 
 @dataclass(frozen=True)

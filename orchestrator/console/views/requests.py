@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from orchestrator.console.request_form import RequestForm
 from orchestrator.console.views.common import (
@@ -172,7 +172,7 @@ class ResourceRow:
 class RequestDetail:
     """Page ``requests/detail.html``.
 
-    `due_at` is the deadline of the step that is open now; `reached` are all statuses the request has had.
+    `due_on` is the deadline of the step that is open now; `reached` are all statuses the request has had.
     """
 
     id: str
@@ -186,7 +186,7 @@ class RequestDetail:
     zone_class: str
     justification: str
     created_at: datetime
-    due_at: datetime | None
+    due_on: date | None
     lines: tuple[InstanceLine, ...]
     quote: Quote | None
     holds: tuple[HoldRow, ...]

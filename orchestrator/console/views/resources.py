@@ -1,9 +1,8 @@
 """Resources of the departments, and whether reality still agrees with them."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from orchestrator.console.views.common import ActionSet, Pager
+from orchestrator.console.views.common import Pager
 
 
 @dataclass(frozen=True)
@@ -20,20 +19,22 @@ class ResourceItem:
     status: str
     drift: str
     drift_note: str
-    checked_at: datetime | None
-    monthly_fen: int | None
     request_id: str
     request_number: str
 
 
 @dataclass(frozen=True)
+class DriftCheck:
+    """A workspace that this person may have compared with reality."""
+
+    workspace: str
+    path: str
+
+
+@dataclass(frozen=True)
 class ResourceList:
-    """Page ``resources/list.html``; `acts` holds the drift check where the person may start one."""
+    """Page ``resources/list.html``."""
 
     rows: tuple[ResourceItem, ...]
     pager: Pager
-    status: str
-    drift: str
-    text: str
-    statuses: tuple[str, ...]
-    acts: ActionSet
+    checks: tuple[DriftCheck, ...] = ()

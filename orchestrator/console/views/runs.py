@@ -39,8 +39,6 @@ class RunList:
 
     rows: tuple[RunRow, ...]
     pager: Pager
-    status: str
-    statuses: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """One filled view model per page, as a department of the sample city would see it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +46,7 @@ from orchestrator.console.views.requests import (
     RequestRow,
     ResourceRow,
 )
-from orchestrator.console.views.resources import ResourceItem, ResourceList
+from orchestrator.console.views.resources import DriftCheck, ResourceItem, ResourceList
 from orchestrator.console.views.runs import LogLine, RunDetail, RunList, RunRow
 from orchestrator.console.views.session import SignInPage
 from orchestrator.departments.permissions import Actor, Role
@@ -109,10 +109,10 @@ OWN_QUOTA = QuotaCard(
 QUOTE = Quote(
     catalogue="CAT-2019-01",
     lines=(
-        CostLine("web-1", "ECS-X86-CPU", "通用云主机 vCPU", "8", "vCPU", 4200, 33600),
-        CostLine("web-1", "ECS-X86-MEM", "通用云主机 内存", "32", "GB", 1500, 48000),
-        CostLine("web-1", "EVS-SSD", "云硬盘 SSD", "500", "GB", 20, 10000),
-        CostLine("web-1", "BAK-VM", "整机备份", "500", "GB", 20, 10000),
+        CostLine("ECS-X86-CPU", "通用云主机 vCPU", "8", "vCPU", 4200, 33600),
+        CostLine("ECS-X86-MEM", "通用云主机 内存", "32", "GB", 1500, 48000),
+        CostLine("EVS-SSD", "云硬盘 SSD", "500", "GB", 20, 10000),
+        CostLine("BAK-VM", "整机备份", "500", "GB", 20, 10000),
     ),
     total_fen=101600,
 )
@@ -177,7 +177,7 @@ REQUEST = RequestDetail(
     zone_class="production",
     justification=f"汛期前扩建，等保二级，预计用户 150 人。{HOSTILE}",
     created_at=AT,
-    due_at=hours(72),
+    due_on=date(2019, 6, 24),
     lines=LINES,
     quote=QUOTE,
     holds=(
@@ -287,11 +287,11 @@ PLAN = PlanDetail(
         ApprovalRow("smart_city_office", "waiting"),
     ),
     duties=(
-        DutyHolder("requester", "陈静", AT),
-        DutyHolder("endorser", "李晓梅", hours(2)),
-        DutyHolder("author", "刘洋", hours(20)),
-        DutyHolder("approver", "王磊", hours(24)),
-        DutyHolder("applier", "", None),
+        DutyHolder("requester", "陈静"),
+        DutyHolder("endorser", "李晓梅"),
+        DutyHolder("author", "刘洋"),
+        DutyHolder("approver", "王磊"),
+        DutyHolder("applier", ""),
     ),
     bound=(
         BoundMember("plan_file_sha256", DIGEST.replace("4f", "9a")),
@@ -325,7 +325,7 @@ QUEUE_ROWS = tuple(
         subject=subject,
         zone_class="production",
         monthly_fen=fen,
-        due_at=hours(30 - 20 * i),
+        due_on=date(2019, 6, 21 - i),
         overdue=i == 2,
     )
     for i, (key, waiting, organisation, subject, fen) in enumerate(
@@ -354,7 +354,7 @@ RUN = RunDetail(
     ended_at=None,
     results=("新建云主机 web-1。", HOSTILE),
     lines=tuple(
-        LogLine(i + 1, hours(26) + timedelta(seconds=2 * i), text)
+        LogLine(i + 1, text)
         for i, text in enumerate(
             (
                 "sandbox_network.this: Creating...",
@@ -484,7 +484,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "plan": ("plans/detail.html", {"page": PLAN}),
     "run": ("runs/detail.html", {"page": RUN}),
     "run_ended": ("runs/detail.html", {"page": ENDED_RUN}),
-    "runs": ("runs/list.html", {"page": RunList(RUN_ROWS, Pager(total=3), "", ("running", "succeeded"))}),
+    "runs": ("runs/list.html", {"page": RunList(RUN_ROWS, Pager(next=RUN_ID))}),
     "resources": (
         "resources/list.html",
         {
@@ -501,8 +501,6 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                         "active",
                         "found",
                         "云主机已停止，登记为运行中。",
-                        AT,
-                        40800,
                         "r7",
                         "GC-2019-0007",
                     ),
@@ -517,18 +515,12 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                         "active",
                         "none",
                         "",
-                        AT,
-                        8000,
                         "r7",
                         "GC-2019-0007",
                     ),
                 ),
                 pager=Pager(total=2),
-                status="",
-                drift="",
-                text="",
-                statuses=("active", "trial"),
-                acts=ActionSet(actions=(Action("check_drift", "/console/resources/check-drift"),)),
+                checks=(DriftCheck("slj-2019-0007", "/console/workspaces/w1/check-drift"),),
             )
         },
     ),
@@ -541,10 +533,9 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                     AuditRow(411, hours(7), "刘洋", "request.returned", "GC-2019-0007", HOSTILE, DIGEST[7:]),
                 ),
                 pager=Pager(total=412),
-                text="",
+                object_id="",
                 head_seq=412,
                 head_digest=DIGEST,
-                exported_at=hours(9),
                 check=ChainCheck(ok=True, checked_at=hours(10), events=412, heads=37),
             )
         },
@@ -555,10 +546,9 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "page": AuditPage(
                 rows=(),
                 pager=Pager(total=0),
-                text="",
+                object_id="",
                 head_seq=0,
                 head_digest="",
-                exported_at=None,
                 check=ChainCheck(
                     ok=False, checked_at=AT, events=10, heads=2, message="内容与链值不符。", first_bad=7
                 ),
@@ -568,5 +558,5 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "error_403": ("errors/403.html", {"reason": "plans:approve"}),
     "error_404": ("errors/404.html", {"reason": ""}),
     "error_409": ("errors/409.html", {"reason": "摘要已经变化。"}),
-    "error_500": ("errors/500.html", {"reason": "0f5f9d9c4f11"}),
+    "error_500": ("errors/500.html", {"reason": ""}),
 }

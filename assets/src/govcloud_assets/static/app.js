@@ -5,18 +5,11 @@
   var KEPT_LINES = 5000;
   var LONGEST_WAIT_MS = 15000;
 
-  function lineOf(event) {
+  /* A log line is text that programs and people wrote: it is never put into the page as HTML. */
+  function rowOf(line) {
     var row = document.createElement("span");
     row.className = "log-line";
-    var data = JSON.parse(event.data);
-    if (data.clock) {
-      var at = document.createElement("span");
-      at.className = "at";
-      at.textContent = data.clock;
-      row.appendChild(at);
-    }
-    /* A log line is text that programs and people wrote: it is never put into the page as HTML. */
-    row.appendChild(document.createTextNode(data.text + "\n"));
+    row.textContent = line + "\n";
     return row;
   }
 
@@ -29,12 +22,15 @@
       if (state) state.textContent = state.dataset[word];
     }
 
+    /* The event's number is that of its last line; lines that the page has already are left out. */
     function show(event) {
+      var lines = JSON.parse(event.data);
       var number = Number(event.lastEventId);
-      if (number <= last) return;
+      var fresh = lines.slice(Math.max(0, lines.length - (number - last)));
+      if (number <= last || !fresh.length) return;
       last = number;
       var atEnd = panel.scrollHeight - panel.scrollTop - panel.clientHeight < 40;
-      panel.appendChild(lineOf(event));
+      fresh.forEach(function (line) { panel.appendChild(rowOf(line)); });
       while (panel.childElementCount > KEPT_LINES) panel.removeChild(panel.firstElementChild);
       if (atEnd) panel.scrollTop = panel.scrollHeight;
     }
@@ -42,8 +38,8 @@
     function open() {
       var source = new EventSource(panel.dataset.logStream + "?after=" + last);
       source.addEventListener("open", function () { wait = 500; say("live"); });
-      source.addEventListener("line", show);
-      source.addEventListener("end", function () {
+      source.addEventListener("lines", show);
+      source.addEventListener("done", function () {
         source.close();
         say("ended");
         document.body.dispatchEvent(new CustomEvent("run-ended"));

@@ -1,0 +1,153 @@
+"""The request form as a page: what it offers, what it would cost, and what was wrong with it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+from orchestrator.console import labels
+from orchestrator.console.i18n import N_
+from orchestrator.console.reading.money import quota_card, quote_view
+from orchestrator.console.request_form import SERVICES, LineForm, RequestForm, read_draft
+from orchestrator.console.views.common import Option, QuotaCard
+from orchestrator.console.views.requests import FormChoices, QuoteBox, RequestFormPage
+from orchestrator.console.visit import Visit, words_of
+from orchestrator.core.errors import BusinessError
+from orchestrator.departments.permissions import Permission, require
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests.drafting import LineDraft
+from orchestrator.resource_requests.models import RequestLine, ResourceRequest
+from orchestrator.runs import queries as run_queries
+from orchestrator.systems import queries as system_queries
+from orchestrator.workflows import pricing
+
+NO_SYSTEM = N_("（不属于任何系统）")
+
+
+def form_page(
+    visit: Visit,
+    form: RequestForm,
+    *,
+    request: ResourceRequest | None = None,
+    errors: Mapping[str, str] | None = None,
+    key: str = "",
+) -> RequestFormPage:
+    """The form with its choices and its price; a new one gets a key against being stored twice."""
+    return RequestFormPage(
+        form=form,
+        choices=_choices(visit),
+        quote=quote_box(visit, form),
+        key=key or uuid4().hex,
+        id=str(request.id) if request else "",
+        number=request.number if request else "",
+        version=request.version if request else 0,
+        errors=errors or {},
+    )
+
+
+def new_form(visit: Visit, kind: str, workspace_id: UUID | None) -> RequestForm:
+    """An empty form, or one that begins with what stands in a workspace now."""
+    if workspace_id is None or kind not in ("change", "release"):
+        return RequestForm(lines=(LineForm(pool=_first_pool(visit)),))
+    workspace = run_queries.workspace(visit.session, workspace_id)
+    require(visit.actor, Permission.REQUESTS_DRAFT, workspace.organisation_code)
+    present = form_of(visit, pricing.current_request(visit.session, workspace_id))
+    return replace(present, kind=kind, workspace=str(workspace_id), justification="")
+
+
+def form_of(visit: Visit, request: ResourceRequest) -> RequestForm:
+    """A stored request as it would be typed."""
+    lines = tuple(_line(line) for line in request_queries.lines(visit.session, request.id))
+    return RequestForm(
+        title=request.title,
+        system=request.system_code or "",
+        zone_class=request.zone_class,
+        justification=request.justification,
+        kind=request.kind,
+        workspace=str(request.target_workspace_id or ""),
+        lines=lines or (LineForm(),),
+    )
+
+
+def field_errors(visit: Visit, form: RequestForm) -> dict[str, str]:
+    """What keeps the form from being a draft, by field, in the reader's language."""
+    _, errors = read_draft(form)
+    return {name: visit.say(text, **limits) for name, (text, limits) in errors.items()}
+
+
+def refused(visit: Visit, error: BusinessError) -> dict[str, str]:
+    """What a workflow held against the form; a field that the form knows is marked, else the whole form."""
+    known = error.field in ("title", "system", "zone_class", "justification")
+    return {str(error.field) if known else "": words_of(error, visit.language)}
+
+
+def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
+    """The price of what is typed so far; texts that only people read may still be missing."""
+    texts = {"title": form.title or "-", "justification": form.justification or "-"}
+    lines = tuple(replace(line, label=line.label or "-") for line in form.lines)
+    draft, _ = read_draft(replace(form, **texts, lines=lines))
+    if draft is None or not draft.lines:
+        return QuoteBox(quota=quota_card(visit, visit.actor.organisation))
+    try:
+        price = pricing.quote_lines(visit.session, draft.lines)
+    except BusinessError as error:
+        return QuoteBox(problems=(words_of(error, visit.language),))
+    return QuoteBox(
+        quote=quote_view(visit, price.catalogue, price.lines, price.monthly_fen),
+        quota=_asked(visit, draft.lines) if form.kind == "provision" else None,
+    )
+
+
+def _asked(visit: Visit, lines: tuple[LineDraft, ...]) -> QuotaCard | None:
+    free = {code for code, pool in quota_queries.pools(visit.session).items() if pool.free}
+    counted = [line for line in lines if line.pool not in free]
+    asked = {
+        "vcpu": sum(line.count * line.vcpu for line in counted),
+        "memory_gb": sum(line.count * line.memory_gb for line in counted),
+        "block_gb": sum(line.count * line.disk_gb for line in counted),
+    }
+    return quota_card(visit, visit.actor.organisation, asked)
+
+
+def _choices(visit: Visit) -> FormChoices:
+    systems = system_queries.of_organisation(visit.session, visit.actor.organisation)
+    named = [Option(item.code, f"{item.code} {visit.names.system(item.code)}") for item in systems]
+    pools = quota_queries.pools(visit.session)
+    return FormChoices(
+        systems=(Option("", visit.say(NO_SYSTEM)), *named),
+        pools=tuple(Option(code, f"{visit.names.pool(code)} ({code})") for code in pools),
+        images=_words(visit, "image"),
+        tiers=_words(visit, "tier"),
+        purposes=_words(visit, "purpose"),
+        zone_classes=_words(visit, "zone_class"),
+    )
+
+
+def _words(visit: Visit, kind: str) -> tuple[Option, ...]:
+    return tuple(Option(code, visit.word(code, kind)) for code in labels.WORDS[kind])
+
+
+def _first_pool(visit: Visit) -> str:
+    pools = list(quota_queries.pools(visit.session))
+    return "EXT-X86" if "EXT-X86" in pools else (pools[0] if pools else "")
+
+
+def _line(line: RequestLine) -> LineForm:
+    plain = (
+        "key",
+        "label",
+        "purpose",
+        "image",
+        "vcpu",
+        "memory_gb",
+        "disk_gb",
+        "disk_tier",
+        "backup_gb",
+        "count",
+    )
+    return LineForm(
+        **{name: str(getattr(line, name)) for name in plain},
+        **{name: "yes" for name in SERVICES if name in line.host_services},
+        pool=line.pool_code,
+        ports=", ".join(str(port) for port in line.ports),
+    )

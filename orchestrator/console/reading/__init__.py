@@ -1,0 +1,1 @@
+"""From rows to view models: one file per domain; nothing here writes."""

@@ -1,0 +1,135 @@
+"""What waits for a person: every next step that their roles allow and their other duties do not forbid."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from sqlmodel import Session
+
+from orchestrator.core.errors import BusinessError
+from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor, Permission
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.runs import queries as run_queries
+from orchestrator.runs.lifecycle import PlanStatus
+from orchestrator.runs.models import ExecutionPlan
+from orchestrator.workflows import judging
+from orchestrator.workflows.approving import missing_approvals
+
+MOST = 200
+KINDS = (
+    "endorse",
+    "submit",
+    "correct",
+    "accept",
+    "review",
+    "make_plan",
+    "approve_plan",
+    "apply_plan",
+    "abandon",
+    "activate",
+)
+P = Permission
+R = RequestStatus
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that waits, and for what (one of KINDS)."""
+
+    kind: str
+    subject: ResourceRequest | ExecutionPlan
+
+
+def counts(session: Session, actor: Actor, pack: PolicyPack) -> dict[str, int]:
+    """The numbers beside the menu."""
+    seen = [run for run in run_queries.active_runs(session) if actor.sees(run.organisation_code)]
+    return {"approvals": len(items(session, actor, pack)), "runs": len(seen)}
+
+
+def items(session: Session, actor: Actor, pack: PolicyPack) -> list[Item]:
+    """Everything that waits for this person, the longest waiting first."""
+    found = [*_own(session, actor), *_reviews(session, actor, pack), *_plans(session, actor)]
+    return sorted(found, key=lambda item: item.subject.status_at)
+
+
+def _own(session: Session, actor: Actor) -> Iterator[Item]:
+    """Requests of the person's own organisation."""
+    statuses = [R.AWAITING_ENDORSEMENT, R.RETURNED, R.IN_TRIAL]
+    if not any(actor.may(permission) for permission in (P.REQUESTS_DRAFT, P.REQUESTS_ENDORSE)):
+        return
+    own = request_queries.page(session, organisation=actor.organisation, statuses=statuses, limit=MOST)
+    for request in own:
+        kind = _own_kind(actor, request)
+        if kind:
+            yield Item(kind, request)
+
+
+def _own_kind(actor: Actor, request: ResourceRequest) -> str:
+    """What a request of the own organisation waits for, where this person can do it."""
+    is_own = request.requester_id == actor.person_id
+    if request.status == R.RETURNED:
+        return "correct" if is_own else ""
+    if request.status == R.IN_TRIAL:
+        return "activate" if actor.may(P.RESOURCES_ACTIVATE) else ""
+    if request.endorser_id is not None:
+        return "submit" if actor.may(P.REQUESTS_DRAFT) else ""
+    may_endorse = actor.may(P.REQUESTS_ENDORSE) and (not is_own or request.filed_by_officer)
+    return "endorse" if may_endorse else ""
+
+
+REVIEWED = {R.SUBMITTED: "accept", R.UNDER_REVIEW: "review", R.APPROVED: "make_plan"}
+
+
+def _reviews(session: Session, actor: Actor, pack: PolicyPack) -> Iterator[Item]:
+    """Requests of other organisations that this person reviews or plans."""
+    if not actor.may(P.OBJECTS_READ_ALL):
+        return
+    for request in request_queries.page(session, statuses=list(REVIEWED), limit=MOST):
+        status = R(request.status)
+        permission = P.PLANS_AUTHOR if status is R.APPROVED else P.REQUESTS_REVIEW
+        if not may_review(actor, request, pack, permission):
+            continue
+        if status is not R.APPROVED or run_queries.live_plan(session, request.id) is None:
+            yield Item(REVIEWED[status], request)
+
+
+def may_review(actor: Actor, request: ResourceRequest, pack: PolicyPack, permission: Permission) -> bool:
+    """Whether the reviewing part of this request is this person's, by the rule that the workflow applies."""
+    try:
+        judging.require_reviewer(actor, request, pack, permission)
+    except BusinessError:
+        return False
+    return actor.person_id not in (request.requester_id, request.endorser_id)
+
+
+def _plans(session: Session, actor: Actor) -> Iterator[Item]:
+    """Execution plans to approve, to apply, or to clear up after."""
+    read = partial(run_queries.plan_page, session, limit=MOST)
+    if any(actor.may(permission) for permission in APPROVAL_PERMISSIONS.values()):
+        for plan in read([PlanStatus.SUBMITTED]):
+            if actor.person_id not in parties(session, plan) and can_approve(session, plan, actor):
+                yield Item("approve_plan", plan)
+    if actor.may(P.PLANS_APPLY):
+        for plan in read([PlanStatus.APPROVED]):
+            if actor.person_id not in parties(session, plan):
+                yield Item("apply_plan", plan)
+    if actor.may(P.RUNS_RECOVER):
+        for plan in read([PlanStatus.FAILED]):
+            yield Item("abandon", plan)
+
+
+def parties(session: Session, plan: ExecutionPlan) -> set[object]:
+    """The persons who have a part in a plan already and so can take no other (domain §2.15)."""
+    approvers = {item.approver_id for item in run_queries.approvals(session, plan.id)}
+    return {plan.requester_id, plan.endorser_id, plan.author_id, plan.applier_id} | approvers
+
+
+def can_approve(session: Session, plan: ExecutionPlan, actor: Actor) -> bool:
+    """Whether one of the approvals that the plan lacks belongs to a role of this person, of another body."""
+    lacking = missing_approvals(session, plan)
+    return actor.organisation != plan.organisation_code and any(
+        actor.may(APPROVAL_PERMISSIONS[role]) for role in lacking
+    )
