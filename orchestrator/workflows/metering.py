@@ -37,9 +37,11 @@ def activate_request(session: Session, actor: Actor, request_id: UUID) -> Resour
         raise NotInTrial(f"This request is {request.status}.")
     workspace = run_queries.workspace_of_request(session, request.id)
     run = run_queries.last_apply(session, workspace.id)
+    # A change during the trial may have given the resources other sizes than this request had.
+    sized = pricing.current_request(session, workspace.id)
     for row in resources.lock_all(session, workspace.id):
         if row.status == ResourceStatus.TRIAL:
-            open_resource(session, row, request, run, actor.audit_name)
+            open_resource(session, row, sized, run, actor.audit_name)
     requests.move(session, request, RequestStatus.FULFILLED, actor.audit_name)
     return request
 

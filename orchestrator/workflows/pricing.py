@@ -168,7 +168,8 @@ def request_takes(session: Session, request: ResourceRequest) -> tuple[list[Take
         pool: difference(wanted.get(pool, {}), before.get(pool, {})) for pool in sorted({*wanted, *before})
     }
     # A trial holds production quota from submission on and counts in the trial quota too (domain §6.2).
-    zone_classes = ("production", "trial") if request.zone_class == "trial" else ("production",)
+    zone_class = (present or request).zone_class
+    zone_classes = ("production", "trial") if zone_class == "trial" else ("production",)
     line = quota_queries.cloud_budget(session, request.organisation_code, today(session))
     money = (line.id, request.year_fen) if line else None
     return takes(zone_classes, by_pool, money), line
