@@ -1,29 +1,58 @@
-"""The command `govcloud`: one file a topic, each command a few lines over workflows or the API."""
+"""The command `govcloud`: one file a topic.
 
+Commands of the first group talk to the API as the person who signed in; the others work on this machine.
+A command imports what it needs itself, so that a call of the API does not wait for engines and tables.
+"""
+
+import os
 import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from orchestrator import __version__
-from orchestrator.cli import audit, clock, content, database, people, serving
-from orchestrator.core.account import AccountError, become_unprivileged, is_root
-from orchestrator.core.errors import BusinessError
+from orchestrator.cli import (
+    audit,
+    clock,
+    content,
+    database,
+    login,
+    people,
+    plans,
+    requests,
+    resources,
+    revisions,
+    runs,
+    serving,
+)
+from orchestrator.cli.refusals import complain, explain
+
+CLIENT, MACHINE = "As a signed-in person", "On this machine"
+CLIENTS = frozenset(
+    {"content", "drift", "login", "logout", "plans", "quote", "requests", "resources", "runs", "whoami"}
+)
+"""These only call the API: a person who happens to be root needs no other account for that."""
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     help="Provision and migrate government cloud systems: reviewed, approved, billed and audited.",
 )
-app.command("up")(serving.up)
-app.command("web")(serving.web)
-app.command("worker")(serving.worker)
-app.command("load")(content.load)
-app.add_typer(database.app, name="database")
-app.add_typer(audit.app, name="audit")
-app.add_typer(people.app, name="people")
-app.add_typer(clock.app, name="clock")
+for command in (login.login, login.logout, login.whoami, login.quote):
+    app.command(rich_help_panel=CLIENT)(command)
+app.add_typer(requests.app, name="requests", rich_help_panel=CLIENT)
+app.add_typer(plans.app, name="plans", rich_help_panel=CLIENT)
+app.add_typer(runs.app, name="runs", rich_help_panel=CLIENT)
+app.add_typer(resources.app, name="resources", rich_help_panel=CLIENT)
+app.add_typer(resources.drift_app, name="drift", rich_help_panel=CLIENT)
+app.add_typer(revisions.app, name="content", rich_help_panel=CLIENT)
+for command in (serving.demo, serving.up, serving.web, serving.worker, content.load):
+    app.command(rich_help_panel=MACHINE)(command)
+app.add_typer(database.app, name="database", rich_help_panel=MACHINE)
+app.add_typer(audit.app, name="audit", rich_help_panel=MACHINE)
+app.add_typer(people.app, name="people", rich_help_panel=MACHINE)
+app.add_typer(clock.app, name="clock", rich_help_panel=MACHINE)
 
 
 @app.callback(invoke_without_command=True)
@@ -36,11 +65,23 @@ def _root(
 
 
 def main() -> None:
-    """Entry point: as root, start again as the product's own account; show errors without a traceback."""
+    """Entry point: as root, start again as the product's own account; show refusals without a traceback.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+    """
     try:
-        if is_root():
+        if os.geteuid() == 0 and _works_on_the_machine(sys.argv[1:]):
+            from orchestrator.core.account import become_unprivileged
+
             become_unprivileged()
         app()
-    except (BusinessError, AccountError) as error:
-        Console(stderr=True).print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
+    except Exception as error:
+        lines = explain(error)
+        if lines is None:
+            raise
+        complain(lines)
         sys.exit(1)
+
+
+def _works_on_the_machine(words: list[str]) -> bool:
+    return bool(words) and words[0] not in CLIENTS and "--help" not in words and not words[0].startswith("-")

@@ -2,12 +2,7 @@
 
 import typer
 
-from orchestrator.adapters.audit_heads import append_head, read_heads
-from orchestrator.core import audit
-from orchestrator.core.db import create_database_engine, transaction
-from orchestrator.core.sealing import load_keys
-from orchestrator.settings import Settings
-from orchestrator.wiring import database_url
+from orchestrator.cli.machine import database
 
 app = typer.Typer(no_args_is_help=True, help="The hash-chained audit.")
 
@@ -15,8 +10,13 @@ app = typer.Typer(no_args_is_help=True, help="The hash-chained audit.")
 @app.command()
 def export() -> None:
     """Append the signed end of the chain to the file of heads."""
+    from orchestrator.adapters.audit_heads import append_head
+    from orchestrator.core import audit
+    from orchestrator.core.sealing import load_keys
+    from orchestrator.settings import Settings
+
     settings = Settings()
-    with transaction(create_database_engine(database_url(settings))) as session:
+    with database() as session:
         head = audit.head(session)
     append_head(settings.heads_file, load_keys(settings.keys_path), head)
     typer.echo(f"Head {head.seq} is in {settings.heads_file}.")
@@ -25,9 +25,14 @@ def export() -> None:
 @app.command()
 def verify() -> None:
     """Walk the chain against itself and the exported heads; exit code 1 when anything is wrong."""
+    from orchestrator.adapters.audit_heads import read_heads
+    from orchestrator.core import audit
+    from orchestrator.core.sealing import load_keys
+    from orchestrator.settings import Settings
+
     settings = Settings()
     heads = read_heads(settings.heads_file, load_keys(settings.keys_path))
-    with transaction(create_database_engine(database_url(settings))) as session:
+    with database() as session:
         findings = audit.verify(session, heads)
         last = audit.head(session).seq
     for finding in findings:

@@ -1,19 +1,16 @@
 """`govcloud load`: content from the files, all problems at once, a diff, one transaction."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from orchestrator.adapters.content_files import read_content
-from orchestrator.content.bundle import ContentBundle
-from orchestrator.content.differences import Difference, changes, conflicts
-from orchestrator.core.db import create_database_engine, transaction
-from orchestrator.settings import Settings
-from orchestrator.wiring import database_url
-from orchestrator.workflows import administering, loading
+from orchestrator.cli.machine import database
+from orchestrator.cli.showing import print_table
+
+if TYPE_CHECKING:
+    from orchestrator.content.bundle import ContentBundle
+    from orchestrator.content.differences import Difference
 
 SHOWN = 40
 
@@ -26,49 +23,49 @@ def load(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the differences only.")] = False,
 ) -> None:
     """Read the content files and load them, or propose them as a revision for a second person."""
-    settings = Settings()
-    out, err = Console(), Console(stderr=True)
-    bundle = _read(folder or settings.content_dir, err)
-    engine = create_database_engine(database_url(settings))
-    with transaction(engine) as session:
+    from orchestrator.content.differences import changes, conflicts
+    from orchestrator.settings import Settings
+    from orchestrator.workflows import administering, loading
+
+    bundle = _read(folder or Settings().content_dir)
+    with database() as session:
         found = loading.compare(session, bundle.rows())
-        _show(found, out)
+        _show([*conflicts(found), *changes(found)])
         if dry_run or (not changes(found) and not conflicts(found)):
-            out.print("Nothing was written." if dry_run else "Everything is as the files say.")
+            typer.echo("Nothing was written." if dry_run else "Everything is as the files say.")
             return
         person = administering.actor_named(session, author) if author else None
         revision = loading.load_content(session, bundle, person)
     if revision is not None and revision.status == "loaded":
-        out.print(f"Loaded as revision {revision.number}.")
+        typer.echo(f"Loaded as revision {revision.number}.")
     elif revision is not None:
-        out.print(f"Proposed as revision {revision.number}; a second person approves it.")
+        typer.echo(f"Proposed as revision {revision.number}; a second person approves it:")
+        typer.echo(
+            f"  govcloud content show {revision.number}, then govcloud content approve {revision.number}"
+        )
 
 
-def _read(folder: Path, err: Console) -> ContentBundle:
+def _read(folder: Path) -> "ContentBundle":
+    from orchestrator.adapters.content_files import read_content
+
     reading = read_content(folder)
     for problem in reading.problems:
-        err.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
+        typer.echo(str(problem), err=True)
     if reading.bundle is None:
-        err.print(f"{len(reading.problems)} problem(s); nothing was loaded.")
+        typer.echo(f"{len(reading.problems)} problem(s); nothing was loaded.", err=True)
         raise typer.Exit(1)
     return reading.bundle
 
 
-def _show(found: list[Difference], out: Console) -> None:
-    wanted = [*conflicts(found), *changes(found)]
+def _show(wanted: "list[Difference]") -> None:
     if not wanted:
         return
-    table = Table("", "kind", "key", "field", "before", "after")
-    for item in wanted[:SHOWN]:
-        after = "" if item.field == "" else str(item.after)
-        table.add_row(
-            item.verdict.value,
-            item.kind,
-            item.key,
-            item.field,
-            "" if item.field == "" else str(item.before),
-            after,
-        )
-    out.print(table)
+    rows = [
+        (item.verdict.value, item.kind, item.key, item.field, item.before, item.after)
+        if item.field
+        else (item.verdict.value, item.kind, item.key, "", "", "")
+        for item in wanted[:SHOWN]
+    ]
+    print_table(("", "kind", "key", "field", "before", "after"), rows)
     if len(wanted) > SHOWN:
-        out.print(f"… and {len(wanted) - SHOWN} more.")
+        typer.echo(f"… and {len(wanted) - SHOWN} more.")

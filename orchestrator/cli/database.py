@@ -2,16 +2,16 @@
 
 import typer
 
-from orchestrator.schema import revisions
-from orchestrator.settings import Settings
-from orchestrator.wiring import database_url
-
 app = typer.Typer(no_args_is_help=True, help="Revisions of the database.")
 
 
 @app.command()
 def upgrade() -> None:
     """Apply every revision that the database lacks."""
+    from orchestrator.schema import revisions
+    from orchestrator.settings import Settings
+    from orchestrator.wiring import database_url
+
     revisions.upgrade(database_url(Settings()))
     typer.echo("The database is at the newest revision.")
 
@@ -19,4 +19,8 @@ def upgrade() -> None:
 @app.command()
 def check() -> None:
     """Fail when the tables differ from the models."""
+    from orchestrator.schema import revisions
+    from orchestrator.settings import Settings
+    from orchestrator.wiring import database_url
+
     revisions.check(database_url(Settings()))

@@ -1,35 +1,42 @@
-"""Commands that serve: everything in one (`up`), or the web process and workers apart."""
+"""Commands that serve: everything in one (`up`, `demo`), or the web process and workers apart."""
 
-import logging
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from orchestrator.cli.supervising import Everything
-from orchestrator.settings import Settings
-from orchestrator.wiring import handlers, workbench
-from orchestrator.worker import serve
-
+PORT = typer.Option("--port", min=1, max=65535, help="Port of the web process.")
 ZONES = typer.Option("--zone", help="Zones whose runs this worker takes, separated by commas.")
+EXIT = typer.Option("--exit", help="End after the last step and print the results as one JSON line.")
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def up(
-    port: Annotated[int | None, typer.Option(help="Port of the web process on loopback.")] = None,
-) -> None:
+def demo(port: Annotated[int | None, PORT] = None, stop_after: Annotated[bool, EXIT] = False) -> None:
+    """Play one request of a sample city on real parts, then keep the service running."""
+    from orchestrator.cli.demo import play
+
+    play(port, stop_after)
+
+
+def up(port: Annotated[int | None, PORT] = None) -> None:
     """Start database, sandbox cloud, web and one worker; Ctrl-C ends all of it in order."""
+    from orchestrator.cli.supervising import Everything
+    from orchestrator.settings import Settings
+
     settings = Settings() if port is None else Settings(port=port)
-    everything = Everything(settings)
-    with everything:
-        typer.echo(f"GovCloud Orchestrator: {settings.url}  (Ctrl-C ends it)")
+    with Everything(settings, lambda part: typer.echo(f"Starting: {part}", err=True)) as everything:
+        typer.echo(f"GovCloud Orchestrator: {settings.url}  (Ctrl-C ends it; logs: {everything.logs})")
         everything.wait()
+        typer.echo("Ending: running work is finished first.", err=True)
 
 
 def web() -> None:
     """Serve the API and the console; needs DATABASE_URL."""
+    import uvicorn
+
+    from orchestrator.settings import Settings
+
     settings = Settings()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    _log_everything()
     uvicorn.run(
         "orchestrator.app:create_app",
         factory=True,
@@ -42,7 +49,17 @@ def web() -> None:
 
 def worker(zone: Annotated[str | None, ZONES] = None) -> None:
     """Take jobs until SIGTERM; running ones are finished first. Needs DATABASE_URL."""
+    from orchestrator.settings import Settings
+    from orchestrator.wiring import handlers, workbench
+    from orchestrator.worker import serve
+
+    _log_everything()
     settings = Settings() if zone is None else Settings(zones=zone)
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     bench = workbench(settings)
     serve(settings, bench.database_url, handlers(bench))
+
+
+def _log_everything() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)

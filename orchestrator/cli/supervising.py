@@ -1,13 +1,16 @@
 """Everything under one command: each part a process of its own, started in order, restarted when it dies."""
 
+import fcntl
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -18,6 +21,7 @@ from orchestrator.adapters.embedded_postgres import EmbeddedPostgres
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.core import clock
 from orchestrator.core.db import create_database_engine, transaction
+from orchestrator.core.errors import BusinessError
 from orchestrator.schema import revisions
 from orchestrator.settings import Settings
 
@@ -27,9 +31,45 @@ PATIENCE_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
 RESTART_PAUSE_SECONDS = 1.0
 
+# A part gets SIGTERM when this process is gone, however it went. That cannot be arranged between fork and
+# exec of a process with threads, so a fresh interpreter does it and then becomes the part.
+_LAUNCH = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(1, 15)\n"
+    "os.getppid() == int(sys.argv[1]) or os._exit(1)\n"
+    "os.execv(sys.argv[2], sys.argv[2:])\n"
+)
 
-class PartDied(Exception):
-    """A part did not come up; the message names its log."""
+
+class PartDied(BusinessError):
+    """A part did not come up."""
+
+
+class AlreadyRunning(BusinessError):
+    """The product already runs with this folder."""
+
+
+class PortTaken(BusinessError):
+    """Another program listens on the port."""
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a process may listen on the port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(host: str) -> int:
+    """A port on which nobody listens now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as door:
+        door.bind((host, 0))
+        port: int = door.getsockname()[1]
+    return port
 
 
 @dataclass
@@ -44,9 +84,10 @@ class Part:
 
     def start(self) -> None:
         """Start it in a session of its own, so that a Ctrl-C reaches only the supervisor."""
+        launch = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid())]
         with self.log_path.open("ab") as output:
             self.process = subprocess.Popen(
-                self.argv,
+                [*launch, *self.argv],
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -58,11 +99,16 @@ class Part:
         """Whether it was started and has ended by itself."""
         return self.process is not None and self.process.poll() is not None
 
+    def terminate(self) -> None:
+        """Send SIGTERM; for a worker the second one means: stop the runs at work too."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """SIGTERM, patience, then SIGKILL."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
+        self.terminate()
         try:
             self.process.wait(DRAIN_SECONDS)
         except subprocess.TimeoutExpired:
@@ -71,15 +117,21 @@ class Part:
 
 
 class Everything:
-    """Database, sandbox cloud, web and one worker."""
+    """Database, sandbox cloud, web and one worker, as a context manager.
 
-    def __init__(self, settings: Settings) -> None:
+    While it is entered, SIGTERM means the same as Ctrl-C. `told` hears the name of what is started next.
+    """
+
+    def __init__(self, settings: Settings, told: Callable[[str], None] = lambda _part: None) -> None:
         self.settings = settings
         self.database: EmbeddedPostgres | None = None
         self.parts: list[Part] = []
-        self._stopping = False
+        self._told = told
+        self._folder = ExitStack()
 
     def __enter__(self) -> Self:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.default_int_handler)
         try:
             self.start()
         except BaseException:
@@ -100,23 +152,55 @@ class Everything:
             raise PartDied("The database has not been started.")
         return url
 
+    @property
+    def logs(self) -> Path:
+        """The folder with one log file a part."""
+        return self.settings.home / "log"
+
     def start(self) -> None:
         """Bring every part up; returns when the web process answers.
 
         Raises:
+            AlreadyRunning: another supervisor works with the same folder.
+            PortTaken: the port of the web process is not free.
             PartDied: a part did not come up; its log is named.
         """
-        for folder in (self.settings.home, self._logs, self.settings.engine_home):
+        for folder in (self.settings.home, self.logs, self.settings.engine_home):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self.settings.database_url is None:
-            self.database = EmbeddedPostgres(self.settings.home / "postgres")
-            self.database.start()
-        revisions.upgrade(self.database_url)
-        self._set_clock()
+        self._take_folder()
+        if not is_free(self.settings.host, self.settings.port):
+            raise PortTaken(
+                f"Port {self.settings.port} is taken by another program; choose another with --port."
+            )
+        self._start_database()
         self._start_cloud()
+        self._told("web process and worker")
         self._start_part("web", [*self._govcloud, "web"])
         self._start_part("worker", [*self._govcloud, "worker"])
         self._wait_for("web", self._web_answers)
+
+    def _take_folder(self) -> None:
+        lock = self._folder.enter_context((self.settings.home / "up.lock").open("a+"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise AlreadyRunning(
+                f"The product already runs with {self.settings.home} ({lock.read().strip()}). "
+                "End it with Ctrl-C there, or set GOVCLOUD_HOME to another folder."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, {self.settings.url}\n")
+        lock.flush()
+
+    def _start_database(self) -> None:
+        if self.settings.database_url is None:
+            self._told("embedded PostgreSQL")
+            self.database = EmbeddedPostgres(self.settings.home / "postgres")
+            self.database.start()
+        self._told("newest revision of the database")
+        revisions.upgrade(self.database_url)
+        self._set_clock()
 
     def _set_clock(self) -> None:
         """A sample city lives at its as-of date, from the first start on."""
@@ -131,6 +215,7 @@ class Everything:
     def _start_cloud(self) -> None:
         if self.settings.cloud != "sandbox":
             return
+        self._told("sandbox cloud")
         provider = self.settings.content_dir / "terraform" / "providers" / "sandbox"
         mirror = [
             sys.executable,
@@ -139,11 +224,11 @@ class Everything:
             str(self.settings.provider_mirror),
         ]
         subprocess.run(mirror, check=True, stdout=subprocess.DEVNULL)
-        socket = self.settings.sandbox_socket
-        socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home = ["--home", str(self.settings.home / "sandbox"), "--socket", str(socket)]
-        self._start_part("cloud", [sys.executable, "-I", "-B", str(provider / "sandboxd.py"), *home])
-        self._wait_for("cloud", SandboxCloud(socket).is_running)
+        place = self.settings.sandbox_socket
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        options = ["--home", str(place.parent), "--socket", str(place), "--parent", str(os.getpid())]
+        self._start_part("cloud", [sys.executable, "-I", "-B", str(provider / "sandboxd.py"), *options])
+        self._wait_for("cloud", SandboxCloud(place).is_running)
 
     def _start_part(self, name: str, argv: list[str]) -> None:
         environment = os.environ | {
@@ -151,7 +236,7 @@ class Everything:
             "GOVCLOUD_HOME": str(self.settings.home),
             "GOVCLOUD_PORT": str(self.settings.port),
         }
-        part = Part(name, argv, environment, self._logs / f"{name}.log")
+        part = Part(name, argv, environment, self.logs / f"{name}.log")
         part.start()
         self.parts.append(part)
 
@@ -159,43 +244,45 @@ class Everything:
     def _govcloud(self) -> list[str]:
         return [sys.executable, "-m", "orchestrator"]
 
-    @property
-    def _logs(self) -> Path:
-        return self.settings.home / "log"
-
     def _wait_for(self, name: str, ready: Callable[[], bool]) -> None:
         part = next(item for item in self.parts if item.name == name)
         give_up = time.monotonic() + PATIENCE_SECONDS
         while not ready():
             if part.has_died() or time.monotonic() > give_up:
-                raise PartDied(f"{name} did not come up; read {part.log_path}")
+                raise PartDied(f"The part {name} did not come up; read {part.log_path}")
             time.sleep(0.05)
 
     def _web_answers(self) -> bool:
+        address = f"http://{self.settings.host}:{self.settings.port}/healthz"
         try:
-            with urllib.request.urlopen(f"{self.settings.url}/healthz", timeout=2) as answer:  # noqa: S310
+            with urllib.request.urlopen(address, timeout=2) as answer:
                 return bool(answer.status == HTTPStatus.OK)
         except OSError:
             return False
 
     def wait(self) -> None:
         """Keep every part running until SIGTERM or Ctrl-C."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._told_to_stop)
-        while not self._stopping:
-            for part in self.parts:
-                if part.has_died():
-                    log.warning("%s ended; it is started again", part.name)
-                    part.start()
-            time.sleep(RESTART_PAUSE_SECONDS)
-
-    def _told_to_stop(self, *_: object) -> None:
-        self._stopping = True
+        try:
+            while True:
+                for part in self.parts:
+                    if part.has_died():
+                        log.warning("%s ended; it is started again", part.name)
+                        part.start()
+                time.sleep(RESTART_PAUSE_SECONDS)
+        except KeyboardInterrupt:
+            return
 
     def stop(self) -> None:
-        """Worker first (it finishes its runs), then web, cloud and database."""
+        """Worker first (it finishes its runs), then web, cloud and database. A second Ctrl-C hurries them."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hurry)
         for part in reversed(self.parts):
             part.stop()
         self.parts.clear()
         if self.database is not None:
             self.database.stop()
+        self._folder.close()
+
+    def _hurry(self, *_: object) -> None:
+        for part in self.parts:
+            part.terminate()

@@ -1,0 +1,150 @@
+"""The API as commands see it: one connection with one person's token; problems become errors."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+SECONDS_TO_ANSWER = 60.0
+STREAM_SILENCE_SECONDS = 60.0
+"""The service sends a comment every 15 seconds; a stream that is silent for so long is broken."""
+STREAM_PAUSE_SECONDS = 0.2
+STREAM_RETRIES = 50
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+"""The states in which a run has ended."""
+
+
+class ApiProblem(Exception):
+    """The service said no; `document` is its RFC 9457 problem."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        super().__init__(str(document.get("detail") or document.get("title") or "The service refused."))
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, e.g. 409."""
+        return int(self.document.get("status", 0))
+
+
+class Unreachable(Exception):
+    """No service answers at the address; the message names it."""
+
+
+class ApiClient:
+    """Calls of one person. Every method raises ApiProblem or Unreachable."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # A proxy of the environment is meant for other hosts than this one.
+        local = urlsplit(self.url).hostname in {"127.0.0.1", "::1", "localhost"}
+        self._http = httpx.Client(
+            base_url=f"{self.url}/api/v1", headers=headers, timeout=SECONDS_TO_ANSWER, trust_env=not local
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON answer to a GET; parameters that are None are left out."""
+        return self._call(
+            "GET", path, params={name: value for name, value in query.items() if value is not None}
+        )
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        """The JSON answer to a POST; a header is written as ``idempotency_key="..."``."""
+        return self._call("POST", path, json=body, headers=_header_names(headers))
+
+    def put(self, path: str, body: Any, **headers: str) -> Any:
+        """The JSON answer to a PUT."""
+        return self._call("PUT", path, json=body, headers=_header_names(headers))
+
+    def follow_log(self, run_id: str, after: int = 0) -> Iterator[str]:
+        """The lines of a run's log from line `after` + 1 on, as they are written, until the run has ended.
+
+        A stream that breaks is taken up again behind the last line, without gap or repetition.
+        """
+        seen, failures = after, 0
+        while True:
+            try:
+                for last, lines in self._events(f"/runs/{run_id}/log/stream", seen):
+                    seen, failures = last, 0
+                    yield from lines
+                # A web process that is told to stop ends its streams too.
+                if self.get(f"/runs/{run_id}")["status"] in FINAL:
+                    return
+            except (httpx.TransportError, Unreachable) as error:
+                failures += 1
+                if failures > STREAM_RETRIES:
+                    raise self._unreachable(error) from error
+            time.sleep(STREAM_PAUSE_SECONDS)
+
+    def _events(self, path: str, after: int) -> Iterator[tuple[int, list[str]]]:
+        timeout = httpx.Timeout(SECONDS_TO_ANSWER, read=STREAM_SILENCE_SECONDS)
+        with self._http.stream("GET", path, params={"after": after}, timeout=timeout) as answer:
+            if answer.is_error:
+                answer.read()
+                raise _problem(answer)
+            yield from _parse_events(answer.iter_lines())
+
+    def _call(self, method: str, path: str, **parts: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **parts)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        if answer.is_error:
+            raise _problem(answer)
+        return answer.json() if answer.content else None
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        return Unreachable(f"No service answers at {self.url} ({error}).")
+
+
+def sign_in(url: str, username: str, password: str, *, name: str, days: float) -> str:
+    """A new token with all rights of a person, made with their password; the session serves only this."""
+    with ApiClient(url) as client:
+        client.post("/session", {"username": username, "password": password})
+        rights = client.get("/me")["permissions"]
+        wanted = {"name": name, "scopes": rights, "expires_in_days": days}
+        made = client.post("/tokens", wanted, origin=client.url)
+    return str(made["token"])
+
+
+def _header_names(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def _problem(answer: httpx.Response) -> ApiProblem:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        document = {
+            "status": answer.status_code,
+            "title": f"HTTP {answer.status_code}",
+            "detail": answer.text[:500],
+        }
+    return ApiProblem(document)
+
+
+def _parse_events(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    """The events ``lines`` of a stream as (number of the last line, lines), until ``done``."""
+    event: dict[str, str] = {}
+    for line in lines:
+        if not line:
+            if event.get("event") == "done":
+                return
+            if event.get("event") == "lines":
+                yield int(event["id"]), json.loads(event["data"])
+            event = {}
+        elif not line.startswith(":"):
+            name, _, value = line.partition(":")
+            event[name] = value.removeprefix(" ")

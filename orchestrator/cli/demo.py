@@ -1,0 +1,225 @@
+"""`govcloud demo`: one request from a department's wish to hosts that exist, played on the real parts.
+
+Read `PLAY` first: it is the whole story, one function a step. Every act goes through the HTTP API as
+the person who does it in life; only loading the city, giving passwords, stopping a host behind Terraform's
+back and exporting the audit's head are done on the machine itself.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from sqlalchemy import Engine
+
+from orchestrator.adapters.audit_heads import append_head
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.cli import demo_city as city
+from orchestrator.cli.api_client import ApiClient
+from orchestrator.cli.demo_case import APPLIER, APPROVER, REVIEWER, Case
+from orchestrator.cli.demo_city import DemoStopped
+from orchestrator.cli.demo_room import find_room
+from orchestrator.cli.demo_story import Story, show_drift, show_plan, show_report
+from orchestrator.cli.supervising import Everything, free_port, is_free
+from orchestrator.core import audit
+from orchestrator.core.clock import CITY
+from orchestrator.core.db import create_database_engine, transaction
+from orchestrator.core.money import format_cny
+from orchestrator.core.sealing import load_keys
+from orchestrator.settings import Settings
+
+AS_OF = datetime(2019, 6, 19, 9, 0, tzinfo=CITY)
+AUDITOR = "sjj.auditor"
+
+
+@dataclass
+class Stage:
+    """What the steps hand to each other."""
+
+    story: Story
+    settings: Settings
+    engine: Engine
+    cast: dict[str, ApiClient] = field(default_factory=dict)
+    made: Case | None = None
+    results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def case(self) -> Case:
+        """The request that is played."""
+        if self.made is None:
+            raise DemoStopped("No request is under way.")
+        return self.made
+
+
+def play(port: int | None, stop_after: bool) -> None:
+    """Play every step, then keep the service running, or end it and print the results as one JSON line."""
+    began = time.monotonic()
+    console = Console(stderr=True, highlight=False)
+    story = Story(console, len(PLAY) + 1)
+    settings = choose_settings(port, story)
+    with ExitStack() as stack:
+        everything = Everything(settings, lambda part: story.doing(f"Starting: {part}"))
+        with story.progress:
+            with story.step("Start everything: database, sandbox cloud, web process, worker"):
+                stack.enter_context(everything)
+            engine = create_database_engine(everything.database_url)
+            stack.callback(engine.dispose)
+            stage = Stage(story, settings, engine)
+            for title, act in PLAY:
+                with story.step(title):
+                    act(stage)
+        seconds = round(time.monotonic() - began, 1)
+        if not stop_after:
+            invite(stage, seconds)
+            everything.wait()
+            story.say("Ending: running work is finished first.")
+    if stop_after:
+        print(json.dumps(stage.results | {"seconds": seconds}))
+
+
+def choose_settings(port: int | None, story: Story) -> Settings:
+    """The settings of the demo: the sample city's date, and a port that is free."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    wanted = Settings(as_of=AS_OF) if port is None else Settings(as_of=AS_OF, port=port)
+    if port is not None or is_free(wanted.host, wanted.port):
+        return wanted
+    other = free_port(wanted.host)
+    story.say(f"Port {wanted.port} is taken by another program; this demo listens on {other}.", "yellow")
+    return wanted.model_copy(update={"port": other})
+
+
+def load_city(stage: Stage) -> None:
+    """25 organisations of a sample city that lives on 2019-06-19."""
+    stage.story.say(city.load_city(stage.engine, stage.settings))
+
+
+def sign_in(stage: Stage) -> None:
+    """Every account gets a password, and a token for the API."""
+    stage.cast = city.sign_everybody_in(stage.engine, stage.settings)
+    stage.story.say(
+        f"{len(stage.cast)} people signed in; their passwords are in {city.passwords_path(stage.settings)}."
+    )
+
+
+def ask(stage: Stage) -> None:
+    """The department asks, its officer endorses, and submission holds quota, pool and money."""
+    case = stage.made = Case(stage.cast, find_room(stage.story, stage.cast))
+    draft = city.draft_of(case.department)
+    quote = case.clerk.post("/quotes", {"lines": draft["lines"]})
+    stage.story.say("2 hosts, together 8 vCPU, 32 GB memory, 500 GB SSD, 500 GB backup")
+    stage.story.say(f"Quote: {format_cny(quote['monthly_fen'])} CNY a month by {quote['catalogue']}", "bold")
+    case.draft(draft)
+    stage.story.say(f"{case.department.clerk} wrote {case.request['number']}: {case.request['title']}")
+    case.endorse()
+    stage.story.say(f"{case.department.officer} endorsed it")
+    case.submit()
+    warned = [item for item in case.request["judgement"] if item["verdict"] not in {"pass", "not_applicable"}]
+    stage.story.say(f"{case.department.clerk} submitted it: {len(case.request['judgement'])} rules judged")
+    for item in warned:
+        stage.story.say(f"  {item['rule_id']} {item['verdict']}: {item['message_en']}", "yellow")
+    stage.story.say(f"Held until {case.request['hold']['expires_at'][:10]}: quota, pool and money")
+
+
+def review(stage: Stage) -> None:
+    """The centre accepts the request and says yes."""
+    stage.case.review()
+    stage.story.say(f"{REVIEWER} accepted {stage.case.request['number']} and approved it")
+
+
+def plan(stage: Stage) -> None:
+    """Terraform plans; the plan is shown in plain words."""
+    stage.case.order_plan(lambda _line: stage.story.doing("terraform plan"))
+    show_plan(stage.story, stage.case.plan, department_of(stage))
+
+
+def department_of(stage: Stage) -> dict[str, Any]:
+    """The department with its quota as it is now."""
+    found: dict[str, Any] = stage.case.clerk.get(f"/departments/{stage.case.department.code}")
+    return found
+
+
+def approve(stage: Stage) -> None:
+    """The approver approves exactly the digest that was shown."""
+    stage.case.approve_plan()
+    stage.story.say(f"{APPROVER} approved {stage.case.plan['number']} by its digest")
+
+
+def apply(stage: Stage) -> None:
+    """A third person applies the saved plan; the hosts exist."""
+    stage.case.apply_plan(stage.story.log_line)
+    stage.story.say(f"{APPLIER} applied it; the request is {stage.case.request['status']}")
+    found = stage.case.resources()
+    rows = [
+        (item["address"], item["status"], item["ip_address"] or "", item["trial_ends_on"] or "")
+        for item in found
+    ]
+    stage.story.table("Resources", ("resource", "status", "address", "trial until"), rows)
+    stage.results["resources"] = len(found)
+
+
+def baseline(stage: Stage) -> None:
+    """Ansible looks at the new hosts; that is an execution plan of its own, approved and run once."""
+    stage.story.doing("Waiting for the baseline plan")
+    stage.case.await_baseline()
+    show_plan(stage.story, stage.case.plan, department_of(stage))
+    stage.case.approve_plan()
+    stage.story.say(f"{APPROVER} approved it, {APPLIER} runs it")
+    run = stage.case.apply_plan(lambda _line: stage.story.doing("ansible: baseline"))
+    show_report(stage.story, run["outcome"]["report"])
+
+
+def drift(stage: Stage) -> None:
+    """Somebody stops a host behind Terraform's back; the check finds it and repairs nothing."""
+    cloud = SandboxCloud(stage.settings.sandbox_socket)
+    host = next(item for item in stage.case.resources() if item["kind"] == "instance")
+    cloud.stop_instance(host["cloud_id"])
+    stage.story.say(f"{host['address']} was stopped in the cloud, without any plan")
+    findings = stage.case.check_drift(lambda _line: stage.story.doing("terraform plan -refresh-only"))
+    show_drift(stage.story, findings)
+    if not any(item["address"] == host["address"] for item in findings):
+        raise DemoStopped("The drift check did not find the stopped host.")
+    stage.story.say(
+        "A case is open for a person. Nothing is repaired silently: start the host in the cloud and"
+    )
+    stage.story.say("check again, or order a change, whose plan puts back what differs.")
+
+
+def verify_audit(stage: Stage) -> None:
+    """A signed head goes to a file outside the database, and an auditor verifies the whole chain."""
+    with transaction(stage.engine) as session:
+        head = audit.head(session)
+    append_head(stage.settings.heads_file, load_keys(stage.settings.keys_path), head)
+    found = stage.cast[AUDITOR].get("/audit/verification")
+    if not found["ok"]:
+        raise DemoStopped(f"The audit chain is broken: {found['findings'][0]}")
+    stage.story.say(f"The chain of {found['events']} events is whole, against {found['heads']} signed heads")
+    stage.results["audit"] = "ok"
+
+
+def invite(stage: Stage, seconds: float) -> None:
+    """Say where the service is and who can sign in."""
+    known = city.passwords(stage.settings)
+    stage.story.console.print()
+    stage.story.say(f"Played in {seconds} s. The service runs at {stage.settings.url}", "bold green")
+    rows = [(name, known[name], what) for name, what in city.ROLES.items()]
+    stage.story.table("Demo accounts", ("user name", "password", "who"), rows)
+    stage.story.say("Ctrl-C ends it; what was played stays for the next start.")
+
+
+PLAY: tuple[tuple[str, Callable[[Stage], None]], ...] = (
+    ("Load the sample city", load_city),
+    ("Give people passwords and sign them in", sign_in),
+    ("A department asks: quote, draft, endorsement, submission", ask),
+    ("The centre reviews the request", review),
+    ("Terraform plans, and the plan is shown in plain words", plan),
+    ("The approver approves exactly that plan", approve),
+    ("A third person applies it", apply),
+    ("Ansible looks at the new hosts", baseline),
+    ("Drift: a host is stopped behind Terraform's back", drift),
+    ("The audit chain is exported and verified", verify_audit),
+)

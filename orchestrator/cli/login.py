@@ -1,0 +1,75 @@
+"""`govcloud login`, `logout`, `quote`: who calls, and what something would cost."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.showing import AsJson, cny, print_json, print_table
+
+
+def login(
+    username: Annotated[str | None, typer.Argument(help="Your user name; asked for when left out.")] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the service.", envvar="GOVCLOUD_URL")] = None,
+    days: Annotated[float, typer.Option(min=0.01, max=365, help="How long the token lives.")] = 1,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read it from standard input.")
+    ] = False,
+) -> None:
+    """Sign in and keep a token in your own configuration (mode 0600); the password is not kept."""
+    from orchestrator.cli.api_client import sign_in
+    from orchestrator.cli.connection import keep_login, login_path, service_url
+
+    address = (url or service_url()).rstrip("/")
+    name = username or typer.prompt("User name")
+    secret = (
+        sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    )
+    token = sign_in(address, name, secret, name="command line", days=days)
+    keep_login({"url": address, "username": name, "token": token})
+    typer.echo(f"Signed in at {address} as {name}; the token is in {login_path()}.")
+
+
+def logout() -> None:
+    """Forget the token that `login` kept; it ends by itself when its days are over."""
+    from orchestrator.cli.connection import forget_login
+
+    forget_login()
+    typer.echo("Signed out.")
+
+
+def whoami(as_json: AsJson = False) -> None:
+    """Who you are for the service, and what you may do."""
+    from orchestrator.cli.connection import api
+    from orchestrator.cli.showing import show_fields
+
+    with api() as client:
+        found = client.get("/me")
+    listed = (
+        ("roles", lambda me: ", ".join(me["roles"])),
+        ("permissions", lambda me: ", ".join(me["permissions"])),
+    )
+    show_fields(found, ("name", "name_en", "organisation", *listed), as_json=as_json)
+
+
+def quote(
+    file: Annotated[Path, typer.Argument(help="A request as YAML or JSON.")], as_json: AsJson = False
+) -> None:
+    """What the hosts of a request would cost; nothing is stored."""
+    from orchestrator.cli.connection import api
+    from orchestrator.cli.request_files import read_request
+
+    lines = [line.model_dump(mode="json") for line in read_request(file).lines]
+    with api() as client:
+        found = client.post("/quotes", {"lines": lines})
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (line["sku"], line["quantity"], cny(line["price_fen"] or 0), cny(line["amount_fen"]))
+        for line in found["lines"]
+    ]
+    print_table(("SKU", "quantity", "unit price", "a month"), rows)
+    typer.echo(f"A month {cny(found['monthly_fen'])}, until the end of the year {cny(found['year_fen'])}.")
+    typer.echo(f"Prices of {found['catalogue']}.")

@@ -1,0 +1,106 @@
+"""`govcloud plans`: read a plan in plain words, decide about exactly that plan, apply it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.connection import api, find, pages
+from orchestrator.cli.runs import Follow, show_ordered
+from orchestrator.cli.showing import AsJson, cny, print_json, show_fields, show_list
+
+app = typer.Typer(no_args_is_help=True, help="Execution plans.")
+
+Reference = Annotated[str, typer.Argument(metavar="PLAN", help="Its number or id.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it.")]
+Digest = Annotated[str, typer.Option("--digest", help="The digest that `plans show` printed.")]
+
+
+@app.command("list")
+def list_plans(
+    status: Annotated[list[str] | None, typer.Option(help="Only these; may be given several times.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Plans that you may see, newest first."""
+    with api() as client:
+        every = pages(client, "/plans", status=status, limit=min(limit, 200))
+        found = [item for item, _ in zip(every, range(limit), strict=False)]
+    month = ("a month", lambda item: cny(item["monthly_fen"]))
+    show_list(found, ("number", "kind", "status", "organisation_code", month, "reason"), as_json=as_json)
+
+
+@app.command()
+def show(plan: Reference, as_json: AsJson = False) -> None:
+    """One plan: what it will do, what it costs, and the digest that an approval must carry."""
+    with api() as client:
+        _show(client.get(f"/plans/{find(client, '/plans', plan)}"), as_json=as_json)
+
+
+@app.command()
+def approve(plan: Reference, digest: Digest, as_json: AsJson = False) -> None:
+    """Approve exactly the plan that you were shown; refused when it is another one by now."""
+    with api() as client:
+        found = client.post(f"/plans/{find(client, '/plans', plan)}/approve", {"digest": digest})
+    _acted(found, as_json=as_json)
+
+
+@app.command()
+def apply(plan: Reference, follow: Follow = False, as_json: AsJson = False) -> None:
+    """Apply an approved plan, once."""
+    with api() as client:
+        run = client.post(f"/plans/{find(client, '/plans', plan)}/apply")
+        show_ordered(client, run, follow=follow, as_json=as_json)
+
+
+@app.command()
+def abandon(plan: Reference, as_json: AsJson = False) -> None:
+    """Leave a failed plan behind, so that the request can be planned again from what exists."""
+    with api() as client:
+        _acted(client.post(f"/plans/{find(client, '/plans', plan)}/abandon"), as_json=as_json)
+
+
+def _reasoned(name: str, what: str) -> None:
+    def act(plan: Reference, reason: Reason, as_json: AsJson = False) -> None:
+        with api() as client:
+            body = {"reason": reason}
+            _acted(client.post(f"/plans/{find(client, '/plans', plan)}/{name}", body), as_json=as_json)
+
+    app.command(name, help=what)(act)
+
+
+_reasoned("return", "Not this plan; the request can be planned again.")
+_reasoned("refuse", "Refuse the plan.")
+_reasoned("withdraw", "Take the plan back as its author.")
+
+
+def _acted(plan: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(plan)
+        return
+    missing = ", ".join(plan["missing_approvals"])
+    waits = f"; it still needs an approval by: {missing}" if plan["status"] == "submitted" and missing else ""
+    typer.echo(f"Plan {plan['number']} is {plan['status']}{waits}.")
+
+
+def _show(plan: dict[str, Any], *, as_json: bool) -> None:
+    month = ("a month", lambda item: cny(item["monthly_fen"]))
+    plain = ("number", "id", "kind", "status", "organisation_code", "reason", "expires_at")
+    missing = ("missing approvals", lambda item: ", ".join(item["missing_approvals"]))
+    show_fields(plan, (*plain, month, "catalogue_code", missing), as_json=as_json)
+    if as_json:
+        return
+    for sentence in plan["summary"].get("sentences", []):
+        typer.echo(f"  {sentence['zh']}  {sentence['en']}")
+    for step in plan["summary"].get("steps", []):
+        typer.echo(f"  {step['playbook']} on {step['host']} ({step['address']})")
+    show_findings(plan["findings"])
+    show_list(plan["approvals"], ("role", "decision", "digest", "reason"), as_json=False) if plan[
+        "approvals"
+    ] else None
+    typer.echo(f"digest: {plan['tuple_digest']}")
+
+
+def show_findings(findings: list[dict[str, Any]]) -> None:
+    """What the policy on plans says about this one."""
+    for finding in findings:
+        typer.echo(f"  {'!' if finding['blocks'] else '?'} {finding['message']}")

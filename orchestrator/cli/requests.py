@@ -1,0 +1,172 @@
+"""`govcloud requests`: write, endorse, submit and review requests; every act is one call of the API."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.connection import api, find, pages
+from orchestrator.cli.request_files import read_request
+from orchestrator.cli.runs import Follow, show_ordered
+from orchestrator.cli.showing import AsJson, cny, print_json, print_table, show_fields, show_list
+
+if TYPE_CHECKING:
+    from orchestrator.cli.api_client import ApiClient
+
+app = typer.Typer(no_args_is_help=True, help="Resource requests.")
+
+File = Annotated[Path, typer.Argument(help="A request as YAML or JSON.")]
+Reference = Annotated[str, typer.Argument(metavar="REQUEST", help="Its number, e.g. GC-2019-0001, or id.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it.")]
+
+NEXT = {
+    "draft": "Hand it to your information officer: govcloud requests ask-endorsement {number}",
+    "awaiting_endorsement": "The information officer endorses it, then: govcloud requests submit {number}",
+    "submitted": "The centre accepts it: govcloud requests accept {number}",
+    "returned": "Correct it and submit it again: govcloud requests edit {number} FILE",
+    "under_review": "The centre decides: govcloud requests approve {number}",
+    "approved": "The centre orders a plan: govcloud requests plan {number}",
+    "planned": "An approver reads the plan: govcloud plans list",
+    "in_trial": "When the trial is satisfactory: govcloud requests activate {number}",
+}
+
+
+@app.command("list")
+def list_requests(
+    search: Annotated[str, typer.Option(help="Part of number, title or system.")] = "",
+    status: Annotated[list[str] | None, typer.Option(help="Only these; may be given several times.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Requests that you may see, newest first."""
+    with api() as client:
+        every = pages(client, "/requests", search=search, status=status, limit=min(limit, 200))
+        found = [item for item, _ in zip(every, range(limit), strict=False)]
+    month = ("a month", lambda item: cny(item["monthly_fen"]))
+    show_list(
+        found, ("number", "status", "organisation_code", "system_code", "title", month), as_json=as_json
+    )
+
+
+@app.command()
+def show(request: Reference, as_json: AsJson = False) -> None:
+    """One request with its lines, price, judgement and hold."""
+    with api() as client:
+        _show(client.get(f"/requests/{_id(client, request)}"), as_json=as_json)
+
+
+@app.command()
+def draft(file: File, as_json: AsJson = False) -> None:
+    """Store a draft of your own organisation."""
+    wanted = read_request(file).model_dump(mode="json")
+    with api() as client:
+        _acted(client.post("/requests", wanted), as_json=as_json)
+
+
+@app.command()
+def edit(
+    request: Reference,
+    file: File,
+    version: Annotated[int | None, typer.Option(help="Refuse unless it still has this version.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rewrite a draft or a returned request."""
+    wanted = read_request(file).model_dump(mode="json")
+    with api() as client:
+        path = f"/requests/{_id(client, request)}"
+        read = client.get(path)["version"] if version is None else version
+        _acted(client.put(path, wanted, if_match=f'"{read}"'), as_json=as_json)
+
+
+@app.command()
+def submit(request: Reference, as_json: AsJson = False) -> None:
+    """Let the rules judge it, and hold quota, pool and budget; submitting twice has one effect."""
+    with api() as client:
+        path = f"/requests/{_id(client, request)}"
+        key = f"submit-{client.get(path)['version']}"
+        _acted(client.post(f"{path}/submit", idempotency_key=key), as_json=as_json)
+
+
+@app.command()
+def plan(request: Reference, follow: Follow = False, as_json: AsJson = False) -> None:
+    """Order a plan of an approved request."""
+    with api() as client:
+        run = client.post(f"/requests/{_id(client, request)}/plans")
+        show_ordered(client, run, follow=follow, as_json=as_json)
+
+
+def _plain(name: str, what: str) -> None:
+    def act(request: Reference, as_json: AsJson = False) -> None:
+        with api() as client:
+            _acted(client.post(f"/requests/{_id(client, request)}/{name}"), as_json=as_json)
+
+    app.command(name, help=what)(act)
+
+
+def _reasoned(name: str, what: str) -> None:
+    def act(request: Reference, reason: Reason, as_json: AsJson = False) -> None:
+        with api() as client:
+            body = {"reason": reason}
+            _acted(client.post(f"/requests/{_id(client, request)}/{name}", body), as_json=as_json)
+
+    app.command(name, help=what)(act)
+
+
+_plain("ask-endorsement", "Hand the draft to the information officer.")
+_plain("endorse", "Stand for it as the department's information officer.")
+_reasoned("decline", "Send it back to its author instead of endorsing it.")
+_plain("accept", "Take it up for review.")
+_reasoned("return", "Ask the department to complete it; its hold is kept.")
+_reasoned("refuse", "Do not accept it: the formal check failed; its hold is released.")
+_plain("approve", "The review says yes.")
+_reasoned("reject", "The review says no; its hold is released.")
+_reasoned("cancel", "Take your request back; its hold is released.")
+_plain("activate", "Open the trial's resources for production; billing starts today.")
+
+
+def _id(client: "ApiClient", reference: str) -> str:
+    return find(client, "/requests", reference, search=reference)
+
+
+def _acted(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    typer.echo(f"{found['number']} is {found['status']}. {cny(found['monthly_fen'])} a month.")
+    if found["status"] in NEXT:
+        typer.echo(NEXT[found["status"]].format(number=found["number"]))
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    month = ("a month", lambda item: cny(item["monthly_fen"]))
+    year = ("this year", lambda item: cny(item["year_fen"]))
+    plain = (
+        "number",
+        "id",
+        "kind",
+        "status",
+        "version",
+        "organisation_code",
+        "system_code",
+        "title",
+        "reason",
+    )
+    show_fields(found, (*plain, month, year, "catalogue_code"), as_json=as_json)
+    if as_json:
+        return
+    columns = ("key", "label", "pool_code", "count", "vcpu", "memory_gb", "disk_gb", "disk_tier", "backup_gb")
+    show_list(found["lines"], columns, as_json=False)
+    for result in found["judgement"]:
+        if result["verdict"] not in ("pass", "not_applicable"):
+            typer.echo(f"{result['rule_id']} {result['verdict']}: {result['message_en']}")
+    if found["hold"]:
+        print_table((f"{found['hold']['status']} hold", "amount"), _amounts(found["hold"]["amounts"]))
+    for comment in found["comments"]:
+        typer.echo(f"{comment.get('kind', 'comment')}: {comment.get('text', '')}")
+
+
+def _amounts(amounts: dict[str, int]) -> list[tuple[str, object]]:
+    return [
+        (target, cny(amount) if target.startswith("budget:") else amount)
+        for target, amount in sorted(amounts.items())
+    ]

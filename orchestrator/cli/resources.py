@@ -1,0 +1,82 @@
+"""`govcloud resources` and `govcloud drift`: what exists, and where reality differs from it."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.connection import api, find, pages
+from orchestrator.cli.showing import AsJson, print_json, show_list
+
+app = typer.Typer(no_args_is_help=True, help="What exists.")
+drift_app = typer.Typer(no_args_is_help=True, help="Where reality differs from the state.")
+
+Workspace = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its key, e.g. slj-2019-0001, or id.")]
+
+
+@app.command("list")
+def list_resources(
+    request: Annotated[str | None, typer.Option(help="Only those of this request.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Resources that are not released, oldest first."""
+    with api() as client:
+        if request is None:
+            found = list(pages(client, "/resources", limit=500))
+        else:
+            wanted = find(client, "/requests", request, search=request)
+            found = client.get("/resources", request_id=wanted)["items"]
+    drifted = ("drift", lambda item: "yes" if item["drift"] else "")
+    columns = (
+        "address",
+        "status",
+        "organisation_code",
+        "system_code",
+        "ip_address",
+        "trial_ends_on",
+        drifted,
+    )
+    show_list(found, columns, as_json=as_json)
+
+
+@app.command("workspaces")
+def list_workspaces(as_json: AsJson = False) -> None:
+    """Workspaces that are not released."""
+    with api() as client:
+        found = client.get("/workspaces")
+    show_list(found, ("key", "organisation_code", "system_code", "cloud", "zone", "serial"), as_json=as_json)
+
+
+@drift_app.command()
+def check(workspace: Workspace, as_json: AsJson = False) -> None:
+    """Compare reality with the state of a workspace and wait for the result; exit code 1 when they differ."""
+    with api() as client:
+        run = client.post(f"/workspaces/{find(client, '/workspaces', workspace)}/drift-checks")
+        for line in client.follow_log(run["id"]):
+            typer.echo(line, err=True)
+        run = client.get(f"/runs/{run['id']}")
+    findings = run["outcome"].get("findings", [])
+    if as_json:
+        print_json(run)
+    elif run["status"] != "succeeded":
+        typer.echo(f"The check is {run['status']}: {run['reason']}", err=True)
+    for finding in [] if as_json else findings:
+        typer.echo(f"{finding['address']} {'is gone' if finding['gone'] else 'differs'}")
+        for change in finding["changes"]:
+            typer.echo(
+                f"  {change['attribute']}: {change['state']} in the state, {change['reality']} in reality"
+            )
+    if run["status"] != "succeeded" or findings:
+        raise typer.Exit(1)
+    if not as_json:
+        typer.echo("Reality is as the state says.")
+
+
+@drift_app.command("list")
+def list_drift(as_json: AsJson = False) -> None:
+    """Open cases that a person has to decide about."""
+    with api() as client:
+        keys = {item["id"]: item["key"] for item in client.get("/workspaces")}
+        found = client.get("/drift-cases")
+    place = ("workspace", lambda item: keys.get(item["workspace_id"], item["workspace_id"]))
+    what = ("differs", lambda item: ", ".join(finding["address"] for finding in item["findings"]))
+    show_list(found, (place, "organisation_code", "opened_at", what), as_json=as_json)

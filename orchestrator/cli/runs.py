@@ -1,0 +1,76 @@
+"""`govcloud runs`: what engines did, their logs as they are written, and stopping one."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.connection import api, find
+from orchestrator.cli.showing import AsJson, print_json, show_fields, show_list
+
+if TYPE_CHECKING:
+    from orchestrator.cli.api_client import ApiClient
+
+app = typer.Typer(no_args_is_help=True, help="Runs of Terraform and Ansible.")
+
+Reference = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the first letters of it.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the log until the run has ended.")]
+
+
+@app.command("list")
+def list_runs(limit: Annotated[int, typer.Option(min=1, max=200)] = 50, as_json: AsJson = False) -> None:
+    """Runs that you may see, newest first."""
+    with api() as client:
+        found = client.get("/runs", limit=limit)["items"]
+    short = ("id", lambda item: item["id"][:8])
+    show_list(found, (short, "kind", "status", "organisation_code", "created_at", "reason"), as_json=as_json)
+
+
+@app.command()
+def show(run: Reference, as_json: AsJson = False) -> None:
+    """One run: how it stands, why, and what to do next."""
+    with api() as client:
+        _show(client.get(f"/runs/{find(client, '/runs', run)}"), as_json=as_json)
+
+
+@app.command()
+def log(
+    run: Reference,
+    follow: Follow = False,
+    after: Annotated[int, typer.Option(min=0, help="Leave out the first lines.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """The log of a run."""
+    with api() as client:
+        run_id = find(client, "/runs", run)
+        if follow:
+            for line in client.follow_log(run_id, after):
+                typer.echo(line)
+            return
+        found = client.get(f"/runs/{run_id}/log", after=after)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo("\n".join(found["lines"]))
+
+
+@app.command()
+def cancel(run: Reference, as_json: AsJson = False) -> None:
+    """Ask a run to stop: one that waits is cancelled, one at work gets a single interrupt."""
+    with api() as client:
+        _show(client.post(f"/runs/{find(client, '/runs', run)}/cancel"), as_json=as_json)
+
+
+def show_ordered(client: "ApiClient", run: dict[str, Any], *, follow: bool, as_json: bool) -> None:
+    """A run that was just ordered; with `follow` its log until the end, and exit code 1 when it failed."""
+    if follow:
+        for line in client.follow_log(run["id"]):
+            typer.echo(line, err=as_json)
+        run = client.get(f"/runs/{run['id']}")
+    _show(run, as_json=as_json)
+    if run["status"] in ("failed", "cancelled"):
+        raise typer.Exit(1)
+
+
+def _show(run: dict[str, Any], *, as_json: bool) -> None:
+    plain = ("id", "kind", "status", "plan_id", "attempt", "started_at", "finished_at", "reason", "next_step")
+    show_fields(run, plain, as_json=as_json)

@@ -1,0 +1,58 @@
+"""Answers for people, as tables of plain text, or for programs, as JSON."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer of the API as JSON.")]
+Column = str | tuple[str, Callable[[Mapping[str, Any]], object]]
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Rows of plain text; what people typed is never read as markup."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console().print(table)
+
+
+def show_list(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, as_json: bool) -> None:
+    """A list: a column is a field's name, or a title with a function of the item."""
+    if as_json:
+        print_json(items)
+        return
+    titles = [column if isinstance(column, str) else column[0] for column in columns]
+    names = [title.replace("_", " ") for title in titles]
+    rows = [[item[c] if isinstance(c, str) else c[1](item) for c in columns] for item in items]
+    if rows:
+        print_table(names, rows)
+    else:
+        typer.echo("Nothing.")
+
+
+def show_fields(item: Mapping[str, Any], fields: Sequence[Column], *, as_json: bool) -> None:
+    """One object, a line a field; empty ones are left out."""
+    if as_json:
+        print_json(item)
+        return
+    for column in fields:
+        name, value = (column, item[column]) if isinstance(column, str) else (column[0], column[1](item))
+        if value not in (None, "", [], {}):
+            typer.echo(f"{name.replace('_', ' ') + ':':<20} {value}")
+
+
+def print_json(document: Any) -> None:
+    """The document, Chinese as it is."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def cny(fen: int) -> str:
+    """Fen as people write it: 1,016.00 CNY."""
+    yuan, rest = divmod(abs(fen), 100)
+    return f"{'-' if fen < 0 else ''}{yuan:,}.{rest:02d} CNY"
