@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from orchestrator.content.models import ContentRevision
-from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import get_row
 
 
 def get(session: Session, revision_id: UUID) -> ContentRevision:
@@ -15,10 +15,7 @@ def get(session: Session, revision_id: UUID) -> ContentRevision:
     Raises:
         NotFound: there is none.
     """
-    found = session.get(ContentRevision, revision_id)
-    if found is None:
-        raise NotFound
-    return found
+    return get_row(session, ContentRevision, revision_id)
 
 
 def page(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[ContentRevision]:

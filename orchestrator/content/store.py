@@ -11,7 +11,7 @@ from orchestrator.content.lifecycle import REVISION_LIFECYCLE, RevisionStatus
 from orchestrator.content.models import ContentRevision
 from orchestrator.core import transitions
 from orchestrator.core.clock import now
-from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import lock_row
 
 
 def add(
@@ -44,12 +44,7 @@ def lock(session: Session, revision_id: UUID) -> ContentRevision:
     Raises:
         NotFound: there is none.
     """
-    found = session.exec(
-        select(ContentRevision).where(ContentRevision.id == revision_id).with_for_update()
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    return lock_row(session, ContentRevision, revision_id)
 
 
 def move(

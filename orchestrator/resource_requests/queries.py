@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, tuple_
 from sqlmodel import Session, col, or_, select
 
-from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import get_row
 from orchestrator.resource_requests.models import RequestComment, RequestLine, ResourceRequest
 
 
@@ -16,10 +16,7 @@ def get(session: Session, request_id: UUID) -> ResourceRequest:
     Raises:
         NotFound: there is none.
     """
-    request = session.get(ResourceRequest, request_id)
-    if request is None:
-        raise NotFound
-    return request
+    return get_row(session, ResourceRequest, request_id)
 
 
 def lines(session: Session, request_id: UUID) -> Sequence[RequestLine]:

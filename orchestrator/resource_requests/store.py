@@ -4,12 +4,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlmodel import Session, col, delete, select
 
 from orchestrator.core import transitions
-from orchestrator.core.clock import now, today
-from orchestrator.core.errors import NotFound, VersionConflict
+from orchestrator.core.clock import now
+from orchestrator.core.rows import lock_row, next_number
 from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import HOLDING, REQUEST_LIFECYCLE, RequestStatus
 from orchestrator.resource_requests.models import RequestComment, RequestLine, ResourceRequest
@@ -20,7 +19,7 @@ def create(
 ) -> ResourceRequest:
     """Store a draft under the next number of the year, ``GC-2019-0001``."""
     request = ResourceRequest(
-        number=_next_number(session),
+        number=next_number(session, ResourceRequest.number, "GC"),
         organisation_code=organisation,
         requester_id=requester,
         filed_by_officer=filed_by_officer,
@@ -58,19 +57,6 @@ def _rows(request_id: UUID, lines: Iterable[LineDraft]) -> list[RequestLine]:
     return rows
 
 
-def _next_number(session: Session) -> str:
-    year = today(session).year
-    # One counter a year, in the row order of the table itself: the lock makes two drafts wait, not collide.
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('request-number', 0))"))
-    last = session.exec(
-        select(ResourceRequest.number)
-        .where(col(ResourceRequest.number).startswith(f"GC-{year}-", autoescape=True))
-        .order_by(text("length(number) DESC, number DESC"))
-        .limit(1)
-    ).first()
-    return f"GC-{year}-{int(last.rsplit('-', 1)[1]) + 1 if last else 1:04d}"
-
-
 def lock(session: Session, request_id: UUID, version: int | None = None) -> ResourceRequest:
     """The request, locked for this transaction.
 
@@ -78,14 +64,7 @@ def lock(session: Session, request_id: UUID, version: int | None = None) -> Reso
         NotFound: there is none.
         VersionConflict: it is no longer at `version`.
     """
-    request = session.exec(
-        select(ResourceRequest).where(ResourceRequest.id == request_id).with_for_update()
-    ).one_or_none()
-    if request is None:
-        raise NotFound
-    if version is not None and request.version != version:
-        raise VersionConflict(current=request.version)
-    return request
+    return lock_row(session, ResourceRequest, request_id, version)
 
 
 def move(

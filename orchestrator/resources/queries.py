@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import get_row
 from orchestrator.resources.models import DriftCase, Resource
 
 
@@ -15,10 +15,7 @@ def get(session: Session, resource_id: UUID) -> Resource:
     Raises:
         NotFound: there is none.
     """
-    found = session.get(Resource, resource_id)
-    if found is None:
-        raise NotFound
-    return found
+    return get_row(session, Resource, resource_id)
 
 
 def page(

@@ -7,6 +7,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import get_row
 from orchestrator.runs.lifecycle import LIVE, PlanStatus, RunStatus
 from orchestrator.runs.models import (
     Approval,
@@ -26,10 +27,7 @@ def plan(session: Session, plan_id: UUID) -> ExecutionPlan:
     Raises:
         NotFound: there is none.
     """
-    found = session.get(ExecutionPlan, plan_id)
-    if found is None:
-        raise NotFound
-    return found
+    return get_row(session, ExecutionPlan, plan_id)
 
 
 def run(session: Session, run_id: UUID) -> Run:
@@ -38,10 +36,7 @@ def run(session: Session, run_id: UUID) -> Run:
     Raises:
         NotFound: there is none.
     """
-    found = session.get(Run, run_id)
-    if found is None:
-        raise NotFound
-    return found
+    return get_row(session, Run, run_id)
 
 
 def workspace(session: Session, workspace_id: UUID) -> Workspace:
@@ -50,10 +45,7 @@ def workspace(session: Session, workspace_id: UUID) -> Workspace:
     Raises:
         NotFound: there is none.
     """
-    found = session.get(Workspace, workspace_id)
-    if found is None:
-        raise NotFound
-    return found
+    return get_row(session, Workspace, workspace_id)
 
 
 def workspaces(session: Session, organisation: str | None = None) -> Sequence[Workspace]:
@@ -70,10 +62,7 @@ def artifact(session: Session, plan_id: UUID) -> PlanArtifact:
     Raises:
         NotFound: the plan was never recorded.
     """
-    found = session.get(PlanArtifact, plan_id)
-    if found is None:
-        raise NotFound
-    return found
+    return get_row(session, PlanArtifact, plan_id)
 
 
 def live_plan(session: Session, request_id: UUID) -> ExecutionPlan | None:

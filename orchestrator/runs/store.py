@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, text
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from orchestrator.core import transitions
-from orchestrator.core.clock import now, today
-from orchestrator.core.errors import NotFound, VersionConflict
+from orchestrator.core.clock import now
+from orchestrator.core.rows import lock_row, next_number
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
 from orchestrator.runs.models import (
     Approval,
@@ -54,33 +54,16 @@ def lock_workspace(session: Session, workspace_id: UUID) -> Workspace:
     Raises:
         NotFound: there is none.
     """
-    found = session.exec(
-        select(Workspace).where(Workspace.id == workspace_id).with_for_update()
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    return lock_row(session, Workspace, workspace_id)
 
 
 def add_plan(session: Session, plan: ExecutionPlan) -> ExecutionPlan:
     """Store a new plan under the next number of the year, ``EP-2019-0001``."""
-    plan.number = _next_plan_number(session)
+    plan.number = next_number(session, ExecutionPlan.number, "EP")
     plan.created_at = plan.status_at = now(session)
     session.add(plan)
     session.flush()
     return plan
-
-
-def _next_plan_number(session: Session) -> str:
-    year = today(session).year
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('plan-number', 0))"))
-    last = session.exec(
-        select(ExecutionPlan.number)
-        .where(col(ExecutionPlan.number).startswith(f"EP-{year}-", autoescape=True))
-        .order_by(text("length(number) DESC, number DESC"))
-        .limit(1)
-    ).first()
-    return f"EP-{year}-{int(last.rsplit('-', 1)[1]) + 1 if last else 1:04d}"
 
 
 def lock_plan(session: Session, plan_id: UUID, version: int | None = None) -> ExecutionPlan:
@@ -90,14 +73,7 @@ def lock_plan(session: Session, plan_id: UUID, version: int | None = None) -> Ex
         NotFound: there is none.
         VersionConflict: it is no longer at `version`.
     """
-    plan = session.exec(
-        select(ExecutionPlan).where(ExecutionPlan.id == plan_id).with_for_update()
-    ).one_or_none()
-    if plan is None:
-        raise NotFound
-    if version is not None and plan.version != version:
-        raise VersionConflict(current=plan.version)
-    return plan
+    return lock_row(session, ExecutionPlan, plan_id, version)
 
 
 def move_plan(
@@ -150,10 +126,7 @@ def lock_run(session: Session, run_id: UUID) -> Run:
     Raises:
         NotFound: there is none.
     """
-    run = session.exec(select(Run).where(Run.id == run_id).with_for_update()).one_or_none()
-    if run is None:
-        raise NotFound
-    return run
+    return lock_row(session, Run, run_id)
 
 
 def begin_run(session: Session, run: Run, worker: str, token_hash: str) -> None:
