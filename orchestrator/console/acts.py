@@ -195,7 +195,9 @@ def _approving(visit: Visit, plan: ExecutionPlan, path: str) -> list[Action]:
         blocked = visit.say(OWN_BODY)
     elif not blocked and not waiting.can_approve(visit.session, plan, visit.actor):
         lacking = missing_approvals(visit.session, plan)
-        blocked = visit.say(LACKING, roles=visit.say(N_("、")).join(visit.word(role, "role") for role in lacking))
+        blocked = visit.say(
+            LACKING, roles=visit.say(N_("、")).join(visit.word(role, "role") for role in lacking)
+        )
     return [
         Action("approve_plan", f"{path}/approve", YES, blocked=blocked),
         Action("return_plan", f"{path}/return", needs_reason=True, blocked=blocked),

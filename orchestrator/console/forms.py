@@ -48,7 +48,9 @@ def form_page(
 def new_form(visit: Visit, kind: str, workspace_id: UUID | None) -> RequestForm:
     """An empty form, or one that begins with what stands in a workspace now."""
     if workspace_id is None or kind not in ("change", "release"):
-        return RequestForm(lines=(LineForm(pool=_first_pool(visit)),))
+        systems = system_queries.of_organisation(visit.session, visit.actor.organisation)
+        system = systems[0].code if systems else ""
+        return RequestForm(system=system, lines=(LineForm(pool=_first_pool(visit)),))
     workspace = run_queries.workspace(visit.session, workspace_id)
     require(visit.actor, Permission.REQUESTS_DRAFT, workspace.organisation_code)
     present = form_of(visit, pricing.current_request(visit.session, workspace_id))
