@@ -1,0 +1,1 @@
+"""How fast the product is beside the same work done by hand; `python -m benchmarks.NAME` runs one."""

@@ -1,0 +1,224 @@
+"""How many requests a second are admitted, beside a plain conditional UPDATE of one row of quota.
+
+Both sides run in the same threads over the same pool of connections, each act in a transaction that is
+flushed to disk. One case spreads over eight departments, the other is one department alone. At the end
+sixteen clients race for less than they want together: exactly what fits is admitted.
+"""
+
+import argparse
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from benchmarks import report
+from benchmarks.city import fill
+from benchmarks.place import AS_OF, leave_root, settings_of_its_own
+from orchestrator.adapters.embedded_postgres import EmbeddedPostgres
+from orchestrator.adapters.policy_files import load_pack
+from orchestrator.core import clock
+from orchestrator.core.db import create_database_engine, transaction
+from orchestrator.departments.permissions import Actor
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
+from orchestrator.resource_requests.errors import RuleRefuses
+from orchestrator.schema import revisions
+from orchestrator.settings import Settings
+from orchestrator.workflows import administering, requesting
+
+AIM = 0.3
+CLIENTS = 16
+RACERS, PLACES = 64, 40
+MANY = {
+    "slj": "SYS-019",
+    "fgw": "SYS-002",
+    "xgw": "SYS-001",
+    "sthj": "SYS-005",
+    "wjw": "SYS-006",
+    "cgj": "SYS-010",
+    "rsj": "SYS-011",
+    "ybj": "SYS-013",
+}
+ONE = {"slj": "SYS-019"}
+_PLAIN = text(
+    "UPDATE quota_limits SET held = held + 1 WHERE organisation_code = :organisation"
+    " AND zone_class = 'trial' AND resource_class = 'vcpu' AND amount - held - committed >= 1"
+)
+_ROWS_OF_TRIALS = text("""
+INSERT INTO quota_limits (organisation_code, zone_class, resource_class, amount, held, committed)
+SELECT code, 'trial', 'vcpu', 1000000000, 0, 0 FROM organisations ON CONFLICT DO NOTHING
+""")
+_OVERSOLD = text("""
+SELECT (SELECT count(*) FROM quota_limits WHERE held + committed > amount)
+     + (SELECT count(*) FROM pool_capacities WHERE held + committed > allocatable)
+     + (SELECT count(*) FROM budget_lines WHERE held_fen + committed_fen + spent_fen > appropriated_fen)
+     + (SELECT count(*) FROM quota_limits q WHERE zone_class = 'production' AND held <> coalesce((
+            SELECT sum(i.amount) FROM hold_items i JOIN holds h ON h.id = i.hold_id
+            WHERE h.status = 'live' AND h.organisation_code = q.organisation_code
+              AND i.target = 'quota:production:' || q.resource_class), 0))
+""")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where requests are handed in: the database, the rules and the people of some departments."""
+
+    engine: Engine
+    pack: PolicyPack
+    clerks: dict[str, Actor]
+    officers: dict[str, Actor]
+
+    def endorsed(self, department: str) -> UUID:
+        """A request that only needs to be submitted."""
+        clerk = self.clerks[department]
+        line = LineDraft(key="web", label="x", pool="EXT-X86", vcpu=1, memory_gb=4, disk_gb=40)
+        draft = RequestDraft(
+            system=MANY[department], title="benchmark", justification="benchmark", lines=(line,)
+        )
+        with transaction(self.engine) as session:
+            request = requesting.draft_request(session, clerk, draft, self.pack)
+            requesting.ask_endorsement(session, clerk, request.id)
+            requesting.endorse_request(session, self.officers[department], request.id)
+            return request.id
+
+    def submit(self, handed: tuple[str, UUID]) -> bool:
+        """Submit one request; False when a rule refuses it."""
+        department, request = handed
+        try:
+            with transaction(self.engine) as session:
+                requesting.submit_request(session, self.clerks[department], request, self.pack)
+        except RuleRefuses:
+            return False
+        return True
+
+    def update(self, handed: tuple[str, UUID]) -> bool:
+        """What a program without rules, prices and audit would do instead."""
+        with self.engine.begin() as connection:
+            found = connection.execute(_PLAIN, {"organisation": handed[0].upper()})
+            return bool(found.rowcount == 1)
+
+
+def opened(engine: Engine, settings: Settings) -> Desk:
+    """Fill the database and name the people."""
+    with transaction(engine) as session:
+        clock.set_to(session, AS_OF)
+    fill(engine, settings)
+    with transaction(engine) as session:
+        session.execute(_ROWS_OF_TRIALS)
+        clerks = {name: administering.actor_named(session, f"{name}.clerk") for name in MANY}
+        officers = {name: administering.actor_named(session, f"{name}.officer") for name in MANY}
+    pack = load_pack(settings.content_dir / "policies" / settings.policy_pack)
+    return Desk(engine, pack, clerks, officers)
+
+
+def timed(
+    act: Callable[[tuple[str, UUID]], bool], handed: Sequence[tuple[str, UUID]], clients: ThreadPoolExecutor
+) -> float:
+    """Do all of it with all clients at once; the number done a second."""
+    begun = time.perf_counter()
+    done = list(clients.map(act, handed))
+    seconds = time.perf_counter() - begun
+    if not all(done):
+        raise RuntimeError(f"{done.count(False)} of {len(done)} were refused although there is room")
+    return len(done) / seconds
+
+
+def rates(
+    desk: Desk, departments: Sequence[str], count: int, rounds: int, clients: ThreadPoolExecutor
+) -> tuple[list[float], list[float]]:
+    """Admissions and plain updates a second, `rounds` times each in turns."""
+    admitted, updated = [], []
+    for _ in range(rounds):
+        names = list(itertools.islice(itertools.cycle(departments), count))
+        handed = [(name, desk.endorsed(name)) for name in names]
+        updated.append(timed(desk.update, handed * 4, clients))
+        admitted.append(timed(desk.submit, handed, clients))
+    return admitted, updated
+
+
+def race(desk: Desk, clients: ThreadPoolExecutor) -> int:
+    """Let more ask than one department has room for; how many were admitted."""
+    handed = [("slj", desk.endorsed("slj")) for _ in range(RACERS)]
+    with transaction(desk.engine) as session:
+        session.execute(
+            text(
+                "UPDATE quota_limits SET amount = held + committed + :places WHERE organisation_code = 'SLJ'"
+                " AND zone_class = 'production' AND resource_class = 'vcpu'"
+            ),
+            {"places": PLACES},
+        )
+    return sum(clients.map(desk.submit, handed))
+
+
+def main() -> None:
+    """Measure both cases, then race."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--requests", type=int, default=160)
+    chosen = options.parse_args()
+    leave_root()
+    with settings_of_its_own("hundred") as settings:
+        if settings.database_url is not None:
+            _measure(settings, settings.database_url, chosen.requests, chosen.rounds)
+        else:
+            with EmbeddedPostgres(settings.home / "postgres") as server:
+                _measure(settings, server.url, chosen.requests, chosen.rounds)
+
+
+def _measure(settings: Settings, url: str, count: int, rounds: int) -> None:
+    revisions.upgrade(url)
+    engine = create_database_engine(url, pool_size=CLIENTS)
+    desk = opened(engine, settings)
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        rates(desk, list(MANY), CLIENTS * 2, 1, clients)
+        many = rates(desk, list(MANY), count, rounds, clients)
+        one = rates(desk, list(ONE), count, rounds, clients)
+        admitted = race(desk, clients)
+    with engine.connect() as connection:
+        oversold = int(connection.execute(_OVERSOLD).scalar_one()) + abs(admitted - PLACES)
+    engine.dispose()
+    _print(many, one, oversold, count)
+
+
+def _print(
+    many: tuple[list[float], list[float]], one: tuple[list[float], list[float]], oversold: int, count: int
+) -> None:
+    cases = {f"{len(MANY)} departments": many, "one department": one}
+    ratios = {name: report.median_ratio(*rates) for name, rates in cases.items()}
+    rows = [
+        (name, report.spread(admitted), report.spread(updated), f"{ratios[name]:.3f}")
+        for name, (admitted, updated) in cases.items()
+    ]
+    title = f"A second, {CLIENTS} clients, {count} requests a round, {len(one[0])} rounds: min / median / max"
+    report.table(title, ["", "requests admitted", "plain updates", "ratio"], rows)
+    print(f"{PLACES} places, {RACERS} racers; oversold: {oversold}")
+    medians = {
+        "many_admitted_per_second": many[0],
+        "many_updates_per_second": many[1],
+        "one_admitted_per_second": one[0],
+        "one_updates_per_second": one[1],
+    }
+    report.result(
+        "admission",
+        min(ratios.values()),
+        AIM,
+        at_most=False,
+        ratio_many=round(ratios[f"{len(MANY)} departments"], 3),
+        ratio_one=round(ratios["one department"], 3),
+        **{name: round(statistics.median(values), 1) for name, values in medians.items()},
+        ours_seconds=round(1 / statistics.median(one[0]), 5),
+        baseline_seconds=round(1 / statistics.median(one[1]), 5),
+        oversold=oversold,
+        clients=CLIENTS,
+        requests=count,
+        rounds=len(one[0]),
+    )
+
+
+if __name__ == "__main__":
+    main()

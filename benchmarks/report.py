@@ -1,0 +1,46 @@
+"""What a benchmark prints: a table for people, and as its last line one JSON object for programs."""
+
+import json
+import os
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Figures = Sequence[float]
+
+
+def spread(values: Figures) -> str:
+    """Least / median / greatest, in the unit of the values."""
+    return f"{min(values):.3f} / {statistics.median(values):.3f} / {max(values):.3f}"
+
+
+def median_ratio(ours: Figures, theirs: Figures) -> float:
+    """The median of the pairs' ratios: what disturbs both sides of a pair does not count."""
+    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+
+
+def percentile(values: Figures, share: float) -> float:
+    """The smallest value that `share` of all values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)]
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print one table; the first column names, the others count."""
+    made = Table(title=title, title_justify="left")
+    for position, name in enumerate(columns):
+        made.add_column(name, justify="right" if position else "left")
+    for row in rows:
+        made.add_row(*row)
+    Console(width=None if os.isatty(1) else 110, highlight=False).print(made)
+
+
+def result(name: str, ratio: float, aim: float, *, at_most: bool, **figures: Any) -> None:
+    """Print the last line; `at_most` says on which side of the aim a good ratio lies."""
+    met = ratio <= aim if at_most else ratio >= aim
+    load = round(os.getloadavg()[0], 2)
+    line = {"name": name, "ratio": round(ratio, 3), "aim": aim, "met": met, **figures, "load_average": load}
+    print(json.dumps(line), flush=True)
