@@ -32,12 +32,11 @@ options:
     type: str
     vars:
       - name: ansible_sandbox_root
-  remote_addr:
-    description: The host's address, for messages.
+  host_name:
+    description: The host's name in the inventory, for messages.
     type: str
     vars:
       - name: inventory_hostname
-      - name: ansible_host
 """
 
 CHUNK = 1 << 16
@@ -83,7 +82,7 @@ class Connection(ConnectionBase):
             raise AnsibleError(f"{path} on {self._name()}: {errors.decode('utf-8', 'replace').strip()}")
 
     def _name(self) -> str:
-        return str(self.get_option("remote_addr"))
+        return str(self.get_option("host_name"))
 
     def _run(self, command: str, feed: Iterator[bytes], take: Any) -> tuple[int, bytes]:
         door = self._knock()

@@ -79,9 +79,11 @@ class Cloud:
 
     async def close(self) -> None:
         """Stop every host cleanly; what should run is remembered and runs again after the next start."""
+        self.hosts.closing = True
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*(self.hosts.halt(each, signal.SIGTERM) for each in list(self.hosts.running)))
+        kernel.sweep(str(self.hosts.folder))
 
     def lost(self, instance_id: str, code: int) -> None:
         """Bring back a host whose init has ended unasked, later and later when that goes on."""

@@ -27,6 +27,7 @@ FOLDERS = ("bin", "etc/sv", "mnt", "run", "srv", "tmp", "var/log")
 SECONDS_TO_BOOT = 20.0
 SECONDS_TO_END = {signal.SIGTERM: 12.0, signal.SIGQUIT: 2.0}
 LONGEST_SOCKET_PATH = 107
+LONGEST_HOME = LONGEST_SOCKET_PATH - len("/hosts/i-0123456789ab/run/init.sock")
 LOG = logging.getLogger("sandbox")
 
 
@@ -46,6 +47,7 @@ class Hosts:
         self.folder, self.logs, self.hide = home / "hosts", home / "log", hide
         self.when_lost: list[Callable[[str, int], None]] = []
         self.running: dict[str, Running] = {}
+        self.closing = False
         for folder in (self.folder, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 
@@ -56,9 +58,11 @@ class Hosts:
         return instance_id in self.running
 
     async def boot(self, record: Record) -> None:
-        """Start the host unless it runs; return when it answers, or raise CloudError 500."""
+        """Start the host unless it runs; return when it answers, or raise CloudError 500 or 503."""
         if self.is_up(record.id):
             return
+        if self.closing:
+            raise CloudError(503, "the cloud is going down")
         root = self.root(record.id)
         furnish(root)
         heard, ready = os.pipe()
@@ -140,11 +144,6 @@ async def first_byte(descriptor: int, seconds: float) -> bool:
 
 def furnish(root: Path) -> None:
     """Make the folders and the two commands that every host has: `python3` and `svc`."""
-    longest = len(os.fsencode(root / "run/init.sock"))
-    if longest > LONGEST_SOCKET_PATH:
-        raise CloudError(
-            500, f"{root}: the home folder's path is {longest - LONGEST_SOCKET_PATH} bytes too long"
-        )
     for folder in FOLDERS:
         (root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     python = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'

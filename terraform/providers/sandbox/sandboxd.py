@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` leaves a
 
 import kernel
 from cloud import Cloud
-from hosts import HERE, LONGEST_SOCKET_PATH, Hosts
+from hosts import HERE, LONGEST_HOME, LONGEST_SOCKET_PATH, Hosts
 from inventory import Inventory
 from specs import CloudError
 
@@ -164,6 +164,10 @@ def main() -> None:
         sys.exit("the sandbox cloud does not run as root: it deletes in folders that its hosts control")
     if not arguments.block.is_loopback:
         sys.exit(f"--block {arguments.block} is not a part of 127.0.0.0/8")
+    if len(os.fsencode(arguments.home.absolute())) > LONGEST_HOME:
+        sys.exit(
+            f"--home {arguments.home.absolute()}: at most {LONGEST_HOME} bytes, for the sockets of the hosts"
+        )
     if len(os.fsencode(arguments.socket)) > LONGEST_SOCKET_PATH:
         sys.exit(f"--socket {arguments.socket}: a socket's path has at most {LONGEST_SOCKET_PATH} bytes")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)

@@ -165,6 +165,14 @@ def all_pids() -> list[int]:
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 
 
+def command_line(pid: int) -> bytes:
+    """The words of a process, each with a zero byte after it; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def belongs(pid: int, hosts: str) -> bool:
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine, BundleError
 from orchestrator.runs.engine import AnsibleEngine, EngineRun
-from tests.ports.sandbox.daemon import ROOT, Daemon, all_pids, wait_until
+from tests.ports.sandbox.daemon import ROOT, Daemon, all_pids, command_line, wait_until
 
 LOOKUP = "{{ lookup('pipe', 'id') }}"
 AWKWARD = (
@@ -281,13 +281,6 @@ def players(bundle: Bundle) -> list[int]:
 def environment(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""
-
-
-def command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
 

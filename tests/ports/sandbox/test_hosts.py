@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.ports.sandbox.daemon import Daemon, Refused, all_pids, wait_until
+from tests.ports.sandbox.daemon import Daemon, Refused, all_pids, command_line, wait_until
 
 PORT = 8080
 STRAYS = """
@@ -184,7 +184,7 @@ def test_a_command_ends_with_the_client_that_asked_for_it(daemon: Daemon) -> Non
 
 
 def sleepers(daemon: Daemon) -> list[int]:
-    return [pid for pid in daemon.leftovers() if b"7077" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in daemon.leftovers() if b"7077" in command_line(pid)]
 
 
 @pytest.mark.parametrize(

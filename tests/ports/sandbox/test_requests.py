@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.ports.sandbox.daemon import PROVIDER, Daemon, Refused, wait_until
+from tests.ports.sandbox.daemon import PROVIDER, Daemon, Refused, unprivileged, wait_until
 
 
 def refusal(daemon: Daemon, **request: object) -> Refused:
@@ -196,6 +196,14 @@ def test_the_cloud_does_not_run_as_root(tmp_path: Path) -> None:
     refused = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert refused.returncode == 1
     assert "does not run as root" in refused.stderr
+
+
+def test_a_home_too_deep_for_the_sockets_of_its_hosts_is_refused_at_the_start(tmp_path: Path) -> None:
+    home = tmp_path / ("x" * 80)
+    command = [sys.executable, str(PROVIDER / "sandboxd.py"), "--home", str(home), "--socket", "/s"]
+    refused = subprocess.run(unprivileged(command), capture_output=True, text=True, timeout=30, check=False)
+    assert refused.returncode == 1
+    assert "at most 72 bytes" in refused.stderr
 
 
 def test_a_create_cut_off_by_a_kill_is_finished_at_the_next_start(daemon: Daemon) -> None:

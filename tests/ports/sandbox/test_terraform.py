@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports.sandbox.daemon import PROVIDER, Daemon, all_pids, wait_until
+from tests.ports.sandbox.daemon import PROVIDER, Daemon, all_pids, command_line, wait_until
 from tests.ports.sandbox.terraform_run import INSTANCE, MODULE, Workspace, binaries, install, variables
 
 WEB_1 = 'sandbox_instance.instance["web-1"]'
@@ -24,6 +24,14 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path, cloud: Daemon) -> 
 @pytest.fixture
 def applied(workspace: Workspace) -> Workspace:
     workspace.apply()
+    return workspace
+
+
+@pytest.fixture
+def plain_workspace(tmp_path: Path, cloud: Daemon) -> Workspace:
+    """A workspace with one Terraform, for tests in which its version plays no part."""
+    workspace = Workspace(tmp_path, min(binaries().values(), key=len), cloud)
+    workspace.init()
     return workspace
 
 
@@ -90,7 +98,11 @@ def test_an_object_outside_the_state_is_taken_over_by_an_import_block(applied: W
     assert applied.plan(code=0) == {}
 
 
-def test_sizes_labels_and_ports_change_in_place_and_an_image_makes_a_new_host(applied: Workspace) -> None:
+def test_sizes_labels_and_ports_change_in_place_and_an_image_makes_a_new_host(
+    plain_workspace: Workspace,
+) -> None:
+    applied = plain_workspace
+    applied.apply()
     changed = {**INSTANCE, "vcpu": 8, "label": "another", "ports": [22, 80, 443]}
     applied.write(
         variables(**{"web-1": changed, "web-2": INSTANCE, "db-1": {**INSTANCE, "image": "debian-13"}})
@@ -104,12 +116,12 @@ def test_sizes_labels_and_ports_change_in_place_and_an_image_makes_a_new_host(ap
     assert applied.plan(code=0) == {}
 
 
-def test_free_text_reaches_the_cloud_as_text(workspace: Workspace) -> None:
+def test_free_text_reaches_the_cloud_as_text(plain_workspace: Workspace) -> None:
     text = '${file("/etc/passwd")} %{ for i in x }{{ lookup("pipe", "id") }} "\n=1+1 <b>\\'
-    workspace.write(variables(**{"web-1": {**INSTANCE, "label": text}}))
-    workspace.apply()
-    assert workspace.daemon.read("slj-2019-0001/instance/web-1")["spec"]["label"] == text
-    assert workspace.plan(code=0) == {}
+    plain_workspace.write(variables(**{"web-1": {**INSTANCE, "label": text}}))
+    plain_workspace.apply()
+    assert plain_workspace.daemon.read("slj-2019-0001/instance/web-1")["spec"]["label"] == text
+    assert plain_workspace.plan(code=0) == {}
 
 
 @pytest.mark.parametrize(
@@ -124,34 +136,38 @@ def test_free_text_reaches_the_cloud_as_text(workspace: Workspace) -> None:
     ],
 )
 def test_a_bad_variable_is_refused_before_anything_is_made(
-    workspace: Workspace, name: str, instance: dict[str, object], message: str
+    plain_workspace: Workspace, name: str, instance: dict[str, object], message: str
 ) -> None:
-    workspace.write(variables(**{name: instance}))
-    assert message in " ".join(workspace.run("plan", code=1).split())
-    assert workspace.daemon.ask(op="list")["objects"] == []
+    plain_workspace.write(variables(**{name: instance}))
+    assert message in " ".join(plain_workspace.run("plan", code=1).split())
+    assert plain_workspace.daemon.ask(op="list")["objects"] == []
 
 
-def test_a_refusal_of_the_cloud_is_a_diagnostic_and_the_next_apply_goes_on(workspace: Workspace) -> None:
-    workspace.daemon.ask(op="capacity", limits={"EXT-X86": {"instances": 2}})
-    output = workspace.run("apply", "-auto-approve", code=1)
+def test_a_refusal_of_the_cloud_is_a_diagnostic_and_the_next_apply_goes_on(
+    plain_workspace: Workspace,
+) -> None:
+    plain_workspace.daemon.ask(op="capacity", limits={"EXT-X86": {"instances": 2}})
+    output = plain_workspace.run("apply", "-auto-approve", code=1)
     assert "1 instances wanted, 0 of 2 free" in " ".join(output.split())
-    workspace.daemon.ask(op="capacity", limits={})
-    workspace.apply()
-    assert workspace.plan(code=0) == {}
+    plain_workspace.daemon.ask(op="capacity", limits={})
+    plain_workspace.apply()
+    assert plain_workspace.plan(code=0) == {}
 
 
-def test_a_cloud_that_is_away_is_a_plain_error(workspace: Workspace) -> None:
-    workspace.daemon.stop()
-    assert "sandbox cloud is not running" in workspace.run("plan", code=1)
+def test_a_cloud_that_is_away_is_a_plain_error(plain_workspace: Workspace) -> None:
+    plain_workspace.daemon.stop()
+    assert "sandbox cloud is not running" in plain_workspace.run("plan", code=1)
 
 
-def test_an_object_made_by_a_failed_create_is_adopted(workspace: Workspace) -> None:
-    workspace.daemon.ask(op="fault", kind="instance", mode="fail_after", count=2, message="the line broke")
-    assert "the line broke" in workspace.run("apply", "-auto-approve", code=1)
-    workspace.apply()
-    hosts = [each for each in workspace.daemon.ask(op="list")["objects"] if each["kind"] == "instance"]
+def test_an_object_made_by_a_failed_create_is_adopted(plain_workspace: Workspace) -> None:
+    plain_workspace.daemon.ask(
+        op="fault", kind="instance", mode="fail_after", count=2, message="the line broke"
+    )
+    assert "the line broke" in plain_workspace.run("apply", "-auto-approve", code=1)
+    plain_workspace.apply()
+    hosts = [each for each in plain_workspace.daemon.ask(op="list")["objects"] if each["kind"] == "instance"]
     assert len(hosts) == 3
-    assert workspace.plan(code=0) == {}
+    assert plain_workspace.plan(code=0) == {}
 
 
 def test_an_interrupt_lets_running_creates_finish_so_that_none_is_lost_from_the_state(
@@ -192,16 +208,18 @@ def providers(workspace: Workspace) -> list[int]:
 def is_provider(pid: int, module: Path) -> bool:
     try:
         here = Path(f"/proc/{pid}/cwd").readlink()
-        return here == module and b"serve.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return here == module and b"serve.py" in command_line(pid)
     except OSError:
         return False
 
 
-def test_a_provider_that_differs_from_the_lock_file_by_one_byte_is_refused(workspace: Workspace) -> None:
-    for path in (workspace.folder / "mirror").rglob("provider.py"):
+def test_a_provider_that_differs_from_the_lock_file_by_one_byte_is_refused(
+    plain_workspace: Workspace,
+) -> None:
+    for path in (plain_workspace.folder / "mirror").rglob("provider.py"):
         path.write_text(path.read_text() + "#")
-    (workspace.module / ".terraform").rename(workspace.folder / "old")
-    assert "checksum" in workspace.run("init", "-lockfile=readonly", code=1)
+    (plain_workspace.module / ".terraform").rename(plain_workspace.folder / "old")
+    assert "checksum" in plain_workspace.run("init", "-lockfile=readonly", code=1)
 
 
 def test_the_committed_lock_file_names_the_provider_as_it_is(tmp_path: Path) -> None:
