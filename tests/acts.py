@@ -1,4 +1,4 @@
-"""What people do with a request, one after the other, through the API: the steps that many tests begin with."""
+"""What people do with a request, one after the other, through the API: how many tests begin."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -87,3 +87,8 @@ def resources(service: RunningService, request: Document) -> list[Document]:
     answer = service.callers("xxh.reviewer").done("GET", f"/resources?request_id={request['id']}")
     items: list[Document] = answer["items"]
     return items
+
+
+def withdraw(service: RunningService, plan: Document) -> None:
+    """The author takes the plan back."""
+    service.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/withdraw", json={"reason": "试算结束"})

@@ -59,6 +59,10 @@ class Callers:
             self._known[key] = Caller(self.http, self.token(username, scopes))
         return self._known[key]
 
+    def fresh(self, username: str) -> Caller:
+        """The same person with a token of today's rights, after a role was given or taken."""
+        return Caller(self.http, self.token(username))
+
     def token(self, username: str, scopes: Sequence[Permission] = (), days: float = 300) -> str:
         """A new token; without `scopes` it carries every right that the person has today."""
         with transaction(self._engine) as session:

@@ -1,4 +1,4 @@
-"""SC-1 without the statement: asked, approved, applied, activated, resized, released; real Terraform throughout."""
+"""SC-1 without the statement: asked, approved, applied, activated, resized, released, on real parts."""
 
 from datetime import timedelta
 from typing import Any
