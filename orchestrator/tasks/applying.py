@@ -11,8 +11,8 @@ from cryptography.fernet import InvalidToken
 from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
-from orchestrator.runs import queries, rendering, state_files
-from orchestrator.runs.engine import CloudObject, EngineResult, EngineRun
+from orchestrator.runs import queries, rendering, saved_plan, state_files
+from orchestrator.runs.engine import CloudObject, EngineError, EngineResult, EngineRun
 from orchestrator.runs.outcomes import Reason
 from orchestrator.tasks import baseline
 from orchestrator.tasks.planning import EngineFailed, require
@@ -49,6 +49,8 @@ def _apply(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
     changed = changed_bytes(bench, order)
     if not changed:
         folder, changed = _prepared(bench, order, run)
+    if not changed:
+        changed = moved_reality(bench, order, run)
     if changed:
         frame.log.append(f"Refused: {', '.join(changed)} differ from what was approved. Nothing was applied.")
         with transaction(bench.engine) as session:
@@ -103,6 +105,29 @@ def _prepared(bench: Workbench, order: ApplyOrder, run: EngineRun) -> tuple[Path
         return folder, ["engine"]
     (folder / PLAN_FILE).write_bytes(bench.keys.decrypt(order.plan_file or b""))
     return folder, []
+
+
+def moved_reality(bench: Workbench, order: ApplyOrder, run: EngineRun) -> list[str]:
+    """The changes, where a fresh plan of the same bundle differs from the approved one (SC-5).
+
+    Terraform itself compares its state only: what somebody did to the resources behind its back since the
+    plan was made would stay unseen. An empty state has no resources, so nothing is asked.
+    """
+    if not order.members["state_serial"]:
+        return []
+    try:
+        folder = bench.folders.fill(
+            order.plan_id, rendering.unpack(bench.keys.decrypt(order.bundle)), purpose="check"
+        )
+        require(bench.terraform.init(folder, run), "init", (0,))
+        require(bench.terraform.plan(folder, run, destroy=order.kind == "release"), "plan", (0, 2))
+        digest = saved_plan.changes_digest(bench.terraform.show(folder, run))
+    except (EngineError, EngineFailed) as error:
+        run.log(f"What exists could not be compared: {error}")
+        return ["engine"]
+    finally:
+        bench.folders.discard(order.plan_id, purpose="check")
+    return [] if digest == order.members["changes_digest"] else ["changes_digest"]
 
 
 def _after_failure(bench: Workbench, frame: Bench, order: ApplyOrder, result: EngineResult) -> None:
