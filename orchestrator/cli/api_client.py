@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 
 SECONDS_TO_ANSWER = 60.0
+KEPT_SECONDS = 2.0
+"""The service closes a connection that was idle for five seconds; ours is given up well before."""
 STREAM_SILENCE_SECONDS = 60.0
 """The service sends a comment every 15 seconds; a stream that is silent for so long is broken."""
 STREAM_PAUSE_SECONDS = 0.2
@@ -22,7 +24,8 @@ class ApiProblem(Exception):
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
-        super().__init__(str(document.get("detail") or document.get("title") or "The service refused."))
+        told = (str(document.get("title") or "The service refused."), str(document.get("detail") or ""))
+        super().__init__(" ".join(dict.fromkeys(text for text in told if text)))
 
     @property
     def status(self) -> int:
@@ -43,7 +46,11 @@ class ApiClient:
         # A proxy of the environment is meant for other hosts than this one.
         local = urlsplit(self.url).hostname in {"127.0.0.1", "::1", "localhost"}
         self._http = httpx.Client(
-            base_url=f"{self.url}/api/v1", headers=headers, timeout=SECONDS_TO_ANSWER, trust_env=not local
+            base_url=f"{self.url}/api/v1",
+            headers=headers,
+            timeout=SECONDS_TO_ANSWER,
+            limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS),
+            trust_env=not local,
         )
 
     def __enter__(self) -> Self:

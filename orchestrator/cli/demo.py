@@ -8,12 +8,15 @@ back and exporting the audit's head are done on the machine itself.
 import json
 import logging
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from sqlalchemy import Engine
 
@@ -25,6 +28,7 @@ from orchestrator.cli.demo_case import APPLIER, APPROVER, REVIEWER, Case
 from orchestrator.cli.demo_city import DemoStopped
 from orchestrator.cli.demo_room import find_room
 from orchestrator.cli.demo_story import Story, show_drift, show_plan, show_report
+from orchestrator.cli.refusals import complain, explain
 from orchestrator.cli.supervising import Everything, free_port, is_free
 from orchestrator.core import audit
 from orchestrator.core.clock import CITY
@@ -44,7 +48,7 @@ class Stage:
     story: Story
     settings: Settings
     engine: Engine
-    cast: dict[str, ApiClient] = field(default_factory=dict)
+    cast: Mapping[str, ApiClient] = field(default_factory=dict)
     made: Case | None = None
     results: dict[str, Any] = field(default_factory=dict)
 
@@ -57,29 +61,48 @@ class Stage:
 
 
 def play(port: int | None, stop_after: bool) -> None:
-    """Play every step, then keep the service running, or end it and print the results as one JSON line."""
-    began = time.monotonic()
-    console = Console(stderr=True, highlight=False)
-    story = Story(console, len(PLAY) + 1)
-    settings = choose_settings(port, story)
-    with ExitStack() as stack:
-        everything = Everything(settings, lambda part: story.doing(f"Starting: {part}"))
-        with story.progress:
-            with story.step("Start everything: database, sandbox cloud, web process, worker"):
-                stack.enter_context(everything)
-            engine = create_database_engine(everything.database_url)
-            stack.callback(engine.dispose)
-            stage = Stage(story, settings, engine)
-            for title, act in PLAY:
-                with story.step(title):
-                    act(stage)
-        seconds = round(time.monotonic() - began, 1)
-        if not stop_after:
-            invite(stage, seconds)
-            everything.wait()
-            story.say("Ending: running work is finished first.")
+    """Play every step, then keep the service running, or end it and print the results as one JSON line.
+
+    Whatever fails, everything that was started is ended, and the reason and the place of the logs are told.
+    """
+    story = Story(Console(stderr=True, highlight=False), len(PLAY) + 1)
+    everything = Everything(choose_settings(port, story), lambda part: story.doing(f"Starting: {part}"))
+    try:
+        with ExitStack() as stack:
+            stage = play_in(everything, story, stack)
+            if not stop_after:
+                invite(stage)
+                everything.wait()
+                story.say("Ending: running work is finished first.")
+    except Exception as error:
+        complain([*(explain(error) or defect(error, everything.logs)), f"Logs: {everything.logs}"])
+        raise typer.Exit(1) from error
     if stop_after:
-        print(json.dumps(stage.results | {"seconds": seconds}))
+        print(json.dumps(stage.results))
+
+
+def play_in(everything: Everything, story: Story, stack: ExitStack) -> Stage:
+    """Start everything for as long as the stack lives, and play every step."""
+    began = time.monotonic()
+    with story.progress:
+        with story.step("Start everything: database, sandbox cloud, web process, worker"):
+            stack.enter_context(everything)
+        engine = create_database_engine(everything.database_url)
+        stack.callback(engine.dispose)
+        stage = Stage(story, everything.settings, engine)
+        for title, act in PLAY:
+            with story.step(title):
+                act(stage)
+    stage.results["seconds"] = round(time.monotonic() - began, 1)
+    return stage
+
+
+def defect(error: Exception, logs: Path) -> list[str]:
+    """What a person is told about an error of the program itself; the rest of it goes to a file."""
+    path = logs / "demo.log"
+    with path.open("a") as file:
+        traceback.print_exception(error, file=file)
+    return [f"The demo made an error: {type(error).__name__}: {error}", f"All of it is in {path}"]
 
 
 def choose_settings(port: int | None, story: Story) -> Settings:
@@ -98,12 +121,10 @@ def load_city(stage: Stage) -> None:
     stage.story.say(city.load_city(stage.engine, stage.settings))
 
 
-def sign_in(stage: Stage) -> None:
-    """Every account gets a password, and a token for the API."""
-    stage.cast = city.sign_everybody_in(stage.engine, stage.settings)
-    stage.story.say(
-        f"{len(stage.cast)} people signed in; their passwords are in {city.passwords_path(stage.settings)}."
-    )
+def give_passwords(stage: Stage) -> None:
+    """Every account gets a password; each signs in when it is needed."""
+    stage.cast = city.give_passwords(stage.engine, stage.settings)
+    stage.story.say(f"{len(stage.cast)} people; their passwords are in {city.passwords_path(stage.settings)}")
 
 
 def ask(stage: Stage) -> None:
@@ -201,19 +222,20 @@ def verify_audit(stage: Stage) -> None:
     stage.results["audit"] = "ok"
 
 
-def invite(stage: Stage, seconds: float) -> None:
+def invite(stage: Stage) -> None:
     """Say where the service is and who can sign in."""
     known = city.passwords(stage.settings)
     stage.story.console.print()
-    stage.story.say(f"Played in {seconds} s. The service runs at {stage.settings.url}", "bold green")
+    where = f"Played in {stage.results['seconds']} s. The service runs at {stage.settings.url}"
+    stage.story.say(where, "bold green")
     rows = [(name, known[name], what) for name, what in city.ROLES.items()]
     stage.story.table("Demo accounts", ("user name", "password", "who"), rows)
-    stage.story.say("Ctrl-C ends it; what was played stays for the next start.")
+    stage.story.say("What was played stays for the next start. Ctrl-C ends the service.")
 
 
 PLAY: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("Load the sample city", load_city),
-    ("Give people passwords and sign them in", sign_in),
+    ("Give people passwords", give_passwords),
     ("A department asks: quote, draft, endorsement, submission", ask),
     ("The centre reviews the request", review),
     ("Terraform plans, and the plan is shown in plain words", plan),

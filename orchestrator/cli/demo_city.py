@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,22 +128,37 @@ def passwords_path(settings: Settings) -> Path:
     return settings.home / "demo-accounts.json"
 
 
-def sign_everybody_in(engine: Engine, settings: Settings) -> dict[str, ApiClient]:
-    """One signed-in client a demo account; accounts get their passwords where they lack them."""
+class Cast(Mapping[str, ApiClient]):
+    """The demo's people: each signs in through the API when they are first needed."""
+
+    def __init__(self, url: str, known: Mapping[str, str]) -> None:
+        self._url = url
+        self._known = known
+        self._signed_in: dict[str, ApiClient] = {}
+
+    def __getitem__(self, name: str) -> ApiClient:
+        if name not in self._signed_in:
+            token = sign_in(self._url, name, self._known[name], name="demo", days=1)
+            self._signed_in[name] = ApiClient(self._url, token)
+        return self._signed_in[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+def give_passwords(engine: Engine, settings: Settings) -> Cast:
+    """The demo's people; accounts get their passwords where the database lacks them."""
     known = passwords(settings)
+    cast = Cast(settings.url, known)
     try:
-        return _clients(settings.url, known)
+        cast[DEPARTMENTS[0].clerk]
     except ApiProblem as problem:
         if problem.status != UNAUTHORISED:
             raise
-    with transaction(engine) as session:
-        for name, password in known.items():
-            administering.set_password(session, name, password, OPERATOR)
-    return _clients(settings.url, known)
-
-
-def _clients(url: str, known: Mapping[str, str]) -> dict[str, ApiClient]:
-    return {
-        name: ApiClient(url, sign_in(url, name, password, name="demo", days=1))
-        for name, password in known.items()
-    }
+        with transaction(engine) as session:
+            for name, password in known.items():
+                administering.set_password(session, name, password, OPERATOR)
+    return cast

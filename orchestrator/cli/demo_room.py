@@ -1,14 +1,13 @@
 """Room for the demo's request: where quota or money is short, an earlier demo gives its part back."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from orchestrator.cli.api_client import ApiClient, ApiProblem
 from orchestrator.cli.demo_case import REVIEWER, Case
 from orchestrator.cli.demo_city import DEPARTMENTS, TITLE, DemoStopped, Department, draft_of
 from orchestrator.cli.demo_story import Story
 
-CONFLICT = 409
+DEFECT = 500
 CANCELLABLE = frozenset(
     {"draft", "awaiting_endorsement", "submitted", "returned", "accepted", "under_review", "approved"}
 )
@@ -83,6 +82,8 @@ def give_back(story: Story, case: Case) -> None:
         else:
             cancel(case)
     except ApiProblem as problem:
+        if problem.status >= DEFECT:
+            raise
         # A case that somebody is working on stays as it is; the next one is tried.
         story.say(f"{number} stays: {problem}")
     else:
@@ -120,9 +121,3 @@ def cancel(case: Case) -> None:
         elif plan["status"] == "failed":
             reviewer.post(f"/plans/{plan['id']}/abandon")
     case.clerk.post(f"{case.path}/cancel", reason)
-
-
-def cost_of(cast: Mapping[str, ApiClient], department: Department) -> dict[str, Any]:
-    """The quote of the demo's request."""
-    found: dict[str, Any] = cast[department.clerk].post("/quotes", {"lines": draft_of(department)["lines"]})
-    return found

@@ -52,7 +52,7 @@ class Story:
 
     def say(self, sentence: str, style: str = "") -> None:
         """One sentence; what people typed stays text."""
-        self.console.print(Text(f"  {sentence}", style=style))
+        self.console.print(Text(f"  {sentence}", style=style), soft_wrap=True)
 
     def log_line(self, line: str) -> None:
         """One line of a run's log."""
