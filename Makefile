@@ -33,7 +33,8 @@ else
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/uv pip install --quiet --python $(VENV)
+# Compiled once here, because an account that may not write the environment would compile at every start.
+PIP := $(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)
 
 # An account without a home of its own (nobody) gets one inside the checkout.
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)

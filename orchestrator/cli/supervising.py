@@ -227,6 +227,8 @@ class Everything:
         place = self.settings.sandbox_socket
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         options = ["--home", str(place.parent), "--socket", str(place), "--parent", str(os.getpid())]
+        # A host must not read the service's own state, its keys above all.
+        options += ["--hide", str(self.settings.home)]
         self._start_part("cloud", [sys.executable, "-I", "-B", str(provider / "sandboxd.py"), *options])
         self._wait_for("cloud", SandboxCloud(place).is_running)
 
