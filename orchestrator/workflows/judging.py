@@ -1,6 +1,6 @@
 """The rules at the steps of a request: gather facts, let the pack judge, refuse with rule and clause."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -100,14 +100,16 @@ def _require_workspace(session: Session, draft: RequestDraft, organisation: str)
     pricing.current_request(session, workspace.id)
 
 
-def judge(session: Session, request: ResourceRequest, pack: PolicyPack, actor: Actor) -> Judgement:
+def judge(
+    session: Session, request: ResourceRequest, sizing: pricing.Sizing, pack: PolicyPack, actor: Actor
+) -> Judgement:
     """Let every rule judge the request as it stands now.
 
     Raises:
         RuleRefuses: a rule stops it; carries every result, and the audit keeps the refusal.
     """
-    takes, line = pricing.request_takes(session, request)
-    results = rules.judge_request(_facts(session, request, takes, line), pack)
+    takes, line = pricing.request_takes(session, request, sizing)
+    results = rules.judge_request(_facts(session, request, sizing, takes, line), pack)
     if rules.is_stopped(results):
         raise _refusal(request, [result for result in results if result.stops], results, actor)
     return Judgement(results, takes)
@@ -174,18 +176,24 @@ def require_reviewer(
 
 def required_approvals(session: Session, request: ResourceRequest, pack: PolicyPack) -> tuple[str, ...]:
     """Which roles must approve a plan of this request (R-29 and the substitutes of domain §2.15)."""
-    takes, line = pricing.request_takes(session, request)
-    return rules.required_approvals(_facts(session, request, takes, line), pack)
+    sizing = pricing.size_request(session, request)
+    takes, line = pricing.request_takes(session, request, sizing)
+    return rules.required_approvals(_facts(session, request, sizing, takes, line), pack)
 
 
 def _facts(
-    session: Session, request: ResourceRequest, takes: Sequence[Take], line: BudgetLine | None
+    session: Session,
+    request: ResourceRequest,
+    sizing: pricing.Sizing,
+    takes: Sequence[Take],
+    line: BudgetLine | None,
 ) -> RequestFacts:
     organisation = department_queries.organisation(session, request.organisation_code)
     if organisation is None:
         raise NotFound
     day = today(session)
-    quota, pools = _claims(session, request, takes)
+    lines = _line_facts(sizing)
+    counters = quota_queries.counters(session, request.organisation_code)
     return RequestFacts(
         kind=_kind(request, takes),
         day=day,
@@ -193,14 +201,14 @@ def _facts(
         organisation_kind=organisation.kind,
         zone_class="trial" if request.zone_class == "trial" else "production",
         texts={"title": request.title, "justification": request.justification},
-        lines=_line_facts(session, request),
+        lines=lines,
         system=_system_facts(session, request),
         officer_filing=department_queries.filing_status(session, organisation.code),
-        quota=quota,
-        pools=pools,
+        quota=_claims_on("quota:", takes, counters),
+        pools=_claims_on("pool:", takes, counters),
         budget=_budget_claim(line, request),
         yearly_cost_fen=request.monthly_fen * 12,
-        prices=_prices(session),
+        prices=_prices(session, lines),
         priced_days=(day, date(day.year + 1, 1, 1)),
     )
 
@@ -213,8 +221,8 @@ def _kind(request: ResourceRequest, takes: Sequence[Take]) -> RequestKind:
     return "grow" if any(take.amount > 0 for take in takes) else "shrink"
 
 
-def _line_facts(session: Session, request: ResourceRequest) -> tuple[LineFacts, ...]:
-    by_line = ((size.key, sku_quantities([size])) for size in pricing.sizes_of(session, request))
+def _line_facts(sizing: pricing.Sizing) -> tuple[LineFacts, ...]:
+    by_line = ((size.key, sku_quantities([size])) for size in sizing.hosts)
     return tuple(LineFacts(key, tuple(sorted({item.sku for item in items}))) for key, items in by_line)
 
 
@@ -223,21 +231,6 @@ def _system_facts(session: Session, request: ResourceRequest) -> SystemFacts | N
     if system is None:
         return None
     return SystemFacts(system.code, system.classification, system.mlps_level, system.zombie)
-
-
-def _claims(
-    session: Session, request: ResourceRequest, takes: Sequence[Take]
-) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
-    limits = {
-        f"quota:{item.zone_class}:{item.resource_class}": (item.held, item.committed, item.amount)
-        for item in quota_queries.limits(session, request.organisation_code)
-    }
-    capacities = {
-        f"pool:{item.pool_code}:{item.resource_class}": (item.held, item.committed, item.allocatable)
-        for item in quota_queries.pool_capacities(session)
-    }
-    quota = _claims_on("quota:", takes, limits)
-    return quota, _claims_on("pool:", takes, capacities)
 
 
 def _claims_on(
@@ -264,10 +257,9 @@ def _budget_claim(line: BudgetLine | None, request: ResourceRequest) -> tuple[Bu
     return (claim,)
 
 
-def _prices(session: Session) -> tuple[PricePeriod, ...]:
-    return tuple(
-        PricePeriod(sku, since, until) for sku, since, until in catalogue_queries.price_periods(session)
-    )
+def _prices(session: Session, lines: Iterable[LineFacts]) -> tuple[PricePeriod, ...]:
+    skus = {sku for line in lines for sku in line.skus}
+    return tuple(PricePeriod(*period) for period in catalogue_queries.price_periods(session, skus))
 
 
 def _document(result: rules.RuleResult) -> dict[str, Any]:

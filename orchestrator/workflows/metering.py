@@ -100,8 +100,8 @@ def _order_release(session: Session, request: ResourceRequest) -> None:
         filed_by_officer=request.filed_by_officer,
     )
     release.endorser_id = request.endorser_id
-    pricing.quote_request(session, release)
-    takes, _ = pricing.request_takes(session, release)
+    sizing = pricing.quote_request(session, release)
+    takes, _ = pricing.request_takes(session, release, sizing)
     quotas.hold(session, release.id, release.organisation_code, takes, now(session) + RELEASE_WAITS)
     for status in (
         RequestStatus.AWAITING_ENDORSEMENT,

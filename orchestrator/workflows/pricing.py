@@ -50,18 +50,24 @@ def quote_lines(session: Session, lines: Sequence[LineDraft]) -> Quote:
 def quote_hosts(session: Session, hosts: Sequence[HostSize]) -> Quote:
     """The price of hosts of given sizes."""
     day = today(session)
-    quantities = sku_quantities(hosts)
-    month = _rated(
-        session, quantities, _first_of_next_month(day), _first_of_next_month(_first_of_next_month(day))
-    )
-    year = _rated(session, quantities, day, date(day.year + 1, 1, 1))
-    in_force = catalogue_queries.catalogue_on(session, day)
+    month = _first_of_next_month(day)
+    year_ends, month_ends = date(day.year + 1, 1, 1), _first_of_next_month(month)
+    rated = _rated(session, sku_quantities(hosts), day, max(year_ends, month_ends))
+    a_month = [line for line in rated if month <= line.starts < month_ends]
     return Quote(
-        catalogue=in_force.code if in_force else "",
-        monthly_fen=sum(line.amount_fen for line in month),
-        year_fen=sum(line.amount_fen for line in year),
-        lines=_by_sku(month),
+        catalogue=_catalogue_on(session, day, rated),
+        monthly_fen=sum(line.amount_fen for line in a_month),
+        year_fen=sum(line.amount_fen for line in rated if line.starts < year_ends),
+        lines=_by_sku(a_month),
     )
+
+
+def _catalogue_on(session: Session, day: date, rated: Sequence[RatedLine]) -> str:
+    """The price list in force on `day`; where something was rated from that day on, its lines name it."""
+    if rated:
+        return next(line.catalogue for line in rated if line.starts == day)
+    in_force = catalogue_queries.catalogue_on(session, day)
+    return in_force.code if in_force else ""
 
 
 def _rated(session: Session, quantities: Iterable[SkuQuantity], starts: date, ends: date) -> list[RatedLine]:
@@ -106,10 +112,36 @@ def _size(pool: ResourcePool, line: LineDraft | RequestLine) -> HostSize:
     )
 
 
-def sizes_of(session: Session, request: ResourceRequest) -> list[HostSize]:
-    """The hosts of a stored request; a release has none."""
+@dataclass(frozen=True)
+class Sizing:
+    """The hosts of a request with their pools: what is wanted, and what stands there before a change."""
+
+    wanted: Sequence[tuple[str, HostSize]]
+    before: Sequence[tuple[str, HostSize]]
+    zone_class: str
+
+    @property
+    def hosts(self) -> list[HostSize]:
+        """What is wanted, in the order of the lines; a release wants nothing."""
+        return [size for _, size in self.wanted]
+
+
+def size_request(session: Session, request: ResourceRequest) -> Sizing:
+    """Read the sizes of a stored request once for everything that is made of them."""
     pools = quota_queries.pools(session)
-    return [_size(_pool(pools, line.pool_code), line) for line in request_queries.lines(session, request.id)]
+    present = present_request(session, request)
+    return Sizing(
+        wanted=_placed(session, pools, request),
+        before=_placed(session, pools, present) if present else (),
+        zone_class=(present or request).zone_class,
+    )
+
+
+def _placed(
+    session: Session, pools: Mapping[str, ResourcePool], request: ResourceRequest
+) -> list[tuple[str, HostSize]]:
+    lines = request_queries.lines(session, request.id)
+    return [(line.pool_code, _size(_pool(pools, line.pool_code), line)) for line in lines]
 
 
 def zone_of(session: Session, request: ResourceRequest) -> str:
@@ -127,17 +159,17 @@ def zone_of(session: Session, request: ResourceRequest) -> str:
     return zones.pop()
 
 
-def quote_request(session: Session, request: ResourceRequest) -> None:
+def quote_request(session: Session, request: ResourceRequest) -> Sizing:
     """Write today's price on the request. For a change, `year_fen` is what it adds to the present cost."""
-    quote = quote_hosts(session, sizes_of(session, request))
-    present = present_request(session, request)
-    before = quote_hosts(session, sizes_of(session, present)).year_fen if present else 0
+    sizing = size_request(session, request)
+    quote = quote_hosts(session, sizing.hosts)
+    before = quote_hosts(session, [size for _, size in sizing.before]).year_fen if sizing.before else 0
     request.catalogue_code = quote.catalogue or None
     request.monthly_fen = quote.monthly_fen
     request.year_fen = quote.year_fen - before
     request.quote = {"lines": [dict(line) for line in quote.lines], "before_year_fen": before}
     session.add(request)
-    session.flush()
+    return sizing
 
 
 def present_request(session: Session, request: ResourceRequest) -> ResourceRequest | None:
@@ -159,33 +191,31 @@ def current_request(session: Session, workspace_id: UUID) -> ResourceRequest:
     return request_queries.get(session, plan.request_id)
 
 
-def request_takes(session: Session, request: ResourceRequest) -> tuple[list[Take], BudgetLine | None]:
+def request_takes(
+    session: Session, request: ResourceRequest, sizing: Sizing
+) -> tuple[list[Take], BudgetLine | None]:
     """What the request takes of quota, pool and budget (negative = gives back), and the line that pays."""
-    present = present_request(session, request)
-    wanted = _classes_by_pool(session, request)
-    before = _classes_by_pool(session, present) if present else {}
+    wanted, before = _classes_by_pool(sizing.wanted), _classes_by_pool(sizing.before)
     by_pool = {
         pool: difference(wanted.get(pool, {}), before.get(pool, {})) for pool in sorted({*wanted, *before})
     }
     # A trial holds production quota from submission on and counts in the trial quota too (domain §6.2).
-    zone_class = (present or request).zone_class
-    zone_classes = ("production", "trial") if zone_class == "trial" else ("production",)
+    zone_classes = ("production", "trial") if sizing.zone_class == "trial" else ("production",)
     line = quota_queries.cloud_budget(session, request.organisation_code, today(session))
     money = (line.id, request.year_fen) if line else None
     return takes(zone_classes, by_pool, money), line
 
 
-def _classes_by_pool(session: Session, request: ResourceRequest) -> dict[str, dict[str, int]]:
-    pools = quota_queries.pools(session)
+def _classes_by_pool(placed: Iterable[tuple[str, HostSize]]) -> dict[str, dict[str, int]]:
     grouped: dict[str, list[HostSize]] = {}
-    for line in request_queries.lines(session, request.id):
-        grouped.setdefault(line.pool_code, []).append(_size(_pool(pools, line.pool_code), line))
+    for pool, size in placed:
+        grouped.setdefault(pool, []).append(size)
     return {pool: resource_classes(hosts) for pool, hosts in grouped.items()}
 
 
 def skus_by_address(session: Session, request: ResourceRequest) -> dict[str, list[tuple[str, int]]]:
     """Per logical address the SKUs and quantities that are billed for it."""
     grouped: dict[str, list[tuple[str, int]]] = {}
-    for item in sku_quantities(sizes_of(session, request)):
+    for item in sku_quantities(size_request(session, request).hosts):
         grouped.setdefault(item.address, []).append((item.sku, item.quantity))
     return grouped

@@ -115,9 +115,10 @@ def submit_request(
     _same_organisation(actor, request)
     if request.endorser_id is None:
         raise EndorsementMissing
-    quotas.drop_live(session, request.id)
-    pricing.quote_request(session, request)
-    judgement = judging.judge(session, request, pack, actor)
+    if request.submitted_at is not None:
+        quotas.drop_live(session, request.id)
+    sizing = pricing.quote_request(session, request)
+    judgement = judging.judge(session, request, sizing, pack, actor)
     try:
         quotas.hold(
             session,
