@@ -94,6 +94,14 @@ class EmbeddedPostgres:
         """True while a server process runs; a killed one is started again by itself."""
         return self.pid is not None
 
+    def answers(self) -> bool:
+        """True when a server of this folder accepts connections, also one that another process owns."""
+        try:
+            self._connect("postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def start(self) -> str:
         """Start the server, with role and database, and return `url`.
 
@@ -173,7 +181,7 @@ class EmbeddedPostgres:
         self._watcher.start()
         started.wait(self._patience)
         deadline = time.monotonic() + self._patience
-        while not self._accepts_connections():
+        while not self.answers():
             if not self.alive() or time.monotonic() > deadline:
                 with log.open("rb") as lines:
                     lines.seek(written_before)
@@ -237,13 +245,6 @@ class EmbeddedPostgres:
             connect_timeout=10,
             autocommit=True,
         )
-
-    def _accepts_connections(self) -> bool:
-        try:
-            self._connect("postgres").close()
-        except psycopg.OperationalError:
-            return False
-        return True
 
     def _create_database(self) -> None:
         """Create role and database where they are missing; a start that was cut short is completed here."""

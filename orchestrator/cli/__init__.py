@@ -13,6 +13,7 @@ import typer
 from orchestrator import __version__
 from orchestrator.cli import (
     audit,
+    bill,
     clock,
     content,
     database,
@@ -23,13 +24,26 @@ from orchestrator.cli import (
     resources,
     revisions,
     runs,
+    sandbox,
     serving,
 )
 from orchestrator.cli.refusals import complain, explain
 
 CLIENT, MACHINE = "As a signed-in person", "On this machine"
 CLIENTS = frozenset(
-    {"content", "drift", "login", "logout", "plans", "quote", "requests", "resources", "runs", "whoami"}
+    {
+        "bill",
+        "content",
+        "drift",
+        "login",
+        "logout",
+        "plans",
+        "quote",
+        "requests",
+        "resources",
+        "runs",
+        "whoami",
+    }
 )
 """These only call the API: a person who happens to be root needs no other account for that."""
 
@@ -47,8 +61,10 @@ app.add_typer(runs.app, name="runs", rich_help_panel=CLIENT)
 app.add_typer(resources.app, name="resources", rich_help_panel=CLIENT)
 app.add_typer(resources.drift_app, name="drift", rich_help_panel=CLIENT)
 app.add_typer(revisions.app, name="content", rich_help_panel=CLIENT)
+app.add_typer(bill.app, name="bill", rich_help_panel=CLIENT)
 for command in (serving.demo, serving.up, serving.web, serving.worker, content.load):
     app.command(rich_help_panel=MACHINE)(command)
+app.add_typer(sandbox.app, name="sandbox", rich_help_panel=MACHINE)
 app.add_typer(database.app, name="database", rich_help_panel=MACHINE)
 app.add_typer(audit.app, name="audit", rich_help_panel=MACHINE)
 app.add_typer(people.app, name="people", rich_help_panel=MACHINE)
@@ -74,7 +90,7 @@ def main() -> None:
             from orchestrator.core.account import become_unprivileged
 
             become_unprivileged()
-        app()
+        app(prog_name="govcloud")
     except Exception as error:
         lines = explain(error)
         if lines is None:

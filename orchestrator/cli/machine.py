@@ -1,28 +1,49 @@
 """The database of this machine's product, for commands that work on it and not through the API."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlmodel import Session
+
+    from orchestrator.settings import Settings
+
+
+def settings_here() -> "Settings":
+    """The settings, with the address of the embedded database while `govcloud up` keeps one in the same folder.
+
+    Raises:
+        BadInput: no database is named and none runs here; says what to do.
+    """
+    from orchestrator.adapters.embedded_postgres import EmbeddedPostgres
+    from orchestrator.core.errors import BadInput
+    from orchestrator.settings import Settings
+
+    settings = Settings()
+    if settings.database_url:
+        return settings
+    embedded = EmbeddedPostgres(settings.home / "postgres")
+    if not embedded.answers():
+        raise BadInput(
+            f"No database: none runs in {settings.home}. Start `govcloud up` or `govcloud demo`, set GOVCLOUD_HOME "
+            "to the folder of one that runs, or set DATABASE_URL.",
+            field="DATABASE_URL",
+        )
+    return settings.model_copy(update={"database_url": embedded.url})
 
 
 @contextmanager
-def database() -> Iterator[Session]:
+def database() -> "Iterator[Session]":
     """One transaction.
 
     Raises:
-        BadInput: no database is named; says what to do.
+        BadInput: no database is named and none runs here.
     """
     from orchestrator.core.db import create_database_engine, transaction
-    from orchestrator.settings import Settings
     from orchestrator.wiring import database_url
 
-    engine = create_database_engine(database_url(Settings()))
+    engine = create_database_engine(database_url(settings_here()))
     try:
         with transaction(engine) as session:
             yield session

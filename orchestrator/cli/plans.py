@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.connection import api, find, pages
 from orchestrator.cli.runs import Follow, show_ordered
-from orchestrator.cli.showing import AsJson, cny, print_json, show_fields, show_list
+from orchestrator.cli.showing import MONTH, ORGANISATION, AsJson, at, print_json, show_fields, show_list
 
 app = typer.Typer(no_args_is_help=True, help="Execution plans.")
 
@@ -25,8 +25,7 @@ def list_plans(
     with api() as client:
         every = pages(client, "/plans", status=status, limit=min(limit, 200))
         found = [item for item, _ in zip(every, range(limit), strict=False)]
-    month = ("a month", lambda item: cny(item["monthly_fen"]))
-    show_list(found, ("number", "kind", "status", "organisation_code", month, "reason"), as_json=as_json)
+    show_list(found, ("number", "kind", "status", ORGANISATION, MONTH, "reason"), as_json=as_json)
 
 
 @app.command()
@@ -83,10 +82,9 @@ def _acted(plan: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show(plan: dict[str, Any], *, as_json: bool) -> None:
-    month = ("a month", lambda item: cny(item["monthly_fen"]))
-    plain = ("number", "id", "kind", "status", "organisation_code", "reason", "expires_at")
+    plain = ("number", "id", "kind", "status", ORGANISATION, "reason", at("expires_at"))
     missing = ("missing approvals", lambda item: ", ".join(item["missing_approvals"]))
-    show_fields(plan, (*plain, month, "catalogue_code", missing), as_json=as_json)
+    show_fields(plan, (*plain, MONTH, "catalogue_code", missing), as_json=as_json)
     if as_json:
         return
     for sentence in plan["summary"].get("sentences", []):

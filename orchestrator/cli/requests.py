@@ -1,5 +1,6 @@
 """`govcloud requests`: write, endorse, submit and review requests; every act is one call of the API."""
 
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,17 @@ import typer
 from orchestrator.cli.connection import api, find, pages
 from orchestrator.cli.request_files import read_request
 from orchestrator.cli.runs import Follow, show_ordered
-from orchestrator.cli.showing import AsJson, cny, print_json, print_table, show_fields, show_list
+from orchestrator.cli.showing import (
+    MONTH,
+    ORGANISATION,
+    SYSTEM,
+    AsJson,
+    cny,
+    print_json,
+    print_table,
+    show_fields,
+    show_list,
+)
 
 if TYPE_CHECKING:
     from orchestrator.cli.api_client import ApiClient
@@ -17,11 +28,15 @@ app = typer.Typer(no_args_is_help=True, help="Resource requests.")
 
 File = Annotated[Path, typer.Argument(help="A request as YAML or JSON.")]
 Reference = Annotated[str, typer.Argument(metavar="REQUEST", help="Its number, e.g. GC-2019-0001, or id.")]
+Key = Annotated[
+    str | None, typer.Option(help="Use one key for both when you repeat a call whose answer was lost.")
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it.")]
 
 NEXT = {
     "draft": "Hand it to your information officer: govcloud requests ask-endorsement {number}",
-    "awaiting_endorsement": "The information officer endorses it, then: govcloud requests submit {number}",
+    "awaiting_endorsement": "The information officer endorses it: govcloud requests endorse {number}",
+    "endorsed": "It can be submitted: govcloud requests submit {number}",
     "submitted": "The centre accepts it: govcloud requests accept {number}",
     "returned": "Correct it and submit it again: govcloud requests edit {number} FILE",
     "under_review": "The centre decides: govcloud requests approve {number}",
@@ -42,10 +57,7 @@ def list_requests(
     with api() as client:
         every = pages(client, "/requests", search=search, status=status, limit=min(limit, 200))
         found = [item for item, _ in zip(every, range(limit), strict=False)]
-    month = ("a month", lambda item: cny(item["monthly_fen"]))
-    show_list(
-        found, ("number", "status", "organisation_code", "system_code", "title", month), as_json=as_json
-    )
+    show_list(found, ("number", "status", ORGANISATION, SYSTEM, "title", MONTH), as_json=as_json)
 
 
 @app.command()
@@ -79,12 +91,11 @@ def edit(
 
 
 @app.command()
-def submit(request: Reference, as_json: AsJson = False) -> None:
-    """Let the rules judge it, and hold quota, pool and budget; submitting twice has one effect."""
+def submit(request: Reference, key: Key = None, as_json: AsJson = False) -> None:
+    """Let the rules judge it, and hold quota, pool and budget."""
     with api() as client:
-        path = f"/requests/{_id(client, request)}"
-        key = f"submit-{client.get(path)['version']}"
-        _acted(client.post(f"{path}/submit", idempotency_key=key), as_json=as_json)
+        path = f"/requests/{_id(client, request)}/submit"
+        _acted(client.post(path, idempotency_key=key or str(uuid.uuid4())), as_json=as_json)
 
 
 @app.command()
@@ -133,28 +144,20 @@ def _acted(found: dict[str, Any], *, as_json: bool) -> None:
         print_json(found)
         return
     typer.echo(f"{found['number']} is {found['status']}. {cny(found['monthly_fen'])} a month.")
-    if found["status"] in NEXT:
-        typer.echo(NEXT[found["status"]].format(number=found["number"]))
+    endorsed = found["status"] == "awaiting_endorsement" and found["endorser_id"]
+    stands = "endorsed" if endorsed else found["status"]
+    if stands in NEXT:
+        typer.echo(NEXT[stands].format(number=found["number"]))
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:
-    month = ("a month", lambda item: cny(item["monthly_fen"]))
     year = ("this year", lambda item: cny(item["year_fen"]))
-    plain = (
-        "number",
-        "id",
-        "kind",
-        "status",
-        "version",
-        "organisation_code",
-        "system_code",
-        "title",
-        "reason",
-    )
-    show_fields(found, (*plain, month, year, "catalogue_code"), as_json=as_json)
+    plain = ("number", "id", "kind", "status", "version", ORGANISATION, SYSTEM, "title", "reason")
+    show_fields(found, (*plain, MONTH, year, "catalogue_code"), as_json=as_json)
     if as_json:
         return
-    columns = ("key", "label", "pool_code", "count", "vcpu", "memory_gb", "disk_gb", "disk_tier", "backup_gb")
+    pool = ("pool", lambda line: line["pool_code"])
+    columns = ("key", "label", pool, "count", "vcpu", "memory_gb", "disk_gb", "disk_tier", "backup_gb")
     show_list(found["lines"], columns, as_json=False)
     for result in found["judgement"]:
         if result["verdict"] not in ("pass", "not_applicable"):

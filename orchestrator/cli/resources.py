@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.connection import api, find, pages
-from orchestrator.cli.showing import AsJson, print_json, show_list
+from orchestrator.cli.showing import ORGANISATION, SYSTEM, AsJson, at, print_json, show_list
 
 app = typer.Typer(no_args_is_help=True, help="What exists.")
 drift_app = typer.Typer(no_args_is_help=True, help="Where reality differs from the state.")
@@ -29,8 +29,8 @@ def list_resources(
     columns = (
         "address",
         "status",
-        "organisation_code",
-        "system_code",
+        ORGANISATION,
+        SYSTEM,
         "ip_address",
         "trial_ends_on",
         drifted,
@@ -43,7 +43,7 @@ def list_workspaces(as_json: AsJson = False) -> None:
     """Workspaces that are not released."""
     with api() as client:
         found = client.get("/workspaces")
-    show_list(found, ("key", "organisation_code", "system_code", "cloud", "zone", "serial"), as_json=as_json)
+    show_list(found, ("key", ORGANISATION, SYSTEM, "cloud", "zone", "serial"), as_json=as_json)
 
 
 @drift_app.command()
@@ -79,4 +79,4 @@ def list_drift(as_json: AsJson = False) -> None:
         found = client.get("/drift-cases")
     place = ("workspace", lambda item: keys.get(item["workspace_id"], item["workspace_id"]))
     what = ("differs", lambda item: ", ".join(finding["address"] for finding in item["findings"]))
-    show_list(found, (place, "organisation_code", "opened_at", what), as_json=as_json)
+    show_list(found, (place, ORGANISATION, at("opened_at"), what), as_json=as_json)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.connection import NoSuchThing, api, pages
-from orchestrator.cli.showing import AsJson, print_json, show_fields, show_list
+from orchestrator.cli.showing import AsJson, at, print_json, show_fields, show_list
 
 if TYPE_CHECKING:
     from orchestrator.cli.api_client import ApiClient
@@ -21,7 +21,7 @@ def list_revisions(as_json: AsJson = False) -> None:
     """Revisions, newest first."""
     with api() as client:
         found = list(pages(client, "/content-revisions", limit=200))
-    show_list(found, ("number", "status", "changes", "created_at", "reason"), as_json=as_json)
+    show_list(found, ("number", "status", "changes", at("created_at"), "reason"), as_json=as_json)
 
 
 @app.command()
@@ -29,7 +29,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     """One revision with every difference."""
     with api() as client:
         found = client.get(_path(client, number))
-    show_fields(found, ("number", "status", "changes", "created_at", "reason"), as_json=as_json)
+    show_fields(found, ("number", "status", "changes", at("created_at"), "reason"), as_json=as_json)
     if not as_json:
         columns = ("verdict", "kind", "key", "field", "before", "after")
         show_list(found["differences"], columns, as_json=False)

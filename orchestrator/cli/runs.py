@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.connection import api, find
-from orchestrator.cli.showing import AsJson, print_json, show_fields, show_list
+from orchestrator.cli.showing import ORGANISATION, AsJson, at, print_json, show_fields, show_list
 
 if TYPE_CHECKING:
     from orchestrator.cli.api_client import ApiClient
@@ -22,7 +22,7 @@ def list_runs(limit: Annotated[int, typer.Option(min=1, max=200)] = 50, as_json:
     with api() as client:
         found = client.get("/runs", limit=limit)["items"]
     short = ("id", lambda item: item["id"][:8])
-    show_list(found, (short, "kind", "status", "organisation_code", "created_at", "reason"), as_json=as_json)
+    show_list(found, (short, "kind", "status", ORGANISATION, at("created_at"), "reason"), as_json=as_json)
 
 
 @app.command()
@@ -72,5 +72,6 @@ def show_ordered(client: "ApiClient", run: dict[str, Any], *, follow: bool, as_j
 
 
 def _show(run: dict[str, Any], *, as_json: bool) -> None:
-    plain = ("id", "kind", "status", "plan_id", "attempt", "started_at", "finished_at", "reason", "next_step")
+    times = (at("started_at"), at("finished_at"))
+    plain = ("id", "kind", "status", "plan_id", "attempt", *times, "reason", "next_step")
     show_fields(run, plain, as_json=as_json)

@@ -48,13 +48,15 @@ def web() -> None:
 
 
 def worker(zone: Annotated[str | None, ZONES] = None) -> None:
-    """Take jobs until SIGTERM; running ones are finished first. Needs DATABASE_URL."""
-    from orchestrator.settings import Settings
+    """Take jobs until SIGTERM; running ones are finished first. On other machines it needs DATABASE_URL."""
+    from orchestrator.cli.machine import settings_here
     from orchestrator.wiring import handlers, workbench
     from orchestrator.worker import serve
 
     _log_everything()
-    settings = Settings() if zone is None else Settings(zones=zone)
+    settings = settings_here()
+    if zone is not None:
+        settings = settings.model_copy(update={"zones": zone})
     bench = workbench(settings)
     serve(settings, bench.database_url, handlers(bench))
 

@@ -2,24 +2,36 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
+
+WIDE = 400
+"""Columns of output that goes to a file or a program."""
+CITY = "Asia/Shanghai"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer of the API as JSON.")]
 Column = str | tuple[str, Callable[[Mapping[str, Any]], object]]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows of plain text; what people typed is never read as markup."""
+    """Rows of plain text; what people typed is never read as markup, and nothing is cut off."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns)
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDE
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, title in enumerate(columns):
+        table.add_column(title, no_wrap=number == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    Console().print(table)
+    console.print(table)
 
 
 def show_list(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, as_json: bool) -> None:
@@ -56,3 +68,20 @@ def cny(fen: int) -> str:
     """Fen as people write it: 1,016.00 CNY."""
     yuan, rest = divmod(abs(fen), 100)
     return f"{'-' if fen < 0 else ''}{yuan:,}.{rest:02d} CNY"
+
+
+def when(instant: str | None) -> str:
+    """An instant of the API as the city's clocks show it."""
+    if not instant:
+        return ""
+    return datetime.fromisoformat(instant).astimezone(ZoneInfo(CITY)).strftime("%Y-%m-%d %H:%M")
+
+
+MONTH: Column = ("a month", lambda item: cny(item["monthly_fen"]))
+ORGANISATION: Column = ("org", lambda item: item["organisation_code"])
+SYSTEM: Column = ("system", lambda item: item["system_code"])
+
+
+def at(field: str) -> Column:
+    """A column with an instant."""
+    return field, lambda item: when(item[field])
