@@ -24,6 +24,7 @@ def load(
 ) -> None:
     """Read the content files and load them, or propose them as a revision for a second person."""
     from orchestrator.content.differences import changes, conflicts
+    from orchestrator.content.errors import AuthorNeeded
     from orchestrator.settings import Settings
     from orchestrator.workflows import administering, loading
 
@@ -35,7 +36,10 @@ def load(
             typer.echo("Nothing was written." if dry_run else "Everything is as the files say.")
             return
         person = administering.actor_named(session, author) if author else None
-        revision = loading.load_content(session, bundle, person)
+        try:
+            revision = loading.load_content(session, bundle, person)
+        except AuthorNeeded as error:
+            raise AuthorNeeded(f"{error} Name them with --as, e.g. --as xxh.reviewer.") from error
     if revision is not None and revision.status == "loaded":
         typer.echo(f"Loaded as revision {revision.number}.")
     elif revision is not None:

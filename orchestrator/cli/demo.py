@@ -204,10 +204,14 @@ def drift(stage: Stage) -> None:
     show_drift(stage.story, findings)
     if not any(item["address"] == host["address"] for item in findings):
         raise DemoStopped("The drift check did not find the stopped host.")
+    workspace = stage.case.workspace()["key"]
+    stage.story.say("A case is open for a person; nothing is repaired silently. Either start the host again:")
     stage.story.say(
-        "A case is open for a person. Nothing is repaired silently: start the host in the cloud and"
+        f"  govcloud sandbox start {workspace}/{host['address']}; govcloud drift check {workspace}"
     )
-    stage.story.say("check again, or order a change, whose plan puts back what differs.")
+    stage.story.say(
+        "or ask for a change: its plan shows the difference and puts it back once it is approved."
+    )
 
 
 def verify_audit(stage: Stage) -> None:

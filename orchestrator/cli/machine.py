@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def settings_here() -> "Settings":
-    """The settings, with the address of the embedded database while `govcloud up` keeps one in the same folder.
+    """The settings, with the address of the embedded database while `govcloud up` runs with the same folder.
 
     Raises:
         BadInput: no database is named and none runs here; says what to do.
@@ -26,8 +26,8 @@ def settings_here() -> "Settings":
     embedded = EmbeddedPostgres(settings.home / "postgres")
     if not embedded.answers():
         raise BadInput(
-            f"No database: none runs in {settings.home}. Start `govcloud up` or `govcloud demo`, set GOVCLOUD_HOME "
-            "to the folder of one that runs, or set DATABASE_URL.",
+            f"No database: none runs in {settings.home}. Start `govcloud up` or `govcloud demo`, set "
+            "GOVCLOUD_HOME to the folder of one that runs, or set DATABASE_URL.",
             field="DATABASE_URL",
         )
     return settings.model_copy(update={"database_url": embedded.url})
