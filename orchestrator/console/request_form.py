@@ -79,6 +79,7 @@ class RequestForm:
 
 
 HEAD_FIELDS = ("title", "system", "zone_class", "justification", "kind", "workspace")
+HIDDEN_FIELDS = ("kind", "workspace")
 LINE_FIELDS = tuple(f.name for f in fields(LineForm))
 
 
@@ -90,6 +91,7 @@ def read_form(sent: Mapping[str, object]) -> RequestForm:
         if any(f"lines-{i}-{name}" in sent for name in LINE_FIELDS)
     )
     head = {name: _text(sent, name) for name in HEAD_FIELDS}
+    head["kind"] = head["kind"] or "provision"
     return RequestForm(**head, lines=lines or (LineForm(),))
 
 
@@ -133,6 +135,8 @@ def _errors(error: ValidationError) -> dict[str, tuple[str, dict[str, Any]]]:
     for item in error.errors(include_url=False, include_input=False):
         # A port's position in the list is no field of the form, the list is.
         where = item["loc"][:3] if item["loc"][:1] == ("lines",) else item["loc"][:1]
+        if where and where[0] in HIDDEN_FIELDS:
+            where = ()
         text = MESSAGES.get(item["type"], MESSAGES["literal_error"])
         found.setdefault("-".join(str(part) for part in where), (text, dict(item.get("ctx", {}))))
     return found

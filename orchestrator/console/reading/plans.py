@@ -8,8 +8,9 @@ from uuid import UUID
 
 from orchestrator.console import acts
 from orchestrator.console.i18n import N_
+from orchestrator.console.labels import WORDS
 from orchestrator.console.reading import requests as request_reading
-from orchestrator.console.reading.money import budget_effect, plan_quota, quote_view
+from orchestrator.console.reading.money import budget_effect, held_classes, plan_quota, quote_view
 from orchestrator.console.render import moment, money
 from orchestrator.console.views.common import Finding
 from orchestrator.console.views.plans import (
@@ -34,6 +35,7 @@ from orchestrator.runs.models import Approval, ExecutionPlan
 from orchestrator.workflows import pricing
 
 DEAD = (PlanStatus.STALE, PlanStatus.EXPIRED, PlanStatus.SUPERSEDED, PlanStatus.REJECTED, PlanStatus.FAILED)
+QUOTA_SENTENCE = N_("部门正式配额的占用：%(amounts)s。")
 STEPS_OF_PLAYBOOK = N_("运行 %(playbook)s，目标地址 %(address)s")
 BASELINE_SENTENCE = N_("在 %(count)s 台主机上运行基线检查，只读取情况，不改变业务。")
 
@@ -57,7 +59,7 @@ def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
         created_at=plan.created_at,
         expires_at=plan.expires_at,
         digest=plan.tuple_digest or "",
-        sentences=_sentences(visit, plan),
+        sentences=(*_sentences(visit, plan), *_quota_sentence(visit, plan)),
         monthly_before_fen=before,
         monthly_after_fen=after,
         resources=_resources(visit, plan),
@@ -65,10 +67,10 @@ def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
         quote=None if is_baseline else quote_view(visit, request.catalogue_code, lines, request.monthly_fen),
         quota=None if is_baseline else plan_quota(visit, request),
         budget=() if is_baseline else budget_effect(visit, request),
-        findings=(*_findings(visit, plan), *request_reading.findings(visit, request.judgement)),
+        findings=(*_findings(visit, plan), *(() if is_baseline else _judgement(visit, request))),
         approvals=_approvals(visit, plan),
         duties=_duties(visit, plan),
-        bound=tuple(_member(name, value) for name, value in plan.members.items()),
+        bound=tuple(_member(name, plan.members[name]) for name in WORDS["bound"] if name in plan.members),
         runs=tuple(
             PlanRun(str(run.id), run.kind, run.status, run.started_at)
             for run in queries.runs_of_plan(visit.session, plan.id)
@@ -115,6 +117,22 @@ def _sentences(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
         return stored
     steps = plan.summary.get("steps", [])
     return (Sentence("note", visit.say(BASELINE_SENTENCE, count=len(steps))),) if steps else ()
+
+
+def _quota_sentence(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
+    amounts, _ = held_classes(visit, plan.request_id)
+    taken = [
+        f"{visit.word(n, 'quota_class')} {a:+,} {visit.word(n, 'quota_unit')}"
+        for n, a in amounts.items()
+        if a
+    ]
+    if plan.kind == "baseline" or not taken:
+        return ()
+    return (Sentence("note", visit.say(QUOTA_SENTENCE, amounts=visit.say(N_("、")).join(taken))),)
+
+
+def _judgement(visit: Visit, request: ResourceRequest) -> tuple[Finding, ...]:
+    return request_reading.findings(visit, request.judgement)
 
 
 def _objects(visit: Visit, plan: ExecutionPlan) -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ def detail(visit: Visit, request: ResourceRequest) -> RequestDetail:
         holds=_holds(visit, request),
         findings=findings(visit, request.judgement),
         plans=tuple(_plan_row(plan) for plan in plans),
-        resources=tuple(resource_row(visit, item) for item in resources),
+        resources=tuple(resource_row(visit, item) for item in sorted(resources, key=_kind_first)),
         timeline=(_beginning(visit, request), *_timeline(visit, events)),
         acts=acts.on_request(visit, request),
         reached=frozenset({"draft"} | {event.action.partition(":")[2] for event in events}),
@@ -171,6 +171,12 @@ def _plan_row(plan: ExecutionPlan) -> PlanRow:
         deletes=counts.get("delete", 0) + replaced,
         monthly_fen=plan.monthly_fen if plan.kind != "baseline" else None,
     )
+
+
+def _kind_first(item: Resource) -> tuple[int, str]:
+    """Hosts and disks before what connects them."""
+    kinds = list(labels.WORDS["resource_kind"])
+    return kinds.index(item.kind) if item.kind in kinds else len(kinds), item.address
 
 
 def resource_row(visit: Visit, item: Resource) -> ResourceRow:

@@ -23,7 +23,7 @@ texts = st.text(max_size=20).map(str.strip)
 lines = st.builds(LineForm, **dict.fromkeys(LINE_FIELDS, texts))
 forms = st.builds(
     RequestForm,
-    **dict.fromkeys(HEAD_FIELDS, texts),
+    **(dict.fromkeys(HEAD_FIELDS, texts) | {"kind": st.sampled_from(["provision", "change", "x"])}),
     lines=st.lists(lines, min_size=1, max_size=MOST_LINES).map(tuple),
 )
 

@@ -1,0 +1,66 @@
+"""People who open pages: signed in through the sign-in form, with the headers that a browser sends."""
+
+import re
+from typing import Any
+
+import httpx
+from sqlalchemy import Engine
+
+from orchestrator.core.db import transaction
+from orchestrator.workflows import administering
+
+PASSWORD = "correct-horse-2019"
+
+
+class Visitor:
+    """One person's browser, as far as forms and cookies go."""
+
+    def __init__(self, address: str) -> None:
+        self.http = httpx.Client(base_url=address, headers={"Origin": address}, timeout=60)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.http.get(path, **options)
+
+    def post(self, path: str, data: dict[str, str] | None = None, **options: Any) -> httpx.Response:
+        return self.http.post(path, data=data or {}, **options)
+
+    def sent(self, path: str, data: dict[str, str] | None = None) -> str:
+        """Where a form that must be accepted leads."""
+        answer = self.post(path, data)
+        assert answer.status_code == 303, f"{path}: {answer.status_code} {words(answer)}"
+        return answer.headers["location"]
+
+
+class Visitors:
+    """``visitors("slj.clerk")`` is that person, signed in, the same at every later call."""
+
+    def __init__(self, address: str, engine: Engine) -> None:
+        self.address = address
+        self._engine = engine
+        self._opened: list[Visitor] = []
+        self._known: dict[str, Visitor] = {}
+
+    def stranger(self) -> Visitor:
+        """Somebody who has not signed in."""
+        self._opened.append(Visitor(self.address))
+        return self._opened[-1]
+
+    def __call__(self, username: str) -> Visitor:
+        """The person of this name."""
+        if username not in self._known:
+            with transaction(self._engine) as session:
+                administering.set_password(session, username, PASSWORD, "test")
+            visitor = self._known[username] = self.stranger()
+            visitor.sent("/console/sign-in", {"username": username, "password": PASSWORD})
+        return self._known[username]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for visitor in self._opened:
+            visitor.http.close()
+
+
+def words(answer: httpx.Response) -> str:
+    """What a reader sees of a page, roughly: its text without tags."""
+    text = re.sub(r"<(script|style).*?</\1>", " ", answer.text, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
