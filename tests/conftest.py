@@ -121,11 +121,22 @@ def engine(city_url: str) -> Iterator[Engine]:
     made.dispose()
 
 
-@pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
-    """A session on the test's own sample city; nothing is committed unless the test does it."""
-    with Session(engine, expire_on_commit=False) as made:
+@pytest.fixture(scope="module")
+def shared_engine(server: Server, city: str) -> Iterator[Engine]:
+    """An engine on a sample city that all tests of a module share; each leaves it as it wants to find it."""
+    with _clone(server, city) as url:
+        made = create_database_engine(url, pool_size=20)
         yield made
+        made.dispose()
+
+
+@pytest.fixture
+def session(shared_engine: Engine) -> Iterator[Session]:
+    """A session on the module's sample city; whatever it commits is taken back at the end."""
+    with shared_engine.connect() as connection, connection.begin() as whole:
+        with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as made:
+            yield made
+        whole.rollback()
 
 
 @pytest.fixture(scope="session")
@@ -205,6 +216,16 @@ def callers(engine: Engine, settings: Settings) -> Iterator[Callers]:
         made.close()
 
 
+@pytest.fixture(scope="module")
+def shared_callers(shared_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
+    """The same on the module's sample city, for tests that do not count what they find there."""
+    url = shared_engine.url.render_as_string(hide_password=False)
+    with _serving(Settings(home=tmp_path_factory.mktemp("home"), database_url=url)) as address:
+        made = Callers(shared_engine, address)
+        yield made
+        made.close()
+
+
 @contextmanager
 def _serving(settings: Settings) -> Iterator[str]:
     config = uvicorn.Config(create_app(wire_service(settings)), log_level="warning", ws="none")
@@ -218,7 +239,6 @@ def _serving(settings: Settings) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            server.force_exit = True
             thread.join(timeout=10)
 
 
