@@ -4,7 +4,8 @@ import pytest
 
 from orchestrator.schema import revisions
 from tests.parts import skip_without
-from tests.postgres import Cluster
+from tests.faults.product import Product
+from tests.postgres import Cluster, Server
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +29,21 @@ def own_template(own_cluster: Cluster) -> str:
 @pytest.fixture
 def own_database_url(own_cluster: Cluster, own_template: str) -> str:
     return own_cluster.url(own_cluster.create_database(own_template))
+
+
+@pytest.fixture(scope="module")
+def whole_product(server: Server, city: str) -> Iterator[Product]:
+    """The whole product with quick heartbeats, one for all tests of a module."""
+    made = Product(server.url(server.create_database(city)))
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def product(whole_product: Product) -> Iterator[Product]:
+    """The same with two workers, whatever the test before has broken, and no gate closed."""
+    whole_product.make_whole()
+    yield whole_product
+    whole_product.open_gates()

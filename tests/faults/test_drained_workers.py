@@ -1,0 +1,39 @@
+"""SIGTERM during an apply: the first lets it end, the second interrupts it; both leave everything settled."""
+
+import signal
+
+from tests import acts
+from tests.faults.evidence import assert_all_there, assert_nothing_lost, finish
+from tests.faults.product import Product
+from tests.service import wait_until
+
+
+def test_a_worker_told_to_end_finishes_its_apply_first(product: Product) -> None:
+    plan = product.approved()
+    product.slow("instance", 2)
+    run = acts.order_apply(product, plan)
+    product.creating(plan, "instance/web")
+    worker = product.worker_of(run["id"])
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 0
+    ended = product.settled(run["id"])
+    assert (ended["status"], ended["attempt"]) == ("succeeded", 1)
+    assert_all_there(product, plan)
+
+
+def test_a_worker_told_twice_interrupts_its_apply_reads_what_exists_and_ends(product: Product) -> None:
+    plan = product.approved()
+    product.slow("instance", 3)
+    run = acts.order_apply(product, plan)
+    product.creating(plan, "instance/web")
+    worker = product.worker_of(run["id"])
+    worker.send_signal(signal.SIGTERM)
+    wait_until(lambda: b"after the running jobs" in product.log_of("worker").read_bytes(), "it was heard")
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 0
+    ended = product.settled(run["id"])
+    assert (ended["status"], ended["attempt"]) == ("failed", 1)
+    assert "could not be" not in ended["reason"]
+    assert "volume/web-data" not in product.objects(product.workspace_key(plan))
+    assert_nothing_lost(product)
+    finish(product, plan)

@@ -1,0 +1,50 @@
+"""kill -9 of Terraform alone, of its provider, and of the cloud while it makes something."""
+
+import pytest
+
+from tests import acts
+from tests.faults.evidence import assert_nothing_lost, finish
+from tests.faults.product import Document, Product
+
+
+def in_mid_create(product: Product, kind: str = "instance") -> tuple[Document, Document]:
+    """A plan and its apply run, while the cloud makes the host or the disk."""
+    plan = product.approved()
+    product.slow(kind, 2)
+    run = acts.order_apply(product, plan)
+    product.creating(plan, {"instance": "instance/web", "volume": "volume/web-data"}[kind])
+    return plan, run
+
+
+@pytest.mark.parametrize("kind", ["terraform", "provider"])
+def test_what_a_killed_engine_had_begun_is_found_and_adopted(product: Product, kind: str) -> None:
+    plan, run = in_mid_create(product)
+    product.kill_engines(kind)
+    ended = product.settled(run["id"])
+    assert (ended["status"], ended["attempt"]) == ("failed", 1)
+    assert "instance/web" in product.objects(product.workspace_key(plan))
+    assert_nothing_lost(product)
+    finish(product, plan)
+
+
+def test_a_cloud_that_dies_while_it_makes_something_and_comes_back_ends_with_everything_known(
+    product: Product,
+) -> None:
+    plan, run = in_mid_create(product, "volume")
+    product.restart_cloud()
+    assert product.settled(run["id"])["status"] == "failed"
+    assert_nothing_lost(product)
+    finish(product, plan)
+
+
+def test_while_the_cloud_is_away_nothing_is_taken_for_gone(product: Product) -> None:
+    plan, run = in_mid_create(product, "volume")
+    product.kill_cloud()
+    ended = product.settled(run["id"])
+    assert ended["status"] == "failed"
+    assert "could not be read" in ended["reason"]
+    rows = {item["address"]: item["status"] for item in acts.resources(product, {"id": plan["request_id"]})}
+    assert "failed" not in rows.values()
+    product.start_cloud()
+    assert_nothing_lost(product)
+    finish(product, plan)
