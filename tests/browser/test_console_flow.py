@@ -2,17 +2,35 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from orchestrator.adapters.run_log import RunLogWriter, announce_end
 from orchestrator.core.db import transaction
-from orchestrator.workflows import administering
+from orchestrator.runs.outcomes import Reason
+from orchestrator.workflows import administering, planning
+from tests import acts
+from tests.postgres import Server
 from tests.service import RunningService
 
-PASSWORD = "korrektes-pferd-2019"
+PASSWORD = "correct-horse-2019"
 People = Callable[[str], Page]
+
+
+def sign_in(browser: Browser, service: RunningService, username: str, *, script: bool = True) -> Page:
+    """A page of this person, who has just signed in."""
+    with transaction(service.engine) as session:
+        administering.set_password(session, username, PASSWORD, "test")
+    page = browser.new_context(java_script_enabled=script, viewport={"width": 1440, "height": 900}).new_page()
+    page.goto(f"{service.settings.url}/console/")
+    page.get_by_label("用户名").fill(username)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    expect(page.get_by_role("heading", name="等待我办理")).to_be_visible()
+    return page
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +40,7 @@ def people(browser: Browser, service: RunningService) -> Iterator[People]:
 
     def signed_in(username: str) -> Page:
         if username not in pages:
-            with transaction(service.engine) as session:
-                administering.set_password(session, username, PASSWORD, "test")
-            page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-            page.goto(f"{service.settings.url}/console/")
-            page.get_by_label("用户名").fill(username)
-            page.get_by_label("密码").fill(PASSWORD)
-            page.get_by_role("button", name="登录").click()
-            expect(page.get_by_role("heading", name="等待我办理")).to_be_visible()
-            pages[username] = page
+            pages[username] = sign_in(browser, service, username)
         return pages[username]
 
     yield signed_in
@@ -93,3 +103,75 @@ def test_a_request_goes_from_draft_to_applied_resources_through_the_pages(people
     with opened(people, "sjj.auditor", "/console/audit") as page:
         page.get_by_role("button", name="立即核验").click()
         expect(page.locator(".notice-good")).to_contain_text("审计链完整")
+
+
+def test_a_request_can_be_made_without_javascript(browser: Browser, service: RunningService) -> None:
+    page = sign_in(browser, service, "slj.clerk", script=False)
+    page.get_by_role("link", name="新建申请").click()
+    page.get_by_label("申请事项").fill("无脚本申请")
+    page.get_by_label("申请理由").fill("老旧终端")
+    page.get_by_label("名称").fill("入口")
+    page.get_by_role("button", name="再加一组云主机").click()
+    assert page.locator("fieldset.line-box").count() == 2
+    page.get_by_role("button", name="删除第 2 组").click()
+    page.get_by_role("button", name="计算费用").click()
+    expect(page.locator("#quote")).to_contain_text("每月合计")
+    page.get_by_role("button", name="提交背书").click()
+    expect(page.locator(".notice-good")).to_contain_text("已送信息主官背书")
+    expect(page.get_by_role("heading", name="无脚本申请")).to_be_visible()
+    page.context.close()
+
+
+def test_two_people_who_decide_at_once_see_who_was_first(people: People, service: RunningService) -> None:
+    request = acts.submit(service.callers)
+    path = f"/console/requests/{request['id']}"
+    with opened(people, "xxh.reviewer", path) as late:
+        acts.act(service.callers, "xxh.reviewer", request, "accept")
+        late.get_by_role("button", name="受理", exact=True).click()
+        expect(late.get_by_role("alert")).to_contain_text("该对象已被他人修改")
+        expect(late.get_by_role("button", name="批准", exact=True)).to_be_visible()
+
+
+def test_a_followed_log_survives_the_restart_of_the_web_process(
+    browser: Browser, server: Server, city: str
+) -> None:
+    """No worker runs here: the test writes the log, as one does, and ends the run."""
+    service = RunningService(server.url(server.create_database(city)))
+    try:
+        service.start_web()
+        request = acts.approve(service.callers)
+        run = service.callers("xxh.reviewer").done("POST", f"/requests/{request['id']}/plans")["id"]
+        with transaction(service.engine) as session:
+            planning.begin_planning(session, UUID(run), "worker-1", "")
+        page = sign_in(browser, service, "xxh.reviewer")
+        log = RunLogWriter(service.engine, run)
+        log.append("stored <b>before</b>")
+        page.goto(f"{service.settings.url}/console/runs/{run}")
+        log.append("line 2")
+        expect(page.locator(".log")).to_contain_text("line 2")
+        restart_web(service)
+        for number in range(3, 203):
+            log.append(f"line {number}")
+        assert log.close()
+        expect(page.locator(".log")).to_contain_text("line 202", timeout=30_000)
+        with transaction(service.engine) as session:
+            planning.fail_plan(session, UUID(run), Reason("ended by the test", "测试结束"), 1)
+        announce_end(service.engine, run)
+        expect(page.locator("[data-log-state]")).to_have_text("日志已结束", timeout=30_000)
+        expect(page.locator(".path .stopped")).to_contain_text("失败", timeout=20_000)
+        shown = page.locator(".log").inner_text().split("\n")
+        assert [line for line in shown if line] == [
+            "stored <b>before</b>",
+            *(f"line {n}" for n in range(2, 203)),
+        ]
+        page.context.close()
+    finally:
+        service.stop()
+
+
+def restart_web(service: RunningService) -> None:
+    """The web process is killed while a browser follows a log, and another one takes its place."""
+    assert service.web is not None
+    service.web.kill()
+    service.web.wait()
+    service.start_web()
