@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from orchestrator.adapters.audit_heads import read_heads
-from orchestrator.api.deps import TheActor, TheService, TheSession
+from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
 from orchestrator.core import audit
 from orchestrator.departments.permissions import Permission, require
 
@@ -14,6 +14,7 @@ router = APIRouter(prefix="/audit", tags=["audit"])
 
 @router.get("/events")
 def list_events(
+    asked: Request,
     actor: TheActor,
     session: TheSession,
     object_id: Annotated[str | None, Query(max_length=100)] = None,
@@ -23,7 +24,7 @@ def list_events(
     """Events, newest first."""
     require(actor, Permission.AUDIT_READ)
     found = audit.page(session, object_id=object_id, before=cursor, limit=limit)
-    link = f"/api/v1/audit/events?cursor={found[-1].seq}&limit={limit}" if len(found) == limit else None
+    link = next_page(asked, found[-1].seq) if len(found) == limit else None
     return {"items": [event.model_dump(mode="json") for event in found], "next": link}
 
 

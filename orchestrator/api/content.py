@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
-from orchestrator.api.deps import TheActor, TheSession
+from orchestrator.api.deps import TheActor, TheSession, next_page
 from orchestrator.api.shapes import ReasonIn
 from orchestrator.content import queries
 from orchestrator.content.models import ContentRevision
@@ -17,6 +17,7 @@ router = APIRouter(prefix="/content-revisions", tags=["content"])
 
 @router.get("")
 def list_revisions(
+    asked: Request,
     actor: TheActor,
     session: TheSession,
     cursor: int | None = None,
@@ -25,9 +26,7 @@ def list_revisions(
     """Revisions, newest first."""
     require(actor, Permission.OBJECTS_READ_ALL)
     found = queries.page(session, before=cursor, limit=limit)
-    link = (
-        f"/api/v1/content-revisions?cursor={found[-1].number}&limit={limit}" if len(found) == limit else None
-    )
+    link = next_page(asked, found[-1].number) if len(found) == limit else None
     return {"items": [_shown(item, whole=False) for item in found], "next": link}
 
 

@@ -93,6 +93,12 @@ def read_version(if_match: Annotated[str | None, Header()] = None) -> int | None
     return int(text)
 
 
+def next_page(request: Request, cursor: object) -> str:
+    """The address of the next page: this one with all its filters, from `cursor` on."""
+    asked = request.url.include_query_params(cursor=cursor)
+    return f"{asked.path}?{asked.query}"
+
+
 async def read_body(request: Request) -> bytes:
     """The raw body, for calls that are compared byte by byte."""
     return await request.body()

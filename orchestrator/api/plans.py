@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from orchestrator.api.deps import TheActor, TheSession
+from orchestrator.api.deps import TheActor, TheSession, next_page
 from orchestrator.api.shapes import Page, PlanDetail, PlanOut, ReasonIn, RunOut
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission, require
@@ -35,6 +35,7 @@ class PlanPage(Page):
 
 @router.get("")
 def list_plans(
+    asked: Request,
     actor: TheActor,
     session: TheSession,
     status: Annotated[list[PlanStatus] | None, Query()] = None,
@@ -45,8 +46,7 @@ def list_plans(
     require(actor, Permission.REQUESTS_READ)
     own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
     found = queries.plan_page(session, status or (), organisation=own, before=cursor, limit=limit)
-    last = found[-1].number if len(found) == limit else None
-    link = f"/api/v1/plans?cursor={last}&limit={limit}" if last else None
+    link = next_page(asked, found[-1].number) if len(found) == limit else None
     return PlanPage(items=[PlanOut.model_validate(item) for item in found], next=link)
 
 

@@ -3,11 +3,19 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
 
-from orchestrator.api.deps import IdempotencyKeyHeader, TheActor, TheBody, TheService, TheSession, TheVersion
+from orchestrator.api.deps import (
+    IdempotencyKeyHeader,
+    TheActor,
+    TheBody,
+    TheService,
+    TheSession,
+    TheVersion,
+    next_page,
+)
 from orchestrator.api.shapes import LineOut, Page, QuoteOut, ReasonIn, RequestDetail, RequestOut, RunOut
 from orchestrator.core.errors import VersionRequired
 from orchestrator.core.idempotency import once
@@ -75,6 +83,7 @@ def _keyed(
 
 @router.get("/requests")
 def list_requests(
+    asked: Request,
     actor: TheActor,
     session: TheSession,
     status: Annotated[list[RequestStatus] | None, Query()] = None,
@@ -88,8 +97,7 @@ def list_requests(
     found = queries.page(
         session, organisation=own, statuses=status or (), search=search, before=cursor, limit=limit
     )
-    last = found[-1].number if len(found) == limit else None
-    link = f"/api/v1/requests?cursor={last}&limit={limit}" if last else None
+    link = next_page(asked, found[-1].number) if len(found) == limit else None
     return RequestPage(items=[RequestOut.model_validate(item) for item in found], next=link)
 
 

@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
-from orchestrator.api.deps import TheActor, TheSession
+from orchestrator.api.deps import TheActor, TheSession, next_page
 from orchestrator.api.shapes import Page, ResourceOut, RunOut, WorkspaceOut
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.resources import queries
@@ -29,6 +29,7 @@ def own_organisation(actor: Actor) -> str | None:
 
 @router.get("/resources")
 def list_resources(
+    asked: Request,
     actor: TheActor,
     session: TheSession,
     request_id: UUID | None = None,
@@ -43,7 +44,7 @@ def list_resources(
         ]
         return ResourcePage(items=[ResourceOut.model_validate(item) for item in of_one])
     found = queries.page(session, organisation=own, after=cursor, limit=limit)
-    link = f"/api/v1/resources?cursor={found[-1].id}&limit={limit}" if len(found) == limit else None
+    link = next_page(asked, found[-1].id) if len(found) == limit else None
     return ResourcePage(items=[ResourceOut.model_validate(item) for item in found], next=link)
 
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from orchestrator.api.deps import TheActor, TheService, TheSession
+from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
 from orchestrator.api.shapes import Page, RunOut
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
@@ -25,6 +25,7 @@ class RunPage(Page):
 
 @router.get("")
 def list_runs(
+    asked: Request,
     actor: TheActor,
     session: TheSession,
     cursor: UUID | None = None,
@@ -34,7 +35,7 @@ def list_runs(
     require(actor, Permission.REQUESTS_READ)
     own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
     found = queries.run_page(session, organisation=own, before=cursor, limit=limit)
-    link = f"/api/v1/runs?cursor={found[-1].id}&limit={limit}" if len(found) == limit else None
+    link = next_page(asked, found[-1].id) if len(found) == limit else None
     return RunPage(items=[RunOut.model_validate(item) for item in found], next=link)
 
 
