@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 from orchestrator.console.render import render
 from orchestrator.console.security import PageSecurity
 from orchestrator.console.static import AssetFiles
-from tests.unit.console import sample_pages
+from tests.unit.console import sample_objects, sample_pages
 
 CHROMIUM = os.environ.get("CHROMIUM_BIN") or shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -44,7 +44,7 @@ def show_sample(request: Request) -> HTMLResponse:
     name = request.path_params["name"]
     template, context = sample_pages.PAGES[name]
     if name != "sign_in":
-        request.state.frame = sample_pages.frame()
+        request.state.frame = sample_objects.frame()
     return render(request, template, **context)
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from orchestrator.console.render import TEMPLATES, environment, render
 from orchestrator.departments.permissions import Role
-from tests.unit.console import sample_pages
+from tests.unit.console import sample_objects, sample_pages
 
 CHINESE = re.compile(r"[\u3400-\u9fff\uff00-\uffef\u3000-\u303f]")
 LANGUAGES = ("zh", "en")
@@ -33,7 +33,7 @@ def page(name: str, language: str = "zh", *roles: Role) -> str:
     template, context = sample_pages.PAGES[name]
     request = get(query=f"lang={language}")
     if name != "sign_in":
-        request.state.frame = sample_pages.frame(*roles)
+        request.state.frame = sample_objects.frame(*roles)
     return bytes(render(request, template, **context).body).decode()
 
 
@@ -71,8 +71,8 @@ def test_no_template_holds_a_chinese_word_that_cannot_be_translated() -> None:
 
 def test_the_digest_that_is_shown_is_the_one_that_is_sent() -> None:
     html = page("plan")
-    assert html.count(f'name="digest" value="{sample_pages.DIGEST}"') == 1
-    assert f'<code class="digest digest-big">{sample_pages.DIGEST}</code>' in html
+    assert html.count(f'name="digest" value="{sample_objects.DIGEST}"') == 1
+    assert f'<code class="digest digest-big">{sample_objects.DIGEST}</code>' in html
 
 
 def test_a_blocked_act_shows_its_reason_and_no_button() -> None:
@@ -103,7 +103,7 @@ def test_the_address_beats_the_cookie_and_the_cookie_the_persons_setting(
     query: str, cookie: str, setting: str, expected: str
 ) -> None:
     request = get(query=query, cookie=cookie)
-    request.state.frame = sample_pages.frame(language=setting)
+    request.state.frame = sample_objects.frame(language=setting)
     template, context = sample_pages.PAGES["home"]
     response = render(request, template, **context)
     assert f'<html lang="{expected}">' in bytes(response.body).decode()
