@@ -1,98 +1,84 @@
-"""The rater: set-based in PostgreSQL, one code for quote, plan cost and bill.
-
-A line is one resource and SKU over days of one month and one price list. Its amount is quantity ×
-price × days ÷ days in the month, rounded half-up once, in exact decimals (domain §2.9).
-"""
+"""Reads of billing; above all the rater: set-based in PostgreSQL, one text for quote, plan cost and bill."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel import Session
 
 from orchestrator.billing.errors import UnpricedUsage
-
-_RATE = text("""
-WITH usage AS (
-    SELECT * FROM jsonb_to_recordset(CAST(:usage AS jsonb))
-        AS u(resource text, sku text, quantity numeric, starts date, ends date)
-), months AS (
-    SELECT m::date AS starts, (m + interval '1 month')::date AS ends
-    FROM generate_series((SELECT date_trunc('month', min(starts)) FROM usage),
-                         (SELECT max(ends) - 1 FROM usage)::timestamp, interval '1 month') AS m
-), pieces AS (
-    SELECT u.resource, u.sku, u.quantity, c.code AS catalogue, p.price_fen,
-           greatest(u.starts, m.starts, c.valid_from) AS starts,
-           least(u.ends, m.ends, coalesce(c.valid_to, 'infinity')) AS ends,
-           m.ends - m.starts AS month_days
-    FROM usage u
-    JOIN months m ON m.starts < u.ends AND u.starts < m.ends
-    JOIN price_catalogues c ON c.valid_from < least(u.ends, m.ends)
-                           AND coalesce(c.valid_to, 'infinity') > greatest(u.starts, m.starts)
-    JOIN sku_prices p ON p.catalogue_code = c.code AND p.sku_code = u.sku AND p.price_fen IS NOT NULL
+from orchestrator.billing.rating import RatedLine, Usage
+from orchestrator.billing.rating_sql import (
+    COLUMNS,
+    DISCOUNTS_GIVEN,
+    DISCOUNTS_STORED,
+    PRICES_GIVEN,
+    PRICES_STORED,
+    SKUS_GIVEN,
+    SKUS_STORED,
+    SPLITS_GIVEN,
+    SPLITS_STORED,
+    USAGE_GIVEN,
+    flaws,
+    rating,
 )
-SELECT resource, sku, quantity, catalogue, price_fen, starts, ends, month_days,
-       div(2 * quantity * price_fen * (ends - starts) + month_days, 2 * month_days)::bigint AS amount_fen
-FROM pieces ORDER BY resource, sku, starts
-""")
 
-
-@dataclass(frozen=True)
-class Usage:
-    """A quantity of one SKU on one resource during the days `[starts, ends)`."""
-
-    resource: str
-    sku: str
-    quantity: Decimal
-    starts: date
-    ends: date
-
-
-@dataclass(frozen=True)
-class RatedLine:
-    """One priced line; `amount_fen` is rounded, everything else is exact."""
-
-    resource: str
-    sku: str
-    quantity: Decimal
-    catalogue: str
-    price_fen: int
-    starts: date
-    ends: date
-    month_days: int
-    amount_fen: int
+_LINES = f" SELECT {COLUMNS} FROM rated"  # noqa: S608 - constants alone
+_STORED = (PRICES_STORED, SKUS_STORED)
+_GIVEN = (PRICES_GIVEN, SKUS_GIVEN)
+_TERMS = {"stored": (DISCOUNTS_STORED, SPLITS_STORED), "given": (DISCOUNTS_GIVEN, SPLITS_GIVEN)}
 
 
 def rate(session: Session, usage: Sequence[Usage]) -> list[RatedLine]:
-    """Price `usage`, day by day, from the price lists in force.
+    """Price `usage`, day by day, from the price lists in force; lines by resource, SKU and first day.
 
     Raises:
-        UnpricedUsage: some day of some usage has no price; the SKU and the day are named.
+        UnpricedUsage: some day of some usage does not have exactly one price; SKU and first day are named.
     """
+    return _rate(session, usage, {}, (*_STORED, *_TERMS["stored"]))
+
+
+def rate_by(
+    session: Session, usage: Sequence[Usage], given: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[RatedLine]:
+    """Price `usage` under terms, and usually prices, that nobody stored; nothing is written.
+
+    `given` has the rows of ``discounts`` and ``splits``, and of ``prices`` and ``skus`` or neither, with
+    the columns that `orchestrator.billing.rating_sql` lists. With prices given no table is read.
+
+    Raises:
+        UnpricedUsage: as `rate`; also two discounts or two payer splits on one day.
+    """
+    relations = {name: json.dumps(rows, default=str) for name, rows in given.items()}
+    prices = _GIVEN if "prices" in given else _STORED
+    return _rate(session, usage, relations, (*prices, *_TERMS["given"]))
+
+
+def _rate(
+    session: Session, usage: Sequence[Usage], given: Mapping[str, str], sources: tuple[str, ...]
+) -> list[RatedLine]:
     if not usage:
         return []
-    lines = [RatedLine(*row) for row in session.execute(_RATE, {"usage": json.dumps(_rows(usage))})]
-    _require_every_day(usage, lines)
-    return lines
+    relations = {**given, "usage": json.dumps([_row(item) for item in usage], default=str)}
+    if found := session.execute(text(flaws(USAGE_GIVEN, sources)), relations).first():
+        raise unpriced(*found)
+    rows = session.execute(text(rating(USAGE_GIVEN, sources) + _LINES), relations)
+    # Sorted here, because a database may sort texts by the rules of a language.
+    return sorted((RatedLine(*row) for row in rows), key=lambda line: (line.resource, line.sku, line.starts))
 
 
-def _rows(usage: Sequence[Usage]) -> list[dict[str, Any]]:
-    return [{key: str(value) for key, value in asdict(item).items()} for item in usage]
+def _row(item: Usage) -> dict[str, Any]:
+    row = {name: value for name, value in vars(item).items() if name != "spec"}
+    return row | (vars(item.spec) if item.spec else {"arch": ""})
 
 
-def _require_every_day(usage: Sequence[Usage], lines: Sequence[RatedLine]) -> None:
-    priced: dict[tuple[str, str], int] = {}
-    for line in lines:
-        key = (line.resource, line.sku)
-        priced[key] = priced.get(key, 0) + (line.ends - line.starts).days
-    wanted: dict[tuple[str, str], int] = {}
-    for item in usage:
-        key = (item.resource, item.sku)
-        wanted[key] = wanted.get(key, 0) + (item.ends - item.starts).days
-    for (resource, sku), days in wanted.items():
-        if priced.get((resource, sku), 0) != days:
-            raise UnpricedUsage(f"{sku} of {resource} does not have exactly one price on every day.", sku=sku)
+def unpriced(flaw: str, resource: str, sku: str, day: date) -> UnpricedUsage:
+    """The error for one row of `flaws`: what is wanted exactly once is missing or given more often."""
+    kind, count, name = flaw.split(" ", 2)
+    what = "no price" if kind == "price" and count == "0" else f"{count} {kind}s"
+    needed = "" if name == sku else f", which {sku} needs,"
+    return UnpricedUsage(
+        f"{name}{needed} has {what} on {day}, a billed day of {resource}.", sku=sku, day=day.isoformat()
+    )

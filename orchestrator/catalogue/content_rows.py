@@ -21,7 +21,7 @@ def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
         days = {"valid_from": catalogue.valid_from.isoformat(), "valid_to": until}
         yield ("price_catalogue", catalogue.code), names | days
     for price in session.exec(select(SkuPrice)):
-        yield ("sku_price", f"{price.catalogue_code}/{price.sku_code}"), price.model_dump()
+        yield ("sku_price", f"{price.catalogue_code}/{price.sku_code}"), _price_row(price)
 
 
 def write(session: Session, kind: str, key: str, row: Row | None) -> None:
@@ -32,7 +32,8 @@ def write(session: Session, kind: str, key: str, row: Row | None) -> None:
         _put(session, PriceCatalogue, key, {"code": key}, _with_days(row))
     else:
         catalogue, sku = key.split("/")
-        _put(session, SkuPrice, (catalogue, sku), {"catalogue_code": catalogue, "sku_code": sku}, row)
+        identity = {"catalogue_code": catalogue, "sku_code": sku}
+        _put(session, SkuPrice, (catalogue, sku), identity, _with_tiers(row))
     session.flush()
 
 
@@ -41,6 +42,24 @@ def _with_days(row: Row | None) -> Row | None:
         return None
     until = date.fromisoformat(row["valid_to"]) if row["valid_to"] else None
     return {**row, "valid_from": date.fromisoformat(row["valid_from"]), "valid_to": until}
+
+
+def _price_row(price: SkuPrice) -> dict[str, Any]:
+    row = price.model_dump()
+    if row["suspended_percent"] is None:
+        del row["suspended_percent"]
+    tiers = row.pop("tiers")
+    if tiers:
+        row["tiers"] = [f"{tier['up_to'] or ''}={tier['price_fen']}" for tier in tiers]
+    return row
+
+
+def _with_tiers(row: Row | None) -> Row | None:
+    if row is None:
+        return None
+    pairs = [text.split("=") for text in row.get("tiers", ())]
+    tiers = [{"up_to": int(limit) if limit else None, "price_fen": int(fen)} for limit, fen in pairs]
+    return {"suspended_percent": None, **row, "tiers": tiers or None}
 
 
 def _put(session: Session, table: type[Any], key: Any, identity: Row, row: Row | None) -> None:

@@ -1,8 +1,10 @@
 """What can be ordered and what it costs on which day."""
 
 from datetime import date
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import one_of
@@ -45,15 +47,24 @@ class PriceCatalogue(SQLModel, table=True):
 
 
 class SkuPrice(SQLModel, table=True):
-    """The price of one SKU in one catalogue: fen per unit and month, or a percentage of a spec."""
+    """The price of one SKU in one catalogue: fen per unit and month, tiers of it, or a percentage of a spec.
+
+    `tiers` is a list of ``{"up_to": 5, "price_fen": 2000}`` in rising order; the last has `up_to` null.
+    `suspended_percent` is what a suspended resource pays of the price; None is all of it.
+    """
 
     __tablename__ = "sku_prices"
     __table_args__ = (
-        CheckConstraint("(price_fen IS NULL) <> (percent IS NULL)", name="one_kind_of_price"),
+        CheckConstraint("num_nonnulls(price_fen, percent, tiers) = 1", name="one_kind_of_price"),
         CheckConstraint("price_fen >= 0", name="price_not_negative"),
+        CheckConstraint("suspended_percent BETWEEN 0 AND 100", name="suspended_percent_known"),
     )
 
     catalogue_code: str = Field(primary_key=True, foreign_key="price_catalogues.code")
     sku_code: str = Field(primary_key=True, foreign_key="skus.code")
     price_fen: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     percent: int | None = None
+    suspended_percent: int | None = None
+    tiers: list[dict[str, Any]] | None = Field(
+        default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
+    )

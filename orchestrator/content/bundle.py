@@ -150,7 +150,13 @@ def _catalogue(document: PriceCatalogueDocument) -> Iterator[_Pair]:
     yield ("price_catalogue", code), _fields(document, "name_zh", "name_en", "valid_from", "valid_to")
     for price in document.prices:
         row: dict[str, Scalar] = {"catalogue_code": code, "sku_code": price.sku}
-        yield ("sku_price", f"{code}/{price.sku}"), row | _fields(price, "price_fen", "percent")
+        row |= _fields(price, "price_fen", "percent")
+        # What hardly any price has is left out, so that a row says no more than it must.
+        if price.suspended_percent is not None:
+            row["suspended_percent"] = price.suspended_percent
+        if price.tiers:
+            row["tiers"] = tuple(f"{tier.up_to or ''}={tier.price_fen}" for tier in price.tiers)
+        yield ("sku_price", f"{code}/{price.sku}"), row
 
 
 def _pool(document: ResourcePoolDocument) -> _Pair:

@@ -249,17 +249,37 @@ class SkuDocument(Document):
     disk_tier: DiskTier | None = None
 
 
+class TierDocument(Document):
+    """What the units up to a quantity cost each; without `up_to`, what all further units cost."""
+
+    up_to: Annotated[int | None, Field(ge=1, le=100_000_000)] = None
+    price_fen: Annotated[Fen, Field(alias="price")]
+
+
 class PriceDocument(Document):
-    """The price of one SKU: CNY for a unit and month (or once), or a percentage of a spec's price."""
+    """The price of one SKU: CNY for a unit and month (or once), graduated tiers, or a percentage of a spec.
+
+    A suspended resource pays the whole price, or `suspended_percent` of it.
+    """
 
     sku: SkuCode
     price_fen: Annotated[Fen | None, Field(alias="price")] = None
     percent: Annotated[int | None, Field(alias="percent_of_spec", ge=0, le=100)] = None
+    tiers: tuple[TierDocument, ...] = ()
+    suspended_percent: Annotated[int | None, Field(ge=0, le=100)] = None
 
     @model_validator(mode="after")
     def _one_kind_of_price(self) -> Self:
-        if (self.price_fen is None) == (self.percent is None):
-            raise ValueError("give either price or percent_of_spec")
+        if [self.price_fen is None, self.percent is None, not self.tiers].count(False) != 1:
+            raise ValueError("give one of price, percent_of_spec and tiers")
+        return self
+
+    @model_validator(mode="after")
+    def _tiers_rise_and_have_no_end(self) -> Self:
+        limits = [tier.up_to for tier in self.tiers]
+        rising = [limit for limit in limits if limit is not None]
+        if limits and (limits[:-1] != rising or rising != sorted(set(rising))):
+            raise ValueError("tiers rise by up_to, and only the last one has none")
         return self
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Engine, create_engine
+from sqlalchemy import CheckConstraint, Column, DateTime, Engine, create_engine, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, Session
 
@@ -56,6 +56,15 @@ def transaction(engine: Engine) -> Iterator[Session]:
         if error.note is not None:
             _keep_note(engine, error.note)
         raise
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A transaction in which PostgreSQL refuses every write; it is rolled back at the end."""
+    with Session(engine, expire_on_commit=False) as session:
+        session.execute(text("SET TRANSACTION READ ONLY"))
+        yield session
+        session.rollback()
 
 
 def _keep(session: Session) -> None:

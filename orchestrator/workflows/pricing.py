@@ -12,7 +12,8 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from orchestrator.billing.queries import RatedLine, Usage, rate
+from orchestrator.billing.queries import rate
+from orchestrator.billing.rating import RatedLine, Usage
 from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.catalogue.specification import HostSize, SkuQuantity, resource_classes, sku_quantities
 from orchestrator.core.clock import today

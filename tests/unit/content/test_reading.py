@@ -117,7 +117,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         'price: "0.40"',
         'price: "0.40"\n    percent_of_spec: 3',
         "prices[0]",
-        "either price",
+        "one of price",
     ),
     "overlapping catalogues": (
         CATALOGUE,

@@ -1,0 +1,67 @@
+"""What goes into the rater and what comes out of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+BILLED_STATES = ("active", "suspended", "waived")
+"""States of a resource that give lines: at the price, at the price for suspended resources, at 0.00."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The size that a percentage refers to, such as that of the host a standby stands by for."""
+
+    arch: str
+    vcpu: Decimal
+    memory_gb: Decimal
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A quantity of one SKU on one resource during the days `[starts, ends)`.
+
+    `department` finds discounts and payer splits; `spec` belongs to SKUs that are a percentage of one.
+    """
+
+    resource: str
+    sku: str
+    quantity: Decimal
+    starts: date
+    ends: date
+    department: str = ""
+    state: str = "active"
+    spec: Spec | None = None
+
+
+@dataclass(frozen=True)
+class RatedLine:
+    """One priced line; `amount_fen` is rounded, everything else is exact.
+
+    `price_fen` is None where the price is tiers or a percentage; `shares_fen` are what each of `payers`
+    pays, and add up to the amount.
+    """
+
+    resource: str
+    sku: str
+    quantity: Decimal
+    catalogue: str
+    price_fen: int | None
+    starts: date
+    ends: date
+    month_days: int
+    amount_fen: int
+    department: str
+    state: str
+    vcpu: Decimal | None
+    memory_gb: Decimal | None
+    percent: Decimal | None
+    discount: Decimal
+    payers: Sequence[str]
+    shares_fen: Sequence[int]
+
+    @property
+    def days(self) -> int:
+        """The number of days."""
+        return (self.ends - self.starts).days

@@ -1,0 +1,247 @@
+"""The rater as SQL: from usage, prices and terms to lines, in one pass over sets; text alone.
+
+Every rating is `rated(...)` over six relations with fixed columns, whoever gives them: the tables of
+the service or documents that nobody stores. So a quote, a plan's cost, a bill and a what-if are
+computed by the same text. The rules are those of domain §2.9:
+
+- `terms` cuts time, for each department, SKU and architecture, wherever month, price, discount or
+  payer split changes, and says what holds in between. It has few rows, whatever the usage.
+- `runs` cuts usage by the terms and joins neighbouring days again where nothing differs.
+- an amount is one division at the end, of whole numbers, half up.
+"""
+# ruff: noqa: S608 - every part is a constant of this file; values are parameters.
+
+# usage(resource, department, sku, arch, quantity, state, vcpu, memory_gb, starts, ends, run): arch is ''
+# unless the SKU is a percentage of a spec; ends is a day; run is whatever the caller wants to find again.
+USAGE_GIVEN = """usage AS (
+    SELECT resource, department, sku, arch, quantity, state, vcpu, memory_gb, starts, ends, NULL::uuid AS run
+    FROM jsonb_to_recordset(CAST(:usage AS jsonb)) AS u(resource text, department text, sku text, arch text,
+        quantity numeric, state text, vcpu numeric, memory_gb numeric, starts date, ends date)
+)"""
+
+PRICES_GIVEN = """prices AS (
+    SELECT sku, catalogue, price_fen, percent, suspended_percent, tiers, starts,
+           coalesce(ends, 'infinity') AS ends
+    FROM jsonb_to_recordset(CAST(:prices AS jsonb)) AS p(sku text, catalogue text, price_fen numeric,
+        percent numeric, suspended_percent numeric, tiers jsonb, starts date, ends date)
+)"""
+PRICES_STORED = """prices AS (
+    SELECT p.sku_code AS sku, c.code AS catalogue, p.price_fen::numeric AS price_fen,
+           p.percent::numeric AS percent, p.suspended_percent::numeric AS suspended_percent, p.tiers,
+           c.valid_from AS starts, coalesce(c.valid_to, 'infinity') AS ends
+    FROM sku_prices p JOIN price_catalogues c ON c.code = p.catalogue_code
+)"""
+
+SKUS_GIVEN = """kinds AS (
+    SELECT * FROM jsonb_to_recordset(CAST(:skus AS jsonb))
+        AS k(sku text, billing text, counts text, arch text, payer text)
+)"""
+SKUS_STORED = """kinds AS (
+    SELECT code AS sku, billing, quota_class AS counts, coalesce(arch, '') AS arch, payer FROM skus
+)"""
+
+DISCOUNTS_GIVEN = """discounts AS (
+    SELECT department, sku, percent, starts, coalesce(ends, 'infinity') AS ends
+    FROM jsonb_to_recordset(CAST(:discounts AS jsonb))
+        AS d(department text, sku text, percent numeric, starts date, ends date)
+)"""
+DISCOUNTS_STORED = """discounts AS (
+    SELECT organisation_code AS department, sku_code AS sku, percent, lower(days) AS starts,
+           coalesce(upper(days), 'infinity') AS ends
+    FROM billing_discounts
+)"""
+
+SPLITS_GIVEN = """splits AS (
+    SELECT department, sku, ARRAY(SELECT jsonb_array_elements_text(payers)) AS payers,
+           ARRAY(SELECT jsonb_array_elements_text(percents)::numeric) AS percents,
+           starts, coalesce(ends, 'infinity') AS ends
+    FROM jsonb_to_recordset(CAST(:splits AS jsonb))
+        AS s(department text, sku text, payers jsonb, percents jsonb, starts date, ends date)
+)"""
+SPLITS_STORED = """splits AS (
+    SELECT organisation_code AS department, sku_code AS sku, payers::text[] AS payers, percents,
+           lower(days) AS starts, coalesce(upper(days), 'infinity') AS ends
+    FROM billing_payer_splits
+)"""
+
+# What is priced: the SKU itself, and for a percentage the vCPU and memory SKUs of the architecture.
+_TERMS = """pairs AS (
+    SELECT DISTINCT department, sku, arch FROM usage
+), bounds AS (
+    SELECT date_trunc('month', min(starts)::timestamp)::date AS lo,
+           (date_trunc('month', (max(ends) - 1)::timestamp) + interval '1 month')::date AS hi
+    FROM usage
+), months AS (
+    SELECT m::date AS starts, (m + interval '1 month')::date AS ends
+    FROM bounds, generate_series(lo::timestamp, (hi - 1)::timestamp, interval '1 month') AS m
+), priced_skus AS (
+    SELECT department, sku, arch, sku AS priced FROM pairs
+    UNION ALL
+    SELECT p.department, p.sku, p.arch, part.sku
+    FROM pairs p
+    JOIN kinds k ON k.sku = p.sku AND k.billing = 'percent_of_spec'
+    JOIN kinds part ON part.arch = p.arch AND part.counts IN ('vcpu', 'memory_gb')
+                   AND part.billing = 'monthly'
+), cuts AS (
+    SELECT department, sku, arch, starts AS day FROM pairs, months
+    UNION
+    SELECT s.department, s.sku, s.arch, edge.day
+    FROM priced_skus s
+    JOIN prices p ON p.sku = s.priced
+    CROSS JOIN LATERAL (VALUES (p.starts), (p.ends)) AS edge(day)
+    JOIN bounds b ON edge.day > b.lo AND edge.day < b.hi
+    UNION
+    SELECT s.department, s.sku, s.arch, edge.day
+    FROM pairs s
+    JOIN (SELECT department, sku, starts, ends FROM discounts
+          UNION ALL SELECT department, sku, starts, ends FROM splits) AS t
+      ON t.department = s.department AND t.sku = s.sku
+    CROSS JOIN LATERAL (VALUES (t.starts), (t.ends)) AS edge(day)
+    JOIN bounds b ON edge.day > b.lo AND edge.day < b.hi
+), spans AS (
+    SELECT department, sku, arch, day AS starts,
+           coalesce(lead(day) OVER (PARTITION BY department, sku, arch ORDER BY day), b.hi) AS ends
+    FROM cuts, bounds b
+), valued AS (
+    SELECT s.department, s.sku, s.arch, s.starts, s.ends, m.starts AS month, m.ends - m.starts AS month_days,
+           coalesce(k.billing, 'monthly') AS billing,
+           own.catalogue, own.price_fen, own.percent, own.suspended_percent, own.tiers,
+           cpu.price_fen AS cpu_fen, cpu.tiers AS cpu_tiers, ram.price_fen AS ram_fen, ram.tiers AS ram_tiers,
+           coalesce(cut.percent, 0) AS discount,
+           coalesce(shared.payers, ARRAY[coalesce(k.payer, 'department')]) AS payers,
+           coalesce(shared.percents, ARRAY[100::numeric]) AS percents,
+           CASE
+               WHEN own.found <> 1 THEN 'price ' || own.found || ' ' || s.sku
+               WHEN k.billing = 'percent_of_spec' AND cpu.found <> 1
+                   THEN 'price ' || cpu.found || ' ' || coalesce(cpu.sku, 'vCPU of ' || s.arch)
+               WHEN k.billing = 'percent_of_spec' AND ram.found <> 1
+                   THEN 'price ' || ram.found || ' ' || coalesce(ram.sku, 'memory of ' || s.arch)
+               WHEN cut.found > 1 THEN 'discount ' || cut.found || ' ' || s.sku
+               WHEN shared.found > 1 THEN 'split ' || shared.found || ' ' || s.sku
+           END AS flaw
+    FROM spans s
+    JOIN months m ON m.starts <= s.starts AND s.starts < m.ends
+    LEFT JOIN kinds k ON k.sku = s.sku
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS found, min(catalogue) AS catalogue, min(price_fen) AS price_fen,
+               min(percent) AS percent, min(suspended_percent) AS suspended_percent,
+               (array_agg(tiers))[1] AS tiers
+        FROM prices p WHERE p.sku = s.sku AND p.starts <= s.starts AND s.starts < p.ends
+    ) AS own
+    CROSS JOIN LATERAL ({cpu}) AS cpu
+    CROSS JOIN LATERAL ({ram}) AS ram
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS found, min(percent) AS percent FROM discounts d
+        WHERE d.department = s.department AND d.sku = s.sku AND d.starts <= s.starts AND s.starts < d.ends
+    ) AS cut
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS found, min(payers) AS payers, min(percents) AS percents FROM splits d
+        WHERE d.department = s.department AND d.sku = s.sku AND d.starts <= s.starts AND s.starts < d.ends
+    ) AS shared
+), terms AS (
+    -- Spans of one class have the same price, discount and payers, and lie in one month.
+    SELECT *, dense_rank() OVER (ORDER BY department, sku, arch, month, catalogue, price_fen, percent,
+        suspended_percent, tiers, cpu_fen, cpu_tiers, ram_fen, ram_tiers, discount, payers, percents) AS class
+    FROM valued
+)"""
+
+_PART = """
+        SELECT count(p.sku) AS found, min(part.sku) AS sku, min(p.price_fen) AS price_fen,
+               (array_agg(p.tiers))[1] AS tiers
+        FROM kinds part
+        LEFT JOIN prices p ON p.sku = part.sku AND p.starts <= s.starts AND s.starts < p.ends
+        WHERE k.billing = 'percent_of_spec' AND part.arch = s.arch AND part.counts = '{counts}'
+          AND part.billing = 'monthly'"""
+
+TERMS = _TERMS.format(cpu=_PART.format(counts="vcpu"), ram=_PART.format(counts="memory_gb"))
+
+# A run begins where the row before it ends earlier or differs; it ends where the next run's
+# predecessor ends. Both come out of one sort, without grouping.
+_RUNS = """pieces AS (
+    SELECT u.resource, u.sku, u.run, u.quantity, u.state, u.vcpu, u.memory_gb, t.class,
+           t.billing = 'one_off' AS once, greatest(u.starts, t.starts) AS starts,
+           least(u.ends, t.ends) AS ends
+    FROM usage u
+    JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
+                AND t.starts < u.ends AND u.starts < t.ends
+), marked AS (
+    SELECT *, lag(ends) OVER w AS before,
+           once OR lag(ends) OVER w IS DISTINCT FROM starts OR lag(class) OVER w <> class
+           OR lag(quantity) OVER w <> quantity OR lag(state) OVER w <> state
+           OR lag(vcpu) OVER w IS DISTINCT FROM vcpu OR lag(memory_gb) OVER w IS DISTINCT FROM memory_gb
+           AS begins,
+           last_value(ends) OVER (PARTITION BY resource, sku ORDER BY starts
+                                  ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS last_end
+    FROM pieces
+    WINDOW w AS (PARTITION BY resource, sku ORDER BY starts)
+), runs AS (
+    SELECT resource, sku, run, quantity, state, vcpu, memory_gb, class, starts,
+           coalesce(lead(before) OVER (PARTITION BY resource, sku ORDER BY starts), last_end) AS ends
+    FROM marked WHERE begins
+)"""
+
+
+def _charge(quantity: str, price: str, tiers: str) -> str:
+    """A quantity at one price, or each unit at its own tier's price; the border unit is in the lower tier."""
+    return f"""CASE WHEN {tiers} IS NULL THEN {quantity} * {price} ELSE (
+        SELECT sum(greatest(least({quantity}, coalesce(tier.up_to, {quantity})) - tier.above, 0)
+                   * tier.price_fen)
+        FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
+              FROM jsonb_to_recordset({tiers}) AS x(up_to numeric, price_fen numeric)) AS tier) END"""
+
+
+_OWN = _charge("r.quantity", "c.price_fen", "c.tiers")
+_CPU = _charge("r.vcpu", "c.cpu_fen", "c.cpu_tiers")
+_RAM = _charge("r.memory_gb", "c.ram_fen", "c.ram_tiers")
+
+# Everything before `weight` is exact. `weight` is 100 for each of the three percentages times the days of
+# the month, and the amount is charge x days / weight, half up.
+_AMOUNTS = f"""classes AS (
+    SELECT DISTINCT ON (class) * FROM terms ORDER BY class
+), charged AS (
+    SELECT r.*, c.department, c.month, c.month_days, c.catalogue, c.price_fen, c.percent, c.discount,
+           c.payers, c.percents,
+           CASE WHEN c.billing = 'percent_of_spec' THEN r.quantity * c.percent * ({_CPU} + {_RAM})
+                ELSE 100 * {_OWN} END
+           * (100 - c.discount)
+           * CASE r.state WHEN 'waived' THEN 0 WHEN 'suspended' THEN coalesce(c.suspended_percent, 100)
+                          ELSE 100 END
+           * CASE WHEN c.billing = 'one_off' THEN 1 ELSE r.ends - r.starts END AS charge,
+           1000000 * CASE WHEN c.billing = 'one_off' THEN 1 ELSE c.month_days END AS weight
+    FROM runs r JOIN classes c ON c.class = r.class
+), rounded AS (
+    SELECT *, div(2 * charge + weight, 2 * weight)::bigint AS amount_fen FROM charged
+), rated AS (
+    SELECT *, CASE WHEN cardinality(payers) = 1 THEN ARRAY[amount_fen] ELSE (
+        SELECT array_agg((floor_fen + (rank <= amount_fen - total)::int)::bigint ORDER BY place)
+        FROM (SELECT place, floor_fen, sum(floor_fen) OVER () AS total,
+                     row_number() OVER (ORDER BY rest DESC, place) AS rank
+              FROM (SELECT place, div(amount_fen * share, 100) AS floor_fen,
+                           mod(amount_fen * share, 100) AS rest
+                    FROM unnest(percents) WITH ORDINALITY AS p(share, place)) AS cut_down) AS ranked
+    ) END AS shares_fen
+    FROM rounded
+)"""
+
+COLUMNS = """resource, sku, quantity, catalogue, price_fen::bigint, starts, ends, month_days, amount_fen,
+    department, state, vcpu, memory_gb, percent, discount, payers, shares_fen"""
+
+
+def rating(usage: str, sources: tuple[str, ...]) -> str:
+    """The relation `rated`, one row a line, over usage and its sources: prices, kinds, discounts, splits."""
+    return "WITH " + ", ".join((usage, *sources, TERMS, _RUNS, _AMOUNTS))
+
+
+def flaws(usage: str, sources: tuple[str, ...]) -> str:
+    """The days on which usage cannot be priced, the first ones first; empty where all of it can."""
+    return (
+        "WITH "
+        + ", ".join((usage, *sources, TERMS))
+        + """
+        SELECT t.flaw, u.resource, u.sku, greatest(u.starts, t.starts) AS day
+        FROM usage u
+        JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
+                    AND t.starts < u.ends AND u.starts < t.ends
+        WHERE t.flaw IS NOT NULL
+        ORDER BY day, u.sku, u.resource LIMIT 1"""
+    )
