@@ -169,6 +169,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "bound": {
         "plan_id": N_("计划标识"),
+        "kind": N_("计划类型"),
+        "workspace": N_("工作区"),
         "plan_file_sha256": N_("计划文件摘要"),
         "changes_digest": N_("变更内容摘要"),
         "bundle_digest": N_("渲染包摘要"),

@@ -70,7 +70,7 @@ def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
         findings=(*_findings(visit, plan), *(() if is_baseline else _judgement(visit, request))),
         approvals=_approvals(visit, plan),
         duties=_duties(visit, plan),
-        bound=tuple(_member(name, plan.members[name]) for name in WORDS["bound"] if name in plan.members),
+        bound=tuple(_member(name, plan.members[name]) for name in sorted(plan.members, key=_member_order)),
         runs=tuple(
             PlanRun(str(run.id), run.kind, run.status, run.started_at)
             for run in queries.runs_of_plan(visit.session, plan.id)
@@ -232,6 +232,12 @@ def _duties(visit: Visit, plan: ExecutionPlan) -> tuple[DutyHolder, ...]:
         DutyHolder("approver", ", ".join(name(approver) for approver in approvers)),
         DutyHolder("applier", name(plan.applier_id)),
     )
+
+
+def _member_order(name: str) -> int:
+    """The order of the page; a member that it has no word for comes last, but is never left out."""
+    known = list(WORDS["bound"])
+    return known.index(name) if name in known else len(known)
 
 
 def _member(name: str, value: Any) -> BoundMember:
