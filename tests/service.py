@@ -117,11 +117,18 @@ class RunningService:
             **self._environment,
         }
 
-    def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """One `govcloud` command, to its end."""
-        argv = unprivileged([sys.executable, "-B", "-m", "orchestrator", *arguments])
+    def command(
+        self, *arguments: str, stdin: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """One `govcloud` command, to its end; `environment` is added to its own."""
         return subprocess.run(
-            argv, cwd=ROOT, env=self.environment(), input=stdin, capture_output=True, text=True, check=False
+            unprivileged([sys.executable, "-B", "-m", "orchestrator", *arguments]),
+            cwd=ROOT,
+            env=self.environment() | environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def _run(self, argv: list[str]) -> None:

@@ -99,7 +99,7 @@ class ApiClient:
             if answer.is_error:
                 answer.read()
                 raise _problem(answer)
-            yield from _parse_events(answer.iter_lines())
+            yield from parse_events(answer.iter_lines())
 
     def _call(self, method: str, path: str, **parts: Any) -> Any:
         try:
@@ -142,7 +142,7 @@ def _problem(answer: httpx.Response) -> ApiProblem:
     return ApiProblem(document)
 
 
-def _parse_events(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+def parse_events(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     """The events ``lines`` of a stream as (number of the last line, lines), until ``done``."""
     event: dict[str, str] = {}
     for line in lines:
