@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator.runs.engine import CloudObject
+from orchestrator.runs.engine import CloudError, CloudObject
 
 _SECONDS_TO_ANSWER: Final = 60.0
 
 
-class SandboxCloudError(Exception):
+class SandboxCloudError(CloudError):
     """The sandbox cloud does not answer, or refuses; `code` is HTTP-like, 503 when it does not answer."""
 
     def __init__(self, code: int, message: str) -> None:

@@ -53,6 +53,10 @@ class EngineRun:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
+class CloudError(Exception):
+    """A cloud does not answer, or refuses."""
+
+
 class TerraformEngine(Protocol):
     """Runs Terraform in a prepared folder; every call is one process in a session of its own."""
 

@@ -48,14 +48,30 @@ class EngineFailed(Exception):
 
     def __init__(self, act: str, result: EngineResult) -> None:
         self.exit_code = result.returncode
-        why = result.stopped_because or _last_error(result) or f"exit code {result.returncode}"
+        why, why_zh = _why(result)
         self.reason = Reason(
-            f"terraform {act} failed: {why}",
-            f"terraform {act} 失败：{why}",
+            f"terraform {act} failed: {why}.",
+            f"terraform {act} 失败：{why_zh}。",
             "Read the log, correct the cause and generate a new plan.",
             "请查看日志，排除原因后重新生成计划。",
         )
         super().__init__(self.reason.en)
+
+
+_STOPPED = {
+    "cancelled": ("a person cancelled it", "已由人员取消"),
+    "fence lost": ("the database was away for too long", "数据库长时间不可用"),
+    "idle": ("it was silent for too long", "长时间没有输出"),
+    "timeout": ("it took too long", "超过时限"),
+    "worker stopping": ("its worker had to end", "工作进程被要求停止"),
+}
+
+
+def _why(result: EngineResult) -> tuple[str, str]:
+    if result.stopped_because:
+        return _STOPPED.get(result.stopped_because, (result.stopped_because,) * 2)
+    said = (_last_error(result) or f"exit code {result.returncode}").rstrip(".")
+    return said, said
 
 
 def _last_error(result: EngineResult) -> str:

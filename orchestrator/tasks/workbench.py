@@ -105,15 +105,20 @@ def _bug(error: Exception) -> Reason:
     )
 
 
-def engine_run(bench: Workbench, frame: Bench, workspace_id: UUID, cloud: str) -> EngineRun:
-    """The environment and the limits of one engine process of this run."""
+def engine_run(
+    bench: Workbench, frame: Bench, workspace_id: UUID, cloud: str, *, to_its_end: bool = False
+) -> EngineRun:
+    """The environment and the limits of one engine process of this run.
+
+    A look at reality goes on `to_its_end`: the wish that stopped the apply must not stop it as well.
+    """
     settings = bench.settings
     return EngineRun(
         run_id=str(frame.run_id),
         environment={**_backend(settings.url, workspace_id, frame), **bench.cloud_environment(cloud)}
         | {"GOVCLOUD_RUN": str(frame.run_id)},
         log=frame.log.append,
-        should_stop=_stopper(bench, frame),
+        should_stop=_fence_watch(frame) if to_its_end else _stopper(bench, frame),
         keep_open=(frame.fence.fileno(),),
         timeout_seconds=settings.terraform_timeout_seconds,
         idle_seconds=settings.terraform_idle_seconds,
@@ -133,11 +138,15 @@ def _backend(url: str, workspace_id: UUID, frame: Bench) -> dict[str, str]:
     }
 
 
+def _fence_watch(frame: Bench) -> Callable[[], str | None]:
+    return lambda: None if frame.fence.is_alive() else "fence lost"
+
+
 def _stopper(bench: Workbench, frame: Bench) -> Callable[[], str | None]:
+    fence_lost = _fence_watch(frame)
+
     def should_stop() -> str | None:
-        if not frame.fence.is_alive():
-            return "fence lost"
-        if why := frame.job.abort_reason():
+        if why := fence_lost() or frame.job.abort_reason():
             return why
         with transaction(bench.engine) as session:
             return stop_reason(session, frame.run_id)
