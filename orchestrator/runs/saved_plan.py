@@ -18,6 +18,8 @@ class PlanMembers:
     """The members of the approved tuple; a baseline plan has no plan file and no state."""
 
     plan_id: str
+    kind: str
+    workspace: str
     bundle_digest: str
     lock_file_digest: str
     engine_version: str

@@ -12,7 +12,7 @@ from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import queries, rendering, saved_plan, state_files
-from orchestrator.runs.engine import CloudObject, EngineError, EngineResult, EngineRun
+from orchestrator.runs.engine import CloudError, CloudObject, EngineError, EngineResult, EngineRun
 from orchestrator.runs.outcomes import Reason
 from orchestrator.tasks import baseline
 from orchestrator.tasks.planning import EngineFailed, require
@@ -56,6 +56,8 @@ def _apply(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
         with transaction(bench.engine) as session:
             applying.mark_stale(session, order.run_id, changed)
         return
+    with transaction(bench.engine) as session:
+        applying.announce(session, order.run_id)
     result = bench.terraform.apply(folder, run)
     _keep_errored_state(bench, order, folder)
     if result.returncode == 0 and not result.stopped_because:
@@ -85,13 +87,15 @@ def changed_bytes(bench: Workbench, order: ApplyOrder) -> list[str]:
         and sha256_of(folder / PLAN_FILE) != order.members["plan_file_sha256"]
     ):
         changed.append("plan_file_sha256")
-    if not order.members["engine_version"].endswith(_version(bench, order)):
+    if order.members["engine_version"] != _version(bench, order):
         changed.append("engine_version")
     return sorted(set(changed))
 
 
 def _version(bench: Workbench, order: ApplyOrder) -> str:
-    return bench.ansible.version() if order.kind == "baseline" else bench.terraform.version()
+    if order.kind == "baseline":
+        return f"ansible-core {bench.ansible.version()}"
+    return f"terraform {bench.terraform.version()}"
 
 
 def _prepared(bench: Workbench, order: ApplyOrder, run: EngineRun) -> tuple[Path, list[str]]:
@@ -142,18 +146,22 @@ def _verify(bench: Workbench, frame: Bench, order: ApplyOrder, why: Reason, exit
     frame.log.append(f"{why.en} Reading what exists; the saved plan is not run again.")
     _keep_errored_state(bench, order, bench.folders.path(order.plan_id))
     missing = _still_to_do(bench, frame, order)
-    objects = _merge(_in_state(bench, order), _in_cloud(bench, order))
+    try:
+        seen: list[ObjectFound] | None = _in_cloud(bench, order)
+    except CloudError as error:
+        seen, missing = None, f"{missing or ''} What exists could not be read: {error}".strip()
+    objects = _merge(_in_state(bench, order), seen or ())
     if missing is None:
         frame.log.append("Everything that was approved exists.")
         _record(bench, order, ApplyResult(exit_code, complete=True, objects=objects))
         return
     reason = Reason(f"{why.en} {missing}", f"{why.zh} 尚未全部完成。", _NEXT_EN, _NEXT_ZH)
-    _record(bench, order, ApplyResult(exit_code, complete=False, objects=objects, reason=reason))
+    _record(bench, order, ApplyResult(exit_code, False, objects, reason, all_seen=seen is not None))
 
 
 def _still_to_do(bench: Workbench, frame: Bench, order: ApplyOrder) -> str | None:
     """None when a fresh plan of the same bundle has nothing left to do; else what it says."""
-    run = engine_run(bench, frame, order.workspace_id, order.cloud)
+    run = engine_run(bench, frame, order.workspace_id, order.cloud, to_its_end=True)
     try:
         folder = bench.folders.fill(
             order.plan_id, rendering.unpack(bench.keys.decrypt(order.bundle)), purpose="verify"

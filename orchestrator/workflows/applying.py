@@ -6,7 +6,7 @@ a saved plan is never replayed: reality is read and `record_verification` settle
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -44,6 +44,9 @@ STALE = Reason(
 )
 
 
+_RELEASABLE = (ResourceStatus.TRIAL, ResourceStatus.ACTIVE, ResourceStatus.SUSPENDED)
+
+
 @dataclass(frozen=True)
 class ApplyOrder:
     """Everything a worker needs to apply, or to verify when an earlier worker died."""
@@ -75,13 +78,17 @@ class ObjectFound:
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """What exists after the run. `complete` = the plan's whole effect is there."""
+    """What exists after the run. `complete` = the plan's whole effect is there.
+
+    Without `all_seen` the cloud could not be read: what is not among `objects` may exist all the same.
+    """
 
     exit_code: int
     complete: bool
     objects: Sequence[ObjectFound]
     reason: Reason | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+    all_seen: bool = True
 
 
 def apply_plan(session: Session, actor: Actor, plan_id: UUID) -> Run:
@@ -126,8 +133,6 @@ def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) ->
     if changed:
         mark_stale(session, run_id, changed)
         return None
-    if plan.kind != "baseline":
-        _expect_resources(session, plan, f"worker:{worker}")
     return _order(session, run, plan, "apply")
 
 
@@ -135,6 +140,8 @@ def _take_over(session: Session, run: Run, worker: str, token_hash: str) -> Appl
     plan = _plan_of(session, run)
     if run.status == RunStatus.RUNNING:
         start_verifying(session, run.id, f"worker:{worker}")
+    # Also the lock of a verification whose worker died.
+    store.release_state_lock(session, run)
     run.attempt, run.worker, run.token_hash = run.attempt + 1, worker, token_hash
     session.add(run)
     return _order(session, run, plan, "verify")
@@ -170,23 +177,31 @@ def _order(session: Session, run: Run, plan: ExecutionPlan, act: str) -> ApplyOr
 def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
     """The members of the approved tuple that are no longer what was approved."""
     workspace = queries.workspace(session, plan.workspace_id)
-    approved = PlanMembers(**plan.members)
-    current = PlanMembers(
-        **plan.members
-        | {
-            "state_lineage": workspace.lineage,
-            "state_serial": workspace.serial,
-            "monthly_fen": plan.monthly_fen,
-            "catalogue": plan.catalogue_code or "",
-            "hold": hold_text(quota_queries.hold_of(session, plan.request_id)),
-        }
+    try:
+        approved = PlanMembers(**plan.members)
+    except TypeError:
+        return ["digest"]
+    current = replace(
+        approved,
+        plan_id=str(plan.id),
+        kind=plan.kind,
+        workspace=workspace.key,
+        state_lineage=workspace.lineage,
+        state_serial=workspace.serial,
+        monthly_fen=plan.monthly_fen,
+        catalogue=plan.catalogue_code or "",
+        hold=hold_text(quota_queries.hold_of(session, plan.request_id)),
     )
     changed = approved.differences(current)
-    if approved.digest() != plan.tuple_digest:
+    if {approved.digest()} != {plan.tuple_digest, *_approved_digests(session, plan)}:
         changed.append("digest")
     if plan.expires_at is None or plan.expires_at <= now(session):
         changed.append("expires_at")
     return changed
+
+
+def _approved_digests(session: Session, plan: ExecutionPlan) -> list[str]:
+    return [item.digest for item in queries.approvals(session, plan.id) if item.decision == "approved"]
 
 
 def mark_stale(session: Session, run_id: UUID, changed: Sequence[str]) -> None:
@@ -200,17 +215,13 @@ def mark_stale(session: Session, run_id: UUID, changed: Sequence[str]) -> None:
     judging.note_stale(session, plan, worker, changed)
     store.move_run(session, run, RunStatus.FAILED, worker, reason=STALE, changed=list(changed))
     store.move_plan(session, plan, PlanStatus.STALE, worker, reason=STALE, data={"changed": list(changed)})
-    for resource in resources.lock_all(session, plan.workspace_id):
-        _take_back_expectation(session, resource, plan, worker)
     reopen_request(session, plan, worker, STALE.en)
 
 
-def _take_back_expectation(session: Session, resource: Resource, plan: ExecutionPlan, actor: str) -> None:
-    if resource.plan_id == plan.id and resource.status == ResourceStatus.PROVISIONING:
-        resources.move(session, resource, ResourceStatus.FAILED, actor)
-        resources.move(session, resource, ResourceStatus.RELEASED, actor)
-    elif resource.status == ResourceStatus.CHANGING:
-        resources.move(session, resource, ResourceStatus.ACTIVE, actor)
+def announce(session: Session, run_id: UUID) -> None:
+    """Every byte was compared and Terraform is about to run: what it will touch has its row from here on."""
+    run = store.lock_run(session, run_id)
+    _expect_resources(session, _plan_of(session, run), f"worker:{run.worker}")
 
 
 def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None:
@@ -230,7 +241,10 @@ def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None
 
 def _announce(session: Session, resource: Resource, action: str, actor: str) -> None:
     status = ResourceStatus(resource.status)
-    if action == DELETE and status in (ResourceStatus.TRIAL, ResourceStatus.ACTIVE, ResourceStatus.SUSPENDED):
+    if action == DELETE and status == ResourceStatus.CHANGING:
+        # An earlier change of it failed and was left behind.
+        resources.move(session, resource, ResourceStatus.ACTIVE, actor)
+    if action == DELETE and resource.status in _RELEASABLE:
         metering.release_resource(session, resource, actor)
     elif action in (UPDATE, REPLACE) and status == ResourceStatus.ACTIVE:
         resources.move(session, resource, ResourceStatus.CHANGING, actor)
@@ -276,18 +290,20 @@ def _record_objects(
             resources.Found(found.cloud_id, found.ip_address, found.connection),
             found.spec,
         )
-        _settle_present(session, row, request, run, pack)
+        if row.status == ResourceStatus.FAILED:
+            resources.move(session, row, ResourceStatus.PROVISIONING, actor)
+        if result.complete:
+            # Trial and billing begin, or go on with another size, when all of it is there.
+            _settle_present(session, row, request, run, pack)
     for address, row in rows.items():
-        if address not in present:
-            _settle_absent(session, row, actor)
+        if result.all_seen and address not in present:
+            _settle_absent(session, row, actor, complete=result.complete)
 
 
 def _settle_present(
     session: Session, row: Resource, request: ResourceRequest, run: Run, pack: PolicyPack
 ) -> None:
     actor = f"worker:{run.worker}"
-    if row.status == ResourceStatus.FAILED:
-        resources.move(session, row, ResourceStatus.PROVISIONING, actor)
     if row.status == ResourceStatus.PROVISIONING and request.kind == "change":
         # What a change adds to a running system has no trial of its own.
         metering.open_resource(session, row, request, run, actor)
@@ -298,13 +314,13 @@ def _settle_present(
         metering.resize_resource(session, row, request, run, actor)
 
 
-def _settle_absent(session: Session, row: Resource, actor: str) -> None:
+def _settle_absent(session: Session, row: Resource, actor: str, *, complete: bool) -> None:
     if row.status == ResourceStatus.RELEASING:
         row.released_on = today(session)
         resources.move(session, row, ResourceStatus.RELEASED, actor)
-    elif row.status == ResourceStatus.PROVISIONING:
+    if row.status == ResourceStatus.PROVISIONING:
         resources.move(session, row, ResourceStatus.FAILED, actor)
-    elif row.status == ResourceStatus.FAILED:
+    if complete and row.status == ResourceStatus.FAILED:
         resources.move(session, row, ResourceStatus.RELEASED, actor)
 
 

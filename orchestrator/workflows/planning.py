@@ -242,6 +242,8 @@ def _describe(session: Session, plan: ExecutionPlan, result: PlanningResult, pac
     plan.expires_at = now(session) + timedelta(hours=pack.plan_expiry_hours)
     members = PlanMembers(
         plan_id=str(plan.id),
+        kind=plan.kind,
+        workspace=workspace.key,
         bundle_digest=result.bundle_digest,
         lock_file_digest=result.lock_file_digest,
         engine_version=result.engine_version,
