@@ -3,8 +3,8 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator.schema import revisions
-from tests.parts import skip_without
 from tests.faults.product import Product
+from tests.parts import skip_without
 from tests.postgres import Cluster, Server
 
 

@@ -8,12 +8,12 @@ from tests import acts
 from tests.faults.product import Document, Product
 from tests.service import wait_until
 
-_KINDS = {
-    f"sandbox_{kind}": kind for kind in ("network", "security_group", "port", "instance", "volume")
-}
+_KINDS = {f"sandbox_{kind}": kind for kind in ("network", "security_group", "port", "instance", "volume")}
 _THERE = ("trial", "active", "changing", "suspended", "releasing")
-_HOLDING = ("submitted", "returned", "accepted", "under_review", "approved", "planned")
-_SETTLED = ("in_trial", "fulfilled", "trial_ended")
+_HOLD_OF = dict.fromkeys(
+    ("submitted", "returned", "accepted", "under_review", "approved", "planned"), "live"
+) | dict.fromkeys(("in_trial", "fulfilled", "trial_ended"), "committed")
+"""Where a request stands -> what its hold must be; everywhere else it was released."""
 
 
 def assert_nothing_lost(product: Product) -> None:
@@ -111,15 +111,15 @@ def _holds_add_up(product: Product) -> None:
         "SELECT request.number, request.status AS stands, hold.status FROM resource_requests request"
         " JOIN holds hold ON hold.request_id = request.id"
     ):
-        wanted = "live" if row["stands"] in _HOLDING else "committed" if row["stands"] in _SETTLED else "released"
-        assert row["status"] == wanted, row
+        assert row["status"] == _HOLD_OF.get(row["stands"], "released"), row
 
 
 def _counters(product: Product) -> dict[str, tuple[int, int]]:
     rows = product.rows(
-        "SELECT organisation_code || ':quota:' || zone_class || ':' || resource_class AS name, held, committed"
-        " FROM quota_limits UNION ALL"
-        " SELECT 'pool:' || pool_code || ':' || resource_class, held, committed FROM pool_capacities UNION ALL"
+        "SELECT concat_ws(':', organisation_code, 'quota', zone_class, resource_class) AS name,"
+        " held, committed FROM quota_limits UNION ALL"
+        " SELECT concat_ws(':', 'pool', pool_code, resource_class), held, committed FROM pool_capacities"
+        " UNION ALL"
         " SELECT 'budget:' || id, held_fen, committed_fen FROM budget_lines"
     )
     return {row["name"]: (row["held"], row["committed"]) for row in rows}

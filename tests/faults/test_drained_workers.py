@@ -8,6 +8,11 @@ from tests.faults.product import Product
 from tests.service import wait_until
 
 
+def heard_in(product: Product) -> int:
+    """How many first signals the workers have written down."""
+    return product.log_of("worker").read_text().count("Told to stop: after the running jobs")
+
+
 def test_a_worker_told_to_end_finishes_its_apply_first(product: Product) -> None:
     plan = product.approved()
     product.slow("instance", 2)
@@ -26,9 +31,9 @@ def test_a_worker_told_twice_interrupts_its_apply_reads_what_exists_and_ends(pro
     product.slow("instance", 3)
     run = acts.order_apply(product, plan)
     product.creating(plan, "instance/web")
-    worker = product.worker_of(run["id"])
+    worker, before = product.worker_of(run["id"]), heard_in(product)
     worker.send_signal(signal.SIGTERM)
-    wait_until(lambda: b"after the running jobs" in product.log_of("worker").read_bytes(), "it was heard")
+    wait_until(lambda: heard_in(product) == before + 1, "the worker hears it")
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
     ended = product.settled(run["id"])
