@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -62,8 +63,8 @@ def test_a_port_that_was_asked_for_and_is_taken_is_told(stage: RunningService) -
 
 
 def test_one_folder_serves_one_supervisor(stage: RunningService) -> None:
-    stage.home.mkdir(exist_ok=True)
     with (stage.home / "up.lock").open("w") as lock:
+        os.fchmod(lock.fileno(), 0o666)
         fcntl.flock(lock, fcntl.LOCK_EX)
         demo = stage.command("demo", "--exit")
     assert demo.returncode == 1
