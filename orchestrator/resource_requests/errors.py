@@ -37,6 +37,12 @@ class ClassifiedContent(BusinessError):
     zh = "不得录入涉密信息，提交内容未保存"
 
 
+class ChangeUnderWay(BusinessError):
+    """Another change of this workspace is under way; it must end first."""
+
+    zh = "该工作空间已有进行中的变更申请"
+
+
 class HasLivePlan(BusinessError):
     """This request already has a plan under way."""
 

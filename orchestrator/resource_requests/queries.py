@@ -7,6 +7,7 @@ from sqlalchemy import func, tuple_
 from sqlmodel import Session, col, or_, select
 
 from orchestrator.core.rows import get_row
+from orchestrator.resource_requests.lifecycle import HOLDING
 from orchestrator.resource_requests.models import RequestComment, RequestLine, ResourceRequest
 
 
@@ -29,6 +30,12 @@ def comments(session: Session, request_id: UUID) -> Sequence[RequestComment]:
     """What people said, oldest first."""
     statement = select(RequestComment).where(RequestComment.request_id == request_id)
     return session.exec(statement.order_by(col(RequestComment.at))).all()
+
+
+def holding(session: Session, workspace_id: UUID) -> Sequence[ResourceRequest]:
+    """The changes and releases of a workspace that hold something now."""
+    statement = select(ResourceRequest).where(ResourceRequest.target_workspace_id == workspace_id)
+    return session.exec(statement.where(col(ResourceRequest.status).in_(HOLDING))).all()
 
 
 def page(

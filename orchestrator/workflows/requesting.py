@@ -16,12 +16,18 @@ from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas import store as quotas
 from orchestrator.quotas.errors import NothingLeft
-from orchestrator.resource_requests import store
+from orchestrator.resource_requests import queries, store
 from orchestrator.resource_requests.drafting import RequestDraft
-from orchestrator.resource_requests.errors import EndorsementMissing, NotYourRequest, SamePerson
+from orchestrator.resource_requests.errors import (
+    ChangeUnderWay,
+    EndorsementMissing,
+    NotYourRequest,
+    SamePerson,
+)
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
+from orchestrator.runs import store as run_store
 from orchestrator.workflows import judging, pricing
 
 S = RequestStatus
@@ -108,6 +114,7 @@ def submit_request(
 
     Raises:
         EndorsementMissing: the officer has not endorsed it.
+        ChangeUnderWay: another change of the same workspace holds something.
         RuleRefuses: a rule blocks it; nothing is held and the status stays.
     """
     request = store.lock(session, request_id, version)
@@ -115,6 +122,7 @@ def submit_request(
     _same_organisation(actor, request)
     if request.endorser_id is None:
         raise EndorsementMissing
+    _require_only_change(session, request)
     if request.submitted_at is not None:
         quotas.drop_live(session, request.id)
     sizing = pricing.quote_request(session, request)
@@ -134,6 +142,15 @@ def submit_request(
     request.submitted_at = now(session)
     store.move(session, request, S.SUBMITTED, actor.audit_name)
     return request
+
+
+def _require_only_change(session: Session, request: ResourceRequest) -> None:
+    """Two changes at once would both give back from the size that the first of them ends."""
+    if request.target_workspace_id is None:
+        return
+    run_store.lock_workspace(session, request.target_workspace_id)
+    if any(other.id != request.id for other in queries.holding(session, request.target_workspace_id)):
+        raise ChangeUnderWay
 
 
 def accept_request(
