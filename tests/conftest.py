@@ -28,9 +28,10 @@ from orchestrator.wiring import service as wire_service
 from orchestrator.workflows import administering, loading
 from tests.callers import Callers
 from tests.factories import AS_OF
+from tests.office import Office
 from tests.parts import skip_without
 from tests.postgres import Server, start_server
-from tests.service import RunningService
+from tests.service import RunningService, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -227,10 +228,10 @@ def shared_callers(shared_engine: Engine, tmp_path_factory: pytest.TempPathFacto
 
 
 @contextmanager
-def _serving(settings: Settings) -> Iterator[str]:
+def _serving(settings: Settings, port: int = 0) -> Iterator[str]:
     config = uvicorn.Config(create_app(wire_service(settings)), log_level="warning", ws="none")
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+    with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
@@ -261,3 +262,14 @@ def _running(url: str) -> Iterator[RunningService]:
         yield made.start()
     finally:
         made.stop()
+
+
+@pytest.fixture
+def office(engine: Engine, city_url: str, tmp_path: Path, pack: PolicyPack) -> Iterator[Office]:
+    """People, the API, and a worker with engines in memory that works off the queue when it is told to."""
+    port = free_port()
+    settings = Settings(home=tmp_path / "home", database_url=city_url, port=port)
+    with _serving(settings, port):
+        made = Office(engine, settings, pack)
+        yield made
+        made.callers.close()

@@ -1,0 +1,172 @@
+"""Changes and ends of what runs: sizes, trials, two changes at once, an apply that fails halfway."""
+
+from typing import Any
+
+import pytest
+
+from tests import acts
+from tests.factories import make_draft, make_line
+from tests.office import Office
+
+Document = dict[str, Any]
+
+
+def change_of(workspace: str, *lines: Document) -> Document:
+    return make_draft(*lines, kind="change", workspace=workspace)
+
+
+def release_of(workspace: str) -> Document:
+    return make_draft(kind="release", workspace=workspace) | {"lines": []}
+
+
+def test_a_change_of_a_trial_is_billed_by_its_new_size_from_activation_on(office: Office) -> None:
+    request = office.provisioned()
+    office.provisioned(change_of(office.workspace(request), make_line(vcpu=4, memory_gb=16)))
+    acts.act(office.callers, "slj.officer", request, "activate")
+    assert [(sku, quantity) for sku, quantity, _, _ in office.intervals()] == [
+        ("BAK-VM", 500),
+        ("ECS-X86-CPU", 4),
+        ("ECS-X86-MEM", 16),
+        ("EVS-SSD", 500),
+    ]
+
+
+@pytest.mark.invariant(1, 3)
+def test_two_changes_of_one_workspace_never_give_back_twice(office: Office) -> None:
+    request = office.provisioned()
+    workspace = office.workspace(request)
+    acts.act(office.callers, "slj.officer", request, "activate")
+    smaller = change_of(workspace, make_line(vcpu=3, memory_gb=12))
+    first = acts.submit(office.callers, smaller)
+    second = acts.endorse(office.callers, acts.draft(office.callers, smaller))
+    answer = office.callers("slj.clerk").post(f"/requests/{second['id']}/submit")
+    assert answer.status_code == 409, "a second change of this workspace is under way"
+    acts.act(office.callers, "xxh.reviewer", first, "accept")
+    acts.act(office.callers, "xxh.reviewer", first, "approve")
+    assert office.applied(office.approved(office.planned(first)))["status"] == "applied"
+    assert office.quota() == {"vcpu": (0, 3), "memory_gb": (0, 12), "block_gb": (0, 500)}
+    acts.act(office.callers, "slj.clerk", second, "submit")
+    assert office.quota() == {"vcpu": (0, 3), "memory_gb": (0, 12), "block_gb": (0, 500)}
+
+
+def test_a_change_that_names_fewer_hosts_ends_the_rest_and_their_bill(office: Office) -> None:
+    two = (make_line(vcpu=2, memory_gb=4), make_line(key="db", vcpu=4, memory_gb=8))
+    request = office.provisioned(make_draft(*two))
+    acts.act(office.callers, "slj.officer", request, "activate")
+    office.pass_time(days=3)
+    change = office.provisioned(change_of(office.workspace(request), two[0]))
+    assert change["status"] == "fulfilled"
+    assert office.quota()["vcpu"] == (0, 2)
+    assert office.resources(request)["instance/db"]["status"] == "released"
+    ended = [item for item in office.intervals() if item[3] is not None]
+    assert {end for *_, end in ended} == {"2019-06-22"}
+    assert len(ended) == 4
+
+
+def test_what_a_change_adds_to_a_running_system_is_billed_at_once(office: Office) -> None:
+    request = office.provisioned(make_draft(make_line(vcpu=2, memory_gb=4, disk_gb=0, backup_gb=0)))
+    acts.act(office.callers, "slj.officer", request, "activate")
+    office.pass_time(days=2)
+    added = make_line(key="db", vcpu=4, memory_gb=8, disk_gb=0, backup_gb=0)
+    same = make_line(vcpu=2, memory_gb=4, disk_gb=0, backup_gb=0)
+    office.provisioned(change_of(office.workspace(request), same, added))
+    assert ("ECS-X86-CPU", 4, "2019-06-21", None) in office.intervals()
+    assert ("ECS-X86-CPU", 2, "2019-06-19", None) in office.intervals()
+
+
+def test_a_trial_that_nobody_opens_ends_and_its_release_waits_for_a_plan(office: Office) -> None:
+    request = office.provisioned()
+    office.pass_time(days=60)
+    assert office.request(request)["status"] == "trial_ended"
+    listed = office.callers("xxh.reviewer").done("GET", "/requests?status=approved")["items"]
+    assert [(item["kind"], item["status"]) for item in listed] == [("release", "approved")]
+    plan = office.applied(office.approved(office.planned(listed[0])))
+    assert plan["status"] == "applied"
+    assert office.quota() == {"vcpu": (0, 0), "memory_gb": (0, 0), "block_gb": (0, 0)}
+    assert office.intervals() == []
+
+
+def test_a_release_leaves_no_quota_no_bill_and_a_closed_workspace(office: Office) -> None:
+    request = office.provisioned()
+    workspace = office.workspace(request)
+    acts.act(office.callers, "slj.officer", request, "activate")
+    office.pass_time(days=1)
+    assert office.provisioned(release_of(workspace))["status"] == "fulfilled"
+    assert office.quota()["vcpu"] == (0, 0)
+    assert all(end == "2019-06-20" for *_, end in office.intervals())
+    again = office.callers("slj.clerk").post("/requests", json=release_of(workspace))
+    assert (again.status_code, again.json()["field"]) == (422, "workspace")
+
+
+@pytest.mark.invariant(3, 22)
+def test_a_failed_apply_keeps_its_hold_and_a_new_plan_starts_from_what_exists(office: Office) -> None:
+    request = acts.approve(office.callers)
+    plan = office.approved(office.planned(request))
+    office.cloud.refuses = True
+    failed = office.applied(plan)
+    assert failed["status"] == "failed"
+    assert failed["runs"][-1]["next_step"]
+    assert office.quota()["vcpu"] == (8, 0)
+    assert office.callers("xxh.reviewer").post(f"/requests/{request['id']}/plans").status_code == 409
+    office.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/abandon")
+    office.cloud.refuses = False
+    assert office.applied(office.approved(office.planned(request)))["status"] == "applied"
+    assert office.quota()["vcpu"] == (0, 8)
+    assert {item["status"] for item in office.resources(request).values()} == {"trial"}
+
+
+@pytest.mark.invariant(18)
+def test_a_plan_is_applied_once(office: Office) -> None:
+    request = acts.approve(office.callers)
+    plan = office.applied(office.approved(office.planned(request)))
+    assert plan["status"] == "applied"
+    again = office.callers("csp1.applier").post(f"/plans/{plan['id']}/apply")
+    assert (again.status_code, again.json()["type"]) == (409, "urn:govcloud:problem:not_approved")
+
+
+def test_an_expired_plan_is_neither_approved_nor_applied_and_the_request_is_planned_again(
+    office: Office,
+) -> None:
+    request = acts.approve(office.callers)
+    plan = office.approved(office.planned(request))
+    office.pass_time(days=10)
+    assert office.plan(plan["id"])["status"] == "expired"
+    assert office.callers("csp1.applier").post(f"/plans/{plan['id']}/apply").status_code == 409
+    assert office.request(request)["status"] == "approved"
+    assert office.applied(office.approved(office.planned(request)))["status"] == "applied"
+
+
+def test_a_returned_request_keeps_its_hold_until_it_expires(office: Office) -> None:
+    request = acts.submit(office.callers)
+    why = {"reason": "请补充材料"}
+    returned = acts.act(office.callers, "xxh.reviewer", request, "return", json=why)
+    assert (returned["status"], office.quota()["vcpu"]) == ("returned", (8, 0))
+    office.pass_time(days=90)
+    assert office.request(request)["status"] == "expired"
+    assert office.quota()["vcpu"] == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("username", "act"),
+    [("xxh.reviewer", "refuse"), ("xxh.reviewer", "reject"), ("slj.clerk", "cancel")],
+)
+@pytest.mark.invariant(3)
+def test_a_held_amount_is_released_when_the_request_comes_to_nothing(
+    office: Office, username: str, act: str
+) -> None:
+    request = acts.submit(office.callers)
+    assert office.quota()["vcpu"] == (8, 0)
+    if act == "reject":
+        acts.act(office.callers, "xxh.reviewer", request, "accept")
+    ended = acts.act(office.callers, username, request, act, json={"reason": "不再需要"})
+    assert ended["hold"]["status"] == "released"
+    assert office.quota()["vcpu"] == (0, 0)
+
+
+def test_a_stale_digest_is_refused_and_the_shown_one_accepted(office: Office) -> None:
+    plan = office.planned(acts.approve(office.callers))
+    wrong = office.callers("xxh.approver").post(f"/plans/{plan['id']}/approve", json={"digest": "0" * 64})
+    assert wrong.status_code == 409
+    assert wrong.json()["type"] == "urn:govcloud:problem:stale_approval"
+    assert office.plan(plan["id"])["status"] == "submitted"
+    assert office.approved(plan)["status"] == "approved"

@@ -1,0 +1,130 @@
+"""People, the API and a worker in one process, with engines in memory: stories as fast as the database."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Engine, text
+from sqlmodel import select
+
+from orchestrator.adapters.run_folders import CloudModules, RunFolders
+from orchestrator.core import clock
+from orchestrator.core.db import transaction
+from orchestrator.core.jobs import JobContext
+from orchestrator.core.sealing import load_keys
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.runs.models import Run
+from orchestrator.settings import Settings
+from orchestrator.tasks import applying, calendar, drift, planning
+from orchestrator.tasks.workbench import Workbench
+from tests import acts
+from tests.callers import Callers
+from tests.fakes import FakeAnsible, FakeCloud, FakeTerraform
+
+Document = dict[str, Any]
+
+
+class Office:
+    """`work()` does what waits in the queue; everything else goes through the API."""
+
+    def __init__(self, engine: Engine, settings: Settings, pack: PolicyPack) -> None:
+        self.engine = engine
+        self.callers = Callers(engine, settings.url)
+        self.cloud = FakeCloud()
+        self.bench = Workbench(
+            engine=engine,
+            database_url=settings.database_url or "",
+            settings=settings,
+            keys=load_keys(settings.keys_path),
+            pack=pack,
+            terraform=FakeTerraform(self.cloud),
+            ansible=FakeAnsible(),
+            inventories={"sandbox": self.cloud},
+            cloud_environment=lambda _cloud: {},
+            modules=CloudModules(settings.clouds),
+            folders=RunFolders(settings.runs_dir),
+        )
+        self._handlers = {
+            "plan": partial(planning.plan_run, self.bench),
+            "apply": partial(applying.apply_run, self.bench),
+            "drift": partial(drift.drift_run, self.bench),
+        }
+
+    def work(self) -> None:
+        """Do every queued run, the oldest first, until none is left."""
+        while True:
+            with transaction(self.engine) as session:
+                waiting = session.exec(select(Run).where(Run.status == "queued").order_by(text("created_at")))
+                run = waiting.first()
+            if run is None:
+                return
+            self._handlers[run.kind](JobContext(run.job_id or 0, 1, lambda: None), run_id=str(run.id))
+
+    def pass_time(self, **span: float) -> None:
+        """Move the product's clock, then do what the calendar does every minute."""
+        with transaction(self.engine) as session:
+            clock.advance(session, timedelta(**span))
+            instant = clock.now(session)
+        calendar.every_minute(self.bench, JobContext(0, 1, lambda: None), int(instant.timestamp()))
+
+    def planned(self, request: Document, by: str = "xxh.reviewer") -> Document:
+        """The plan of an approved request as the approver reads it."""
+        run = self.callers(by).done("POST", f"/requests/{request['id']}/plans")
+        self.work()
+        return self.plan(run["plan_id"])
+
+    def plan(self, plan_id: str) -> Document:
+        answer: Document = self.callers("xxh.approver").done("GET", f"/plans/{plan_id}")
+        return answer
+
+    def approved(self, plan: Document, *by: str) -> Document:
+        """The plan after an approval by each of `by`."""
+        for username in by or ("xxh.approver",):
+            digest = {"digest": plan["tuple_digest"]}
+            self.callers(username).done("POST", f"/plans/{plan['id']}/approve", json=digest)
+        return self.plan(plan["id"])
+
+    def applied(self, plan: Document, by: str = "csp1.applier") -> Document:
+        """The plan after its apply, whatever the end."""
+        self.callers(by).done("POST", f"/plans/{plan['id']}/apply")
+        self.work()
+        return self.plan(plan["id"])
+
+    def provisioned(self, document: Mapping[str, Any] | None = None, department: str = "slj") -> Document:
+        """A request that was carried out."""
+        request = acts.approve(self.callers, document, department)
+        plan = self.applied(self.approved(self.planned(request)))
+        assert plan["status"] == "applied", plan["reason"]
+        return self.request(request)
+
+    def request(self, request: Document) -> Document:
+        answer: Document = self.callers("xxh.reviewer").done("GET", f"/requests/{request['id']}")
+        return answer
+
+    def resources(self, request: Document) -> dict[str, Document]:
+        """The resources that the request brought into being, by address."""
+        answer = self.callers("xxh.reviewer").done("GET", f"/resources?request_id={request['id']}")
+        return {item["address"]: item for item in answer["items"]}
+
+    def workspace(self, request: Document) -> str:
+        workspace: str = self.resources(request)["instance/web"]["workspace_id"]
+        return workspace
+
+    def quota(self, organisation: str = "SLJ") -> dict[str, tuple[int, int]]:
+        """Held and committed of the production quota, by resource class."""
+        statement = text(
+            "SELECT resource_class, held, committed FROM quota_limits"
+            " WHERE organisation_code = :code AND zone_class = 'production'"
+        )
+        with self.engine.connect() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(statement, {"code": organisation})}
+
+    def intervals(self) -> list[tuple[str, int, str, str | None]]:
+        """SKU, quantity, first day and end of every usage interval, by SKU and day."""
+        statement = text(
+            "SELECT sku_code, quantity, lower(days)::text, upper(days)::text FROM usage_intervals"
+            " WHERE NOT isempty(days) ORDER BY sku_code, lower(days)"
+        )
+        with self.engine.connect() as connection:
+            return [(row[0], int(row[1]), row[2], row[3]) for row in connection.execute(statement)]
