@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from orchestrator.billing.errors import UnpricedUsage
+from orchestrator.billing.gaps_sql import GAPS
+from orchestrator.billing.models import UsageEvent
 from orchestrator.billing.rating import RatedLine, Usage
 from orchestrator.billing.rating_sql import (
     COLUMNS,
@@ -24,6 +27,7 @@ from orchestrator.billing.rating_sql import (
     flaws,
     rating,
 )
+from orchestrator.core.errors import NotFound
 
 _LINES = f" SELECT {COLUMNS} FROM rated"  # noqa: S608 - constants alone
 _STORED = (PRICES_STORED, SKUS_STORED)
@@ -82,3 +86,25 @@ def unpriced(flaw: str, resource: str, sku: str, day: date) -> UnpricedUsage:
     return UnpricedUsage(
         f"{name}{needed} has {what} on {day}, a billed day of {resource}.", sku=sku, day=day.isoformat()
     )
+
+
+def last_event(session: Session, resource_id: UUID) -> UsageEvent:
+    """The event of a resource that was recorded last.
+
+    Raises:
+        NotFound: nothing about it was ever recorded.
+    """
+    statement = select(UsageEvent).where(UsageEvent.resource_id == resource_id)
+    found = session.exec(statement.order_by(col(UsageEvent.seq).desc()).limit(1)).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None:
+    """Resource, SKU and first day on which stored intervals are not what the events say, or None.
+
+    Looks at every resource with an event whose number is above `after`.
+    """
+    found = session.execute(text(GAPS), {"after": after}).first()
+    return (found[0], found[1], found[2]) if found else None

@@ -1,49 +1,162 @@
 """Writes of billing."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, update
-from sqlalchemy.dialects.postgresql import Range
-from sqlmodel import Session, col
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import Range, insert
+from sqlmodel import Session, col, delete, select
 
-from orchestrator.billing.models import UsageInterval
+from orchestrator.billing.intervals import CHARGED, Event, Interval, Origin, SkuUse, fold
+from orchestrator.billing.models import MeteredResource, UsageEvent, UsageInterval
+from orchestrator.billing.rating import Spec
+from orchestrator.core import audit
+from orchestrator.core.clock import now
 
-
-def open_intervals(
-    session: Session,
-    resource_id: UUID,
-    skus: Iterable[tuple[str, int]],
-    starts: date,
-    run_id: UUID,
-    serial: int,
-) -> None:
-    """Start billing `skus` of a resource on `starts`, open-ended; the run and state serial say why."""
-    for sku, quantity in skus:
-        session.add(
-            UsageInterval(
-                resource_id=resource_id,
-                sku_code=sku,
-                quantity=Decimal(quantity),
-                days=Range(starts, None, bounds="[)"),
-                run_id=run_id,
-                state_serial=serial,
-            )
-        )
-    session.flush()
+_METERING = 7_305_201_907
 
 
-def close_intervals(session: Session, resource_id: UUID, ends: date) -> None:
-    """End billing of a resource on `ends` (that day is not billed).
+@dataclass(frozen=True)
+class Happening:
+    """What an event says; see `UsageEvent`."""
 
-    An interval that began on or after `ends` never had a billed day, so it disappears (domain §2.9,
-    *Day*: open and close on one date give no line).
+    kind: str
+    day: date
+    state: str | None
+    skus: Sequence[SkuUse] | None
+    origin: Origin
+    actor: str
+    reason: str | None = None
+
+
+def hold_off_closes(session: Session) -> None:
+    """Until this transaction ends no month is closed; closes and events wait for each other."""
+    session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _METERING})
+
+
+def hold_off_events(session: Session) -> None:
+    """Until this transaction ends nothing is metered, and every event with a number is visible."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _METERING})
+
+
+def meter(session: Session, resource: MeteredResource) -> None:
+    """Note once what statements will say about a resource."""
+    row = insert(MeteredResource).values(**resource.model_dump())
+    session.execute(row.on_conflict_do_nothing())
+
+
+def record_event(session: Session, resource: MeteredResource, event: Happening) -> bool:
+    """Write an event and what follows from it for the intervals; False when its run told it before.
+
+    The caller holds the lock on the resource's row, and no month is being closed meanwhile.
     """
-    mine = (col(UsageInterval.resource_id) == resource_id, func.upper_inf(UsageInterval.days))
-    for interval in session.query(UsageInterval).filter(*mine, func.lower(UsageInterval.days) >= ends):
-        session.delete(interval)
+    row = insert(UsageEvent).values(
+        resource_id=resource.resource_id,
+        kind=event.kind,
+        day=event.day,
+        at=now(session),
+        billing_state=event.state,
+        skus=None if event.skus is None else [_document(use) for use in event.skus],
+        run_id=event.origin.run_id,
+        state_serial=event.origin.state_serial,
+        actor=event.actor,
+        reason=event.reason,
+    )
+    seq = session.execute(row.on_conflict_do_nothing().returning(col(UsageEvent.seq))).scalar()
+    if seq is None:
+        return False
+    _rebuild(session, resource)
+    audit.record(
+        session,
+        f"usage:{event.kind}",
+        ("resource", resource.resource_id),
+        actor=event.actor,
+        organisation=resource.organisation_code,
+        data={"event": seq, "day": event.day.isoformat(), "run": str(event.origin.run_id)},
+    )
+    return True
+
+
+def _document(use: SkuUse) -> dict[str, Any]:
+    spec = {name: str(value) for name, value in vars(use.spec).items()} if use.spec else None
+    return {"sku": use.sku, "quantity": str(use.quantity)} | ({"spec": spec} if spec else {})
+
+
+def _use(document: Mapping[str, Any]) -> SkuUse:
+    spec = document.get("spec")
+    made = Spec(spec["arch"], Decimal(spec["vcpu"]), Decimal(spec["memory_gb"])) if spec else None
+    return SkuUse(document["sku"], Decimal(document["quantity"]), made)
+
+
+def events_of(session: Session, resource_id: UUID) -> list[Event]:
+    """Every event of a resource as the intervals are computed from them."""
+    rows = session.exec(select(UsageEvent).where(UsageEvent.resource_id == resource_id))
+    return [_event(row) for row in rows]
+
+
+def _event(row: UsageEvent) -> Event:
+    skus = None if row.skus is None else [_use(item) for item in row.skus]
+    is_charge = row.kind == CHARGED
+    return Event(
+        seq=row.seq or 0,
+        day=row.day,
+        at=row.at,
+        state=row.billing_state,
+        skus=None if is_charge else skus,
+        origin=Origin(row.run_id, row.state_serial),
+        once=skus or () if is_charge else (),
+    )
+
+
+def _rebuild(session: Session, resource: MeteredResource) -> None:
+    """Make the intervals be what follows from the events; those that do not change keep their ids."""
+    wanted = {_key(interval): interval for interval in fold(events_of(session, resource.resource_id))}
+    found = session.exec(
+        select(UsageInterval).where(UsageInterval.resource_id == resource.resource_id).with_for_update()
+    )
+    gone = [row.id for row in found if wanted.pop(_stored_key(row), None) is None]
+    session.exec(delete(UsageInterval).where(col(UsageInterval.id).in_(gone)))
+    session.add_all(_row(resource, interval) for interval in wanted.values())
     session.flush()
-    shortened = func.daterange(func.lower(UsageInterval.days), ends, "[)")
-    session.execute(update(UsageInterval).where(*mine).values(days=shortened))
+
+
+def _key(interval: Interval) -> tuple[Any, ...]:
+    use = interval.use
+    spec = (use.spec.arch, use.spec.vcpu, use.spec.memory_gb) if use.spec else ("", None, None)
+    days = (interval.starts, interval.ends)
+    return (use.sku, use.quantity, *spec, interval.state, *days, interval.event_seq)
+
+
+def _stored_key(row: UsageInterval) -> tuple[Any, ...]:
+    spec = (row.spec_arch, row.spec_vcpu, row.spec_memory_gb)
+    return (
+        row.sku_code,
+        row.quantity,
+        *spec,
+        row.billing_state,
+        row.days.lower,
+        row.days.upper,
+        row.event_seq,
+    )
+
+
+def _row(resource: MeteredResource, interval: Interval) -> UsageInterval:
+    spec = interval.use.spec
+    return UsageInterval(
+        resource_id=resource.resource_id,
+        organisation_code=resource.organisation_code,
+        sku_code=interval.use.sku,
+        quantity=interval.use.quantity,
+        spec_arch=spec.arch if spec else "",
+        spec_vcpu=spec.vcpu if spec else None,
+        spec_memory_gb=spec.memory_gb if spec else None,
+        billing_state=interval.state,
+        days=Range(interval.starts, interval.ends, bounds="[)"),
+        event_seq=interval.event_seq,
+        run_id=interval.origin.run_id,
+        state_serial=interval.origin.state_serial,
+    )

@@ -38,3 +38,9 @@ def price_periods(session: Session, skus: Collection[str]) -> Sequence[tuple[str
     """Each of `skus` and the days ``[since, until)`` on which it has a price, one row a price list."""
     rows = session.execute(_PERIODS, {"skus": list(skus)})
     return [(sku, since, until) for sku, since, until in rows]
+
+
+def billing_of(session: Session, skus: Collection[str]) -> dict[str, str]:
+    """How each of `skus` is billed; those that do not exist are left out."""
+    rows = session.exec(select(Sku.code, Sku.billing).where(col(Sku.code).in_(skus)))
+    return dict(rows.all())

@@ -1,12 +1,21 @@
 """When billing starts, changes and ends: activation, resize, release, and a trial's end without one."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from sqlmodel import Session
 
+from orchestrator.billing import queries as billing_queries
 from orchestrator.billing import store as billing
+from orchestrator.billing.intervals import CHARGED, NOT_BILLED, Origin, SkuUse
+from orchestrator.billing.models import MeteredResource, UsageEvent
+from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.core.clock import now, today
+from orchestrator.core.errors import BadInput, IllegalMove
+from orchestrator.core.rows import lock_row
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.quotas import store as quotas
 from orchestrator.resource_requests import store as requests
@@ -23,6 +32,17 @@ from orchestrator.workflows import pricing
 
 CALENDAR = "system:calendar"
 RELEASE_WAITS = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class UsageCorrection:
+    """What really held from `day` on: a billing state, or all SKUs with quantities; `once` is paid once."""
+
+    day: date
+    reason: str
+    state: str | None = None
+    skus: Sequence[SkuUse] | None = None
+    once: bool = False
 
 
 def activate_request(session: Session, actor: Actor, request_id: UUID) -> ResourceRequest:
@@ -50,26 +70,149 @@ def open_resource(session: Session, row: Resource, request: ResourceRequest, run
     """The resource is in production from today on, and billed."""
     row.opened_on = today(session)
     resources.move(session, row, ResourceStatus.ACTIVE, actor)
-    _open_intervals(session, row, request, run)
+    uses, origin = _uses(session, row, request), _origin(session, run)
+    _write(session, row, billing.Happening("opened", today(session), "active", uses, origin, actor))
 
 
 def resize_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
     """The change is applied: the old size is billed until yesterday, the new one from today on."""
-    billing.close_intervals(session, row.id, today(session))
-    _open_intervals(session, row, request, run)
+    uses, origin = _uses(session, row, request), _origin(session, run)
+    _write(session, row, billing.Happening("resized", today(session), None, uses, origin, actor))
     resources.move(session, row, ResourceStatus.ACTIVE, actor)
 
 
 def release_resource(session: Session, row: Resource, actor: str) -> None:
     """Billing ends on the date of entering releasing (domain §2.9, *State*)."""
-    billing.close_intervals(session, row.id, today(session))
+    if row.opened_on is not None:
+        origin = _origin(session, _run_behind(session, row))
+        _write(session, row, billing.Happening("released", today(session), NOT_BILLED, None, origin, actor))
     resources.move(session, row, ResourceStatus.RELEASING, actor)
 
 
-def _open_intervals(session: Session, row: Resource, request: ResourceRequest, run: Run) -> None:
+def suspend_resource(session: Session, actor: Actor, resource_id: UUID, reason: str) -> Resource:
+    """From today on the resource is billed as suspended: less where the price list says so.
+
+    Raises:
+        IllegalMove: the resource is not active.
+    """
+    return _pause(session, actor, resource_id, ResourceStatus.SUSPENDED, reason)
+
+
+def resume_resource(session: Session, actor: Actor, resource_id: UUID, reason: str) -> Resource:
+    """From today on the resource is billed in full again.
+
+    Raises:
+        IllegalMove: the resource is not suspended.
+    """
+    row = lock_row(session, Resource, resource_id)
+    if row.status != ResourceStatus.SUSPENDED:
+        raise IllegalMove(f"A resource that is {row.status} cannot be resumed.")
+    return _pause(session, actor, resource_id, ResourceStatus.ACTIVE, reason)
+
+
+def _pause(
+    session: Session, actor: Actor, resource_id: UUID, status: ResourceStatus, reason: str
+) -> Resource:
+    row = _lock(session, actor, Permission.RESOURCES_ACTIVATE, resource_id)
+    resources.move(session, row, status, actor.audit_name, {"reason": reason})
+    kind, state = ("suspended",) * 2 if status is ResourceStatus.SUSPENDED else ("resumed", "active")
+    origin = _origin(session, _run_behind(session, row))
+    _write(
+        session, row, billing.Happening(kind, today(session), state, None, origin, actor.audit_name, reason)
+    )
+    return row
+
+
+def hand_over(
+    session: Session, source: Sequence[Resource], target: Sequence[Resource], run: Run, actor: str
+) -> None:
+    """A migration is accepted: target resources are billed from today on, and the source's are waived.
+
+    Both in the caller's transaction, so that on every day exactly one side costs something. The caller
+    has locked the resources.
+    """
+    for row in target:
+        open_resource(session, row, pricing.current_request(session, row.workspace_id), run, actor)
+    for row in source:
+        origin = _origin(session, run)
+        _write(session, row, billing.Happening("waived", today(session), "waived", None, origin, actor))
+
+
+def correct_usage(
+    session: Session, actor: Actor, resource_id: UUID, correction: UsageCorrection
+) -> UsageEvent:
+    """Enter what really happened on a day that may lie in a month whose statement is out already.
+
+    The months from that day on are rated anew: an open one as a whole; for a confirmed one the next open
+    month receives counter-lines.
+
+    Raises:
+        BadInput: the day lies ahead, or before the resource was first billed; or the SKUs do not fit.
+    """
+    row = _lock(session, actor, Permission.USAGE_CORRECT, resource_id)
+    if row.opened_on is None or not row.opened_on <= correction.day <= today(session):
+        raise BadInput("The day lies between the opening of the resource and today.", field="day")
+    _require_fitting_skus(session, correction)
+    happening = billing.Happening(
+        kind=CHARGED if correction.once else "corrected",
+        day=correction.day,
+        state=correction.state,
+        skus=correction.skus,
+        origin=_origin(session, _run_behind(session, row)),
+        actor=actor.audit_name,
+        reason=correction.reason,
+    )
+    _write(session, row, happening)
+    return billing_queries.last_event(session, row.id)
+
+
+def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None:
+    if correction.state is None and not correction.skus:
+        raise BadInput("Give the state, or the SKUs with their quantities.", field="skus")
+    billing_of = catalogue_queries.billing_of(session, [use.sku for use in correction.skus or ()])
+    for use in correction.skus or ():
+        kind = billing_of.get(use.sku)
+        if kind is None:
+            raise BadInput(f"There is no SKU {use.sku}.", field="skus")
+        if (kind == "one_off") != correction.once:
+            raise BadInput(f"{use.sku} is billed {kind}.", field="once")
+        if (kind == "percent_of_spec") != (use.spec is not None):
+            raise BadInput(f"{use.sku} is billed {kind}: give a spec there and nowhere else.", field="skus")
+
+
+def _lock(session: Session, actor: Actor, permission: Permission, resource_id: UUID) -> Resource:
+    row = lock_row(session, Resource, resource_id)
+    require(actor, permission, row.organisation_code)
+    return row
+
+
+def _run_behind(session: Session, row: Resource) -> Run:
+    """The apply that is at work in the resource's workspace, else the last one there."""
+    at_work = [run for run in run_queries.active_runs(session) if run.workspace_id == row.workspace_id]
+    applies = [run for run in at_work if run.kind == "apply"]
+    return applies[0] if applies else run_queries.last_apply(session, row.workspace_id)
+
+
+def _origin(session: Session, run: Run) -> Origin:
+    return Origin(run.id, run_queries.workspace(session, run.workspace_id).serial)
+
+
+def _uses(session: Session, row: Resource, request: ResourceRequest) -> list[SkuUse]:
     skus = pricing.skus_by_address(session, request).get(row.address, [])
-    serial = run_queries.workspace(session, row.workspace_id).serial
-    billing.open_intervals(session, row.id, skus, today(session), run.id, serial)
+    return [SkuUse(sku, Decimal(quantity)) for sku, quantity in skus]
+
+
+def _write(session: Session, row: Resource, happening: billing.Happening) -> None:
+    billing.hold_off_closes(session)
+    metered = MeteredResource(
+        resource_id=row.id,
+        organisation_code=row.organisation_code,
+        system_code=row.system_code,
+        zone=run_queries.workspace(session, row.workspace_id).zone,
+        address=row.address,
+    )
+    billing.meter(session, metered)
+    billing.record_event(session, metered, happening)
 
 
 def end_trials(session: Session) -> int:

@@ -23,6 +23,10 @@ ACTS = {act.act: act for act in PACK.duties.acts}
         (Permission.CONTENT_PROPOSE, ["propose_content"]),
         (Permission.CONTENT_APPROVE, ["approve_prices", "approve_limits", "approve_budgets"]),
         (Permission.PEOPLE_MANAGE, ["manage_people"]),
+        (Permission.STATEMENTS_CLOSE, ["verify_statement"]),
+        (Permission.STATEMENTS_CONFIRM, ["confirm_statement"]),
+        (Permission.STATEMENTS_DECIDE, ["decide_dispute"]),
+        (Permission.STATEMENTS_VERIFY, ["verify_statement"]),
     ],
 )
 def test_a_permission_is_held_by_exactly_the_roles_of_its_acts(

@@ -1,0 +1,124 @@
+"""From what happened to a resource to the days on which it is billed; pure.
+
+A day carries what holds after the last event of that day or earlier; events of one day are ordered by
+their instant, then by their number. So of two resizes on one day only the last counts, opening and
+closing on one day bill nothing, and an event that changes nothing for a SKU does not split its days.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from uuid import UUID
+
+from orchestrator.billing.rating import Spec
+
+NOT_BILLED = "none"
+CHARGED = "charged"
+EVENT_KINDS = ("opened", "resized", "suspended", "resumed", "waived", "released", "corrected", CHARGED)
+
+
+@dataclass(frozen=True)
+class SkuUse:
+    """A quantity of one SKU; `spec` belongs to SKUs that are a percentage of one."""
+
+    sku: str
+    quantity: Decimal
+    spec: Spec | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The apply to which a quantity goes back: the run, and the serial of the state that it left."""
+
+    run_id: UUID
+    state_serial: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event; None for `state` or `skus` leaves them as they were. `once` is charged on that day alone."""
+
+    seq: int
+    day: date
+    at: datetime
+    state: str | None
+    skus: Sequence[SkuUse] | None
+    origin: Origin
+    once: Sequence[SkuUse] = ()
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The same use in the same state on the days `[starts, ends)`; without `ends` it goes on."""
+
+    use: SkuUse
+    state: str
+    starts: date
+    ends: date | None
+    event_seq: int
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class _Condition:
+    state: str
+    skus: Mapping[str, tuple[SkuUse, Origin]]
+    event_seq: int
+
+    def after(self, event: Event) -> "_Condition":
+        """What holds once `event` has happened."""
+        state = self.state if event.state is None else event.state
+        skus = self.skus
+        if event.skus is not None:
+            skus = {use.sku: self._with_origin(use, event) for use in event.skus if use.quantity}
+        return _Condition(state, skus, event.seq)
+
+    def _with_origin(self, use: SkuUse, event: Event) -> tuple[SkuUse, Origin]:
+        before = self.skus.get(use.sku)
+        return before if before is not None and before[0] == use else (use, event.origin)
+
+    def billed(self) -> Mapping[str, tuple[SkuUse, Origin]]:
+        return {} if self.state == NOT_BILLED else self.skus
+
+
+_NOTHING = _Condition(NOT_BILLED, {}, 0)
+
+
+def fold(events: Iterable[Event]) -> list[Interval]:
+    """The intervals of one resource: charges, then what has ended in that order, then what goes on."""
+    ordered = sorted(events, key=lambda event: (event.day, event.at, event.seq))
+    done = _charges(ordered)
+    running: dict[str, Interval] = {}
+    for day, condition in _ends_of_days(ordered):
+        billed = condition.billed()
+        for sku, interval in list(running.items()):
+            use = billed.get(sku, (None,))[0]
+            if (use, condition.state) != (interval.use, interval.state):
+                done.append(replace(running.pop(sku), ends=day))
+        for sku, (use, origin) in billed.items():
+            if sku not in running:
+                running[sku] = Interval(use, condition.state, day, None, condition.event_seq, origin)
+    return [*done, *running.values()]
+
+
+def _charges(ordered: Iterable[Event]) -> list[Interval]:
+    """What is paid once: charges of one SKU on one day are one, of their sum."""
+    found: dict[tuple[date, str], Interval] = {}
+    for event in ordered:
+        for use in event.once:
+            first = found.get((event.day, use.sku))
+            use_now = use if first is None else replace(use, quantity=first.use.quantity + use.quantity)
+            after = event.day + timedelta(days=1)
+            made = Interval(use_now, "active", event.day, after, event.seq, event.origin)
+            found[event.day, use.sku] = made if first is None else replace(first, use=use_now)
+    return list(found.values())
+
+
+def _ends_of_days(ordered: Iterable[Event]) -> Iterator[tuple[date, _Condition]]:
+    condition = _NOTHING
+    for day, of_day in groupby(ordered, key=lambda event: event.day):
+        for event in of_day:
+            condition = condition.after(event)
+        yield day, condition
