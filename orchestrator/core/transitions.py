@@ -32,8 +32,12 @@ def move(
     actor: str,
     organisation: str | None = None,
     data: Mapping[str, Any] | None = None,
+    at_once: bool = True,
 ) -> None:
     """Change `row.status` and write the audit event of the change.
+
+    The row is written to the database here, or, with `at_once` false, together with others like it: a run
+    moves hundreds of resources.
 
     Raises:
         IllegalMove: the lifecycle's table does not list this move.
@@ -51,4 +55,5 @@ def move(
         organisation=organisation,
         data={"from": str(before), "to": status.value, **(data or {})},
     )
-    session.flush()
+    if at_once:
+        session.flush()

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from orchestrator.core import audit, transitions
@@ -23,6 +24,15 @@ class Origin:
     plan_id: UUID
     organisation: str
     system: str | None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One object that a plan creates."""
+
+    address: str
+    kind: str
+    spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -45,34 +55,40 @@ def lock_all(session: Session, workspace_id: UUID) -> Sequence[Resource]:
     return session.exec(statement).all()
 
 
-def expect(
-    session: Session, origin: Origin, address: str, kind: str, spec: Mapping[str, Any], actor: str
-) -> Resource:
-    """Note, before the apply, that a resource will exist: whatever the apply makes has its row."""
-    resource = Resource(
-        workspace_id=origin.workspace_id,
-        address=address,
-        kind=kind,
-        request_id=origin.request_id,
-        plan_id=origin.plan_id,
-        organisation_code=origin.organisation,
-        system_code=origin.system,
-        spec=dict(spec),
-        status=ResourceStatus.PROVISIONING,
-        created_at=now(session),
-        status_at=now(session),
-    )
-    session.add(resource)
-    session.flush()
-    audit.record(
-        session,
-        "resource:expected",
-        ("resource", resource.id),
-        actor=actor,
-        organisation=origin.organisation,
-        data={"address": address, "plan": str(origin.plan_id)},
-    )
-    return resource
+def expect(session: Session, origin: Origin, objects: Sequence[Expected], actor: str) -> None:
+    """Note, before the apply, what will exist: whatever the apply makes has its row."""
+    rows = [_expected_row(session, origin, item) for item in objects]
+    if rows:
+        # A plan can name hundreds: plain rows in one go, none of which becomes an object here.
+        session.execute(insert(Resource), rows)
+    for row in rows:
+        audit.record(
+            session,
+            "resource:expected",
+            ("resource", row["id"]),
+            actor=actor,
+            organisation=origin.organisation,
+            data={"address": row["address"], "plan": str(origin.plan_id)},
+        )
+
+
+def _expected_row(session: Session, origin: Origin, item: Expected) -> dict[str, Any]:
+    return {
+        "id": uuid4(),
+        "workspace_id": origin.workspace_id,
+        "address": item.address,
+        "kind": item.kind,
+        "request_id": origin.request_id,
+        "plan_id": origin.plan_id,
+        "organisation_code": origin.organisation,
+        "system_code": origin.system,
+        "spec": dict(item.spec),
+        "connection": {},
+        "drift": {},
+        "status": ResourceStatus.PROVISIONING,
+        "created_at": now(session),
+        "status_at": now(session),
+    }
 
 
 def move(
@@ -82,7 +98,10 @@ def move(
     actor: str,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """The one door to a resource's status."""
+    """The one door to a resource's status.
+
+    A run moves hundreds of resources; their rows are written together, at the next flush.
+    """
     session.add(resource)
     transitions.move(
         session,
@@ -92,6 +111,7 @@ def move(
         actor=actor,
         organisation=resource.organisation_code,
         data={"address": resource.address, **(data or {})},
+        at_once=False,
     )
 
 
@@ -106,7 +126,6 @@ def note_found(
     if spec is not None:
         resource.spec = dict(spec)
     session.add(resource)
-    session.flush()
 
 
 def open_drift(

@@ -19,11 +19,13 @@ def mask_sensitive(plan_json: Mapping[str, Any]) -> dict[str, Any]:
     masked = _by_marks(plan_json)
     # Shorter texts ("true", "4") are no secrets by themselves, and hiding them all would hide the plan.
     secrets = {text for text in _hidden(plan_json, masked) if len(text) >= _SHORTEST_SECRET}
-    result: dict[str, Any] = _without(masked, secrets)
+    result: dict[str, Any] = _without(masked, secrets) if secrets else masked
     return result
 
 
 def _hidden(value: Any, masked: Any) -> Iterator[str]:
+    if masked is value:
+        return  # Nothing below it was hidden; most of a plan is like that.
     if masked == MASK:
         yield from _texts(value)
     elif isinstance(value, Mapping) and isinstance(masked, Mapping):

@@ -137,6 +137,11 @@ def active_runs(session: Session) -> Sequence[Run]:
     return session.exec(select(Run).where(col(Run.status).in_(working))).all()
 
 
+def is_cancel_requested(session: Session, run_id: UUID) -> bool:
+    """Whether somebody asked the run to stop; asked several times a second while an engine works."""
+    return bool(session.exec(select(Run.cancel_requested).where(Run.id == run_id)).one_or_none())
+
+
 def run_by_token(session: Session, digest: str) -> Run | None:
     """The run at work whose token has this hash."""
     return session.exec(select(Run).where(Run.token_hash == digest)).one_or_none()

@@ -231,12 +231,16 @@ def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None
         plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
     )
     known = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
-    for item in queries.artifact(session, plan.id).changes["objects"]:
-        present = known.get(item["logical"])
-        if present is None and item["action"] == CREATE:
-            resources.expect(session, origin, item["logical"], item["kind"], item["after"], actor)
-        elif present is not None:
-            _announce(session, present, item["action"], actor)
+    objects = queries.artifact(session, plan.id).changes["objects"]
+    fresh = [
+        resources.Expected(item["logical"], item["kind"], item["after"])
+        for item in objects
+        if item["action"] == CREATE and item["logical"] not in known
+    ]
+    resources.expect(session, origin, fresh, actor)
+    for item in objects:
+        if item["logical"] in known:
+            _announce(session, known[item["logical"]], item["action"], actor)
 
 
 def _announce(session: Session, resource: Resource, action: str, actor: str) -> None:
@@ -282,8 +286,16 @@ def _record_objects(
     origin = resources.Origin(
         plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
     )
+    unknown = [
+        resources.Expected(found.address, found.kind, found.spec)
+        for found in result.objects
+        if found.address not in rows
+    ]
+    if unknown:
+        resources.expect(session, origin, unknown, actor)
+        rows = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
     for address, found in present.items():
-        row = rows.get(address) or resources.expect(session, origin, address, found.kind, found.spec, actor)
+        row = rows[address]
         resources.note_found(
             session,
             row,
@@ -331,13 +343,12 @@ def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
     if plan.kind == "release":
         workspace.released_at = now(session)
         session.add(workspace)
-    in_trial = plan.kind == "provision" and any(
-        row.status == ResourceStatus.TRIAL for row in resource_queries.of_workspace(session, workspace.id)
-    )
+    rows = resource_queries.of_workspace(session, workspace.id)
+    in_trial = plan.kind == "provision" and any(row.status == ResourceStatus.TRIAL for row in rows)
     done = RequestStatus.IN_TRIAL if in_trial else RequestStatus.FULFILLED
     requests.move(session, request, done, actor)
     resources.close_drift(session, workspace.id, actor)
-    if plan.kind != "release":
+    if plan.kind != "release" and any(map(baselining.is_reachable, rows)):
         baselining.order_baseline(session, plan, workspace)
 
 
@@ -383,7 +394,7 @@ def cancel_run(session: Session, actor: Actor, run_id: UUID) -> Run:
 
 def stop_reason(session: Session, run_id: UUID) -> str | None:
     """Why a run at work must stop, or None."""
-    return "cancelled" if queries.run(session, run_id).cancel_requested else None
+    return "cancelled" if queries.is_cancel_requested(session, run_id) else None
 
 
 def _plan_of(session: Session, run: Run) -> ExecutionPlan:

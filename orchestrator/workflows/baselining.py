@@ -28,6 +28,11 @@ class BaselineOrder:
     hosts: Sequence[Mapping[str, Any]]
 
 
+def is_reachable(row: Resource) -> bool:
+    """Whether the playbook can reach it: a host with an address."""
+    return row.kind == "instance" and row.ip_address is not None
+
+
 def order_baseline(session: Session, applied: ExecutionPlan, workspace: Workspace) -> Run:
     """Generate the baseline plan of freshly applied hosts, by the author of the plan that made them."""
     plan = store.add_plan(
@@ -59,7 +64,7 @@ def baseline_order(session: Session, run_id: UUID) -> BaselineOrder:
         plan_id=run.plan_id,
         workspace_key=workspace.key,
         playbook=PLAYBOOK,
-        hosts=[_host(row) for row in rows if row.kind == "instance" and row.ip_address],
+        hosts=[_host(row) for row in rows if is_reachable(row)],
     )
 
 

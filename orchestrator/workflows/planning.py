@@ -219,7 +219,7 @@ def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: Po
         plan.id,
         result.bundle,
         result.plan_file,
-        {"objects": [asdict(item) for item in result.objects]},
+        {"objects": [dict(vars(item)) for item in result.objects]},
     )
     _describe(session, plan, result, pack)
     store.move_run(session, run, RunStatus.SUCCEEDED, worker)
