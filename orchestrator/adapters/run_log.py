@@ -27,6 +27,8 @@ _CHUNK_CHARACTERS: Final = 512 * 1024
 _BUFFER_CHARACTERS: Final = 32 * 1024 * 1024
 _NOTIFY_BYTES: Final = 7_500
 _PAUSE_SECONDS: Final = 0.5
+_PACE_SECONDS: Final = 0.01
+"""Lines that follow each other faster than this are stored together: the first one does not wait."""
 
 _LAST: Final = """
 SELECT seq, first_line, text FROM run_log_chunks WHERE run_id = %s ORDER BY seq DESC LIMIT 1
@@ -78,6 +80,7 @@ class RunLogWriter:
         self._left_out = 0
         self._changed = threading.Condition()
         self._closing = False
+        self._next_at = 0.0
         self._position: tuple[int, int] | None = None
         self._tried: int | None = None
         self._connection: Connection | None = None
@@ -132,6 +135,9 @@ class RunLogWriter:
                 if self._closing:
                     return None
                 self._changed.wait()
+            while not self._closing and (early := self._next_at - time.monotonic()) > 0:
+                self._changed.wait(early)
+            self._next_at = time.monotonic() + _PACE_SECONDS
             group: list[str] = []
             size = 0
             while self._waiting and len(group) < _CHUNK_LINES and size < _CHUNK_CHARACTERS:
