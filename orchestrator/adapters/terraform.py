@@ -103,12 +103,16 @@ class TerraformProcesses:
     def plan(
         self, folder: Path, run: EngineRun, *, destroy: bool = False, refresh_only: bool = False
     ) -> EngineResult:
-        """Write `folder/plan.bin`; return code 0 = nothing to do, 2 = changes, 1 = error."""
+        """Write `folder/plan.bin`; return code 0 = nothing to do, 2 = changes, 1 = error.
+
+        The state is not locked: a plan writes none, and the fence keeps every other run out of the workspace.
+        """
         return self._logged(
             folder,
             run,
             "plan",
             input=False,
+            lock=False,
             json=IsFlagged,
             detailed_exitcode=IsFlagged,
             out=PLAN_FILE,

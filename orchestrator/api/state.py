@@ -1,13 +1,17 @@
-"""Terraform's http backend: each run reads and writes the state of its own workspace with its own token."""
+"""Terraform's http backend: each run reads and writes the state of its own workspace with its own token.
+
+Terraform does nothing else while it waits for one of these calls, so each is one step in one thread.
+"""
 
 import base64
 import json
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from orchestrator.api.deps import TheBody, TheService, TheSession
+from orchestrator.api.deps import Service, TheBody, get_service
+from orchestrator.core.db import transaction
 from orchestrator.core.errors import BadInput, NotSignedIn
 from orchestrator.runs.errors import StateLocked
 from orchestrator.workflows import keeping_state
@@ -15,7 +19,7 @@ from orchestrator.workflows import keeping_state
 router = APIRouter(prefix="/state", include_in_schema=False)
 
 
-def run_token(request: Request) -> str:
+async def run_token(request: Request) -> str:
     """The run's token: the password of Basic authentication.
 
     Raises:
@@ -31,13 +35,20 @@ def run_token(request: Request) -> str:
     return token
 
 
+async def the_service(request: Request) -> Service:
+    """The parts of this process."""
+    return get_service(request)
+
+
 Token = Annotated[str, Depends(run_token)]
+TheService = Annotated[Service, Depends(the_service)]
 
 
 @router.get("/{workspace_id}")
-def read_state(workspace_id: UUID, token: Token, session: TheSession, service: TheService) -> Response:
+def read_state(workspace_id: UUID, token: Token, service: TheService) -> Response:
     """The newest state, or 204 when there is none yet."""
-    body = keeping_state.read_state(session, workspace_id, token, service.keys)
+    with transaction(service.engine) as session:
+        body = keeping_state.read_state(session, workspace_id, token, service.keys)
     return Response(body, media_type="application/json") if body is not None else Response(status_code=204)
 
 
@@ -46,33 +57,39 @@ def write_state(
     workspace_id: UUID,
     token: Token,
     body: TheBody,
-    session: TheSession,
     service: TheService,
     lock_id: Annotated[str, Query(alias="ID")] = "",
 ) -> Response:
     """Append a version of the state."""
-    keeping_state.write_state(session, workspace_id, token, lock_id, body, service.keys)
+    with transaction(service.engine) as session:
+        keeping_state.write_state(session, workspace_id, token, lock_id, body, service.keys)
     return Response(status_code=200)
 
 
 @router.api_route("/{workspace_id}", methods=["LOCK"])
-def lock_state(workspace_id: UUID, token: Token, body: TheBody, session: TheSession) -> Response:
+def lock_state(workspace_id: UUID, token: Token, body: TheBody, service: TheService) -> Response:
     """Take the lock; 423 with the description of the lock that is in the way."""
+    try:
+        with transaction(service.engine) as session:
+            keeping_state.lock_state(session, workspace_id, token, _lock_info(body))
+    except StateLocked as held:
+        return Response(json.dumps(held.extra["lock"]), status_code=423, media_type="application/json")
+    return Response(status_code=200)
+
+
+def _lock_info(body: bytes) -> dict[str, Any]:
     try:
         info = json.loads(body)
     except ValueError as error:
         raise BadInput("The lock is described by a JSON object.") from error
     if not isinstance(info, dict):
         raise BadInput("The lock is described by a JSON object.")
-    try:
-        keeping_state.lock_state(session, workspace_id, token, info)
-    except StateLocked as held:
-        return Response(json.dumps(held.extra["lock"]), status_code=423, media_type="application/json")
-    return Response(status_code=200)
+    return info
 
 
 @router.api_route("/{workspace_id}", methods=["UNLOCK"])
-def unlock_state(workspace_id: UUID, token: Token, session: TheSession) -> Response:
+def unlock_state(workspace_id: UUID, token: Token, service: TheService) -> Response:
     """Give the run's own lock back."""
-    keeping_state.unlock_state(session, workspace_id, token)
+    with transaction(service.engine) as session:
+        keeping_state.unlock_state(session, workspace_id, token)
     return Response(status_code=200)
