@@ -2,10 +2,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from orchestrator.adapters.content_files import read_content
+from orchestrator.core import clock
+from orchestrator.core.db import create_database_engine, transaction
 from orchestrator.schema import revisions
+from orchestrator.workflows import loading
+from tests.factories import AS_OF
 from tests.faults.product import Product
 from tests.parts import skip_without
 from tests.postgres import Cluster, Server
+from tests.service import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +53,21 @@ def product(whole_product: Product) -> Iterator[Product]:
     whole_product.make_whole()
     yield whole_product
     whole_product.open_gates()
+
+
+@pytest.fixture(scope="module")
+def product_on_own_cluster(own_cluster: Cluster, own_template: str) -> Iterator[Product]:
+    """The whole product on a database server that a test may stop."""
+    url = own_cluster.url(own_cluster.create_database(own_template))
+    engine = create_database_engine(url)
+    bundle = read_content(ROOT).bundle
+    assert bundle is not None
+    with transaction(engine) as session:
+        clock.set_to(session, AS_OF)
+        loading.load_content(session, bundle, None)
+    engine.dispose()
+    made = Product(url)
+    try:
+        yield made
+    finally:
+        made.stop()
