@@ -197,6 +197,8 @@ def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
         changed.append("digest")
     if plan.expires_at is None or plan.expires_at <= now(session):
         changed.append("expires_at")
+    if judging.invalid_approvals(session, plan):
+        changed.append("approvals")
     return changed
 
 

@@ -272,6 +272,13 @@ def require_valid_approvers(session: Session, plan: ExecutionPlan) -> None:
     Raises:
         NotApproved: names how many approvals no longer count.
     """
+    invalid = invalid_approvals(session, plan)
+    if invalid:
+        raise NotApproved(f"{invalid} approval(s) were given by somebody who no longer has the role.")
+
+
+def invalid_approvals(session: Session, plan: ExecutionPlan) -> int:
+    """How many approvals were given by people who have been deactivated or lost the role since."""
     given = [item for item in run_queries.approvals(session, plan.id) if item.decision == "approved"]
     people = department_queries.people(session, [item.approver_id for item in given])
     invalid = 0
@@ -279,8 +286,7 @@ def require_valid_approvers(session: Session, plan: ExecutionPlan) -> None:
         person = people[item.approver_id]
         approver = department_queries.actor(session, person, today(session))
         invalid += not (person.active and approver.may(APPROVAL_PERMISSIONS[item.role]))
-    if invalid:
-        raise NotApproved(f"{invalid} approval(s) were given by somebody who no longer has the role.")
+    return invalid
 
 
 def note(
