@@ -1,0 +1,193 @@
+"""Invariant 39: whoever changes the audit is found out, also somebody who may switch the triggers off."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
+from typer.testing import CliRunner
+
+from orchestrator.adapters.audit_heads import HeadsForged, append_head, read_heads
+from orchestrator.cli import app
+from orchestrator.core import audit
+from orchestrator.core.audit import Head
+from orchestrator.core.db import transaction
+from orchestrator.core.sealing import Keys, load_keys
+
+EVENTS = 12
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return load_keys(tmp_path / "keys.json")
+
+
+@pytest.fixture
+def heads(tmp_path: Path) -> Path:
+    return tmp_path / "audit" / "heads.jsonl"
+
+
+@pytest.fixture
+def chain(engine: Engine, keys: Keys, heads: Path) -> Engine:
+    """A dozen more events, one a transaction, and the signed head of the last."""
+    for number in range(EVENTS):
+        with transaction(engine) as session:
+            audit.record(
+                session, "test:done", ("test", number), actor="person:1", data={"text": "水利局 “1”"}
+            )
+    with transaction(engine) as session:
+        append_head(heads, keys, audit.head(session))
+    return engine
+
+
+def problems(engine: Engine, exported: list[Head]) -> list[str]:
+    with transaction(engine) as session:
+        return [finding.problem for finding in audit.verify(session, exported)]
+
+
+Tampering = Callable[[Connection], None]
+
+
+def edit(connection: Connection) -> None:
+    connection.execute(
+        text("UPDATE audit_events SET body = replace(body, 'person:1', 'person:2') WHERE seq = 5")
+    )
+
+
+def edit_a_column(connection: Connection) -> None:
+    connection.execute(text("UPDATE audit_events SET actor = 'person:2' WHERE seq = 5"))
+
+
+def edit_and_hash_again(connection: Connection) -> None:
+    edit(connection)
+    hash_again(connection, 5, 5)
+
+
+def delete(connection: Connection) -> None:
+    connection.execute(text("DELETE FROM audit_events WHERE seq = 5"))
+
+
+def delete_and_close_the_gap(connection: Connection) -> None:
+    delete(connection)
+    for seq in range(6, last(connection) + 1):
+        connection.execute(text("UPDATE audit_events SET seq = :seq - 1 WHERE seq = :seq"), {"seq": seq})
+    hash_again(connection, 5, last(connection))
+
+
+def reorder(connection: Connection) -> None:
+    for before, after in ((5, -1), (6, 5), (-1, 6)):
+        connection.execute(
+            text("UPDATE audit_events SET seq = :after WHERE seq = :before"),
+            {"before": before, "after": after},
+        )
+
+
+def cut_the_tail(connection: Connection) -> None:
+    connection.execute(text("DELETE FROM audit_events WHERE seq > 8"))
+    connection.execute(
+        text("UPDATE audit_chain SET seq = 8, hash = (SELECT hash FROM audit_events WHERE seq = 8)")
+    )
+
+
+def compute_the_whole_chain_again(connection: Connection) -> None:
+    edit(connection)
+    edit_a_column(connection)
+    hash_again(connection, 5, last(connection))
+
+
+def last(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT max(seq) FROM audit_events")).scalar_one())
+
+
+def hash_again(connection: Connection, first: int, end: int) -> None:
+    """What a forger does who knows how the hashes are made."""
+    select = text("SELECT hash FROM audit_events WHERE seq = :seq")
+    before = connection.execute(select, {"seq": first - 1}).scalar_one()
+    for seq in range(first, end + 1):
+        body = connection.execute(
+            text("SELECT body FROM audit_events WHERE seq = :seq"), {"seq": seq}
+        ).scalar_one()
+        after = audit.event_hash(before, seq, body)
+        connection.execute(
+            text("UPDATE audit_events SET previous_hash = :before, hash = :after WHERE seq = :seq"),
+            {"before": before, "after": after, "seq": seq},
+        )
+        before = after
+    connection.execute(text("UPDATE audit_chain SET seq = :seq, hash = :hash"), {"seq": end, "hash": before})
+
+
+ALL = [
+    edit,
+    edit_a_column,
+    edit_and_hash_again,
+    delete,
+    delete_and_close_the_gap,
+    reorder,
+    cut_the_tail,
+    compute_the_whole_chain_again,
+]
+
+
+@pytest.mark.invariant(39)
+@pytest.mark.parametrize("tamper", ALL)
+def test_every_kind_of_tampering_is_found(chain: Engine, keys: Keys, heads: Path, tamper: Tampering) -> None:
+    exported = read_heads(heads, keys)
+    assert problems(chain, exported) == []
+    with chain.begin() as connection:
+        connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
+        tamper(connection)
+    assert problems(chain, exported)
+
+
+@pytest.mark.invariant(39)
+def test_a_chain_that_was_computed_again_is_whole_in_itself_and_only_the_exported_head_tells(
+    chain: Engine, keys: Keys, heads: Path
+) -> None:
+    with chain.begin() as connection:
+        connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
+        compute_the_whole_chain_again(connection)
+    assert problems(chain, []) == []
+    assert any("exported head" in problem for problem in problems(chain, read_heads(heads, keys)))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_events SET actor = 'x'",
+        "DELETE FROM audit_events WHERE seq = 3",
+        "TRUNCATE audit_events",
+        "UPDATE state_versions SET serial = 0",
+        "DELETE FROM state_versions",
+    ],
+)
+def test_an_event_and_a_state_are_never_changed_in_the_ordinary_way(chain: Engine, statement: str) -> None:
+    with pytest.raises(IntegrityError, match="append-only"), chain.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_a_head_that_this_installation_did_not_sign_is_refused(
+    chain: Engine, keys: Keys, heads: Path, tmp_path: Path
+) -> None:
+    others = load_keys(tmp_path / "other" / "keys.json")
+    with transaction(chain) as session:
+        append_head(tmp_path / "forged.jsonl", others, audit.head(session))
+    assert read_heads(heads, keys)
+    with pytest.raises(HeadsForged):
+        read_heads(tmp_path / "forged.jsonl", keys)
+
+
+@pytest.mark.invariant(39)
+def test_the_command_says_what_is_wrong_and_fails(
+    chain: Engine, city_url: str, heads: Path, tmp_path: Path
+) -> None:
+    environment = {"DATABASE_URL": city_url, "GOVCLOUD_HOME": str(tmp_path)}
+    assert heads.exists()
+    whole = CliRunner().invoke(app, ["audit", "verify"], env=environment)
+    assert (whole.exit_code, "The chain is whole." in whole.output) == (0, True)
+    with chain.begin() as connection:
+        connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
+        edit(connection)
+    broken = CliRunner().invoke(app, ["audit", "verify"], env=environment)
+    assert broken.exit_code == 1
+    assert "event 5: its content was changed" in broken.output
