@@ -22,7 +22,9 @@ class NpmFiles(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Adds the files of SHIPPED to the wheel; an npm failure or a missing file stops the build."""
         if version == "editable":
-            raise RuntimeError("govcloud-assets has to be installed non-editable: its files exist only in the wheel")
+            raise RuntimeError(
+                "govcloud-assets has to be installed non-editable: its files exist only in the wheel"
+            )
         self._folder = Path(tempfile.mkdtemp(prefix="govcloud-assets-"))
         for name in ("package.json", "package-lock.json"):
             shutil.copy(Path(self.root) / name, self._folder / name)
