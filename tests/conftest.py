@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 import uvicorn
 from sqlalchemy import Engine
@@ -34,6 +35,11 @@ from tests.postgres import Server, start_server
 from tests.service import RunningService, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# How long an example takes says more about the machine than about the rule.
+hypothesis.settings.register_profile("without deadlines", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("without deadlines")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,58 @@
+"""What a request may say, before anything is stored."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import ValidationError
+
+from orchestrator.resource_requests.drafting import RequestDraft
+from tests.factories import a_draft, make_draft, make_line
+
+WRONG: dict[str, dict[str, Any]] = {
+    "no line": {"lines": []},
+    "two lines of one key": {"lines": [make_line(), make_line()]},
+    "too many hosts": {"lines": [make_line(count=200), make_line(key="db", count=101)]},
+    "a provision of a workspace": {"workspace": str(uuid4())},
+    "a change of no workspace": {"kind": "change"},
+    "a release with lines": {"kind": "release", "workspace": str(uuid4())},
+    "a blank title": {"title": "   "},
+    "a long title": {"title": "x" * 201},
+    "an unknown field": {"colour": "red"},
+    "an unknown kind": {"kind": "gift"},
+}
+WRONG_LINES: dict[str, dict[str, Any]] = {
+    "a key with a capital": {"key": "Web"},
+    "a key with a quote": {"key": 'web"'},
+    "a key with a line break": {"key": "web\n"},
+    "a long key": {"key": "w" * 25},
+    "no processor": {"vcpu": 0},
+    "half a processor": {"vcpu": 1.5},
+    "no memory": {"memory_gb": 0},
+    "a negative disk": {"disk_gb": -1},
+    "a huge disk": {"disk_gb": 100_001},
+    "an unknown tier": {"disk_tier": "TAPE"},
+    "an unknown image": {"image": "latest"},
+    "a port that is none": {"ports": [0]},
+    "an unknown service": {"host_services": ["WAF"]},
+    "a pool in small letters": {"pool": "ext-x86"},
+}
+
+
+@pytest.mark.parametrize("changed", WRONG.values(), ids=WRONG.keys())
+def test_a_request_that_cannot_be_meant_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        RequestDraft.model_validate(make_draft() | changed)
+
+
+@pytest.mark.parametrize("changed", WRONG_LINES.values(), ids=WRONG_LINES.keys())
+def test_a_line_that_cannot_be_meant_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        a_draft(make_line(**changed))
+
+
+def test_everything_that_is_typed_freely_is_read_by_the_classification_rule() -> None:
+    draft = a_draft(
+        make_line(label="first"), make_line(key="db", label="second"), title="t", justification="j"
+    )
+    assert draft.free_texts() == ["t", "j", "first", "second"]
