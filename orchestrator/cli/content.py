@@ -1,5 +1,6 @@
 """`govcloud load`: content from the files, all problems at once, a diff, one transaction."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.content.differences import Difference
 
 SHOWN = 40
+"""More differences than a person reads one by one are counted by kind."""
 
 
 def load(
@@ -62,14 +64,14 @@ def _read(folder: Path) -> "ContentBundle":
 
 
 def _show(wanted: "list[Difference]") -> None:
-    if not wanted:
-        return
-    rows = [
-        (item.verdict.value, item.kind, item.key, item.field, item.before, item.after)
-        if item.field
-        else (item.verdict.value, item.kind, item.key, "", "", "")
-        for item in wanted[:SHOWN]
-    ]
-    print_table(("", "kind", "key", "field", "before", "after"), rows)
     if len(wanted) > SHOWN:
-        typer.echo(f"… and {len(wanted) - SHOWN} more.")
+        counted = Counter((item.verdict.value, item.kind) for item in wanted)
+        print_table(("", "kind", "differences"), [(*what, number) for what, number in counted.items()])
+    elif wanted:
+        print_table(("", "kind", "key", "field", "before", "after"), [_row(item) for item in wanted])
+
+
+def _row(item: "Difference") -> tuple[object, ...]:
+    place = (item.verdict.value, item.kind, item.key, item.field)
+    # Without a field the whole row is new or gone, and its values say nothing that the key does not.
+    return (*place, item.before, item.after) if item.field else (*place, "", "")

@@ -234,6 +234,7 @@ def invite(stage: Stage) -> None:
     stage.story.say(where, "bold green")
     rows = [(name, known[name], what) for name, what in city.ROLES.items()]
     stage.story.table("Demo accounts", ("user name", "password", "who"), rows)
+    stage.story.say(f"Commands on this machine find it with GOVCLOUD_HOME={stage.settings.home}")
     stage.story.say("What was played stays for the next start. Ctrl-C ends the service.")
 
 

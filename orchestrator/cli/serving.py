@@ -25,6 +25,10 @@ def up(port: Annotated[int | None, PORT] = None) -> None:
     settings = Settings() if port is None else Settings(port=port)
     with Everything(settings, lambda part: typer.echo(f"Starting: {part}", err=True)) as everything:
         typer.echo(f"GovCloud Orchestrator: {settings.url}  (Ctrl-C ends it; logs: {everything.logs})")
+        if everything.is_empty():
+            typer.echo(
+                f"Nothing is loaded yet. In another terminal: GOVCLOUD_HOME={settings.home} govcloud load"
+            )
         everything.wait()
         typer.echo("Ending: running work is finished first.", err=True)
 

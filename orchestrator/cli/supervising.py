@@ -22,6 +22,7 @@ from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.core import clock
 from orchestrator.core.db import create_database_engine, transaction
 from orchestrator.core.errors import BusinessError
+from orchestrator.departments.queries import organisations
 from orchestrator.schema import revisions
 from orchestrator.settings import Settings
 
@@ -211,6 +212,15 @@ class Everything:
             if session.get(clock.ClockShift, 1) is None:
                 clock.set_to(session, self.settings.as_of)
         engine.dispose()
+
+    def is_empty(self) -> bool:
+        """Whether no content was ever loaded."""
+        engine = create_database_engine(self.database_url)
+        try:
+            with transaction(engine) as session:
+                return not organisations(session)
+        finally:
+            engine.dispose()
 
     def _start_cloud(self) -> None:
         if self.settings.cloud != "sandbox":
