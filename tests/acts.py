@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.callers import Callers
 from tests.factories import make_draft
-from tests.service import RunningService
+from tests.running import RunningService
 
 Document = dict[str, Any]
 

@@ -32,7 +32,7 @@ from tests.factories import AS_OF
 from tests.office import Office
 from tests.parts import skip_without
 from tests.postgres import Server, start_server
-from tests.service import RunningService, free_port
+from tests.running import RunningService, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 

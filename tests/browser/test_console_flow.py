@@ -14,7 +14,7 @@ from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows import administering, planning
 from tests import acts
 from tests.postgres import Server
-from tests.service import RunningService
+from tests.running import RunningService
 
 PASSWORD = "correct-horse-2019"
 People = Callable[[str], Page]

@@ -11,7 +11,7 @@ from tests.factories import AS_OF
 from tests.faults.product import Product
 from tests.parts import skip_without
 from tests.postgres import Cluster, Server
-from tests.service import ROOT
+from tests.running import ROOT
 
 
 @pytest.fixture(scope="module")

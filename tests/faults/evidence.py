@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.runs.state_files import managed_objects
 from tests import acts
 from tests.faults.product import Document, Product
-from tests.service import wait_until
+from tests.running import wait_until
 
 _KINDS = {f"sandbox_{kind}": kind for kind in ("network", "security_group", "port", "instance", "volume")}
 _THERE = ("trial", "active", "changing", "suspended", "releasing")

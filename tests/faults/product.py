@@ -7,6 +7,7 @@ there until the test opens it, so that a fault hits exactly between two steps.
 import json
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from orchestrator.core.sealing import load_keys
 from orchestrator.settings import Settings
 from tests import acts
 from tests.factories import make_draft, make_line
-from tests.service import FINAL, Process, RunningService, wait_until
+from tests.running import FINAL, Process, RunningService, wait_until
 
 Document = dict[str, Any]
 
@@ -114,6 +115,13 @@ class Product(RunningService):
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+    def start_cramped_worker(self, most: int) -> Process:
+        """A worker that, with all it starts, can write no file of more than `most` bytes."""
+        python = [sys.executable, "-B", "-m", "orchestrator", "worker"]
+        worker = self._spawn("cramped", ["prlimit", f"--fsize={most}", "--", *python])
+        self.workers.append(worker)
+        return worker
 
     def restart_cloud(self) -> None:
         """End the cloud without a word, and start it again."""

@@ -5,7 +5,7 @@ import signal
 from tests import acts
 from tests.faults.evidence import assert_all_there, assert_nothing_lost, finish
 from tests.faults.product import Product
-from tests.service import wait_until
+from tests.running import wait_until
 
 
 def heard_in(product: Product) -> int:

@@ -4,7 +4,7 @@ from tests import acts
 from tests.factories import make_draft
 from tests.faults.evidence import assert_all_there, assert_nothing_lost
 from tests.faults.product import SMALL, Document, Product
-from tests.service import wait_until
+from tests.running import wait_until
 
 
 def in_production(product: Product) -> tuple[Document, str]:

@@ -6,7 +6,7 @@ from tests import acts
 from tests.faults.evidence import assert_all_there
 from tests.faults.product import Document, Product
 from tests.postgres import Cluster
-from tests.service import wait_until
+from tests.running import wait_until
 
 
 @pytest.fixture

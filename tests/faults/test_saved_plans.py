@@ -13,7 +13,7 @@ from tests import acts
 from tests.factories import make_draft
 from tests.faults.evidence import assert_all_there, assert_nothing_lost
 from tests.faults.product import SMALL, Document, Product
-from tests.service import wait_until
+from tests.running import wait_until
 
 Forge = Callable[[Product, Document], None]
 
@@ -68,7 +68,7 @@ FORGED = {
     ),
     "the price with its digest": forge_members_with_their_digest,
 }
-"""Beside these, the flow test of NEG-6 forges what a tool on the host or in the database would reach first."""
+"""Beside these, the flow test of NEG-6 forges what is nearest at hand."""
 
 
 @pytest.mark.invariant(18)

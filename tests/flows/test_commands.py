@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import main
-from tests.service import RunningService
+from tests.running import RunningService
 
 PASSWORD = "a long enough password"
 REQUEST = """

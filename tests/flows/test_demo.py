@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
-from tests.service import RunningService
+from tests.running import RunningService
 
 
 @pytest.fixture

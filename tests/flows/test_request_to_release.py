@@ -10,7 +10,7 @@ from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from tests import acts
 from tests.factories import make_draft, make_line
-from tests.service import RunningService
+from tests.running import RunningService
 
 Document = dict[str, Any]
 

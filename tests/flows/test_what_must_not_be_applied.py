@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tests import acts
 from tests.factories import make_draft, make_line
-from tests.service import RunningService
+from tests.running import RunningService
 
 Document = dict[str, Any]
 SMALL = make_line(vcpu=1, memory_gb=1, disk_gb=1, backup_gb=0)
