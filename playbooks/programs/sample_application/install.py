@@ -1,0 +1,54 @@
+"""The sample system on this host: its role, configuration and web service; with data where it is old."""
+
+import secrets as random_texts
+import time
+from typing import Any
+
+import psycopg
+import seed
+import services
+from place import below, program, read_json, write_json
+from psycopg import conninfo, sql
+
+SERVICE = "web"
+ROLE = "app"
+
+
+def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
+    """order: {address, port, admin, database, folder, uploads, seed: {megabytes, files, file_bytes} or none}.
+
+    With `seed` this host serves. Without, its role may not log in: a mover brings the database and opens it.
+    """
+    admin = below(order["admin"]).read_text("utf-8")
+    config_path = below(order["folder"]) / "config.json"
+    config = read_json(config_path) or configuration(order, admin)
+    serves = bool(order.get("seed"))
+    make_role(admin, config, may_log_in=serves)
+    begun = time.monotonic()
+    seeded = serves and seed.sow(admin, order["database"], ROLE, below(order["uploads"]), order["seed"])
+    write_json(config_path, config)
+    services.run_service(SERVICE, [program("web.py"), "--config", str(config_path)])
+    return {"changed": True, "seeded": seeded, "seed_seconds": round(time.monotonic() - begun, 2)}
+
+
+def configuration(order: dict[str, Any], admin: str) -> dict[str, Any]:
+    """The application's settings, with a password made here: each host's role has one of its own."""
+    place = {"host": order["address"], "port": str(conninfo.conninfo_to_dict(admin).get("port", 5432))}
+    login = {"user": ROLE, "password": random_texts.token_urlsafe(18), "dbname": order["database"]}
+    return {
+        "address": order["address"],
+        "port": order["port"],
+        "database": conninfo.make_conninfo(**place, **login),
+        "uploads": str(below(order["uploads"])),
+    }
+
+
+def make_role(admin: str, config: dict[str, Any], *, may_log_in: bool) -> None:
+    """The application's role with its password; one that exists keeps whether it may log in."""
+    password = conninfo.conninfo_to_dict(config["database"])["password"]
+    with psycopg.connect(admin, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
+        login = sql.SQL("" if found else ("LOGIN" if may_log_in else "NOLOGIN"))
+        verb = sql.SQL("ALTER" if found else "CREATE")
+        statement = sql.SQL("{} ROLE {} {} PASSWORD {}")
+        connection.execute(statement.format(verb, sql.Identifier(ROLE), login, sql.Literal(password)))
