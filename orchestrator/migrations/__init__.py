@@ -1,0 +1,1 @@
+"""Moving a running system: what is moved, the port that moves it, how what comes back is judged."""
