@@ -1,0 +1,120 @@
+"""The port `movers` over Ansible: each method plays one playbook and reads what the hosts said."""
+
+import contextlib
+import secrets as random_texts
+import time
+from typing import Final
+
+from orchestrator.adapters.movers import reading
+from orchestrator.adapters.movers.playing import Played, Player, failed
+from orchestrator.migrations import proof
+from orchestrator.migrations.findings import Finding, finding
+from orchestrator.migrations.move import Move, Side, other
+from orchestrator.migrations.movers import (
+    CutResult,
+    Disarmed,
+    MoverFailed,
+    Preflight,
+    Progress,
+    Proof,
+    Sides,
+)
+
+_SECRETS: Final = tuple(
+    f"{way}_{what}" for way in ("forward", "reverse") for what in ("password", "files", "names")
+)
+_SECONDS_TO_FOLLOW: Final = 60.0
+_NAMES: Final = {"target": "cut", "source": "return"}
+
+
+class AnsibleMovers:
+    """The movers of one move; `player` plays from the approved bundle of that move."""
+
+    def __init__(self, move: Move, player: Player) -> None:
+        self._move, self._player = move, player
+
+    def preflight(self) -> Preflight:
+        """See the port; hosts that cannot be reached are findings too."""
+        played = self._player.play("check_move.yml")
+        return reading.preflight(self._move, played)
+
+    def arm(self) -> None:
+        """See the port. The credentials are made here, reach the hosts once, and are kept nowhere else."""
+        made = {name: random_texts.token_urlsafe(24) for name in _SECRETS}
+        self._player.require("arm_move.yml", made)
+
+    def progress(self) -> Progress:
+        """See the port."""
+        return reading.progress(self._move, self._player.play("read_move.yml"), time.time())
+
+    def sides(self) -> Sides:
+        """See the port."""
+        return reading.sides(self._move, self._player.play("read_move.yml"))
+
+    def cut(self) -> CutResult:
+        """See the port."""
+        return self._switch("cut_move.yml", "target")
+
+    def return_(self) -> CutResult:
+        """See the port. Where the source does not follow yet (after a failed proof), it catches up first."""
+        with contextlib.suppress(MoverFailed):
+            self.follow("target")
+        self._wait_until_following("source")
+        return self._switch("return_move.yml", "source")
+
+    def prove(self, to: Side) -> Proof:
+        """See the port."""
+        played = self._player.require(f"prove_{_NAMES[to]}.yml")
+        found = played.of("Report the content")
+        return proof.compare(
+            {"source": found[self._move.source.name], "target": found[self._move.target.name]}, to
+        )
+
+    def follow(self, to: Side) -> None:
+        """See the port."""
+        self._player.require(f"follow_{_NAMES[to]}.yml")
+
+    def reopen(self, side: Side, *, other_is_gone: bool = False) -> None:
+        """See the port."""
+        alone = side == "source" and other_is_gone
+        playbook = "reopen_source_alone.yml" if alone else f"reopen_{side}.yml"
+        played = self._player.play(playbook)
+        if not played.of("Open the side"):
+            raise failed(playbook, played)
+
+    def disarm(self, *, remove_copies: bool) -> Disarmed:
+        """See the port."""
+        played = self._player.play("abandon_move.yml" if remove_copies else "disarm_move.yml")
+        if played.refused:
+            raise failed("disarm", played)
+        return Disarmed(_removed(played), tuple(sorted(played.unreachable)))
+
+    def _switch(self, playbook: str, to: Side) -> CutResult:
+        played = self._player.play(playbook)
+        answers = played.of("Cut")
+        if answers:
+            (answer,) = answers.values()
+            return reading.cut_result(answer, to)
+        if played.refused and not played.unreachable and not played.result.stopped_because:
+            return CutResult("refused", to, None, {}, played.refused[0])
+        return CutResult("unsettled", to, None, {}, _why(failed(playbook, played)))
+
+    def _wait_until_following(self, side: Side) -> None:
+        """Until `side` follows, or the time is up: then the cut says what is wrong."""
+        end = time.monotonic() + _SECONDS_TO_FOLLOW
+        while time.monotonic() < end:
+            played = self._player.play("read_move.yml")
+            if reading.follows(self._move, played, side) or reading.is_away(self._move, played, other(side)):
+                return
+
+
+def _why(error: MoverFailed) -> Finding:
+    return error.findings[0] if error.findings else finding("broke_off", {"error": error.log_tail})
+
+
+def _removed(played: Played) -> dict[str, tuple[str, ...]]:
+    parts = [*played.of("Part the sides").items(), *played.of("Clear the side").items()]
+    found: dict[str, tuple[str, ...]] = {}
+    for host, answer in parts:
+        found[host] = (*found.get(host, ()), *answer["removed"])
+    return found

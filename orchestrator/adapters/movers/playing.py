@@ -1,0 +1,105 @@
+"""Playing one playbook of a move's bundle and taking the answers of the programs, host by host."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from orchestrator.adapters.movers.bundles import PLAYBOOKS
+from orchestrator.migrations.findings import Finding, finding
+from orchestrator.migrations.move import BadMove
+from orchestrator.migrations.movers import MoverFailed
+from orchestrator.runs.engine import AnsibleEngine, EngineResult, EngineRun
+
+SECRETS: Final = "GOVCLOUD_SECRETS"
+_ANSWERED: Final = "runner_on_ok"
+_FAILED: Final = "runner_on_failed"
+_UNREACHABLE: Final = "runner_on_unreachable"
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came back: answers by task and host, refusals, hosts that could not be reached."""
+
+    result: EngineResult
+    answers: Mapping[tuple[str, str], Mapping[str, Any]]
+    refused: tuple[Finding, ...]
+    unreachable: frozenset[str]
+
+    def of(self, task: str) -> dict[str, Mapping[str, Any]]:
+        """The answers to one task: host -> answer."""
+        return {host: answer for (name, host), answer in self.answers.items() if name == task}
+
+    @property
+    def well(self) -> bool:
+        return self.result.returncode == 0 and not self.result.stopped_because
+
+
+class Player:
+    """Plays playbooks from a folder with a bundle; only those that the bundle was approved for."""
+
+    def __init__(self, engine: AnsibleEngine, folder: Path, run: EngineRun) -> None:
+        self._engine, self._folder, self._run = engine, folder, run
+        self._act = json.loads((folder / "vars.json").read_text("utf-8"))["act"]
+
+    def play(self, playbook: str, secrets: Mapping[str, str] | None = None) -> Played:
+        """Play it and sort the events. `secrets` reach the programs by the environment and show as stars.
+
+        Raises BadMove for a playbook that this bundle was not approved for, MoverFailed when Ansible itself
+        broke off and no host is to blame.
+        """
+        if playbook not in PLAYBOOKS[self._act]:
+            raise BadMove(f"act: a bundle for {self._act} is not for {playbook}")
+        run = self._run
+        if secrets:
+            run = replace(
+                run,
+                environment={**run.environment, SECRETS: json.dumps(dict(secrets))},
+                secrets=(*run.secrets, *secrets.values()),
+            )
+        played = _sorted(self._engine.run(self._folder, playbook, run))
+        if not (played.well or played.result.stopped_because or played.refused or played.unreachable):
+            raise failed(playbook, played)
+        return played
+
+    def require(self, playbook: str, secrets: Mapping[str, str] | None = None) -> Played:
+        """As `play`; raises MoverFailed unless every task on every host went well."""
+        played = self.play(playbook, secrets)
+        if not played.well:
+            raise failed(playbook, played)
+        return played
+
+
+def failed(act: str, played: Played) -> MoverFailed:
+    """The error for a play that did not go well, with everything that was said."""
+    away = tuple(finding("host_away", {"host": host}) for host in sorted(played.unreachable))
+    tail = played.result.stopped_because or played.result.stderr_tail.strip()[-800:]
+    return MoverFailed(act, (*played.refused, *away), tail)
+
+
+def _sorted(result: EngineResult) -> Played:
+    answers: dict[tuple[str, str], Mapping[str, Any]] = {}
+    refused: list[Finding] = []
+    unreachable: set[str] = set()
+    for kind, task, host, outcome in _events(result.events):
+        if kind == _ANSWERED and "answer" in outcome:
+            answers[task, host] = outcome["answer"]
+        elif kind == _FAILED:
+            told = outcome.get("refused") or {"code": "program_broke", "facts": {"error": _said(outcome)}}
+            refused.append(finding(told["code"], {"host": host, **told["facts"]}))
+        elif kind == _UNREACHABLE:
+            unreachable.add(host)
+    return Played(result, answers, tuple(refused), frozenset(unreachable))
+
+
+def _events(events: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str, str, Mapping[str, Any]]]:
+    for event in events:
+        data = event.get("event_data", {})
+        if "res" in data and "host" in data:
+            yield str(event.get("event")), str(data.get("task")), str(data["host"]), data["res"]
+
+
+def _said(outcome: Mapping[str, Any]) -> str:
+    lines = str(outcome.get("msg", "")).strip().splitlines()
+    return lines[-1][:500] if lines else "no reason was given"

@@ -1,0 +1,183 @@
+"""What the programs on the hosts answered, as the values of the port. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from orchestrator.adapters.movers.playing import Played
+from orchestrator.migrations.findings import Finding, finding, findings
+from orchestrator.migrations.move import SIDES, Move, Side, other
+from orchestrator.migrations.movers import CutResult, Preflight, Progress, Sides, SideState
+
+Answer = Mapping[str, Any]
+_READY: Final = "r"
+_MOST_CLOCK_SECONDS: Final = 2.0
+_ROOM: Final = 2
+"""The target needs this many times the bytes of the source: tables grow while they are filled and indexed."""
+
+
+def by_side(move: Move, played: Played, task: str) -> dict[Side, Answer]:
+    """The answers to a task by side; a side that gave none is missing."""
+    found = played.of(task)
+    names: dict[Side, str] = {"source": move.source.name, "target": move.target.name}
+    return {side: found[name] for side, name in names.items() if name in found}
+
+
+# --- preflight -------------------------------------------------------------------------------------
+
+
+def preflight(move: Move, played: Played) -> Preflight:
+    """All problems of both sides, of the name, and of what only both together can show."""
+    sides = by_side(move, played, "Check the side")
+    away = [finding("host_away", {"host": host}) for host in sorted(played.unreachable)]
+    told = [each for side in SIDES if side in sides for each in findings(sides[side]["found"])]
+    source = sides.get("source", {"facts": {}})["facts"]
+    files = source.get("folders", [])
+    return Preflight(
+        findings=(*played.refused, *away, *told, *_together(sides), *_name(move, played)),
+        database_bytes=source.get("database", {}).get("bytes", 0),
+        file_bytes=sum(folder["bytes"] for folder in files),
+        files=sum(folder["files"] for folder in files),
+    )
+
+
+def _together(sides: Mapping[Side, Answer]) -> Iterator[Finding]:
+    if len(sides) < len(SIDES):
+        return
+    source, target = sides["source"]["facts"], sides["target"]["facts"]
+    ours, theirs = source.get("database", {}), target.get("database", {})
+    if ours and theirs:
+        if theirs["version"] // 10000 < ours["version"] // 10000:
+            versions = {"source": ours["version"] // 10000, "target": theirs["version"] // 10000}
+            yield finding("versions_fall", versions)
+        for extension in sorted({*ours.get("extensions", [])} - {*theirs["available_extensions"]}):
+            yield finding("extension_missing", {"extension": extension})
+    needed = _ROOM * (ours.get("bytes", 0) + sum(folder["bytes"] for folder in source["folders"]))
+    if target["free_bytes"] < needed:
+        yield finding("disk_full", {"free": target["free_bytes"], "needed": needed})
+    if (seconds := abs(source["clock"] - target["clock"])) > _MOST_CLOCK_SECONDS:
+        yield finding("clocks_differ", {"seconds": round(seconds, 1)})
+
+
+def _name(move: Move, played: Played) -> Iterator[Finding]:
+    for answer in played.of("Check the name").values():
+        if answer["address"] is None:
+            yield finding("name_unknown", {"name": answer["record"]})
+        elif answer["address"] != move.source.address:
+            yield finding("name_elsewhere", {"address": answer["address"]})
+
+
+# --- progress --------------------------------------------------------------------------------------
+
+
+def progress(move: Move, played: Played, at: float) -> Progress:
+    """How far the target's copies are; a side that is away is trouble."""
+    sides = by_side(move, played, "Read the side")
+    target = sides.get("target", {})
+    database, pull = target.get("database") or {}, target.get("pull") or {}
+    tables, sizes = database.get("tables", []), database.get("sizes", {})
+    trouble = _trouble(played, sides)
+    follows_now = follows(move, played, "target")
+    return Progress(
+        at=at,
+        tables=len(tables),
+        tables_done=sum(state == _READY for _, state, _ in tables),
+        database_bytes=sum(sizes.get(name, 0) for name, _, _ in tables),
+        database_bytes_done=sum(_copied(sizes.get(name, 0), state, done) for name, state, done in tables),
+        files=pull.get("files", 0),
+        files_done=min(pull.get("copied_files", 0), pull.get("files", 0)),
+        file_bytes=pull.get("bytes", 0),
+        file_bytes_done=min(pull.get("copied_bytes", 0), pull.get("bytes", 0)),
+        retained_bytes=max((slot["retained_bytes"] or 0 for slot in _slots(sides)), default=0),
+        follows=follows_now,
+        ready=follows_now and not any(each.blocking for each in trouble),
+        trouble=trouble,
+    )
+
+
+def _copied(size: int, state: str, done: int) -> int:
+    return size if state in {_READY, "s"} else min(size, done)
+
+
+def _slots(sides: Mapping[Side, Answer]) -> Iterator[Answer]:
+    for answer in sides.values():
+        yield from (answer.get("database") or {}).get("slots", [])
+
+
+def _trouble(played: Played, sides: Mapping[Side, Answer]) -> tuple[Finding, ...]:
+    away = [finding("host_away", {"host": host}) for host in sorted(played.unreachable)]
+    told = [each for side in SIDES if side in sides for each in findings(sides[side]["trouble"])]
+    pull = sides.get("target", {}).get("pull") or {}
+    files = [finding("files_away", {"error": pull["error"]})] if pull.get("error") else []
+    lost = [
+        finding("slot_lost", {"slot": slot["name"]})
+        for slot in _slots(sides)
+        if slot["wal_status"] in {"lost", "unreserved"}
+    ]
+    return (*played.refused, *away, *told, *files, *lost)
+
+
+def follows(move: Move, played: Played, side: Side) -> bool:
+    """True when `side` has a complete copy and receives what the other side accepts."""
+    answer = by_side(move, played, "Read the side").get(side)
+    if answer is None or not answer["armed"]:
+        return False
+    if move.database is not None:
+        database = answer["database"] or {}
+        subscription = database.get("subscription") or {}
+        complete = all(state == _READY for _, state, _ in database.get("tables", []))
+        if not (complete and subscription.get("enabled") and subscription.get("running")):
+            return False
+    pull = answer["pull"] or {}
+    return not move.folders or (pull.get("passes", 0) > 0 and not pull.get("error"))
+
+
+def is_away(move: Move, played: Played, side: Side) -> bool:
+    """True when the side's host could not be read at all."""
+    return side not in by_side(move, played, "Read the side")
+
+
+# --- who serves ------------------------------------------------------------------------------------
+
+
+def sides(move: Move, played: Played) -> Sides:
+    """Both sides as they said of themselves, and the name."""
+    found = by_side(move, played, "Read the side")
+    names = list(played.of("Read the name").values())
+    return Sides(
+        source=_state(move, found.get("source")),
+        target=_state(move, found.get("target")),
+        name_address=names[0]["address"] if names else None,
+    )
+
+
+def _state(move: Move, answer: Answer | None) -> SideState:
+    if answer is None:
+        return SideState(reachable=False, armed=False, accepts_writes=None)
+    if move.database is None:
+        accepts: bool | None = all(folder["open"] for folder in answer["folders"])
+        return SideState(True, answer["armed"], accepts)
+    database = answer["database"]
+    if database is None:
+        return SideState(True, answer["armed"], None)
+    fences = tuple((row[0], row[1], row[2], row[3]) for row in database["fences"])
+    return SideState(True, answer["armed"], any(database["writers"].values()), fences)
+
+
+# --- the cut ---------------------------------------------------------------------------------------
+
+
+def cut_result(answer: Answer, to: Side) -> CutResult:
+    """What the script told about itself."""
+    reason = answer.get("reason")
+    return CutResult(
+        outcome=answer["outcome"],
+        to=to,
+        cut=answer.get("cut"),
+        marks=answer["marks"],
+        reason=finding(reason["code"], {"side": other(to), **reason["facts"]}) if reason else None,
+        fenced_at=answer.get("fenced_at"),
+        opened_at=answer.get("opened_at"),
+        sequences=answer.get("sequences", 0),
+        last_files=answer.get("last_files", 0),
+        name_switched=bool(answer.get("named", False)),
+    )

@@ -1,0 +1,191 @@
+"""Preflight on one side of a move: read-only, and every problem at once. `found` are codes with facts.
+
+What both sides must be looked at for, such as extensions and disk space, comes back as `facts`.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import database
+import move as moves
+import psycopg
+from database import Connection
+from move import Move
+from place import below
+
+NEEDED_SETTINGS = {"max_replication_slots": 2, "max_wal_senders": 4, "max_logical_replication_workers": 4}
+OLDEST = 160000
+SECONDS_TO_CONNECT = 3.0
+RELATIONS = """
+SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = %s AND c.relpersistence = ANY (%s) AND c.oid >= 16384 ORDER BY 1
+"""
+NOT_REPLICATED = (("unlogged_table", "r", "u"), ("materialised_view", "m", "pu"), ("foreign_table", "f", "p"))
+OTHER_WRITERS = """
+SELECT rolname FROM pg_roles r
+WHERE rolcanlogin AND NOT rolname = ANY (%s) AND NOT rolsuper AND rolname !~ '^(pg|govcloud)_' AND EXISTS (
+    SELECT FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384
+        AND has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) ORDER BY 1
+"""
+SESSIONS = (
+    "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+    " AND pid <> pg_backend_pid() AND NOT usename = ANY (%s)"
+)
+LONG = (
+    "SELECT pid, extract(epoch FROM now() - xact_start)::int FROM pg_stat_activity"
+    " WHERE backend_type = 'client backend' AND xact_start < now() - interval '5 minutes'"
+)
+
+
+class Findings:
+    """What was found, in the order in which it was looked for."""
+
+    def __init__(self, side: str) -> None:
+        self.side = side
+        self.found: list[dict[str, Any]] = []
+
+    def add(self, code: str, **facts: Any) -> None:
+        self.found.append({"code": code, "facts": {"side": self.side, **facts}})
+
+
+def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
+    """order: {side, move}."""
+    move = moves.read(order)
+    findings = Findings(move.side)
+    facts: dict[str, Any] = {"clock": time.time(), "armed": (move.folder / "secrets.json").exists()}
+    if move.database:
+        facts["database"] = check_server(move, findings)
+        reach(move.other_address, move.db.port, findings)
+    facts["folders"] = [check_folder(move, folder, findings) for folder in move.folders]
+    facts["free_bytes"] = shutil.disk_usage(below("/")).free
+    return {"found": findings.found, "facts": facts}
+
+
+def reach(address: str, port: int, findings: Findings) -> None:
+    try:
+        socket.create_connection((address, port), SECONDS_TO_CONNECT).close()
+    except OSError as error:
+        findings.add("unreachable", address=address, port=port, error=str(error))
+
+
+def check_server(move: Move, findings: Findings) -> dict[str, Any]:
+    """The server as a whole, then the database that is there or shall not be there."""
+    try:
+        with database.here(move, "postgres") as admin:
+            facts = check_settings(admin, findings)
+            check_writers(admin, move, findings)
+            exists = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [move.db.name]).fetchone()
+    except (psycopg.OperationalError, OSError) as error:
+        findings.add("database_away", error=str(error).strip()[-300:])
+        return {}
+    if exists:
+        with database.here(move) as connection:
+            if move.side == "source":
+                facts |= check_source(connection, move, findings)
+            elif connection.execute("SELECT to_regnamespace(%s)", [move.schema]).fetchone() == (None,):
+                check_target(connection, move, findings)
+    elif move.side == "source":
+        findings.add("database_missing", database=move.db.name)
+    return facts
+
+
+def check_settings(admin: Connection, findings: Findings) -> dict[str, Any]:
+    version = admin.info.server_version
+    if version < OLDEST:
+        findings.add("version_too_old", version=version // 10000, oldest=OLDEST // 10000)
+    if (level := value(admin, "SHOW wal_level")) != "logical":
+        findings.add("wal_level", value=level)
+    for name, needed in NEEDED_SETTINGS.items():
+        if int(value(admin, f"SHOW {name}")) < needed:
+            findings.add("setting_too_small", setting=name, value=value(admin, f"SHOW {name}"), needed=needed)
+    free = "SELECT current_setting('max_replication_slots')::int - count(*) FROM pg_replication_slots"
+    if value(admin, free) < 1:
+        findings.add("no_free_slot")
+    known = [row[0] for row in admin.execute("SELECT name FROM pg_available_extensions")]
+    return {"version": version, "available_extensions": known}
+
+
+def check_writers(admin: Connection, move: Move, findings: Findings) -> None:
+    query = "SELECT rolname, rolcanlogin, rolsuper FROM pg_roles WHERE rolname = ANY (%s)"
+    known = {row[0]: row[1:] for row in admin.execute(query, [list(move.db.writers)])}
+    for writer in move.db.writers:
+        log_in, superuser = known.get(writer, (None, False))
+        if superuser:
+            findings.add("writer_is_superuser", role=writer)
+        if move.side == "source" and not log_in:
+            findings.add("writer_missing" if log_in is None else "writer_shut", role=writer)
+        if move.side == "target" and log_in:
+            findings.add("target_is_open", roles=writer)
+
+
+def check_source(connection: Connection, move: Move, findings: Findings) -> dict[str, Any]:
+    """What cannot be replicated, who else writes, what would make the copy wait."""
+    writers = list(move.db.writers)
+    for code, kind, persistence in NOT_REPLICATED:
+        for (name,) in connection.execute(RELATIONS, [kind, list(persistence)]).fetchall():
+            findings.add(code, table=name)
+    for schema, table in connection.execute(database.WITHOUT_IDENTITY).fetchall():
+        findings.add("no_replica_identity", table=f"{schema}.{table}")
+    if objects := value(connection, "SELECT count(*) FROM pg_largeobject_metadata"):
+        findings.add("large_objects", count=objects)
+    if value(connection, "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"):
+        findings.add("prepared_transactions")
+    for (role,) in connection.execute(OTHER_WRITERS, [writers]).fetchall():
+        findings.add("other_writer", role=role)
+    for (role,) in connection.execute(SESSIONS, [move.db.name, writers]).fetchall():
+        findings.add("other_session", role=role)
+    for pid, seconds in connection.execute(LONG).fetchall():
+        findings.add("long_transaction", pid=pid, seconds=seconds)
+    extensions = [row[0] for row in connection.execute("SELECT extname FROM pg_extension")]
+    return {
+        "extensions": extensions,
+        "bytes": value(connection, "SELECT pg_database_size(current_database())"),
+    }
+
+
+def check_target(connection: Connection, move: Move, findings: Findings) -> None:
+    if connection.execute(RELATIONS, ["r", ["p", "u"]]).fetchone():
+        findings.add("target_not_empty", database=move.db.name)
+
+
+def check_folder(move: Move, folder: moves.Folder, findings: Findings) -> dict[str, Any]:
+    """How much there is, and what is neither file nor folder."""
+    live, totals = move.live(folder), {"path": folder.path, "files": 0, "bytes": 0}
+    if move.side == "target":
+        if live.exists():
+            findings.add("folder_exists", folder=folder.path)
+        return totals
+    if not live.is_dir() or live.is_symlink():
+        findings.add("folder_missing", folder=folder.path)
+        return totals
+    if live.stat().st_dev != live.parent.stat().st_dev:
+        findings.add("folder_is_mount", folder=folder.path)
+    if not os.access(live.parent, os.W_OK):
+        findings.add("folder_fixed", folder=folder.path)
+    for place, folders, names in os.walk(live):
+        for name in [*names, *(each for each in folders if Path(place, each).is_symlink())]:
+            with contextlib.suppress(FileNotFoundError):
+                count_file(Path(place, name), live, totals, findings)
+    return totals
+
+
+def count_file(path: Path, live: Path, totals: dict[str, Any], findings: Findings) -> None:
+    seen = path.lstat()
+    if not stat.S_ISREG(seen.st_mode):
+        findings.add("strange_file", file=str(path.relative_to(live)))
+        return
+    if not os.access(path, os.R_OK):
+        findings.add("unreadable_file", file=str(path.relative_to(live)))
+    totals["files"] += 1
+    totals["bytes"] += seen.st_size
+
+
+def value(connection: Connection, query: Any) -> Any:
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,112 @@
+"""Every connection of a cut, opened before the fence, and what is done with them when it went wrong."""
+
+import time
+from typing import Any, LiteralString
+
+import database
+import psycopg
+from database import Connection
+from file_pull import Offer
+from move import Move
+from name_control import NameControl
+from psycopg import sql
+from refusal import Refused
+
+SECONDS_TO_END = 10.0
+
+
+class Doors:
+    """All of them, by what they lead to.
+
+    `here` is the administrator's connection to this side, `there` the mover's to the other; each has a second
+    one for its snapshot. `files` leads to the other side's file server. Raises psycopg.Error, FilesAway,
+    Refused.
+    """
+
+    here: Connection
+    here_view: Connection
+    there: Connection
+    there_view: Connection
+
+    def __init__(self, move: Move) -> None:
+        self.files = files(move) if move.folders else None
+        self.names = NameControl(move) if move.names else None
+        if move.database:
+            self.here, self.here_view = database.here(move), database.here(move)
+            self.there, self.there_view = database.there(move), database.there(move)
+            locked = one(
+                self.here, sql.SQL("SELECT pg_try_advisory_lock(hashtextextended({}, 0))").format(move.schema)
+            )
+            if not locked:
+                raise Refused("busy")
+
+    @property
+    def offer(self) -> Offer:
+        """The way to the other side's files. Raises Refused in a move without folders."""
+        if self.files is None:
+            raise Refused("no_folders")
+        return self.files
+
+    def let_go_of_control(self) -> None:
+        """Keep nothing but the two snapshots."""
+        if self.files:
+            self.files.door.close()
+        for connection in (getattr(self, "here", None), getattr(self, "there", None)):
+            if connection is not None:
+                connection.close()
+        if self.names:
+            self.names.close()
+
+
+def files(move: Move) -> Offer:
+    """A connection to the other side's file server. Raises FilesAway."""
+    return Offer(move.other_address, move.files_port, move.secrets()[f"{move.way_in}_files"])
+
+
+def one(connection: Connection, statement: sql.Composed | LiteralString) -> Any:
+    """The only value of the only row."""
+    row = connection.execute(statement).fetchone()
+    return row[0] if row else None
+
+
+def last(connection: Connection, statements: LiteralString) -> Any:
+    """The only value of the last of several statements."""
+    cursor = connection.execute(statements)
+    while cursor.nextset():
+        pass
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def is_open(move: Move, doors: Doors) -> bool:
+    """Whether this side accepts writes, after the session that was opening it has surely ended."""
+    if move.database is None:
+        return all(move.live(folder).exists() for folder in move.folders)
+    pid = doors.here.info.backend_pid
+    doors.here.close()
+    with database.here(move) as connection:
+        end = time.monotonic() + SECONDS_TO_END
+        while connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s", [pid]
+        ).fetchone():
+            if time.monotonic() > end:
+                raise OSError("the session that was opening this side does not end")
+            time.sleep(0.01)
+        query = "SELECT bool_or(rolcanlogin) FROM pg_roles WHERE rolname = ANY (%s)"
+        row = connection.execute(query, [list(move.db.writers)]).fetchone()
+    return bool(row and row[0])
+
+
+def reopen_other(move: Move, doors: Doors) -> None:
+    """Let the other side accept writes again, over a new connection where the old one is broken."""
+    if move.database:
+        statement = sql.SQL("SELECT {}.let_in(true)").format(sql.Identifier(move.schema))
+        try:
+            doors.there.execute(statement)
+        except psycopg.Error:
+            with database.there(move) as connection:
+                connection.execute(statement)
+    if move.folders:
+        with files(move) as offer:
+            for number in range(len(move.folders)):
+                offer.ask(op="open", folder=number)

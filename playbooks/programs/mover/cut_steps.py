@@ -1,0 +1,227 @@
+"""The steps of one cut, in the order in which they are taken. See cut.py for what runs them."""
+
+import contextlib
+import os
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import cut_connections
+import file_offer
+import psycopg
+import readiness
+from file_pull import Copy, FilesAway
+from move import Move
+from psycopg import sql
+from refusal import Refused
+
+FEW_FILES, MOST_PASSES = 5, 10
+SECONDS_TO_END_SESSIONS, SECONDS_TO_RECOVER = 5.0, 30.0
+TICK = 0.0005
+FENCE = (
+    "INSERT INTO {schema}.cut (id, kind, side) VALUES ({cut}, 'fence', {side}); SELECT {schema}.let_in(false)"
+)
+END_SESSIONS = "SELECT {schema}.end_sessions()"
+MARKER = "INSERT INTO {schema}.cut (id, kind, side) VALUES ({cut}, 'marker', {side})"
+ARRIVED = "SELECT 1 FROM {schema}.cut WHERE id = {cut} AND kind = 'marker'"
+SEQUENCES = (
+    "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences"
+    " WHERE last_value IS NOT NULL"
+)
+OPEN = (
+    "ALTER SUBSCRIPTION {incoming} DISABLE; {sequences}"
+    "INSERT INTO {schema}.cut (id, kind, side) VALUES ({cut}, 'open', {side}); SELECT {schema}.let_in(true)"
+)
+SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot()"
+
+
+class Cut:
+    """One attempt. `run` never raises: it tells how it ended."""
+
+    def __init__(self, move: Move, number: str, journal: Path) -> None:
+        self.move, self.number = move, number
+        self.journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.began = time.monotonic()
+        self.marks: dict[str, float] = {}
+        self.result: dict[str, Any] = {"cut": number, "to": move.side, "marks": self.marks}
+        self.fenced = self.opening = self.stopped_pull = False
+        self.copies: list[Copy] = []
+        self.trouble: BaseException | None = None
+
+    def run(self) -> dict[str, Any]:
+        """Cut, or say why not.
+
+        `outcome` is cut (this side serves), refused (nothing was touched), reopened (the fence was lifted
+        again), or unsettled (read both sides before doing anything); `reason` tells why for all but the
+        first. `marks` are milliseconds since the fence began, `fenced_at` and `opened_at` seconds since 1970.
+        """
+        try:
+            self.prepare()
+            self.fence()
+            self.catch_up()
+            self.open()
+            self.take_name()
+            self.result["outcome"] = "cut"
+        except BaseException as error:  # noqa: BLE001 - the fence must be lifted, whatever went wrong.
+            traceback.print_exc()
+            self.result["reason"] = reason_of(error)
+            self.result["outcome"] = self.recover()
+        return self.result
+
+    def mark(self, name: str) -> None:
+        self.marks[name] = round((time.monotonic() - self.began) * 1000, 2)
+        os.write(self.journal, f"{name} {self.marks[name]}\n".encode())
+
+    def text(self, statement: str, **parts: sql.Composable) -> sql.Composed:
+        names = {"schema": sql.Identifier(self.move.schema), "incoming": sql.Identifier(self.move.incoming)}
+        values = {"cut": sql.Literal(self.number), "side": sql.Literal(self.move.side)}
+        return sql.SQL(statement).format(
+            **{**names, **values, "slot": sql.Literal(self.move.outgoing), **parts}
+        )
+
+    # --- before the fence ------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Open every connection, see that all is ready, bring over what can be brought over early."""
+        self.doors = cut_connections.Doors(self.move)
+        if self.move.database:
+            readiness.require(self.doors.here, self.doors.there, self.move, self.number)
+        if self.doors.names and self.doors.names.address != self.move.other_address:
+            raise Refused("name_elsewhere", address=self.doors.names.address)
+        self.stopped_pull = True
+        file_offer.stop_pull(self.move)
+        for number, folder in enumerate(self.move.folders):
+            copy = Copy(self.doors.offer, number, self.move.closed(folder))
+            copy.first_pass()
+            for _ in range(MOST_PASSES):
+                if copy.next_pass() <= FEW_FILES:
+                    break
+            self.copies.append(copy)
+
+    # --- the pause -------------------------------------------------------------------------------
+
+    def fence(self) -> None:
+        """Let nobody write on the other side any more, and wait until nobody does."""
+        self.began, self.result["fence_at"], self.fenced = time.monotonic(), time.time(), True
+        self.mark("begun")
+        if self.move.database:
+            self.doors.there.execute(self.text(FENCE))
+            self.mark("shut")
+            end = time.monotonic() + SECONDS_TO_END_SESSIONS
+            while cut_connections.one(self.doors.there, self.text(END_SESSIONS)):
+                if time.monotonic() > end:
+                    raise Refused("sessions_remain")
+                time.sleep(TICK)
+        self.result["fenced_at"] = time.time()
+        self.mark("fenced")
+
+    def catch_up(self) -> None:
+        """The last files and rows come over side by side; then both sides are looked at as they are."""
+        files = threading.Thread(target=self.last_files, daemon=True)
+        files.start()
+        sequences: list[tuple[Any, ...]] = []
+        snapshots = {}
+        if self.move.database:
+            self.doors.there.execute(self.text(MARKER))
+            snapshots[self.move.other] = cut_connections.last(self.doors.there_view, SNAPSHOT)
+            sequences = self.doors.there_view.execute(SEQUENCES).fetchall()
+            while not self.doors.here.execute(self.text(ARRIVED)).fetchone():
+                self.require_time()
+                time.sleep(TICK)
+            self.mark("caught_up")
+            snapshots[self.move.side] = cut_connections.last(self.doors.here_view, SNAPSHOT)
+        self.result |= {"snapshots": snapshots, "sequences": len(sequences)}
+        self.sequences = sequences
+        while files.is_alive():
+            self.require_time()
+            files.join(0.02)
+        if self.trouble:
+            raise self.trouble
+        self.mark("files")
+
+    def last_files(self) -> None:
+        try:
+            self.result["last_files"] = sum(copy.next_pass("shut") for copy in self.copies)
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits.
+            self.trouble = error
+
+    def require_time(self) -> None:
+        if time.monotonic() - self.began > self.move.budget_ms / 1000:
+            raise Refused("over_budget", budget_ms=self.move.budget_ms)
+
+    def open(self) -> None:
+        """This side accepts writes from the one commit below on.
+
+        The row of the opening holds the place in this side's log from which on the way out will send: what
+        somebody wrote here before stays here.
+        """
+        self.require_time()
+        self.opening = True
+        file_offer.give_back(self.move)
+        self.result["folders_at"] = [
+            self.move.live(folder).stat().st_ctime_ns for folder in self.move.folders
+        ]
+        if self.move.database:
+            self.doors.here.execute(self.text(OPEN, sequences=set_sequences(self.sequences)))
+        self.result["opened_at"] = time.time()
+        self.mark("opened")
+
+    def take_name(self) -> None:
+        """Lead the clients here. This side serves already: a failure is told and cured later, not undone."""
+        if self.doors.names:
+            try:
+                self.doors.names.take()
+                self.mark("named")
+            except (OSError, Refused) as error:
+                self.result["reason"] = reason_of(error)
+        self.result["named"] = "named" in self.marks or not self.doors.names
+
+    # --- when it went wrong ----------------------------------------------------------------------
+
+    def recover(self) -> str:
+        """Lift the fence, unless this side is open after all or nobody can say."""
+        end = time.monotonic() + SECONDS_TO_RECOVER
+        while self.fenced:
+            with contextlib.suppress(psycopg.Error, OSError, FilesAway):
+                if self.opening and cut_connections.is_open(self.move, self.doors):
+                    self.result.setdefault("opened_at", time.time())
+                    return "cut"
+                file_offer.shut(self.move)
+                cut_connections.reopen_other(self.move, self.doors)
+                self.fenced = False
+            if time.monotonic() > end:
+                return "unsettled"
+            time.sleep(0.05)
+        if self.stopped_pull:
+            with contextlib.suppress(OSError):
+                file_offer.pull(self.move)
+        return "reopened" if "begun" in self.marks else "refused"
+
+    def hold(self, released: Path, longest: float) -> None:
+        """Keep the snapshots of the fence moment until they are not needed any more."""
+        if self.result["outcome"] != "cut":
+            return
+        self.doors.let_go_of_control()
+        end = time.monotonic() + longest
+        while not released.exists() and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def set_sequences(sequences: list[tuple[Any, ...]]) -> sql.Composable:
+    """One statement that sets every sequence, or none."""
+    if not sequences:
+        return sql.SQL("")
+    rows = sql.SQL(", ").join(
+        sql.SQL("({}, {})").format(sql.Literal(name), sql.Literal(value)) for name, value in sequences
+    )
+    return sql.SQL("SELECT setval(name::regclass, value) FROM (VALUES {}) AS given (name, value); ").format(
+        rows
+    )
+
+
+def reason_of(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, Refused):
+        return error.as_dict()
+    return {"code": "broke_off", "facts": {"error": f"{type(error).__name__}: {str(error).strip()[-500:]}"}}

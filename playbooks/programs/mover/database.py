@@ -1,0 +1,155 @@
+"""Connections to the two databases of a move, and what the mover makes in them."""
+
+from typing import Any
+
+import psycopg
+from move import Move
+from place import below
+from psycopg import conninfo, sql
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+SECONDS_TO_CONNECT = 3
+ALIVE: dict[str, Any] = {
+    "connect_timeout": SECONDS_TO_CONNECT,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+OFFER = """
+CREATE SCHEMA {schema};
+CREATE TABLE {schema}.cut (
+    id text NOT NULL, kind text NOT NULL, side text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    lsn pg_lsn NOT NULL DEFAULT pg_current_wal_lsn(), PRIMARY KEY (id, kind));
+CREATE FUNCTION {schema}.let_in(allowed boolean) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog AS $body$
+DECLARE
+    writer text;
+BEGIN
+    FOREACH writer IN ARRAY {writers}::text[] LOOP
+        EXECUTE format('ALTER ROLE %I %s', writer, CASE WHEN allowed THEN 'LOGIN' ELSE 'NOLOGIN' END);
+    END LOOP;
+END $body$;
+-- Ends the writers' sessions and counts those that were there. A session on its way in has looked up its role
+-- but has no name in pg_stat_activity yet; it holds a virtual transaction already, so it is counted too.
+CREATE FUNCTION {schema}.end_sessions() RETURNS bigint LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog AS $body$
+    SELECT (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE usename = ANY ({writers}::text[]))
+        + (SELECT count(*) FROM pg_locks l
+            WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_backend_pid() AND NOT EXISTS (
+                SELECT FROM pg_stat_activity a WHERE a.pid = l.pid
+                    AND (a.usesysid IS NOT NULL OR a.backend_type IS DISTINCT FROM 'client backend')))
+$body$;
+REVOKE ALL ON FUNCTION {schema}.let_in(boolean), {schema}.end_sessions() FROM PUBLIC;
+CREATE ROLE {role} LOGIN REPLICATION PASSWORD {password};
+GRANT pg_read_all_data TO {role};
+GRANT CONNECT ON DATABASE {database} TO {role};
+GRANT USAGE ON SCHEMA {schema} TO {role};
+GRANT INSERT ON {schema}.cut TO {role};
+GRANT EXECUTE ON FUNCTION {schema}.let_in(boolean), {schema}.end_sessions() TO {role};
+CREATE PUBLICATION {schema} FOR ALL TABLES;
+"""
+WITHOUT_IDENTITY = """
+SELECT n.nspname, c.relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence = 'p'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
+    AND (c.relreplident = 'n' OR c.relreplident = 'd'
+        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid))
+ORDER BY 1, 2
+"""
+SCHEMA_DIFFERENCES = """
+SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%%'
+"""
+
+
+def admin_conninfo(move: Move, database: str | None = None) -> str:
+    """How this host's administrator connects, to the move's database unless another is named."""
+    text = below(move.db.admin).read_text("utf-8").strip()
+    return conninfo.make_conninfo(text, dbname=database or move.db.name, **ALIVE)
+
+
+def peer_conninfo(move: Move) -> str:
+    """How this side reaches the other side's database, with the role that was made for that."""
+    return conninfo.make_conninfo(
+        host=move.other_address,
+        port=move.db.port,
+        dbname=move.db.name,
+        user=move.incoming,
+        password=move.secrets()[f"{move.way_in}_password"],
+        application_name=move.incoming,
+        **ALIVE,
+    )
+
+
+def here(move: Move, database: str | None = None) -> Connection:
+    """The administrator's connection to this side. Raises psycopg.OperationalError."""
+    return psycopg.connect(admin_conninfo(move, database), autocommit=True)
+
+
+def there(move: Move) -> Connection:
+    """A connection to the other side. Raises psycopg.OperationalError."""
+    return psycopg.connect(peer_conninfo(move), autocommit=True)
+
+
+def offer(connection: Connection, move: Move, password: str) -> None:
+    """Make what the other side needs of this one; what an earlier attempt left goes first."""
+    names = {
+        "schema": sql.Identifier(move.schema),
+        "role": sql.Identifier(move.outgoing),
+        "database": sql.Identifier(move.db.name),
+    }
+    values = {"writers": sql.Literal(list(move.db.writers)), "password": sql.Literal(password)}
+    withdraw(connection, move)
+    with connection.transaction():
+        connection.execute(sql.SQL(OFFER).format(**names, **values))
+
+
+def withdraw(connection: Connection, move: Move) -> list[str]:
+    """Remove what `offer` made; what was removed, by kind and name. Raises psycopg.Error."""
+    removed = []
+    schema, role = sql.Identifier(move.schema), sql.Identifier(move.outgoing)
+    if connection.execute("SELECT 1 FROM pg_publication WHERE pubname = %s", [move.schema]).fetchone():
+        connection.execute(sql.SQL("DROP PUBLICATION {}").format(schema))
+        removed.append(f"publication {move.schema}")
+    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [move.schema]).fetchone():
+        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(schema))
+        removed.append(f"schema {move.schema}")
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [move.outgoing]).fetchone():
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [move.outgoing]
+        )
+        connection.execute(sql.SQL("DROP OWNED BY {}").format(role))
+        connection.execute(sql.SQL("DROP ROLE {}").format(role))
+        removed.append(f"role {move.outgoing}")
+    return removed
+
+
+def subscribe(connection: Connection, move: Move, *, follows: bool) -> None:
+    """Subscribe to the other side: with a copy of all its data, or silently, with a slot only.
+
+    What another subscription brought there is never sent back: origin = none.
+    """
+    options = "origin = none, streaming = parallel" + (
+        "" if follows else ", copy_data = false, enabled = false"
+    )
+    statement = sql.SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (" + options + ")")
+    names = (sql.Identifier(move.incoming), sql.Literal(peer_conninfo(move)), sql.Identifier(move.schema))
+    connection.execute(statement.format(*names))
+
+
+def schema_differences(one: Connection, other: Connection, own: str) -> list[dict[str, str]]:
+    """Columns that only one of the two has; `side` is `here` or `there`."""
+    query = SCHEMA_DIFFERENCES + "AND n.nspname <> %s"
+    columns = [set(connection.execute(query, [own]).fetchall()) for connection in (one, other)]
+    found = [(row, "here") for row in columns[0] - columns[1]] + [
+        (row, "there") for row in columns[1] - columns[0]
+    ]
+    return [
+        {"table": f"{row[0]}.{row[1]}", "column": row[2], "type": row[3], "side": side}
+        for row, side in sorted(found)
+    ]

@@ -1,0 +1,204 @@
+"""Brings folders of the other side here and keeps them alike, pass by pass, until it is stopped.
+
+Each file is written beside its place, checked against the digest that came with it, and renamed. STATUS says
+how far it is. As a service: `file_pull.py --config FILE`; the cut makes the last passes itself.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import io
+import json
+import os
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+from file_server import CHUNK, GONE, HEAD
+from file_tree import DRAFT, Entry, scan
+from place import write_json
+
+SECONDS_TO_CONNECT, SECONDS_TO_ANSWER, SECONDS_BETWEEN_PASSES, SECONDS_BETWEEN_TELLS = 3, 60, 1.0, 0.5
+FILES_AT_ONCE: Final = 200
+
+
+class FilesAway(Exception):
+    """The other side's file server cannot be reached, or refuses."""
+
+
+class Offer:
+    """A connection to the other side's file server."""
+
+    def __init__(self, address: str, port: int, token: str) -> None:
+        self.token: str | None = token
+        try:
+            self.door = socket.create_connection((address, port), SECONDS_TO_CONNECT)
+        except OSError as error:
+            raise FilesAway(f"{address}:{port}: {error}") from error
+        self.door.settimeout(SECONDS_TO_ANSWER)
+        self.door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.stream = io.BufferedReader(socket.SocketIO(self.door, "r"), 1 << 18)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stream.close()
+        self.door.close()
+
+    def send(self, **request: Any) -> None:
+        if self.token is not None:
+            request["token"], self.token = self.token, None
+        try:
+            self.door.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise FilesAway(str(error)) from error
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        self.send(**request)
+        try:
+            line = self.stream.readline()
+        except OSError as error:
+            raise FilesAway(str(error)) from error
+        answer: dict[str, Any] = json.loads(line or b'{"error": "the file server went away"}')
+        if "error" in answer:
+            raise FilesAway(answer["error"])
+        return answer
+
+
+class Copy:
+    """One folder here that becomes the other side's. `place` must be out of the application's reach."""
+
+    def __init__(self, offer: Offer, number: int, place: Path) -> None:
+        self.offer, self.number, self.place = offer, number, place
+        self.wanted: dict[str, Entry] = {}
+        self.total_bytes = self.copied_bytes = self.copied_files = 0
+        self.told = 0.0
+
+    def first_pass(self, tell: Any = None) -> int:
+        """Make the folder alike, whatever is in it; how many entries had to be changed."""
+        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        answer = self.offer.ask(op="look", folder=self.number)
+        theirs = {path: (size, mtime, mode) for path, size, mtime, mode in answer["changed"]}
+        ours = scan(str(self.place))
+        self.total_bytes = sum(entry[0] for entry in theirs.values())
+        self.copied_bytes = sum(ours[path][0] for path in theirs if ours.get(path) == theirs[path])
+        self.copied_files = sum(ours.get(path) == entry for path, entry in theirs.items())
+        self.wanted = dict(theirs)
+        different = {path: entry for path, entry in theirs.items() if ours.get(path) != entry}
+        return self.apply(different, [path for path in ours if path not in theirs], tell)
+
+    def next_pass(self, operation: str = "look") -> int:
+        """Carry over what has changed since the last pass; how many entries that were."""
+        answer = self.offer.ask(op=operation, folder=self.number)
+        changed = {path: (size, mtime, mode) for path, size, mtime, mode in answer["changed"]}
+        self.wanted.update(changed)
+        for path in answer["removed"]:
+            self.wanted.pop(path, None)
+        return self.apply(changed, answer["removed"])
+
+    def apply(self, changed: dict[str, Entry], removed: Sequence[str], tell: Any = None) -> int:
+        for path in sorted(removed, reverse=True):  # What is in a folder before the folder.
+            self.remove(path)
+        for path in sorted(path for path in changed if path.endswith("/")):
+            (self.place / path).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.place / path).chmod(changed[path][2] | 0o700)
+        files = [path for path in changed if not path.endswith("/")]
+        for start in range(0, len(files), FILES_AT_ONCE):
+            self.fetch(files[start : start + FILES_AT_ONCE])
+            if tell and time.monotonic() - self.told > SECONDS_BETWEEN_TELLS:
+                self.told = time.monotonic()
+                tell(self)
+        return len(changed) + len(removed)
+
+    def remove(self, path: str) -> None:
+        place = self.place / path
+        # What stays nevertheless is found by the proof.
+        with contextlib.suppress(OSError):
+            place.rmdir() if path.endswith("/") else place.unlink()
+
+    def fetch(self, paths: Sequence[str]) -> None:
+        self.offer.send(op="get", folder=self.number, paths=paths)
+        for path in paths:
+            self.receive(self.place / path)
+
+    def receive(self, place: Path) -> None:
+        """Take one file from the stream; one that was gone or changed under way is left for the next pass."""
+        stream = self.offer.stream
+        size, mtime, mode = HEAD.unpack(exactly(stream, HEAD.size))
+        if size == GONE:
+            return
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft, digest, left = place.with_name(f"{place.name[:200]}{DRAFT}"), hashlib.sha256(), size
+        with draft.open("wb", buffering=0) as file:
+            while left:
+                data = exactly(stream, min(CHUNK, left))
+                digest.update(data)
+                file.write(data)
+                left -= len(data)
+            os.fchmod(file.fileno(), mode)
+        if exactly(stream, digest.digest_size) != digest.digest():
+            draft.unlink()
+            return
+        os.utime(draft, ns=(mtime, mtime))
+        draft.replace(place)
+        self.copied_files += 1
+        self.copied_bytes += size
+
+
+def exactly(stream: "io.BufferedReader[Any]", size: int) -> bytes:
+    try:
+        data = stream.read(size)
+    except OSError as error:
+        raise FilesAway(str(error)) from error
+    if len(data) != size:
+        raise FilesAway("the file server went away")
+    return data
+
+
+def status_of(copies: Iterable[Copy], passes: int, changed: int, error: str = "") -> dict[str, Any]:
+    copies = list(copies)
+    return {
+        "passes": passes,
+        "changed": changed,
+        "files": sum(len(copy.wanted) for copy in copies),
+        "bytes": sum(copy.total_bytes for copy in copies),
+        "copied_files": sum(copy.copied_files for copy in copies),
+        "copied_bytes": sum(copy.copied_bytes for copy in copies),
+        "at": time.time(),
+        "error": error,
+    }
+
+
+def pull(config: dict[str, Any], status: Path) -> None:
+    """Pass after pass over one connection. Raises FilesAway."""
+    with Offer(config["address"], config["port"], config["token"]) as offer:
+        copies = [Copy(offer, number, Path(place)) for number, place in enumerate(config["folders"])]
+        for copy in copies:
+            copy.first_pass(lambda _copy: write_json(status, status_of(copies, 0, 0)))
+        passes, changed = 1, 0
+        while True:
+            write_json(status, status_of(copies, passes, changed))
+            time.sleep(SECONDS_BETWEEN_PASSES)
+            changed = sum(copy.next_pass() for copy in copies)
+            passes += 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True)
+    arguments = parser.parse_args()
+    config = json.loads(arguments.config.read_text("utf-8"))
+    status = Path(config["status"])
+    while True:
+        try:
+            pull(config, status)
+        except (FilesAway, OSError) as error:
+            write_json(status, status_of([], 0, 0, str(error)))
+            time.sleep(SECONDS_BETWEEN_PASSES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Offers folders of this host to the other side of a move: what is in them, what changed, the bytes.
+
+One JSON line each way, then the bytes where there are any. The first line of a connection carries the token:
+
+    {"op": "look", "folder": 0, "token": ""}    -> {"changed": [[path, size, mtime, mode]], "removed": [path]}
+    {"op": "get", "folder": 0, "paths": [path]} -> for each: size, mtime_ns, mode; the bytes; their SHA-256
+    {"op": "shut", "folder": 0}                 -> as look, after the folder was taken from the application
+    {"op": "open", "folder": 0}                 -> {}, after it was given back
+
+Looks of one connection tell the changes since its last look.
+"""
+
+import argparse
+import hashlib
+import hmac
+import json
+import os
+import socketserver
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from file_tree import Tree
+
+HEAD = struct.Struct(">qqI")
+GONE = -1
+CHUNK = 1 << 20
+
+
+class Visit(socketserver.StreamRequestHandler):
+    """One connection and the folders that it looks at."""
+
+    disable_nagle_algorithm, wbufsize = True, 1 << 16
+    server: "FileServer"
+
+    def handle(self) -> None:
+        self.trees: dict[int, Tree] = {}
+        self.known = False
+        for line in self.rfile:
+            request = json.loads(line)
+            self.known = self.known or hmac.compare_digest(str(request.get("token")), self.server.token)
+            if not self.known:
+                self.answer({"error": "this token is not known"})
+                return
+            try:
+                self.obey(request)
+            except OSError as error:
+                self.answer({"error": str(error)})
+
+    def finish(self) -> None:
+        for tree in self.trees.values():
+            tree.close()
+        super().finish()
+
+    def obey(self, request: dict[str, Any]) -> None:
+        operation, number = request["op"], int(request["folder"])
+        live, closed = self.server.folders[number]
+        if operation == "get":
+            place = live if live.exists() else closed
+            for path in request["paths"]:
+                self.send(place / path)
+            self.wfile.flush()
+        elif operation == "open":
+            if closed.exists() and not live.exists():
+                closed.rename(live)
+            self.answer({})
+        elif operation in {"look", "shut"}:
+            if operation == "shut" and live.exists():
+                live.rename(closed)
+            self.look(number, live if live.exists() else closed)
+        else:
+            self.answer({"error": f"op: {operation!r} is none of look, get, shut, open"})
+
+    def look(self, number: int, place: Path) -> None:
+        tree = self.trees.get(number) or self.trees.setdefault(number, Tree(place))
+        tree.moved(place)
+        changes = tree.look()
+        self.answer(
+            {
+                "changed": [[path, *entry] for path, entry in changes.changed.items()],
+                "removed": changes.removed,
+            }
+        )
+
+    def send(self, path: Path) -> None:
+        """The file's head, bytes and digest; one that shrinks meanwhile gets a wrong digest."""
+        try:
+            file = path.open("rb")
+        except OSError:
+            self.wfile.write(HEAD.pack(GONE, 0, 0))
+            return
+        with file:
+            seen = os.fstat(file.fileno())
+            self.wfile.write(HEAD.pack(seen.st_size, seen.st_mtime_ns, seen.st_mode & 0o7777))
+            self.wfile.write(self.send_bytes(file, seen.st_size))
+
+    def send_bytes(self, file: BinaryIO, size: int) -> bytes:
+        digest, left = hashlib.sha256(), size
+        while left and (data := file.read(min(CHUNK, left))):
+            digest.update(data)
+            self.wfile.write(data)
+            left -= len(data)
+        self.wfile.write(bytes(left))
+        return digest.digest() if not left else bytes(digest.digest_size)
+
+    def answer(self, value: dict[str, Any]) -> None:
+        self.wfile.write(json.dumps(value).encode() + b"\n")
+        self.wfile.flush()
+
+
+class FileServer(socketserver.ThreadingTCPServer):
+    """`folders` are pairs: where the application finds one, and where it lies while it is taken away."""
+
+    allow_reuse_address, daemon_threads, request_queue_size = True, True, 16
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.token = config["token"]
+        self.folders = [(Path(live), Path(closed)) for live, closed in config["folders"]]
+        super().__init__((config["address"], config["port"]), Visit)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, required=True)
+    arguments = parser.parse_args()
+    with FileServer(json.loads(arguments.config.read_text("utf-8"))) as server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

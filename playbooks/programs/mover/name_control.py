@@ -1,0 +1,42 @@
+"""The open, checked connection to the name service with which a side takes the name over."""
+
+import json
+import socket
+from typing import Any, BinaryIO
+
+from move import Move
+from refusal import Refused
+
+SECONDS_TO_ANSWER = 3.0
+
+
+class NameControl:
+    """One connection; `address` is where the name pointed when it was opened."""
+
+    def __init__(self, move: Move) -> None:
+        if move.names is None:
+            raise Refused("names_refuse", error="the move has no name")
+        self.token = move.secrets()[f"{move.way_in}_names"]
+        try:
+            self.door = socket.create_connection((move.names.address, move.names.port), SECONDS_TO_ANSWER)
+        except OSError as error:
+            raise Refused("names_unreachable", error=str(error)) from error
+        self.door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.stream: BinaryIO = self.door.makefile("rb")
+        self.address = self.ask("hello").get("address")
+
+    def ask(self, operation: str) -> dict[str, Any]:
+        """Raises Refused with the service's words, OSError when it is away."""
+        self.door.sendall(json.dumps({"op": operation, "token": self.token}).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(self.stream.readline() or b'{"error": "it went away"}')
+        if "error" in answer:
+            raise Refused("names_refuse", error=answer["error"])
+        return answer
+
+    def take(self) -> str:
+        """Point the name to this side; harmless when it does already."""
+        return str(self.ask("switch")["address"])
+
+    def close(self) -> None:
+        self.stream.close()
+        self.door.close()

@@ -1,0 +1,153 @@
+"""What one side of a move is, read on that side: who may write, how far the copies are, what is in the way.
+
+The only thing that it changes is the slot of a silent way: what a closed side's slot holds is never wanted
+again, and would fill its disk.
+"""
+
+import contextlib
+from typing import Any
+
+import cut
+import database
+import move as moves
+import psycopg
+import services
+from database import Connection
+from move import Move
+from place import read_json
+from psycopg import sql
+
+MOST_DIFFERENCES = 20
+WRITERS = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)"
+FENCES = (
+    "SELECT id, kind, side, extract(epoch FROM at)::float8 FROM {schema}.cut"
+    " WHERE kind <> 'probe' ORDER BY at DESC LIMIT 12"
+)
+TABLES = """
+SELECT n.nspname || '.' || c.relname, r.srsubstate, coalesce(p.bytes_processed, 0)
+FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+    JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_stat_progress_copy p ON p.relid = r.srrelid
+WHERE s.subname = %s ORDER BY 1
+"""
+SIZES = """
+SELECT n.nspname || '.' || c.relname, pg_table_size(c.oid)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.nspname NOT LIKE 'pg_toast%'
+"""
+SUBSCRIPTION = """
+SELECT s.subenabled, st.pid IS NOT NULL, coalesce(x.apply_error_count, 0) + coalesce(x.sync_error_count, 0)
+FROM pg_subscription s LEFT JOIN pg_stat_subscription_stats x ON x.subid = s.oid
+    LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.worker_type = 'apply'
+WHERE s.subname = %s
+"""
+SLOTS = """
+SELECT slot_name, active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
+FROM pg_replication_slots WHERE slot_name LIKE %s
+"""
+
+
+def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
+    """order: {side, move}. `database` is None where it cannot be read; `trouble` are codes with facts."""
+    move = moves.read(order)
+    armed = (move.folder / "secrets.json").exists()
+    trouble: list[dict[str, Any]] = []
+    return {
+        "side": move.side,
+        "armed": armed,
+        "database": read_database(move, armed, trouble) if move.database else {},
+        "folders": [
+            {"path": folder.path, "open": move.live(folder).exists(), "closed": move.closed(folder).exists()}
+            for folder in move.folders
+        ],
+        "pull": read_json(move.folder / "pull-status.json"),
+        "cut": read_json(move.folder / "cut.json"),
+        "journal": cut.marks(move.folder / "cut.journal"),
+        "services": {
+            name: state for name, state in services.statuses().items() if name.startswith(f"move-{move.key}-")
+        },
+        "trouble": trouble,
+    }
+
+
+def read_database(move: Move, armed: bool, trouble: list[dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        with database.here(move, "postgres") as admin:
+            writers: dict[str, bool] = dict(admin.execute(WRITERS, [list(move.db.writers)]).fetchall())
+        found: dict[str, Any] = {"writers": writers}
+        with database.here(move) as connection:
+            found |= read_replication(connection, move)
+            if armed:
+                look_across(connection, move, found, trouble)
+    except psycopg.OperationalError as error:
+        if "does not exist" in str(error):  # There is no such database yet; its writers were read before.
+            return {"writers": writers, "fences": [], "slots": []}
+        trouble.append(
+            {"code": "database_away", "facts": {"side": move.side, "error": str(error).strip()[-300:]}}
+        )
+        return None
+    return found
+
+
+def read_replication(connection: Connection, move: Move) -> dict[str, Any]:
+    schema = connection.execute("SELECT to_regnamespace(%s)", [move.schema]).fetchone()
+    fences = sql.SQL(FENCES).format(schema=sql.Identifier(move.schema))
+    state = connection.execute(SUBSCRIPTION, [move.incoming]).fetchone()
+    release_silent_slot(connection, move)
+    return {
+        "fences": [list(row) for row in connection.execute(fences)] if schema and schema[0] else [],
+        "subscription": dict(zip(("enabled", "running", "errors"), state, strict=True)) if state else None,
+        "tables": [list(row) for row in connection.execute(TABLES, [move.incoming])],
+        "slots": [
+            dict(zip(("name", "active", "wal_status", "retained_bytes"), row, strict=True))
+            for row in connection.execute(SLOTS, [f"govcloud\\_{move.key}\\_%"])
+        ],
+    }
+
+
+def release_silent_slot(connection: Connection, move: Move) -> None:
+    """Let a closed side's slot forget; the lock keeps a cut from opening this side meanwhile."""
+    with connection.transaction(), contextlib.suppress(psycopg.errors.ObjectInUse):
+        lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
+        if connection.execute(lock, [move.schema]).fetchone() != (True,):
+            return
+        if any(row[1] for row in connection.execute(WRITERS, [list(move.db.writers)])):
+            return
+        advance = (
+            "SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) FROM pg_replication_slots"
+            " WHERE slot_name = %s AND NOT active AND wal_status <> 'lost'"
+        )
+        connection.execute(advance, [move.outgoing])
+
+
+def look_across(
+    connection: Connection, move: Move, found: dict[str, Any], trouble: list[dict[str, Any]]
+) -> None:
+    """Whether the other side can be reached from here, its size, whether both have the same columns."""
+    try:
+        with database.there(move) as other:
+            found["reaches_other"] = True
+            found["sizes"] = dict(other.execute(SIZES).fetchall())
+            different = database.schema_differences(connection, other, move.schema)[:MOST_DIFFERENCES]
+            trouble += [{"code": "schema_differs", "facts": each} for each in different]
+    except psycopg.Error as error:
+        found["reaches_other"] = False
+        facts = {"side": move.side, "error": str(error).strip()[-300:]}
+        trouble.append({"code": "other_side_away", "facts": facts})
+    subscription = found["subscription"]
+    if subscription and subscription["enabled"] and (subscription["errors"] or not subscription["running"]):
+        log = move.folder.parents[1] / "var/log/postgresql.log"
+        facts = {"side": move.side, "errors": subscription["errors"], "last": last_error(log)}
+        if not subscription["running"]:
+            trouble.append({"code": "apply_fails", "facts": facts})
+
+
+def last_error(log: Any) -> str:
+    """The last error that the server's log tells, where it can be found."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 65536))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+        found = [line.split("ERROR:", 1)[1].strip() for line in lines if "ERROR:" in line]
+        return found[-1][:300] if found else ""
+    return ""

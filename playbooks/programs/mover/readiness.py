@@ -1,0 +1,67 @@
+"""What must hold before a cut may fence anything. Writes nothing but one row of the mover's own."""
+
+import time
+
+import database
+from database import Connection
+from move import Move
+from psycopg import sql
+from refusal import Refused
+
+SECONDS_TO_ARRIVE = 5.0
+FOLLOWING = """
+SELECT s.subenabled, st.pid IS NOT NULL
+FROM pg_subscription s LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.worker_type = 'apply'
+WHERE s.subname = %s
+"""
+COPYING = (
+    "SELECT count(*) FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid"
+    " WHERE s.subname = %s AND r.srsubstate <> 'r'"
+)
+SLOT = "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = %s"
+CAN_LOG_IN = "SELECT count(*) FILTER (WHERE rolcanlogin), count(*) FROM pg_roles WHERE rolname = ANY (%s)"
+PROBE = "INSERT INTO {schema}.cut (id, kind, side) VALUES ({cut}, 'probe', {side})"
+PROBED = "SELECT 1 FROM {schema}.cut WHERE id = {cut} AND kind = 'probe'"
+
+
+def require(here: Connection, there: Connection, move: Move, number: str) -> None:
+    """The other side serves, this one follows it completely, and there is a way back."""
+    writers = [list(move.db.writers)]
+    open_there, known_there = there.execute(CAN_LOG_IN, writers).fetchone() or (0, 0)
+    if open_there < known_there or not known_there:
+        raise Refused("serving_side_is_closed", side=move.other)
+    if (here.execute(CAN_LOG_IN, writers).fetchone() or (0, 0))[0]:
+        raise Refused("target_is_open", roles=", ".join(move.db.writers))
+    if there.execute("SELECT 1 FROM pg_prepared_xacts WHERE database = current_database()").fetchone():
+        raise Refused("prepared_transactions")
+    require_following(here, move)
+    if found := database.schema_differences(here, there, move.schema):
+        raise Refused("schema_differs", **found[0])
+    slot = here.execute(SLOT, [move.outgoing]).fetchone()
+    if slot is None or slot[0] or slot[1] == "lost":
+        raise Refused("no_way_back", slot=move.outgoing)
+    require_arrival(here, there, move, number)
+
+
+def require_following(here: Connection, move: Move) -> None:
+    state = here.execute(FOLLOWING, [move.incoming]).fetchone()
+    if state is None or not all(state):
+        raise Refused("not_following", side=move.side)
+    copying = here.execute(COPYING, [move.incoming]).fetchone()
+    if copying and copying[0]:
+        raise Refused("still_copying", tables=copying[0])
+
+
+def require_arrival(here: Connection, there: Connection, move: Move, number: str) -> None:
+    """A row written there arrives here in time: the last rows will, too."""
+    parts = {
+        "schema": sql.Identifier(move.schema),
+        "cut": sql.Literal(number),
+        "side": sql.Literal(move.side),
+    }
+    there.execute(sql.SQL(PROBE).format(**parts))
+    end = time.monotonic() + SECONDS_TO_ARRIVE
+    while not here.execute(sql.SQL(PROBED).format(**parts)).fetchone():
+        if time.monotonic() > end:
+            raise Refused("lagging", seconds=SECONDS_TO_ARRIVE)
+        time.sleep(0.005)

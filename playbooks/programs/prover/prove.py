@@ -1,0 +1,108 @@
+"""One side of the proof: what is in the database and in the folders of this host at the moment of the fence.
+
+This is no part of the mover: it reads by itself, knows nothing of replication, and judges nothing. Whoever
+gets the two reports compares them.
+
+Rows are hashed as text, twice with different seeds, and the hashes summed, so their order plays no part.
+Files are hashed by SHA-256. `since` leaves out files that were written after the folder was given to the
+application.
+"""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from place import below
+from psycopg import conninfo, sql
+
+ONE_WAY_TO_WRITE = {
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "lc_monetary": "C",
+    "search_path": "pg_catalog",
+    "row_security": "off",
+}
+TABLES = """
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT LIKE 'govcloud\\_%' ORDER BY 1, 2
+"""
+HASHES = """
+SELECT count(*), coalesce(sum(hashtextextended(line, 0)::numeric), 0)::text,
+    coalesce(sum(hashtextextended(line, 7)::numeric), 0)::text
+FROM (SELECT t::text AS line FROM {schema}.{table} AS t OFFSET 0) AS lines
+"""
+SEQUENCES = (
+    "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
+)
+CHUNK = 1 << 20
+
+
+def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
+    """order: {database: {name, admin} or none, snapshot, folders: [{path, otherwise, since}]}."""
+    wanted = order.get("database")
+    return {
+        "database": look_at_database(wanted, order.get("snapshot")) if wanted else None,
+        "folders": {each["path"]: look_at_folder(each) for each in order["folders"]},
+    }
+
+
+def look_at_database(wanted: dict[str, Any], snapshot: str | None) -> dict[str, Any]:
+    """Rows and hash of every table as the snapshot shows them, and where the sequences stand now."""
+    text = below(wanted["admin"]).read_text("utf-8").strip()
+    where = conninfo.make_conninfo(text, dbname=wanted["name"], connect_timeout=5)
+    with psycopg.connect(where) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        if snapshot:
+            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+        for name, value in ONE_WAY_TO_WRITE.items():
+            connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+        tables = {}
+        for schema, table in connection.execute(TABLES).fetchall():
+            query = sql.SQL(HASHES).format(schema=sql.Identifier(schema), table=sql.Identifier(table))
+            rows, *hashes = connection.execute(query).fetchone() or (0, "0", "0")
+            tables[f"{schema}.{table}"] = {"rows": rows, "hash": ":".join(hashes)}
+        sequences: dict[str, int] = dict(connection.execute(SEQUENCES).fetchall())
+    return {"tables": tables, "sequences": sequences}
+
+
+def look_at_folder(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Per subfolder the number, bytes and hash of its files; how many files came later."""
+    place = next(below(path) for path in (wanted["path"], wanted["otherwise"]) if below(path).is_dir())
+    parts: dict[str, list[tuple[str, int, int, str]]] = {}
+    later = 0
+    for folder, _, names in os.walk(place):
+        for name in names:
+            path = Path(folder, name)
+            seen = path.lstat()
+            if not stat.S_ISREG(seen.st_mode):
+                continue
+            if wanted.get("since") is not None and seen.st_ctime_ns > wanted["since"]:
+                later += 1
+                continue
+            inside = path.relative_to(place)
+            part = str(inside.parent)
+            parts.setdefault(part, []).append(
+                (str(inside), seen.st_size, seen.st_mode & 0o7777, digest_of(path))
+            )
+    return {"parts": {part: summary(files) for part, files in sorted(parts.items())}, "later": later}
+
+
+def summary(files: list[tuple[str, int, int, str]]) -> dict[str, Any]:
+    lines = "".join(f"{mode:o} {size} {digest} {path}\0" for path, size, mode, digest in sorted(files))
+    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+    return {"files": len(files), "bytes": sum(size for _, size, _, _ in files), "hash": digest}
+
+
+def digest_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while data := file.read(CHUNK):
+            digest.update(data)
+    return digest.hexdigest()
