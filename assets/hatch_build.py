@@ -35,7 +35,7 @@ class NpmFiles(BuildHookInterface):  # type: ignore[type-arg]
                 raise RuntimeError(f"the npm package holds no {source}")
             build_data["force_include"][str(path)] = f"govcloud_assets/static/vendor/{target}"
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002 - the hook's signature
         """Removes the temporary folder after the wheel is written."""
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -37,7 +37,7 @@ def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
 
 
 def write(session: Session, kind: str, key: str, row: Row | None) -> None:
-    """Make one row be as `row` says; None removes it. A limit below what is in use is refused by its CHECK."""
+    """Make one row be as `row` says; None removes it. A limit below what is used is refused by a CHECK."""
     _WRITERS[kind](session, key, row)
     session.flush()
 

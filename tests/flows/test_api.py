@@ -32,7 +32,7 @@ def everything(shared_engine: Engine) -> None:
         )
 
 
-def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+def expect_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     """The problem document of a refusal."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -63,22 +63,22 @@ OBJECTS = [
 @pytest.mark.parametrize(("method", "path"), OBJECTS)
 def test_an_unknown_id_is_not_found(callers: Callers, method: str, path: str) -> None:
     answer = callers("xxh.reviewer2").call(method, path.format(id=uuid4()))
-    assert problem(answer, 404)["type"].endswith("not_found")
+    assert expect_problem(answer, 404)["type"].endswith("not_found")
 
 
 def test_an_outsider_learns_nothing_and_an_insider_without_the_right_is_refused(callers: Callers) -> None:
     request = acts.draft(callers)
     path = f"/requests/{request['id']}"
-    assert problem(callers("rsj.clerk").get(path), 404)["detail"] == "There is no such object."
-    problem(callers("rsj.officer").post(f"{path}/endorse"), 404)
-    problem(callers("slj.clerk").post(f"{path}/endorse"), 403)
-    problem(callers("sjj.auditor").post(f"{path}/accept"), 403)
-    problem(callers("xxh.admin").post(f"{path}/accept"), 403)
+    assert expect_problem(callers("rsj.clerk").get(path), 404)["detail"] == "There is no such object."
+    expect_problem(callers("rsj.officer").post(f"{path}/endorse"), 404)
+    expect_problem(callers("slj.clerk").post(f"{path}/endorse"), 403)
+    expect_problem(callers("sjj.auditor").post(f"{path}/accept"), 403)
+    expect_problem(callers("xxh.admin").post(f"{path}/accept"), 403)
 
 
 def test_without_a_valid_token_nothing_is_read(callers: Callers) -> None:
     for path in ("/requests", "/plans", "/runs", "/resources", "/catalogue", "/audit/events", "/me"):
-        problem(callers.anybody().get(path), 401)
+        expect_problem(callers.anybody().get(path), 401)
 
 
 def test_a_stale_version_is_412_and_a_missing_one_428(callers: Callers) -> None:
@@ -86,22 +86,23 @@ def test_a_stale_version_is_412_and_a_missing_one_428(callers: Callers) -> None:
     path = f"/requests/{request['id']}"
     read = clerk.get(path)
     assert read.headers["ETag"] == f'"{request["version"]}"'
-    assert problem(clerk.put(path, json=make_draft()), 428)["type"].endswith("version_required")
+    assert expect_problem(clerk.put(path, json=make_draft()), 428)["type"].endswith("version_required")
     changed = clerk.put(path, json=make_draft(title="neu"), headers={"If-Match": read.headers["ETag"]})
     assert changed.status_code == 200
     late = clerk.put(path, json=make_draft(title="late"), headers={"If-Match": read.headers["ETag"]})
-    assert problem(late, 412)["current"] == changed.json()["version"]
+    assert expect_problem(late, 412)["current"] == changed.json()["version"]
     act = clerk.post(f"{path}/ask-endorsement", headers={"If-Match": read.headers["ETag"]})
-    problem(act, 412)
+    expect_problem(act, 412)
     assert (
-        problem(clerk.put(path, json=make_draft(), headers={"If-Match": "abc"}), 422)["field"] == "If-Match"
+        expect_problem(clerk.put(path, json=make_draft(), headers={"If-Match": "abc"}), 422)["field"]
+        == "If-Match"
     )
 
 
 def test_wrong_input_names_every_field_and_repeats_no_value(callers: Callers) -> None:
     secret = "a-value-nobody-may-repeat"
     line = make_line(vcpu=secret, disk_tier=secret, colour=secret)
-    body = problem(callers("slj.clerk").post("/requests", json=make_draft(line, title="")), 422)
+    body = expect_problem(callers("slj.clerk").post("/requests", json=make_draft(line, title="")), 422)
     fields = {error["field"] for error in body["errors"]}
     assert {"title", "lines.0.vcpu", "lines.0.disk_tier", "lines.0.colour"} <= fields
     assert secret not in str(body)
@@ -112,7 +113,7 @@ def test_wrong_input_names_every_field_and_repeats_no_value(callers: Callers) ->
 )
 def test_a_body_that_is_no_document_is_refused_as_input(callers: Callers, content: str) -> None:
     headers = {"Content-Type": "application/json"}
-    problem(callers("slj.clerk").post("/requests", content=content, headers=headers), 422)
+    expect_problem(callers("slj.clerk").post("/requests", content=content, headers=headers), 422)
 
 
 @pytest.mark.parametrize(
@@ -129,12 +130,12 @@ def test_a_code_that_names_nothing_is_refused_by_its_field(
     callers: Callers, changed: dict[str, Any], field: str
 ) -> None:
     answer = callers("slj.clerk").post("/requests", json=make_draft() | changed)
-    assert problem(answer, 422)["field"] == field
+    assert expect_problem(answer, 422)["field"] == field
 
 
 def test_a_rule_that_refuses_is_named_with_clause_and_quote(callers: Callers) -> None:
     request = acts.endorse(callers, acts.draft(callers, make_draft(make_line(vcpu=64))))
-    body = problem(callers("slj.clerk").post(f"/requests/{request['id']}/submit"), 409)
+    body = expect_problem(callers("slj.clerk").post(f"/requests/{request['id']}/submit"), 409)
     assert body["rule"] == "R-16"
     assert body["detail_zh"]
     assert any(result["rule_id"] == "R-16" and result["stops"] for result in body["results"])
@@ -143,7 +144,7 @@ def test_a_rule_that_refuses_is_named_with_clause_and_quote(callers: Callers) ->
 def test_a_department_without_a_filed_officer_is_blocked_by_the_notice_itself(callers: Callers) -> None:
     draft = make_draft(make_line(vcpu=1, memory_gb=1, disk_gb=1, backup_gb=0), system="SYS-003")
     request = acts.endorse(callers, acts.draft(callers, draft, "mzj.clerk"), "mzj")
-    body = problem(callers("mzj.clerk").post(f"/requests/{request['id']}/submit"), 409)
+    body = expect_problem(callers("mzj.clerk").post(f"/requests/{request['id']}/submit"), 409)
     assert body["rule"] == "R-26"
     assert body["clause"]
     assert any("\u4e00" <= sign <= "\u9fff" for sign in body["quote_zh"])
@@ -158,7 +159,7 @@ def test_a_key_gives_the_same_answer_again_and_refuses_another_body(callers: Cal
     assert first.json() == again.json()
     assert again.headers["Idempotent-Replayed"] == "true"
     other = clerk.post("/requests", json=make_draft(title="another"), headers=headers)
-    assert problem(other, 422)["field"] == "Idempotency-Key"
+    assert expect_problem(other, 422)["field"] == "Idempotency-Key"
     assert (
         callers("slj.officer").post("/requests", json=make_draft(title="x"), headers=headers).status_code
         == 201
@@ -170,7 +171,7 @@ def test_a_refused_call_does_not_use_its_key_up(callers: Callers) -> None:
     clerk, headers = callers("slj.clerk"), {"Idempotency-Key": "k-2"}
     request = acts.endorse(callers, acts.draft(callers, make_draft(make_line(vcpu=64))))
     path = f"/requests/{request['id']}"
-    problem(clerk.post(f"{path}/submit", headers=headers), 409)
+    expect_problem(clerk.post(f"{path}/submit", headers=headers), 409)
     callers("slj.officer").done("POST", f"{path}/decline", json={"reason": "zu gross"})
     version = clerk.get(path).headers["ETag"]
     clerk.done("PUT", path, json=make_draft(), headers={"If-Match": version})
@@ -219,12 +220,12 @@ def test_the_audit_pages_hold_every_event_once(callers: Callers) -> None:
 @pytest.mark.parametrize("query", ["limit=0", "limit=100000", "limit=x"])
 def test_a_limit_outside_its_range_is_refused(callers: Callers, path: str, query: str) -> None:
     username = "sjj.auditor" if "audit" in path else "xxh.reviewer"
-    assert problem(callers(username).get(f"{path}?{query}"), 422)["field"] == "limit"
+    assert expect_problem(callers(username).get(f"{path}?{query}"), 422)["field"] == "limit"
 
 
 def test_an_unknown_address_and_a_wrong_method_are_problems_too(callers: Callers) -> None:
-    problem(callers("slj.clerk").get("/nothing-here"), 404)
-    problem(callers("slj.clerk").delete("/me"), 405)
+    expect_problem(callers("slj.clerk").get("/nothing-here"), 404)
+    expect_problem(callers("slj.clerk").delete("/me"), 405)
 
 
 def test_the_description_is_complete(callers: Callers) -> None:
@@ -244,4 +245,4 @@ def test_the_description_is_complete(callers: Callers) -> None:
 def test_a_token_narrows_what_its_owner_may_do(callers: Callers) -> None:
     reader = callers("slj.clerk", Permission.REQUESTS_READ)
     assert reader.get("/requests").status_code == 200
-    assert problem(reader.post("/requests", json=make_draft()), 403)["permission"] == "requests:draft"
+    assert expect_problem(reader.post("/requests", json=make_draft()), 403)["permission"] == "requests:draft"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
-from hypothesis.stateful import run_state_machine_as_test as play
+from hypothesis.stateful import run_state_machine_as_test as check_every_order
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
@@ -203,7 +203,7 @@ class Holds(RuleBasedStateMachine):
 @pytest.mark.invariant(1, 2, 3, 9)
 def test_no_order_of_events_oversells_a_counter_or_loses_a_hold(shared_engine: Engine) -> None:
     machine = type("HoldsOfThisTest", (Holds,), {"engine": shared_engine})
-    play(
+    check_every_order(
         machine,
         settings=settings(
             max_examples=25,
