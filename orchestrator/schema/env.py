@@ -40,9 +40,11 @@ def run() -> None:
     if not url:
         raise RuntimeError("No database address: run `govcloud database upgrade`.")
     engine = create_database_engine(url)
-    with engine.connect() as connection:
-        _run(connection)
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            _run(connection)
+    finally:
+        engine.dispose()
 
 
 run()
