@@ -1,6 +1,6 @@
 """Errors of billing."""
 
-from orchestrator.core.errors import BusinessError
+from orchestrator.core.errors import BusinessError, NotPermitted
 
 
 class UnpricedUsage(BusinessError):
@@ -8,3 +8,45 @@ class UnpricedUsage(BusinessError):
 
     status = 422
     zh = "该计费项并非每日都有唯一价格"
+
+
+class MonthNotOver(BusinessError):
+    """This month is not over."""
+
+    zh = "该月份尚未结束"
+
+
+class EarlierMonthOpen(BusinessError):
+    """Usage of an earlier month is on no statement; close that month first."""
+
+    zh = "较早月份尚有未出单的用量，请先结账该月"
+
+
+class UsageGap(BusinessError):
+    """The stored usage is not what the events of a resource say."""
+
+    zh = "用量区间与资源事件不一致"
+
+
+class StatementStale(BusinessError):
+    """Something that happened in this month became known after it was metered; close the month again."""
+
+    zh = "计量后又有该月用量事件，请重新结账"
+
+
+class EarlierStatementUndecided(BusinessError):
+    """The statement of an earlier month is not issued yet, or disputed; its closing quantities may change."""
+
+    zh = "上一期确认单尚未出具或存在异议"
+
+
+class SamePersonInStatement(NotPermitted):
+    """Whoever verifies, confirms, disputes and decides about one statement are different persons."""
+
+    zh = "核对、确认、提出异议、裁定须由不同人员承担"
+
+
+class OwnStatement(NotPermitted):
+    """No organisation verifies its own statement or decides its own dispute."""
+
+    zh = "单位不得核对或裁定本单位的确认单"

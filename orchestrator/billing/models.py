@@ -15,12 +15,14 @@ from sqlalchemy import (
     Index,
     Numeric,
     String,
+    UniqueConstraint,
 )
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint
 from sqlmodel import Field, SQLModel
 
 from orchestrator.billing.intervals import EVENT_KINDS, NOT_BILLED
+from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.rating import BILLED_STATES
 from orchestrator.core.db import id_field, instant, one_of
 
@@ -162,3 +164,127 @@ class PayerSplit(SQLModel, table=True):
     payers: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False))
     percents: list[Decimal] = Field(sa_column=Column(ARRAY(Numeric(5, 2)), nullable=False))
     days: Any = Field(sa_column=Column(DATERANGE, nullable=False))
+
+
+class UsageStatement(SQLModel, table=True):
+    """What one department used in one month, and what it costs (用量确认单).
+
+    A dispute that is upheld ends this one and makes the next `revision`; the old one is kept. Triggers
+    keep everything but status and persons as it was issued, whoever asks.
+    """
+
+    __tablename__ = "usage_statements"
+    __table_args__ = (
+        one_of("status", StatementStatus),
+        UniqueConstraint("organisation_code", "month", "revision"),
+        CheckConstraint("extract(day FROM month) = 1", name="month_begins"),
+        CheckConstraint("(status IN ('open', 'metered')) = (number IS NULL)", name="numbered_when_issued"),
+        CheckConstraint("(status = 'open') = (event_seq IS NULL)", name="metered_up_to_an_event"),
+        CheckConstraint("verified_by_id <> confirmed_by_id", name="confirmed_by_another_person"),
+        CheckConstraint(
+            "decided_by_id <> verified_by_id AND decided_by_id <> disputed_by_id"
+            " AND decided_by_id <> confirmed_by_id",
+            name="decided_by_another_person",
+        ),
+        Index(
+            "uq_usage_statements_current",
+            "organisation_code",
+            "month",
+            unique=True,
+            postgresql_where=sql("status <> 'upheld'"),
+        ),
+    )
+
+    id: UUID = id_field()
+    organisation_code: str = Field(foreign_key="organisations.code")
+    month: date = Field(index=True)
+    revision: int = 1
+    replaces_id: UUID | None = Field(default=None, foreign_key="usage_statements.id")
+    number: str | None = Field(default=None, unique=True)
+    status: str = StatementStatus.OPEN
+    status_at: datetime = instant()
+    version: int = 1
+    event_seq: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    line_count: int = 0
+    total_fen: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    issued_on: date | None = None
+    answer_due: date | None = None
+    digest: str | None = None
+    verified_by_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    confirmed_by_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    confirmed_on: date | None = None
+    disputed_by_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    dispute_reason: str | None = None
+    decided_by_id: UUID | None = Field(default=None, foreign_key="persons.id")
+    decision_reason: str | None = None
+
+
+class StatementLine(SQLModel, table=True):
+    """One rounded line. A counter-line turns the sign of a line that was stated for an earlier `month`.
+
+    There are a million of them in a month: they carry no foreign keys, because they are written from
+    usage that has them, and a trigger lets nobody write or delete lines of a statement that is not open.
+    """
+
+    __tablename__ = "statement_lines"
+    __table_args__ = (
+        one_of("kind", ("ordinary", "counter", "right")),
+        CheckConstraint(
+            "CASE kind WHEN 'counter' THEN amount_fen <= 0 ELSE amount_fen >= 0 END", name="sign"
+        ),
+        CheckConstraint(
+            "(kind = 'counter') = (reverses_statement_id IS NOT NULL)", name="counter_names_line"
+        ),
+        Index("ix_statement_lines_corrections", "month", postgresql_where=sql("kind <> 'ordinary'")),
+    )
+
+    statement_id: UUID = Field(primary_key=True)
+    position: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    kind: str
+    month: date
+    resource_id: UUID
+    sku_code: str
+    quantity: Decimal = Field(sa_column=Column(Numeric(18, 6), nullable=False))
+    billing_state: str
+    catalogue_code: str
+    price_fen: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    percent: int | None = None
+    vcpu: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 6), nullable=True))
+    memory_gb: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 6), nullable=True))
+    discount: Decimal = Field(sa_column=Column(Numeric(5, 2), nullable=False))
+    starts: date
+    ends: date
+    month_days: int
+    amount_fen: int = Field(sa_column=Column(BigInteger, nullable=False))
+    payers: list[str] = Field(sa_column=Column(ARRAY(String), nullable=False))
+    shares_fen: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
+    run_id: UUID
+    reverses_statement_id: UUID | None = None
+    reverses_position: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+
+
+class SkuMovement(SQLModel, table=True):
+    """How the billed quantity of one SKU moved in a statement's month; it balances (invariant 7)."""
+
+    __tablename__ = "sku_movements"
+    __table_args__ = (
+        CheckConstraint("opening + increases - decreases = closing", name="balances"),
+        CheckConstraint("increases >= 0 AND decreases >= 0", name="not_negative"),
+    )
+
+    statement_id: UUID = Field(primary_key=True, foreign_key="usage_statements.id")
+    sku_code: str = Field(primary_key=True, foreign_key="skus.code")
+    opening: Decimal = Field(sa_column=Column(Numeric(20, 6), nullable=False))
+    increases: Decimal = Field(sa_column=Column(Numeric(20, 6), nullable=False))
+    decreases: Decimal = Field(sa_column=Column(Numeric(20, 6), nullable=False))
+    closing: Decimal = Field(sa_column=Column(Numeric(20, 6), nullable=False))
+
+
+class ConsideredCorrection(SQLModel, table=True):
+    """That a statement has compared an earlier month with everything known up to an event."""
+
+    __tablename__ = "considered_corrections"
+
+    statement_id: UUID = Field(primary_key=True, foreign_key="usage_statements.id")
+    month: date = Field(primary_key=True)
+    event_seq: int = Field(sa_column=Column(BigInteger, nullable=False))

@@ -170,12 +170,13 @@ _RUNS = """pieces AS (
            OR lag(quantity) OVER w <> quantity OR lag(state) OVER w <> state
            OR lag(vcpu) OVER w IS DISTINCT FROM vcpu OR lag(memory_gb) OVER w IS DISTINCT FROM memory_gb
            AS begins,
+           row_number() OVER (ORDER BY resource, sku, starts) AS place,
            last_value(ends) OVER (PARTITION BY resource, sku ORDER BY starts
                                   ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS last_end
     FROM pieces
     WINDOW w AS (PARTITION BY resource, sku ORDER BY starts)
 ), runs AS (
-    SELECT resource, sku, run, quantity, state, vcpu, memory_gb, class, starts,
+    SELECT resource, sku, run, place, quantity, state, vcpu, memory_gb, class, starts,
            coalesce(lead(before) OVER (PARTITION BY resource, sku ORDER BY starts), last_end) AS ends
     FROM marked WHERE begins
 )"""

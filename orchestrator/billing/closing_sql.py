@@ -1,0 +1,223 @@
+"""Closing a month as SQL: lines, counter-lines, movement and the digest of what is issued; text alone.
+
+Parameters: `month` and `ends` bound the month that is closed, `organisations` are those whose statement
+of it is open. For corrections `starts` and `until` bound the month that is rated anew.
+"""
+# ruff: noqa: S608 - every part is a constant of this file or of the rater; values are parameters.
+
+from orchestrator.billing.rating_sql import (
+    DISCOUNTS_STORED,
+    PRICES_STORED,
+    SKUS_STORED,
+    SPLITS_STORED,
+    flaws,
+    rating,
+)
+
+_SOURCES = (PRICES_STORED, SKUS_STORED, DISCOUNTS_STORED, SPLITS_STORED)
+
+
+def _usage(starts: str, ends: str, only: str = "") -> str:
+    return f"""usage AS (
+    SELECT resource_id AS resource, organisation_code AS department, sku_code AS sku, spec_arch AS arch,
+           quantity, billing_state AS state, spec_vcpu AS vcpu, spec_memory_gb AS memory_gb,
+           greatest(lower(days), CAST(:{starts} AS date)) AS starts,
+           least(coalesce(upper(days), 'infinity'), CAST(:{ends} AS date)) AS ends, run_id AS run
+    FROM usage_intervals
+    WHERE days && daterange(CAST(:{starts} AS date), CAST(:{ends} AS date))
+      AND organisation_code = ANY(CAST(:organisations AS text[])) {only}
+)"""
+
+
+_OF_MONTH = _usage("month", "ends")
+_COLUMNS = """statement_id, position, kind, month, resource_id, sku_code, quantity, billing_state,
+    catalogue_code, price_fen, percent, vcpu, memory_gb, discount, starts, ends, month_days, amount_fen,
+    payers, shares_fen, run_id"""
+_RATED = """r.month, r.resource, r.sku, r.quantity, r.state, r.catalogue, r.price_fen::bigint,
+    r.percent::int, r.vcpu, r.memory_gb, r.discount, r.starts, r.ends, r.month_days, r.amount_fen, r.payers,
+    r.shares_fen, r.run"""
+
+FLAWS = flaws(_OF_MONTH, _SOURCES)
+
+LINES = f"""{rating(_OF_MONTH, _SOURCES)}
+INSERT INTO statement_lines ({_COLUMNS})
+SELECT s.id, r.place, 'ordinary', {_RATED}
+FROM rated r
+JOIN usage_statements s ON s.organisation_code = r.department AND s.month = :month AND s.status = 'open'"""
+
+# Months that are final for a department, with the resources of which something became known since then
+# that no later statement has considered.
+LATE = """
+SELECT s.organisation_code, s.month, array_agg(DISTINCT e.resource_id) AS resources
+FROM usage_statements s
+JOIN metered_resources m ON m.organisation_code = s.organisation_code
+JOIN usage_events e ON e.resource_id = m.resource_id AND e.day < s.month + interval '1 month'
+WHERE s.status IN ('confirmed', 'settled', 'locked') AND s.month < CAST(:month AS date)
+  AND e.seq > greatest(s.event_seq, (
+      SELECT max(c.event_seq) FROM considered_corrections c JOIN usage_statements k ON k.id = c.statement_id
+      WHERE k.organisation_code = s.organisation_code AND c.month = s.month AND k.status <> 'upheld'))
+GROUP BY s.organisation_code, s.month"""
+
+# Departments that need a statement of the month and have none.
+WANTED = f"""
+SELECT o.organisation_code FROM (
+    SELECT DISTINCT organisation_code FROM usage_intervals
+    WHERE days && daterange(CAST(:month AS date), CAST(:ends AS date))
+    UNION
+    SELECT s.organisation_code FROM usage_statements s JOIN sku_movements m ON m.statement_id = s.id
+    WHERE s.status <> 'upheld' AND m.closing > 0
+      AND s.month = (SELECT max(p.month) FROM usage_statements p
+                     WHERE p.organisation_code = s.organisation_code AND p.month < CAST(:month AS date))
+    UNION
+    SELECT organisation_code FROM ({LATE}) AS late
+) AS o
+WHERE NOT EXISTS (SELECT FROM usage_statements s WHERE s.organisation_code = o.organisation_code
+                  AND s.month = CAST(:month AS date) AND s.status <> 'upheld')
+ORDER BY o.organisation_code"""
+
+# The first month before this one in which a department used something that is on no metered statement.
+UNSTATED = """
+SELECT g.month::date, o.organisation_code
+FROM (SELECT organisation_code, min(lower(days)) AS first FROM usage_intervals GROUP BY 1) AS o
+CROSS JOIN LATERAL generate_series(
+    date_trunc('month', o.first::timestamp), CAST(:month AS date) - interval '1 month', interval '1 month'
+) AS g(month)
+WHERE NOT EXISTS (SELECT FROM usage_statements s WHERE s.organisation_code = o.organisation_code
+                  AND s.month = g.month AND s.status NOT IN ('open', 'upheld'))
+  AND EXISTS (SELECT FROM usage_intervals i WHERE i.organisation_code = o.organisation_code
+              AND i.days && daterange(g.month::date, (g.month + interval '1 month')::date))
+ORDER BY g.month, o.organisation_code LIMIT 1"""
+
+# Metered statements of the month about which something became known since.
+STALE = """
+SELECT s.id FROM usage_statements s
+WHERE s.month = CAST(:month AS date) AND s.status = 'metered' AND EXISTS (
+    SELECT FROM usage_events e JOIN metered_resources m ON m.resource_id = e.resource_id
+    WHERE m.organisation_code = s.organisation_code AND e.seq > s.event_seq
+      AND e.day < CAST(:ends AS date))"""
+
+# Counter-lines and right lines for one earlier month: what is stated for it and no longer true, then what
+# is true and not yet stated. A line that is countered is no longer stated.
+_SAME = """(r.resource, r.sku, r.starts, r.ends, r.quantity, r.state, r.catalogue, r.price_fen::bigint,
+           r.percent::int, r.vcpu, r.memory_gb, r.discount, r.payers, r.shares_fen, r.amount_fen)
+    IS NOT DISTINCT FROM
+          (v.resource_id, v.sku_code, v.starts, v.ends, v.quantity, v.billing_state, v.catalogue_code,
+           v.price_fen, v.percent, v.vcpu, v.memory_gb, v.discount, v.payers::text[],
+           v.shares_fen, v.amount_fen)"""
+_OF_LATE = _usage("starts", "until", "AND resource_id = ANY(CAST(:resources AS uuid[]))")
+CORRECTIONS = f"""{rating(_OF_LATE, _SOURCES)}, stated AS (
+    SELECT l.* FROM usage_statements s
+    JOIN statement_lines l ON l.statement_id = s.id AND (
+        l.kind = 'ordinary' AND s.month = CAST(:starts AS date)
+        OR l.kind = 'right' AND l.month = CAST(:starts AS date))
+    WHERE s.organisation_code = ANY(CAST(:organisations AS text[])) AND s.status <> 'upheld'
+      AND s.month < CAST(:month AS date) AND l.resource_id = ANY(CAST(:resources AS uuid[]))
+), valid AS (
+    SELECT v.* FROM stated v WHERE NOT EXISTS (
+        SELECT FROM statement_lines c JOIN usage_statements k ON k.id = c.statement_id
+        WHERE c.kind = 'counter' AND c.month = CAST(:starts AS date) AND k.status <> 'upheld'
+          AND (c.reverses_statement_id, c.reverses_position) = (v.statement_id, v.position))
+), corrected AS (
+    SELECT 'counter' AS kind, v.month, v.resource_id, v.sku_code, v.quantity, v.billing_state,
+           v.catalogue_code, v.price_fen, v.percent, v.vcpu, v.memory_gb, v.discount, v.starts,
+           v.ends, v.month_days, -v.amount_fen AS amount_fen, v.payers::text[],
+           ARRAY(SELECT -share FROM unnest(v.shares_fen) WITH ORDINALITY AS u(share, place) ORDER BY place)
+               AS shares_fen,
+           v.run_id, v.statement_id AS reverses_statement_id, v.position AS reverses_position
+    FROM valid v WHERE NOT EXISTS (SELECT FROM rated r WHERE {_SAME})
+    UNION ALL
+    SELECT 'right', {_RATED}, NULL, NULL
+    FROM rated r WHERE NOT EXISTS (SELECT FROM valid v WHERE {_SAME})
+)
+INSERT INTO statement_lines ({_COLUMNS}, reverses_statement_id, reverses_position)
+SELECT s.id, coalesce((SELECT max(position) FROM statement_lines l WHERE l.statement_id = s.id), 0)
+             + row_number() OVER (ORDER BY c.resource_id, c.sku_code, c.starts, c.kind), c.*
+FROM corrected c
+JOIN usage_statements s ON s.organisation_code = ANY(CAST(:organisations AS text[]))
+                       AND s.month = CAST(:month AS date) AND s.status = 'open'"""
+
+# Day over day, for each resource, then summed. A resource that nothing happened to in the month, and of
+# which nothing became known, has the same quantity on every day of it as was stated at the end of the month
+# before: it moves nothing and is left out.
+MOVEMENT = """WITH opened AS (
+    SELECT s.id, s.organisation_code, p.id AS previous_id, p.month AS previous_month, p.event_seq
+    FROM usage_statements s
+    LEFT JOIN LATERAL (
+        SELECT * FROM usage_statements p
+        WHERE p.organisation_code = s.organisation_code AND p.month < s.month AND p.status <> 'upheld'
+        ORDER BY p.month DESC LIMIT 1) AS p ON true
+    WHERE s.month = CAST(:month AS date) AND s.status = 'open'
+), lasting AS (
+    SELECT code FROM skus WHERE billing <> 'one_off'
+), moving AS (
+    SELECT i.resource_id FROM usage_intervals i JOIN opened o USING (organisation_code)
+    WHERE lower(i.days) >= CAST(:month AS date) AND lower(i.days) < CAST(:ends AS date)
+       OR upper(i.days) >= CAST(:month AS date) AND upper(i.days) < CAST(:ends AS date)
+    UNION
+    SELECT e.resource_id FROM usage_events e
+    JOIN metered_resources m USING (resource_id)
+    JOIN opened o USING (organisation_code)
+    WHERE e.seq > coalesce(o.event_seq, 0) AND e.day < CAST(:month AS date)
+), deltas AS (
+    SELECT l.statement_id, l.resource_id, l.sku_code, edge.day, edge.quantity
+    FROM statement_lines l
+    JOIN opened o ON o.id = l.statement_id
+    JOIN moving USING (resource_id)
+    JOIN lasting ON lasting.code = l.sku_code
+    CROSS JOIN LATERAL (VALUES (l.starts, l.quantity), (l.ends, -l.quantity)) AS edge(day, quantity)
+    WHERE l.kind = 'ordinary' AND edge.day < CAST(:ends AS date)
+    UNION ALL
+    SELECT o.id, l.resource_id, l.sku_code, CAST(:month AS date), -l.quantity
+    FROM opened o
+    JOIN statement_lines l ON l.statement_id = o.previous_id AND l.kind = 'ordinary'
+                          AND l.ends = o.previous_month + interval '1 month'
+    JOIN moving USING (resource_id)
+    JOIN lasting ON lasting.code = l.sku_code
+), daily AS (
+    SELECT statement_id, sku_code, sum(quantity) AS change FROM deltas
+    GROUP BY statement_id, resource_id, sku_code, day
+), changes AS (
+    SELECT statement_id, sku_code, sum(greatest(change, 0)) AS increases,
+           sum(greatest(-change, 0)) AS decreases
+    FROM daily GROUP BY statement_id, sku_code
+), closings AS (
+    SELECT l.statement_id, l.sku_code, sum(l.quantity) AS closing
+    FROM statement_lines l
+    JOIN opened o ON o.id = l.statement_id
+    JOIN lasting ON lasting.code = l.sku_code
+    WHERE l.kind = 'ordinary' AND l.ends = CAST(:ends AS date)
+    GROUP BY l.statement_id, l.sku_code
+), openings AS (
+    SELECT o.id AS statement_id, m.sku_code, m.closing AS opening
+    FROM opened o JOIN sku_movements m ON m.statement_id = o.previous_id WHERE m.closing > 0
+)
+INSERT INTO sku_movements (statement_id, sku_code, opening, increases, decreases, closing)
+SELECT statement_id, sku_code, coalesce(opening, 0), coalesce(increases, 0), coalesce(decreases, 0),
+       coalesce(closing, 0)
+FROM openings
+FULL JOIN changes USING (statement_id, sku_code)
+FULL JOIN closings USING (statement_id, sku_code)
+WHERE coalesce(opening, increases, decreases, closing) IS NOT NULL"""
+
+TOTALS = """
+SELECT s.id, count(l.statement_id)::int AS line_count, coalesce(sum(l.amount_fen), 0)::bigint AS total_fen
+FROM usage_statements s LEFT JOIN statement_lines l ON l.statement_id = s.id
+WHERE s.month = CAST(:month AS date) AND s.status = 'open'
+GROUP BY s.id"""
+
+# What was issued, as text: every figure of every line in order, then the movement.
+DIGEST = """
+SELECT encode(sha256(convert_to(concat_ws(E'\\n',
+    concat_ws('|', s.organisation_code, s.month, s.revision, CAST(:number AS text),
+        CAST(:issued_on AS date), s.line_count, s.total_fen),
+    (SELECT string_agg(concat_ws('|', l.kind, l.month, l.resource_id, l.sku_code, trim_scale(l.quantity),
+            l.billing_state, l.catalogue_code, coalesce(l.price_fen::text, '-'),
+            coalesce(l.percent::text, '-'), coalesce(l.vcpu::text, '-'), coalesce(l.memory_gb::text, '-'),
+            trim_scale(l.discount), l.starts,
+            l.ends, l.month_days, l.amount_fen, l.payers, l.shares_fen, l.run_id,
+            coalesce(l.reverses_statement_id::text, '-')), E'\\n' ORDER BY l.position)
+     FROM statement_lines l WHERE l.statement_id = s.id),
+    (SELECT string_agg(concat_ws('|', m.sku_code, trim_scale(m.opening), trim_scale(m.increases),
+            trim_scale(m.decreases), trim_scale(m.closing)), E'\\n' ORDER BY m.sku_code COLLATE "C")
+     FROM sku_movements m WHERE m.statement_id = s.id)
+), 'UTF8')), 'hex') FROM usage_statements s WHERE s.id = :statement"""

@@ -1,0 +1,39 @@
+"""States of a usage statement (domain §4.2)."""
+
+from enum import StrEnum
+
+from orchestrator.core.lifecycle import Lifecycle
+
+
+class StatementStatus(StrEnum):
+    """Where a statement stands; from *issued* on its number and amounts are fixed."""
+
+    OPEN = "open"
+    METERED = "metered"
+    ISSUED = "issued"
+    DISPUTED = "disputed"
+    UPHELD = "upheld"
+    ESCALATED = "escalated"
+    CONFIRMED = "confirmed"
+    SETTLED = "settled"
+    LOCKED = "locked"
+
+
+S = StatementStatus
+
+STATEMENT_LIFECYCLE: Lifecycle[StatementStatus] = Lifecycle(
+    noun="usage statement",
+    moves={
+        S.OPEN: {S.METERED},
+        # Something that happened in the month became known before the statement was issued.
+        S.METERED: {S.OPEN, S.ISSUED},
+        S.ISSUED: {S.DISPUTED, S.ESCALATED, S.CONFIRMED},
+        S.DISPUTED: {S.UPHELD, S.ISSUED},
+        S.ESCALATED: {S.DISPUTED, S.CONFIRMED},
+        S.CONFIRMED: {S.SETTLED},
+        S.SETTLED: {S.LOCKED},
+    },
+)
+
+FINAL_FOR_DEPARTMENT = (S.CONFIRMED, S.SETTLED, S.LOCKED)
+"""From here on a late event does not change the statement: the next open month receives counter-lines."""

@@ -1,0 +1,209 @@
+"""Reads of statements and of what a close needs to know."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import func, text
+from sqlmodel import Session, col, select
+
+from orchestrator.billing import closing_sql as sql
+from orchestrator.billing.lifecycle import StatementStatus
+from orchestrator.billing.models import (
+    MeteredResource,
+    SkuMovement,
+    StatementLine,
+    UsageEvent,
+    UsageStatement,
+)
+from orchestrator.billing.months import month_after
+from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import get_row
+
+
+@dataclass(frozen=True)
+class LateMonth:
+    """A month that is final for a department, and the resources of which something became known since."""
+
+    organisation: str
+    month: date
+    resources: Sequence[UUID]
+
+
+@dataclass(frozen=True)
+class ListedLine:
+    """A line with the resource that it belongs to."""
+
+    line: StatementLine
+    resource: MeteredResource
+
+
+def get(session: Session, statement_id: UUID) -> UsageStatement:
+    """One statement.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return get_row(session, UsageStatement, statement_id)
+
+
+def current(session: Session, organisation: str, month: date) -> UsageStatement:
+    """The newest revision of a department's statement for a month.
+
+    Raises:
+        NotFound: there is none.
+    """
+    statement = select(UsageStatement).where(
+        UsageStatement.organisation_code == organisation, UsageStatement.month == month
+    )
+    found = session.exec(statement.order_by(col(UsageStatement.revision).desc()).limit(1)).first()
+    if found is None:
+        raise NotFound(f"There is no statement of {organisation} for {month:%Y-%m}.")
+    return found
+
+
+def page(
+    session: Session,
+    *,
+    organisation: str | None = None,
+    month: date | None = None,
+    status: str | None = None,
+    after: UUID | None = None,
+    limit: int = 100,
+) -> Sequence[UsageStatement]:
+    """Statements, newest month first, then by department and revision; `after` is the last one shown."""
+    month_key, code, revision = (
+        col(UsageStatement.month),
+        col(UsageStatement.organisation_code),
+        col(UsageStatement.revision),
+    )
+    statement = select(UsageStatement).order_by(month_key.desc(), code, revision.desc()).limit(limit)
+    if organisation is not None:
+        statement = statement.where(code == organisation)
+    if month is not None:
+        statement = statement.where(month_key == month)
+    if status is not None:
+        statement = statement.where(UsageStatement.status == status)
+    if after is not None:
+        last = get(session, after)
+        same = (month_key == last.month) & (code == last.organisation_code)
+        statement = statement.where(
+            (month_key < last.month)
+            | ((month_key == last.month) & (code > last.organisation_code))
+            | (same & (revision < last.revision))
+        )
+    return session.exec(statement).all()
+
+
+def lines(
+    session: Session, statement_id: UUID, *, after: int = 0, limit: int | None = None
+) -> list[ListedLine]:
+    """Lines with their resources in the order of the statement; `after` is the position of the last shown."""
+    statement = (
+        select(StatementLine, MeteredResource)
+        .join(MeteredResource, col(MeteredResource.resource_id) == col(StatementLine.resource_id))
+        .where(StatementLine.statement_id == statement_id, col(StatementLine.position) > after)
+        .order_by(col(StatementLine.position))
+        .limit(limit)
+    )
+    return [ListedLine(line, resource) for line, resource in session.exec(statement)]
+
+
+def line(session: Session, statement_id: UUID, position: int) -> ListedLine:
+    """One line.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = lines(session, statement_id, after=position - 1, limit=1)
+    if not found or found[0].line.position != position:
+        raise NotFound
+    return found[0]
+
+
+def movements(session: Session, statement_id: UUID) -> Sequence[SkuMovement]:
+    """How quantities moved, by SKU."""
+    statement = select(SkuMovement).where(SkuMovement.statement_id == statement_id)
+    return session.exec(statement.order_by(SkuMovement.sku_code)).all()
+
+
+def wanted_organisations(session: Session, month: date) -> Sequence[str]:
+    """Departments that need a statement of the month and have none."""
+    return session.execute(text(sql.WANTED), _bounds(month)).scalars().all()
+
+
+def unstated(session: Session, month: date) -> tuple[date, str] | None:
+    """The first earlier month with usage that is on no metered statement, and its department."""
+    found = session.execute(text(sql.UNSTATED), {"month": month}).first()
+    return (found[0], found[1]) if found else None
+
+
+def stale(session: Session, month: date) -> Sequence[UUID]:
+    """Metered statements of the month about which something became known since."""
+    return session.execute(text(sql.STALE), _bounds(month)).scalars().all()
+
+
+def of_month(session: Session, month: date, status: StatementStatus) -> Sequence[UsageStatement]:
+    """The statements of a month in one status, by department."""
+    statement = select(UsageStatement).where(UsageStatement.month == month, UsageStatement.status == status)
+    return session.exec(statement.order_by(UsageStatement.organisation_code)).all()
+
+
+def flaw(session: Session, month: date, organisations: Sequence[str]) -> tuple[str, str, str, date] | None:
+    """The first day of the month on which usage cannot be priced: flaw, resource, SKU and day."""
+    given = {**_bounds(month), "organisations": list(organisations)}
+    found = session.execute(text(sql.FLAWS), given).first()
+    return (found[0], str(found[1]), found[2], found[3]) if found else None
+
+
+def late_months(session: Session, month: date) -> list[LateMonth]:
+    """Final months before `month` about which something became known that no statement has considered."""
+    rows = session.execute(text(sql.LATE + " ORDER BY s.month, s.organisation_code"), {"month": month})
+    return [LateMonth(*row) for row in rows]
+
+
+def last_event_seq(session: Session) -> int:
+    """The number of the newest event; 0 when there is none."""
+    return session.exec(select(func.max(UsageEvent.seq))).one() or 0
+
+
+def checked_up_to(session: Session, month: date) -> int:
+    """The number of the last event whose intervals an earlier month's close has checked."""
+    statement = select(func.max(UsageStatement.event_seq)).where(UsageStatement.month < month)
+    return session.exec(statement).one() or 0
+
+
+def previous(session: Session, statement: UsageStatement) -> UsageStatement | None:
+    """The department's current statement of the latest earlier month."""
+    earlier = select(UsageStatement).where(
+        UsageStatement.organisation_code == statement.organisation_code,
+        col(UsageStatement.month) < statement.month,
+        UsageStatement.status != StatementStatus.UPHELD,
+    )
+    return session.exec(earlier.order_by(col(UsageStatement.month).desc()).limit(1)).first()
+
+
+def overdue(session: Session, day: date) -> Sequence[UsageStatement]:
+    """Issued statements that should have been answered before `day`, locked."""
+    statement = select(UsageStatement).where(
+        UsageStatement.status == StatementStatus.ISSUED, col(UsageStatement.answer_due) < day
+    )
+    return session.exec(statement.with_for_update(skip_locked=True)).all()
+
+
+def issued(session: Session) -> Sequence[UsageStatement]:
+    """Every statement that has a number, by number."""
+    statement = select(UsageStatement).where(col(UsageStatement.number).is_not(None))
+    return session.exec(statement.order_by(UsageStatement.number)).all()
+
+
+def digest(session: Session, statement_id: UUID, number: str | None, issued_on: date | None) -> str:
+    """SHA-256 over everything that a statement says, as it is stored now, under this number and date."""
+    given = {"statement": statement_id, "number": number, "issued_on": issued_on}
+    found: str = session.execute(text(sql.DIGEST), given).scalar_one()
+    return found
+
+
+def _bounds(month: date) -> Mapping[str, date]:
+    return {"month": month, "ends": month_after(month)}

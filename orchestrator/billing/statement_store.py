@@ -1,0 +1,135 @@
+"""Writes of statements."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from orchestrator.billing import closing_sql as sql
+from orchestrator.billing.lifecycle import STATEMENT_LIFECYCLE, StatementStatus
+from orchestrator.billing.models import ConsideredCorrection, UsageStatement
+from orchestrator.billing.months import month_after
+from orchestrator.billing.statement_queries import LateMonth
+from orchestrator.core import audit, transitions
+from orchestrator.core.clock import now
+from orchestrator.core.rows import lock_row
+
+_EMPTY = tuple(
+    f"DELETE FROM {table} t USING usage_statements s"  # noqa: S608 - constants alone
+    " WHERE s.id = t.statement_id AND s.month = :month AND s.status = 'open'"
+    for table in ("statement_lines", "sku_movements", "considered_corrections")
+)
+# A million rows are sorted and hashed in memory; compiling the plan would take longer than it saves.
+_FOR_SETS = ("SET LOCAL work_mem = '256MB'", "SET LOCAL jit = off")
+
+
+def add(
+    session: Session, organisation: str, month: date, actor: str, replaces: UsageStatement | None = None
+) -> UsageStatement:
+    """An open statement, the next revision where it replaces one."""
+    row = UsageStatement(
+        organisation_code=organisation,
+        month=month,
+        revision=replaces.revision + 1 if replaces else 1,
+        replaces_id=replaces.id if replaces else None,
+        status_at=now(session),
+    )
+    session.add(row)
+    session.flush()
+    data = {"month": month.isoformat(), "revision": row.revision}
+    subject = ("usage_statement", row.id)
+    audit.record(
+        session, "usage_statement:opened", subject, actor=actor, organisation=organisation, data=data
+    )
+    return row
+
+
+def lock(session: Session, statement_id: UUID, version: int | None = None) -> UsageStatement:
+    """The statement as it is now, locked.
+
+    Raises:
+        NotFound: there is none.
+        VersionConflict: it was changed since `version`.
+    """
+    return lock_row(session, UsageStatement, statement_id, version)
+
+
+def lock_open(session: Session, month: date) -> Sequence[UsageStatement]:
+    """The open statements of a month, locked, by department."""
+    statement = select(UsageStatement).where(
+        UsageStatement.month == month, UsageStatement.status == StatementStatus.OPEN
+    )
+    return session.exec(statement.order_by(UsageStatement.organisation_code).with_for_update()).all()
+
+
+def move(session: Session, row: UsageStatement, status: StatementStatus, actor: str, **data: object) -> None:
+    """The one door to a statement's status."""
+    session.add(row)
+    transitions.move(
+        session,
+        STATEMENT_LIFECYCLE,
+        row,
+        status,
+        actor=actor,
+        organisation=row.organisation_code,
+        data={"month": row.month.isoformat(), "number": row.number, **data},
+    )
+
+
+def reopen(session: Session, row: UsageStatement, actor: str) -> None:
+    """Take a metered statement back, because it is metered anew."""
+    row.event_seq = None
+    move(session, row, StatementStatus.OPEN, actor)
+
+
+def empty(session: Session, month: date) -> None:
+    """Remove what an earlier metering left in the open statements of a month."""
+    for statement in _EMPTY:
+        session.execute(text(statement), {"month": month})
+
+
+def write_lines(session: Session, month: date, organisations: Sequence[str]) -> None:
+    """Rate the month's usage of these departments into their open statements."""
+    for setting in _FOR_SETS:
+        session.execute(text(setting))
+    given = {"month": month, "ends": month_after(month), "organisations": list(organisations)}
+    session.execute(text(sql.LINES), given)
+
+
+def write_corrections(session: Session, statement: UsageStatement, late: LateMonth, event_seq: int) -> None:
+    """Counter what is stated for an earlier month and not true, and state what is true."""
+    given = {
+        "month": statement.month,
+        "starts": late.month,
+        "until": month_after(late.month),
+        "organisations": [late.organisation],
+        "resources": list(late.resources),
+    }
+    session.execute(text(sql.CORRECTIONS), given)
+    session.add(ConsideredCorrection(statement_id=statement.id, month=late.month, event_seq=event_seq))
+    session.flush()
+
+
+def write_movement(session: Session, month: date) -> None:
+    """How the quantities of every SKU moved in the open statements of a month."""
+    session.execute(text(sql.MOVEMENT), {"month": month, "ends": month_after(month)})
+
+
+def finish(session: Session, statements: Sequence[UsageStatement], event_seq: int, actor: str) -> None:
+    """Add up the open statements of a month and call them metered."""
+    if not statements:
+        return
+    rows = session.execute(text(sql.TOTALS), {"month": statements[0].month})
+    totals = {statement_id: (lines, total) for statement_id, lines, total in rows}
+    for row in statements:
+        row.line_count, row.total_fen = totals[row.id]
+        row.event_seq = event_seq
+        move(session, row, StatementStatus.METERED, actor, lines=row.line_count, total_fen=row.total_fen)
+
+
+def number(row: UsageStatement) -> str:
+    """The number with which a statement is issued: the same whenever it is issued."""
+    revision = f"-{row.revision}" if row.revision > 1 else ""
+    return f"ST-{row.month:%Y-%m}-{row.organisation_code}{revision}"
