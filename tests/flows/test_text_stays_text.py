@@ -1,0 +1,222 @@
+"""Invariants 24 and 25 on real parts: what people type stays text, and no secret shows anywhere."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from orchestrator.core.db import transaction
+from orchestrator.core.sealing import Keys, load_keys
+from orchestrator.runs import rendering
+from orchestrator.workflows import administering
+from tests import acts
+from tests.factories import make_draft, make_line
+from tests.running import ROOT, RunningService
+
+Document = dict[str, Any]
+MARKER = "/tmp/govcloud-a-template-was-run"  # noqa: S108 - It must never come into being.
+CORPUS = [
+    '${file("/etc/passwd")}',
+    "%{ for x in [1, 2] }${x}%{ endfor }",
+    '"}\nresource "x" "y" {',
+    f"{{{{ lookup('pipe','touch {MARKER}') }}}}",
+    "{{ lookup('pipe','id') }}",
+    "{% for x in range(9) %}x{% endfor %}",
+    '=HYPERLINK("http://127.0.0.1/","x")',
+    "+1+cmd|' /C calc'!A0",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "'; DROP TABLE audit_events; --",
+    "\\u0022 \\ \" ' ` $(id) `id`",
+    "$${literal} %%{literal}",
+    "!unsafe &a [*a]: {b: c}",
+    "市水利局 \u2028 \u202e \t end",
+]
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def request_of_texts(service: RunningService) -> Document:
+    """One host a text, and every other free text of a request as well."""
+    small = {"vcpu": 1, "memory_gb": 1, "disk_gb": 0, "backup_gb": 0}
+    lines = [make_line(key=f"t{number}", label=label, **small) for number, label in enumerate(CORPUS)]
+    document = make_draft(*lines, title=" ".join(CORPUS)[:200], justification="\n".join(CORPUS))
+    return acts.approve(service.callers, document)
+
+
+@pytest.fixture(scope="module")
+def plan(service: RunningService, request_of_texts: Document) -> Document:
+    return acts.plan(service, request_of_texts)
+
+
+@pytest.fixture(scope="module")
+def applied(service: RunningService, plan: Document) -> Document:
+    ended = acts.apply(service, acts.approve_plan(service, plan))
+    assert ended["status"] == "succeeded", service.log_lines(ended["id"])
+    return ended
+
+
+@pytest.fixture(scope="module")
+def baseline(service: RunningService, applied: Document) -> Document:
+    """The playbook that real Ansible ran on every one of these hosts."""
+    assert applied
+    plans = service.callers("xxh.approver").done("GET", "/plans")["items"]
+    waiting = next(item for item in plans if item["kind"] == "baseline")
+    planned = service.settled(
+        service.callers("xxh.approver").done("GET", f"/plans/{waiting['id']}")["runs"][0]["id"]
+    )
+    assert planned["status"] == "succeeded"
+    found = acts.read_plan(service, waiting["id"])
+    ended = acts.apply(service, acts.approve_plan(service, found))
+    assert ended["status"] == "succeeded", service.log_lines(ended["id"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def keys(service: RunningService) -> Keys:
+    return load_keys(service.settings.keys_path)
+
+
+def bundle(service: RunningService, keys: Keys, plan: Document) -> dict[str, bytes]:
+    with service.engine.connect() as connection:
+        statement = text("SELECT bundle FROM plan_artifacts WHERE plan_id = :plan")
+        sealed = connection.execute(statement, {"plan": plan["id"]}).scalar_one()
+    return rendering.unpack(keys.decrypt(bytes(sealed)))
+
+
+def labels(objects: dict[str, Document]) -> list[str]:
+    return [objects[f"t{number}"]["label"] for number in range(len(CORPUS))]
+
+
+@pytest.mark.invariant(25)
+def test_the_bundle_is_the_static_module_and_one_file_of_data(
+    service: RunningService, plan: Document, keys: Keys
+) -> None:
+    files = bundle(service, keys, plan)
+    module = ROOT / "terraform" / "clouds" / "sandbox"
+    for name in set(files) - {rendering.VARIABLES_FILE}:
+        assert files[name] == (module / name).read_bytes()
+    assert labels(json.loads(files[rendering.VARIABLES_FILE])["instances"]) == CORPUS
+
+
+@pytest.mark.invariant(25)
+def test_terraform_planned_every_text_as_it_was_typed(plan: Document) -> None:
+    planned = {
+        item["logical"].split("/")[1]: item["after"] for item in plan["changes"] if item["kind"] == "instance"
+    }
+    assert labels(planned) == CORPUS
+    assert "root:x:" not in json.dumps(plan)
+
+
+@pytest.mark.invariant(25)
+def test_the_cloud_got_every_text_as_it_was_typed(service: RunningService, applied: Document) -> None:
+    assert applied
+    objects = service.ask_cloud(op="list")["objects"]
+    made = {item["key"].split("/")[2]: item["spec"] for item in objects if item["kind"] == "instance"}
+    assert labels(made) == CORPUS
+
+
+@pytest.mark.invariant(25)
+def test_ansible_ran_on_every_host_and_evaluated_no_text(
+    service: RunningService, baseline: Document, keys: Keys
+) -> None:
+    inventory = json.loads(bundle(service, keys, baseline)["inventory/hosts.json"])
+    hosts = {name for group in inventory.values() for name in group["hosts"]}
+    assert hosts == {f"t{number}" for number in range(len(CORPUS))}
+    assert not Path(MARKER).exists()
+
+
+@pytest.mark.invariant(25)
+def test_pages_show_markup_as_text(
+    service: RunningService, request_of_texts: Document, plan: Document
+) -> None:
+    with transaction(service.engine) as session:
+        administering.set_password(session, "xxh.approver", PASSWORD, "operator:test")
+    with httpx.Client(base_url=service.settings.url, timeout=30, follow_redirects=True) as browser:
+        browser.post(
+            "/api/v1/session",
+            json={"username": "xxh.approver", "password": PASSWORD},
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
+        for path in (f"/console/requests/{request_of_texts['id']}", f"/console/plans/{plan['id']}"):
+            page = browser.get(path)
+            assert page.status_code == 200
+            assert "<script>alert" not in page.text
+            assert "<img src=x" not in page.text
+            assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+
+
+@pytest.mark.invariant(25)
+def test_the_api_gives_every_text_back_as_it_was_typed(
+    service: RunningService, request_of_texts: Document
+) -> None:
+    read = service.callers("slj.clerk").done("GET", f"/requests/{request_of_texts['id']}")
+    assert [line["label"] for line in read["lines"]] == CORPUS
+    assert read["justification"] == "\n".join(CORPUS)
+
+
+RUN_TOKEN = re.compile(r"run_[A-Za-z0-9_-]{43}")
+
+
+def answers(service: RunningService, request: Document, plan: Document) -> str:
+    """Everything that the API tells about this story to those who may read all."""
+    reader, auditor = service.callers("xxh.reviewer"), service.callers("sjj.auditor")
+    paths = [
+        f"/requests/{request['id']}",
+        f"/plans/{plan['id']}",
+        "/plans",
+        "/runs",
+        "/resources",
+        "/workspaces",
+    ]
+    texts = [reader.get(path).text for path in paths]
+    for run in reader.done("GET", "/runs")["items"]:
+        texts += [reader.get(f"/runs/{run['id']}").text, reader.get(f"/runs/{run['id']}/log").text]
+    return "\n".join([*texts, auditor.get("/audit/events?limit=500").text])
+
+
+@pytest.mark.invariant(24)
+def test_no_secret_shows_in_answers_logs_bundles_or_files(
+    service: RunningService, request_of_texts: Document, plan: Document, baseline: Document, keys: Keys
+) -> None:
+    stored = json.loads(service.settings.keys_path.read_text())
+    secrets = [stored["encryption"], stored["signing"], base64.b64decode(stored["signing"]).hex(), PASSWORD]
+    logs = "\n".join(service.log_of(name).read_text() for name in ("web", "worker", "cloud"))
+    bundles = [bundle(service, keys, each) for each in (plan, baseline)]
+    contents = b"\n".join(content for files in bundles for content in files.values()).decode()
+    for shown in (answers(service, request_of_texts, plan), logs, contents):
+        assert not RUN_TOKEN.search(shown)
+        assert not [secret for secret in secrets if secret in shown]
+        assert service.callers("xxh.reviewer").token not in shown
+
+
+@pytest.mark.invariant(24)
+def test_no_file_of_a_prepared_folder_holds_the_token_of_its_run(
+    service: RunningService, applied: Document
+) -> None:
+    assert applied
+    small = make_draft(make_line(key="n", vcpu=1, memory_gb=1, disk_gb=0, backup_gb=0))
+    acts.plan(service, acts.approve(service.callers, small))
+    files = [path for path in service.settings.runs_dir.rglob("*") if path.is_file()]
+    assert any(path.name == "plan.bin" for path in files)
+    assert not [path for path in files if RUN_TOKEN.search(path.read_bytes().decode("latin-1"))]
+
+
+@pytest.mark.invariant(24)
+def test_states_plans_and_bundles_are_stored_sealed(service: RunningService, applied: Document) -> None:
+    assert applied
+    with service.engine.connect() as connection:
+        stored = [
+            *connection.execute(text("SELECT data FROM state_versions")).scalars(),
+            *connection.execute(text("SELECT bundle FROM plan_artifacts")).scalars(),
+            *connection.execute(
+                text("SELECT plan_file FROM plan_artifacts WHERE plan_file IS NOT NULL")
+            ).scalars(),
+        ]
+    assert len(stored) > 4
+    assert not [data for data in stored if b"lineage" in data or b"resource" in data or b"PK" in data[:2]]
