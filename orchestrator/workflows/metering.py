@@ -18,6 +18,7 @@ from orchestrator.core.errors import BadInput, IllegalMove
 from orchestrator.core.rows import lock_row
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.quotas import store as quotas
+from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -27,6 +28,7 @@ from orchestrator.resources.errors import NotInTrial
 from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries as run_queries
+from orchestrator.runs import store as run_store
 from orchestrator.runs.models import Run
 from orchestrator.workflows import pricing
 
@@ -218,12 +220,18 @@ def _write(session: Session, row: Resource, happening: billing.Happening) -> Non
 def end_trials(session: Session) -> int:
     """Trials that ran out without activation end; an approved release of their resources waits (R-25)."""
     over = {row.request_id for row in resources.trials_over(session, today(session))}
+    ended = 0
     for request_id in sorted(over):
         request = requests.lock(session, request_id)
-        if request.status == RequestStatus.IN_TRIAL:
+        workspace = run_store.lock_workspace(
+            session, run_queries.workspace_of_request(session, request_id).id
+        )
+        # A change counts from the size that runs now, so the trial ends when the change has ended.
+        if request.status == RequestStatus.IN_TRIAL and not request_queries.holding(session, workspace.id):
             requests.move(session, request, RequestStatus.TRIAL_ENDED, CALENDAR, "The trial has ended.")
             _order_release(session, request)
-    return len(over)
+            ended += 1
+    return ended
 
 
 def _order_release(session: Session, request: ResourceRequest) -> None:
