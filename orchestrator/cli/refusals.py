@@ -12,6 +12,8 @@ def explain(error: Exception) -> list[str] | None:
         return problem_lines(document)
     if _is_expected(error):
         return [str(error) or type(error).__doc__ or type(error).__name__]
+    if isinstance(error, OSError) and error.filename:
+        return [f"{error.filename}: {error.strerror}"]
     if type(error).__module__.startswith("sqlalchemy.") and type(error).__name__ == "OperationalError":
         return ["The database does not answer:", str(getattr(error, "orig", error)).strip()]
     return None

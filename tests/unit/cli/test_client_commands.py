@@ -142,6 +142,7 @@ def test_fields_that_the_service_refuses_are_shown_one_a_line() -> None:
 def test_a_defect_of_the_program_is_not_explained_away() -> None:
     assert explain(KeyError("x")) is None
     assert explain(NotFound("No plan.")) == ["No plan."]
+    assert explain(PermissionError(13, "Permission denied", "/srv")) == ["/srv: Permission denied"]
     assert explain(ApiProblem({"title": "Sign in.", "status": 401})) == ["Sign in."]
 
 
