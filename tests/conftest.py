@@ -42,6 +42,13 @@ hypothesis.settings.register_profile("without deadlines", deadline=None, print_b
 hypothesis.settings.load_profile("without deadlines")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Several test processes share the work by files: a module's product and city are made once."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist in ("no", "load"):
+        config.option.dist = "loadfile"
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "invariant(*numbers): the invariants of the domain that the test shows"

@@ -133,6 +133,18 @@ def test_a_code_that_names_nothing_is_refused_by_its_field(
     assert expect_problem(answer, 422)["field"] == field
 
 
+def test_a_quote_is_what_the_bill_will_be(callers: Callers) -> None:
+    quote = callers("slj.clerk").done("POST", "/quotes", json={"lines": [make_line()]})
+    assert {line["sku"]: line["amount_fen"] for line in quote["lines"]} == {
+        "ECS-X86-CPU": 336_00,
+        "ECS-X86-MEM": 480_00,
+        "EVS-SSD": 100_00,
+        "BAK-VM": 100_00,
+    }
+    june = 406_40  # 12 of 30 days, each line rounded by itself.
+    assert (quote["monthly_fen"], quote["year_fen"]) == (1_016_00, june + 6 * 1_016_00)
+
+
 def test_a_rule_that_refuses_is_named_with_clause_and_quote(callers: Callers) -> None:
     request = acts.endorse(callers, acts.draft(callers, make_draft(make_line(vcpu=64))))
     body = expect_problem(callers("slj.clerk").post(f"/requests/{request['id']}/submit"), 409)

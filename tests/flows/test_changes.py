@@ -86,6 +86,21 @@ def test_a_trial_that_nobody_opens_ends_and_its_release_waits_for_a_plan(office:
     assert office.intervals() == []
 
 
+@pytest.mark.invariant(1, 3)
+def test_a_trial_does_not_end_under_a_change_that_counts_from_its_size(office: Office) -> None:
+    request = office.provisioned()
+    office.pass_time(days=13)
+    smaller = change_of(office.workspace(request), make_line(vcpu=4, memory_gb=16))
+    change = acts.approve(office.callers, smaller)
+    office.pass_time(days=3)
+    assert office.applied(office.approved(office.planned(change)))["status"] == "applied"
+    office.pass_time(minutes=2)
+    assert office.request(request)["status"] == "trial_ended"
+    (release,) = office.callers("xxh.reviewer").done("GET", "/requests?status=approved")["items"]
+    assert office.applied(office.approved(office.planned(release)))["status"] == "applied"
+    assert office.quota() == {"vcpu": (0, 0), "memory_gb": (0, 0), "block_gb": (0, 0)}
+
+
 def test_a_release_leaves_no_quota_no_bill_and_a_closed_workspace(office: Office) -> None:
     request = office.provisioned()
     workspace = office.workspace(request)

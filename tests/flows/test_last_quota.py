@@ -60,6 +60,50 @@ def test_neg_7_of_two_parallel_requests_that_fit_only_alone_exactly_one_is_held(
     assert (left["status"], left["hold"]) == ("awaiting_endorsement", None)
 
 
+@pytest.mark.invariant(2)
+def test_departments_that_compete_for_the_last_of_a_pool_are_admitted_exactly_as_far_as_it_reaches(
+    callers: Callers, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE pool_capacities SET capacity = 10, allocatable = 10"
+                " WHERE pool_code = 'EXT-X86' AND resource_class = 'vcpu'"
+            )
+        )
+    line = make_line(vcpu=4, memory_gb=4, disk_gb=1, backup_gb=0)
+    wishes = []
+    systems = {"slj": "SYS-019", "rsj": "SYS-012", "fgw": "SYS-028", "cgj": "SYS-010"}
+    for department in [*systems, *systems]:
+        draft = acts.draft(callers, make_draft(line, system=systems[department]), f"{department}.clerk")
+        acts.endorse(callers, draft, department)
+        wishes.append((department, f"/requests/{draft['id']}/submit"))
+    for department, _ in wishes:
+        callers(f"{department}.clerk")
+    with ThreadPoolExecutor(len(wishes)) as clients:
+        answers = list(clients.map(lambda wish: callers(f"{wish[0]}.clerk").post(wish[1]), wishes))
+    assert Counter(answer.status_code for answer in answers) == {200: 2, 409: 6}
+    assert {answer.json()["rule"] for answer in answers if answer.status_code == 409} == {"R-16"}
+
+
+@pytest.mark.invariant(9)
+def test_a_cost_beyond_the_free_budget_is_refused_and_holds_nothing(callers: Callers, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE budget_lines SET appropriated_fen = :fen"
+                " WHERE organisation_code = 'SLJ' AND purpose = 'gov_cloud_service'"
+            ),
+            {"fen": 650_240},
+        )
+    eight = {"vcpu": 8, "memory_gb": 32, "disk_gb": 500, "backup_gb": 500}
+    over = submit_all_at_once(callers, [endorsed(callers, 1, **eight | {"backup_gb": 501})])[0]
+    assert (over.status_code, over.json()["rule"]) == (409, "R-17")
+    assert committed_and_held(engine, "vcpu")[0] == 0
+    exact = submit_all_at_once(callers, [endorsed(callers, 2, **eight)])[0]
+    assert (exact.status_code, exact.json()["year_fen"]) == (200, 650_240)
+
+
 def test_a_request_of_exactly_the_quota_passes_and_one_unit_more_is_refused(callers: Callers) -> None:
     exact = {"vcpu": 32, "memory_gb": 128, "disk_gb": 2000}
     over = submit_all_at_once(callers, [endorsed(callers, 1, **exact | {"memory_gb": 129})])[0]

@@ -60,6 +60,24 @@ def test_applying_a_request_makes_its_resources_and_turns_the_hold_into_a_commit
     assert held_and_committed(service) == {"vcpu": (0, 8), "memory_gb": (0, 32), "block_gb": (0, 500)}
 
 
+@pytest.mark.invariant(22)
+def test_everything_in_the_cloud_has_one_row_and_a_whole_story(
+    service: RunningService, trial: Document
+) -> None:
+    there = service.ask_cloud(op="list")["objects"]
+    known = {item["cloud_id"]: item for item in acts.resources(service, trial)}
+    assert len(known) == len(acts.resources(service, trial)) == len(there) > 3
+    assert {item["id"] for item in there} == set(known)
+    story = text(
+        "SELECT count(*) FROM resources JOIN resource_requests r ON r.id = resources.request_id"
+        " JOIN execution_plans p ON p.id = resources.plan_id AND p.request_id = r.id AND p.status = 'applied'"
+        " JOIN approvals a ON a.plan_id = p.id AND a.decision = 'approved' AND a.digest = p.tuple_digest"
+        " JOIN runs ON runs.plan_id = p.id AND runs.kind = 'apply' AND runs.status = 'succeeded'"
+    )
+    with service.engine.connect() as connection:
+        assert connection.execute(story).scalar_one() == len(there)
+
+
 def test_a_trial_costs_nothing(service: RunningService, trial: Document) -> None:
     assert trial["status"] == "in_trial"
     assert intervals(service) == []
