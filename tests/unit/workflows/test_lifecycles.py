@@ -88,8 +88,9 @@ def test_exactly_the_states_that_the_domain_calls_final_have_no_way_out(noun: st
     assert {str(status) for status in statuses(lifecycle) if lifecycle.is_final(status)} == FINAL[noun]
 
 
-@pytest.mark.parametrize("lifecycle", ALL.values(), ids=str)
-def test_every_state_can_be_reached_and_every_story_can_end(lifecycle: Lifecycle[Any]) -> None:
+@pytest.mark.parametrize("noun", sorted(ALL))
+def test_every_state_can_be_reached_and_every_story_can_end(noun: str) -> None:
+    lifecycle = ALL[noun]
     first = statuses(lifecycle)[0]
     reached, fresh = {first}, {first}
     while fresh:
