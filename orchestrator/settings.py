@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     zones: str = "extranet,internet,dev"
     slots: int = 2
     as_of: datetime | None = None
+    fonts_dir: Path | None = None
+    body_font: str = "Noto Serif SC"
+    heading_font: str = "Noto Sans SC"
     session_idle_minutes: int = 30
     session_hours: int = 12
     secure_cookies: bool = False

@@ -44,3 +44,8 @@ def billing_of(session: Session, skus: Collection[str]) -> dict[str, str]:
     """How each of `skus` is billed; those that do not exist are left out."""
     rows = session.exec(select(Sku.code, Sku.billing).where(col(Sku.code).in_(skus)))
     return dict(rows.all())
+
+
+def skus(session: Session) -> Sequence[Sku]:
+    """Every SKU by its code."""
+    return session.exec(select(Sku).order_by(Sku.code)).all()

@@ -1,16 +1,18 @@
 """Months as people close them: close, issue, confirm; and what a statement says afterwards."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from orchestrator.billing import statement_queries as queries
+from orchestrator.billing.intervals import SkuUse
 from orchestrator.billing.models import UsageStatement
 from orchestrator.core.db import transaction
 from orchestrator.policies.pack import PolicyPack
-from orchestrator.workflows import settling
+from orchestrator.workflows import metering, settling
 from tests.db.billing import hosts
 
 JUNE, JULY, AUGUST = date(2019, 6, 1), date(2019, 7, 1), date(2019, 8, 1)
@@ -90,3 +92,11 @@ def stored(engine: Engine) -> list[tuple[Any, ...]]:
                 )
             )
         ]
+
+
+def correct(engine: Engine, host: hosts.Host, day: date, **sizes: int) -> None:
+    """A late word of the centre about the instance."""
+    uses = [SkuUse(f"ECS-X86-{name}", Decimal(quantity)) for name, quantity in sizes.items()]
+    with transaction(engine) as session:
+        correction = metering.UsageCorrection(day, "read from the meter", skus=uses)
+        metering.correct_usage(session, hosts.actor(session, "xxh.reviewer"), host.instance, correction)

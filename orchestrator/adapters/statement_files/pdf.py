@@ -1,0 +1,172 @@
+"""A statement as PDF/A, set by typst: data goes in as JSON, so nothing that a person wrote becomes markup.
+
+Only fonts of one folder are used, never those of the machine, and no time of writing goes in, so the same
+statement gives the same bytes everywhere.
+"""
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from orchestrator.billing.preview_case import plain
+from orchestrator.billing.statement_document import (
+    STATES_ZH,
+    UNITS_ZH,
+    ZONES_ZH,
+    DocumentGroup,
+    DocumentLine,
+    SkuName,
+    StatementDocument,
+    shown_number,
+)
+from orchestrator.core.errors import BusinessError
+from orchestrator.core.money import format_cny
+
+_TEMPLATE = Path(__file__).with_name("statement.typ")
+_FONT_PACKAGE = "pylopdf_fonts_zh_cn"
+MOST_LINES = 2000
+"""A paper lists no more lines than this; the workbook and the CSV have all."""
+
+
+class NoFonts(BusinessError):
+    """There are no fonts for printed statements."""
+
+    status = 503
+    zh = "缺少打印确认单所需的字体"
+
+
+@dataclass(frozen=True)
+class Fonts:
+    """Where fonts are and which ones are used; a city that owns 仿宋_GB2312 and 方正小标宋 names its own."""
+
+    folder: Path
+    body: str
+    heading: str
+
+
+def packaged_fonts() -> Path:
+    """The folder with the fonts that are installed with the product.
+
+    Raises:
+        NoFonts: they are not installed.
+    """
+    spec = importlib.util.find_spec(_FONT_PACKAGE)
+    for place in spec.submodule_search_locations or () if spec else ():
+        return Path(place)
+    raise NoFonts("No fonts for printed statements: install the requirements, or set GOVCLOUD_FONTS_DIR.")
+
+
+def as_pdf(document: StatementDocument, fonts: Fonts) -> bytes:
+    """The statement as PDF/A-2b, A4, with page numbers and areas for the seals.
+
+    Raises:
+        NoFonts: there is no such folder.
+    """
+    if not fonts.folder.is_dir():
+        raise NoFonts(f"There is no folder {fonts.folder} with fonts: set GOVCLOUD_FONTS_DIR.")
+    data = {"body_font": fonts.body, "heading_font": fonts.heading, **_data(document)}
+    made: bytes = typst.compile(
+        str(_TEMPLATE),
+        font_paths=[str(fonts.folder)],
+        ignore_system_fonts=True,
+        format="pdf",
+        sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+        pdf_standards=["a-2b"],
+    )
+    return made
+
+
+def _data(document: StatementDocument) -> dict[str, Any]:
+    listed = document.lines[:MOST_LINES]
+    return {
+        "number": document.number or "（未出具）",
+        "issued": bool(document.number),
+        "revision": document.revision,
+        "issuer": document.issuer_name,
+        "organisation": document.organisation_name,
+        "title": f"{_month(document.month)}政务云资源用量确认单",
+        "month": _month(document.month),
+        "date": [document.month.year, document.month.month, 1]
+        if document.issued_on is None
+        else [document.issued_on.year, document.issued_on.month, document.issued_on.day],
+        "issued_on": _day(document.issued_on),
+        "answer_due": _day(document.answer_due),
+        "confirmed_on": _day(document.confirmed_on),
+        "confirmed_by": document.confirmed_by,
+        "digest": document.digest,
+        "total": format_cny(document.total_fen),
+        "total_zh": document.total_zh,
+        "payers": [[_payer(payer), format_cny(fen)] for payer, fen in document.payers.items()],
+        "groups": [_group(document, group) for group in document.groups()],
+        "movement": [
+            [
+                _name(item.sku),
+                _unit(item.sku),
+                *map(plain, (item.opening, item.increases, item.decreases, item.closing)),
+            ]
+            for item in document.movements
+        ],
+        "lines": [_line(number, line) for number, line in enumerate(listed, start=1)],
+        "left_out": len(document.lines) - len(listed),
+    }
+
+
+def _month(month: date) -> str:
+    return f"{month.year} 年 {month.month} 月"
+
+
+def _day(day: date | None) -> str:
+    return f"{day.year} 年 {day.month} 月 {day.day} 日" if day else ""
+
+
+def _payer(payer: str) -> str:
+    return {"department": "本单位", "central": "市级统筹"}.get(payer, payer)
+
+
+def _name(sku: SkuName) -> str:
+    return f"{sku.name_zh}（{sku.code}）"
+
+
+def _unit(sku: SkuName) -> str:
+    return UNITS_ZH.get(sku.unit, sku.unit)
+
+
+def _price(price_fen: int | None, percent: int | None) -> str:
+    if price_fen is not None:
+        return format_cny(price_fen)
+    return "阶梯价" if percent is None else f"规格价 {percent}%"
+
+
+def _group(document: StatementDocument, group: DocumentGroup) -> list[str]:
+    marks = [STATES_ZH[group.state]]
+    if group.month != document.month:
+        marks.append(f"更正{_month(group.month).replace(' ', '')}")
+    mark = "，".join(one for one in marks if one)
+    unit = _unit(group.sku) + ("" if group.sku.once else "·月")
+    return [
+        f"{group.sku.name_zh}{f'（{mark}）' if mark else ''}",
+        f"{shown_number(group.unit_months)} {unit}",
+        _price(group.price_fen, group.percent),
+        format_cny(group.amount_fen),
+    ]
+
+
+def _line(number: int, line: DocumentLine) -> list[str]:
+    kind = {"counter": "冲销 ", "right": "更正 "}.get(line.kind, "")
+    return [
+        str(number),
+        line.system or "—",
+        line.address,
+        ZONES_ZH.get(line.zone, line.zone),
+        f"{kind}{line.sku.code}{f' {STATES_ZH[line.state]}' if STATES_ZH[line.state] else ''}",
+        plain(line.quantity),
+        f"{line.starts:%m-%d}–{line.ends:%m-%d}",
+        str(line.days),
+        _price(line.price_fen, line.percent),
+        format_cny(line.amount_fen),
+    ]

@@ -1,0 +1,98 @@
+"""What becomes known late: metered again before a month is issued, counter-lines once it was confirmed."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import Engine, text
+
+from orchestrator.billing.errors import (
+    StatementStale,
+)
+from orchestrator.policies.pack import PolicyPack
+from tests.db.billing import closes, hosts
+from tests.db.billing.closes import AUGUST, JULY, JUNE
+
+CPU, MEM, SSD, BACKUP = "ECS-X86-CPU", "ECS-X86-MEM", "EVS-SSD", "BAK-VM"
+
+
+def test_what_happened_after_metering_must_be_metered_before_it_is_issued(
+    engine: Engine, pack: PolicyPack
+) -> None:
+    host = hosts.in_production(engine)
+    hosts.on_day(engine, "2019-07-01")
+    closes.close(engine, JUNE)
+    closes.correct(engine, host, date(2019, 6, 25), CPU=4, MEM=16)
+    with pytest.raises(StatementStale):
+        closes.issue(engine, pack, JUNE)
+    assert closes.close(engine, JUNE) == 1
+    assert closes.issue(engine, pack, JUNE).total_fen == 32480
+
+
+def test_a_late_event_gives_the_next_open_month_counter_lines_for_what_changes_alone(
+    engine: Engine, pack: PolicyPack
+) -> None:
+    host = hosts.in_production(engine)
+    hosts.on_day(engine, "2019-07-05")
+    closes.settle(engine, pack, JUNE)
+    closes.correct(engine, host, date(2019, 6, 25), CPU=4, MEM=32)
+    hosts.on_day(engine, "2019-08-01")
+    closes.settle(engine, pack, JULY)
+    assert [line for line in closes.lines(engine, JULY) if line[0] != "ordinary"] == [
+        ("counter", CPU, 8, "2019-06-19", "2019-07-01", -13440),
+        ("right", CPU, 8, "2019-06-19", "2019-06-25", 6720),
+        ("right", CPU, 4, "2019-06-25", "2019-07-01", 3360),
+    ]
+    assert closes.statement(engine, JULY).total_fen == 84800 - 13440 + 6720 + 3360
+    assert closes.movement(engine, JULY)[CPU] == (8, 0, 4, 4)
+    assert closes.movement(engine, JULY)[MEM] == (32, 0, 0, 32)
+    hosts.on_day(engine, "2019-09-01")
+    closes.settle(engine, pack, AUGUST)
+    assert [line for line in closes.lines(engine, AUGUST) if line[0] != "ordinary"] == []
+
+
+def test_a_correction_is_itself_corrected_by_a_counter_line(engine: Engine, pack: PolicyPack) -> None:
+    host = hosts.in_production(engine)
+    hosts.on_day(engine, "2019-07-05")
+    closes.settle(engine, pack, JUNE)
+    closes.correct(engine, host, date(2019, 6, 19), CPU=4, MEM=32)
+    hosts.on_day(engine, "2019-08-01")
+    closes.settle(engine, pack, JULY)
+    closes.correct(engine, host, date(2019, 6, 19), CPU=8, MEM=32)
+    hosts.on_day(engine, "2019-09-01")
+    closes.settle(engine, pack, AUGUST)
+    corrections = [line for line in closes.lines(engine, AUGUST) if line[0] != "ordinary"]
+    assert corrections == [
+        ("counter", CPU, 4, "2019-06-19", "2019-07-01", -6720),
+        ("right", CPU, 8, "2019-06-19", "2019-07-01", 13440),
+        ("counter", CPU, 4, "2019-07-01", "2019-08-01", -16800),
+        ("right", CPU, 8, "2019-07-01", "2019-08-01", 33600),
+    ]
+    months = (JUNE, JULY, AUGUST)
+    assert sum(closes.statement(engine, month).total_fen for month in months) == 40640 + 2 * 101600
+
+
+def test_a_counter_line_is_divided_among_the_payers_as_the_line_that_it_reverses(
+    engine: Engine, pack: PolicyPack
+) -> None:
+    host = hosts.in_production(engine)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO billing_payer_splits (id, organisation_code, sku_code, days, payers, percents)"
+                " VALUES (gen_random_uuid(), 'SLJ', 'ECS-X86-CPU', '[2019-01-01,)',"
+                " '{central,department}', '{33.33,66.67}')"
+            )
+        )
+    hosts.on_day(engine, "2019-07-05")
+    closes.settle(engine, pack, JUNE)
+    closes.correct(engine, host, date(2019, 6, 19), CPU=7, MEM=32)
+    hosts.on_day(engine, "2019-08-01")
+    closes.close(engine, JULY)
+    with engine.connect() as connection:
+        shares = text(
+            "SELECT shares_fen FROM statement_lines WHERE sku_code = 'ECS-X86-CPU' AND amount_fen = :amount"
+        )
+        stated = connection.execute(shares, {"amount": 13440}).scalar_one()
+        countered = connection.execute(shares, {"amount": -13440}).scalar_one()
+    assert stated == [4480, 8960]
+    assert countered == [-4480, -8960]
