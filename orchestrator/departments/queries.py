@@ -18,6 +18,8 @@ from orchestrator.departments.models import (
 )
 from orchestrator.departments.permissions import Actor, Permission, Role
 
+Filing = Literal["current", "lapsed", "never_filed"]
+
 
 def organisation(session: Session, code: str) -> Organisation | None:
     """One organisation, or None."""
@@ -88,10 +90,14 @@ def session_by_hash(session: Session, digest: str) -> WebSession | None:
     return session.exec(select(WebSession).where(WebSession.token_hash == digest)).one_or_none()
 
 
-def filing_status(session: Session, code: str) -> Literal["current", "lapsed", "never_filed"]:
+def filing_status(session: Session, code: str) -> Filing:
     """How the filing of the organisation's information officer stands (clause 13)."""
     statement = select(OfficerFiling.status).where(OfficerFiling.organisation_code == code)
-    statuses = set(session.exec(statement))
+    return filing_of(session.exec(statement).all())
+
+
+def filing_of(statuses: Collection[str]) -> Filing:
+    """What the statuses of all filings of one organisation come to."""
     if "current" in statuses:
         return "current"
     return "lapsed" if statuses else "never_filed"

@@ -4,17 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from orchestrator.quotas.models import BudgetLine, Hold, HoldItem, PoolCapacity, QuotaLimit, ResourcePool
 
-_COUNTERS = text("""
-SELECT 'quota:' || zone_class || ':' || resource_class, held, committed, amount
-FROM quota_limits WHERE organisation_code = :organisation
-UNION ALL
-SELECT 'pool:' || pool_code || ':' || resource_class, held, committed, allocatable FROM pool_capacities
-""")
 CLOUD_PURPOSE = "gov_cloud_service"
 
 
@@ -37,15 +30,6 @@ def limits(session: Session, organisation: str) -> Sequence[QuotaLimit]:
     return session.exec(
         statement.order_by(QuotaLimit.zone_class, col(QuotaLimit.resource_class).desc())
     ).all()
-
-
-def counters(session: Session, organisation: str) -> Mapping[str, tuple[int, int, int]]:
-    """Held, committed and total of every counter that a request of the organisation may take from but money.
-
-    The keys are the targets of holds: ``quota:<zone class>:<class>`` and ``pool:<code>:<class>``.
-    """
-    rows = session.execute(_COUNTERS, {"organisation": organisation})
-    return {target: (held, committed, total) for target, held, committed, total in rows}
 
 
 def cloud_budget(session: Session, organisation: str, day: date) -> BudgetLine | None:

@@ -1,7 +1,7 @@
 """The rules at the steps of a request: gather facts, let the pack judge, refuse with rule and clause."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -16,12 +16,11 @@ from orchestrator.departments import queries as department_queries
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor, Permission, Role, require
 from orchestrator.policies import rules
 from orchestrator.policies.classified_marks import marked_fields
-from orchestrator.policies.facts import BudgetClaim, Claim, LineFacts, PricePeriod, RequestFacts, SystemFacts
+from orchestrator.policies.facts import BudgetClaim, Claim, LineFacts, PricePeriod, RequestFacts
 from orchestrator.policies.pack import PolicyPack, RequestKind
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.errors import NothingLeft
-from orchestrator.quotas.models import BudgetLine
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.errors import ClassifiedContent, RuleRefuses
 from orchestrator.resource_requests.models import ResourceRequest
@@ -30,6 +29,7 @@ from orchestrator.runs.errors import NotApproved, OwnOrganisation
 from orchestrator.runs.models import ExecutionPlan
 from orchestrator.systems import queries as system_queries
 from orchestrator.workflows import pricing
+from orchestrator.workflows.standing import Budget, Standing, read_standing
 
 FORGED = frozenset({"bundle_digest", "plan_file_sha256", "sealed bytes", "digest"})
 """Members that differ only when somebody changed bytes that nobody may change."""
@@ -108,8 +108,9 @@ def judge(
     Raises:
         RuleRefuses: a rule stops it; carries every result, and the audit keeps the refusal.
     """
-    takes, line = pricing.request_takes(session, request, sizing)
-    results = rules.judge_request(_facts(session, request, sizing, takes, line), pack)
+    standing = read_standing(session, request)
+    takes = pricing.request_takes(request, sizing, standing.budget)
+    results = rules.judge_request(_facts(session, request, sizing, takes, standing), pack)
     if rules.is_stopped(results):
         raise _refusal(request, [result for result in results if result.stops], results, actor)
     return Judgement(results, takes)
@@ -177,8 +178,9 @@ def require_reviewer(
 def required_approvals(session: Session, request: ResourceRequest, pack: PolicyPack) -> tuple[str, ...]:
     """Which roles must approve a plan of this request (R-29 and the substitutes of domain §2.15)."""
     sizing = pricing.size_request(session, request)
-    takes, line = pricing.request_takes(session, request, sizing)
-    return rules.required_approvals(_facts(session, request, sizing, takes, line), pack)
+    standing = read_standing(session, request)
+    takes = pricing.request_takes(request, sizing, standing.budget)
+    return rules.required_approvals(_facts(session, request, sizing, takes, standing), pack)
 
 
 def _facts(
@@ -186,27 +188,23 @@ def _facts(
     request: ResourceRequest,
     sizing: pricing.Sizing,
     takes: Sequence[Take],
-    line: BudgetLine | None,
+    standing: Standing,
 ) -> RequestFacts:
-    organisation = department_queries.organisation(session, request.organisation_code)
-    if organisation is None:
-        raise NotFound
     day = today(session)
     lines = _line_facts(sizing)
-    counters = quota_queries.counters(session, request.organisation_code)
     return RequestFacts(
         kind=_kind(request, takes),
         day=day,
-        organisation=organisation.code,
-        organisation_kind=organisation.kind,
+        organisation=request.organisation_code,
+        organisation_kind=standing.organisation_kind,
         zone_class="trial" if request.zone_class == "trial" else "production",
         texts={"title": request.title, "justification": request.justification},
         lines=lines,
-        system=_system_facts(session, request),
-        officer_filing=department_queries.filing_status(session, organisation.code),
-        quota=_claims_on("quota:", takes, counters),
-        pools=_claims_on("pool:", takes, counters),
-        budget=_budget_claim(line, request),
+        system=standing.system,
+        officer_filing=standing.filing,
+        quota=_claims_on("quota:", takes, standing.counters),
+        pools=_claims_on("pool:", takes, standing.counters),
+        budget=_budget_claim(standing.budget, request),
         yearly_cost_fen=request.monthly_fen * 12,
         prices=_prices(session, lines),
         priced_days=(day, date(day.year + 1, 1, 1)),
@@ -226,15 +224,8 @@ def _line_facts(sizing: pricing.Sizing) -> tuple[LineFacts, ...]:
     return tuple(LineFacts(key, tuple(sorted({item.sku for item in items}))) for key, items in by_line)
 
 
-def _system_facts(session: Session, request: ResourceRequest) -> SystemFacts | None:
-    system = system_queries.find(session, request.system_code) if request.system_code else None
-    if system is None:
-        return None
-    return SystemFacts(system.code, system.classification, system.mlps_level, system.zombie)
-
-
 def _claims_on(
-    prefix: str, takes: Sequence[Take], counters: Mapping[str, tuple[int, int, int]]
+    prefix: str, takes: Sequence[Take], counters: Mapping[str, Sequence[int]]
 ) -> tuple[Claim, ...]:
     return tuple(
         Claim(
@@ -247,14 +238,11 @@ def _claims_on(
     )
 
 
-def _budget_claim(line: BudgetLine | None, request: ResourceRequest) -> tuple[BudgetClaim, ...] | None:
-    if line is None:
+def _budget_claim(budget: Budget | None, request: ResourceRequest) -> tuple[BudgetClaim, ...] | None:
+    if budget is None:
         return None
-    name = f"{line.organisation_code}/{line.fiscal_year}/{line.purpose}"
-    claim = BudgetClaim(
-        name, request.year_fen, line.appropriated_fen, line.held_fen, line.committed_fen, line.spent_fen
-    )
-    return (claim,)
+    amounts = (budget.appropriated_fen, budget.held_fen, budget.committed_fen, budget.spent_fen)
+    return (BudgetClaim(budget.name, request.year_fen, *amounts),)
 
 
 def _prices(session: Session, lines: Iterable[LineFacts]) -> tuple[PricePeriod, ...]:
@@ -263,7 +251,7 @@ def _prices(session: Session, lines: Iterable[LineFacts]) -> tuple[PricePeriod, 
 
 
 def _document(result: rules.RuleResult) -> dict[str, Any]:
-    return {**asdict(result), "verdict": result.verdict.value}
+    return {**vars(result), "verdict": result.verdict.value}
 
 
 def require_valid_approvers(session: Session, plan: ExecutionPlan) -> None:

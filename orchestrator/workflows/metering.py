@@ -31,6 +31,7 @@ from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
 from orchestrator.runs.models import Run
 from orchestrator.workflows import pricing
+from orchestrator.workflows.standing import read_standing
 
 CALENDAR = "system:calendar"
 RELEASE_WAITS = timedelta(days=365)
@@ -252,7 +253,7 @@ def _order_release(session: Session, request: ResourceRequest) -> None:
     )
     release.endorser_id = request.endorser_id
     sizing = pricing.quote_request(session, release)
-    takes, _ = pricing.request_takes(session, release, sizing)
+    takes = pricing.request_takes(release, sizing, read_standing(session, release).budget)
     quotas.hold(session, release.id, release.organisation_code, takes, now(session) + RELEASE_WAITS)
     for status in (
         RequestStatus.AWAITING_ENDORSEMENT,

@@ -3,6 +3,7 @@
 Nothing here changes status; `quote_request` writes its result on the request.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,9 +11,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlalchemy import bindparam, select
+from sqlmodel import Session, col
 
-from orchestrator.billing.queries import rate
+from orchestrator.billing.queries import rate, terms_digest
 from orchestrator.billing.rating import RatedLine, Usage
 from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.catalogue.specification import HostSize, SkuQuantity, resource_classes, sku_quantities
@@ -20,11 +22,32 @@ from orchestrator.core.clock import today
 from orchestrator.core.errors import BadInput, NotFound
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take, difference, takes
-from orchestrator.quotas.models import BudgetLine, ResourcePool
+from orchestrator.quotas.models import ResourcePool
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.drafting import LineDraft
 from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.runs import queries as run_queries
+from orchestrator.workflows.standing import Budget
+
+# Each row has what `_size` needs of a pool and of a line; every submission and every plan reads them.
+_SIZES = (
+    select(
+        col(RequestLine.pool_code),
+        col(RequestLine.key),
+        col(ResourcePool.arch),
+        col(RequestLine.count),
+        col(RequestLine.vcpu),
+        col(RequestLine.memory_gb),
+        col(RequestLine.disk_gb),
+        col(RequestLine.disk_tier),
+        col(RequestLine.backup_gb),
+        col(RequestLine.host_services),
+        col(ResourcePool.free),
+    )
+    .join(ResourcePool, col(ResourcePool.code) == col(RequestLine.pool_code))
+    .where(col(RequestLine.request_id) == bindparam("request"))
+    .order_by(col(RequestLine.position))
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +121,7 @@ def _pool(pools: Mapping[str, ResourcePool], code: str) -> ResourcePool:
     return pools[code]
 
 
-def _size(pool: ResourcePool, line: LineDraft | RequestLine) -> HostSize:
+def _size(pool: ResourcePool, line: LineDraft) -> HostSize:
     return HostSize(
         key=line.key,
         arch=pool.arch,
@@ -129,20 +152,17 @@ class Sizing:
 
 def size_request(session: Session, request: ResourceRequest) -> Sizing:
     """Read the sizes of a stored request once for everything that is made of them."""
-    pools = quota_queries.pools(session)
     present = present_request(session, request)
     return Sizing(
-        wanted=_placed(session, pools, request),
-        before=_placed(session, pools, present) if present else (),
+        wanted=_placed(session, request),
+        before=_placed(session, present) if present else (),
         zone_class=(present or request).zone_class,
     )
 
 
-def _placed(
-    session: Session, pools: Mapping[str, ResourcePool], request: ResourceRequest
-) -> list[tuple[str, HostSize]]:
-    lines = request_queries.lines(session, request.id)
-    return [(line.pool_code, _size(_pool(pools, line.pool_code), line)) for line in lines]
+def _placed(session: Session, request: ResourceRequest) -> list[tuple[str, HostSize]]:
+    rows: Sequence[Any] = session.execute(_SIZES, {"request": request.id}).all()
+    return [(row.pool_code, _size(row, row)) for row in rows]
 
 
 def zone_of(session: Session, request: ResourceRequest) -> str:
@@ -161,16 +181,28 @@ def zone_of(session: Session, request: ResourceRequest) -> str:
 
 
 def quote_request(session: Session, request: ResourceRequest) -> Sizing:
-    """Write today's price on the request. For a change, `year_fen` is what it adds to the present cost."""
+    """Write today's price on the request. For a change, `year_fen` is what it adds to the present cost.
+
+    A quote stands while nothing that it rests on has changed: the day, the sizes, every price and term.
+    """
     sizing = size_request(session, request)
+    basis = _basis(session, sizing)
+    if request.quote.get("basis") == basis:
+        return sizing
     quote = quote_hosts(session, sizing.hosts)
     before = quote_hosts(session, [size for _, size in sizing.before]).year_fen if sizing.before else 0
     request.catalogue_code = quote.catalogue or None
     request.monthly_fen = quote.monthly_fen
     request.year_fen = quote.year_fen - before
-    request.quote = {"lines": [dict(line) for line in quote.lines], "before_year_fen": before}
+    lines = [dict(line) for line in quote.lines]
+    request.quote = {"lines": lines, "before_year_fen": before, "basis": basis}
     session.add(request)
     return sizing
+
+
+def _basis(session: Session, sizing: Sizing) -> str:
+    rests_on = (today(session).isoformat(), terms_digest(session), sizing)
+    return hashlib.sha256(repr(rests_on).encode()).hexdigest()
 
 
 def present_request(session: Session, request: ResourceRequest) -> ResourceRequest | None:
@@ -192,19 +224,15 @@ def current_request(session: Session, workspace_id: UUID) -> ResourceRequest:
     return request_queries.get(session, plan.request_id)
 
 
-def request_takes(
-    session: Session, request: ResourceRequest, sizing: Sizing
-) -> tuple[list[Take], BudgetLine | None]:
-    """What the request takes of quota, pool and budget (negative = gives back), and the line that pays."""
+def request_takes(request: ResourceRequest, sizing: Sizing, budget: Budget | None) -> list[Take]:
+    """What the request takes of quota, pool and budget line; a negative amount gives back."""
     wanted, before = _classes_by_pool(sizing.wanted), _classes_by_pool(sizing.before)
     by_pool = {
         pool: difference(wanted.get(pool, {}), before.get(pool, {})) for pool in sorted({*wanted, *before})
     }
     # A trial holds production quota from submission on and counts in the trial quota too (domain §6.2).
     zone_classes = ("production", "trial") if sizing.zone_class == "trial" else ("production",)
-    line = quota_queries.cloud_budget(session, request.organisation_code, today(session))
-    money = (line.id, request.year_fen) if line else None
-    return takes(zone_classes, by_pool, money), line
+    return takes(zone_classes, by_pool, (budget.id, request.year_fen) if budget else None)
 
 
 def _classes_by_pool(placed: Iterable[tuple[str, HostSize]]) -> dict[str, dict[str, int]]:

@@ -127,20 +127,16 @@ def submit_request(
         quotas.drop_live(session, request.id)
     sizing = pricing.quote_request(session, request)
     judgement = judging.judge(session, request, sizing, pack, actor)
-    try:
-        quotas.hold(
-            session,
-            request.id,
-            request.organisation_code,
-            judgement.takes,
-            now(session) + timedelta(days=pack.hold_days),
-        )
-    except NothingLeft as error:
-        # Somebody else took the rest between the judgement and this row lock: the rule answers the same.
-        raise judging.quota_refusal(request, pack, actor, error) from error
     request.judgement = judgement.as_documents()
     request.submitted_at = now(session)
     store.move(session, request, S.SUBMITTED, actor.audit_name)
+    expires = now(session) + timedelta(days=pack.hold_days)
+    try:
+        # Last, because everybody else who wants of the same counters waits from here to the commit.
+        quotas.hold(session, request.id, request.organisation_code, judgement.takes, expires)
+    except NothingLeft as error:
+        # Somebody else took the rest between the judgement and this row lock: the rule answers the same.
+        raise judging.quota_refusal(request, pack, actor, error) from error
     return request
 
 
