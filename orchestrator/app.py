@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from orchestrator import __version__
 from orchestrator.api import (
     audit,
+    billing,
     catalogue,
     content,
     errors,
@@ -63,7 +64,7 @@ def create_app(parts: Service | None = None) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for part in (people, catalogue, requests, plans, runs, resources, content, audit, state):
+    for part in (people, catalogue, requests, plans, runs, resources, billing, content, audit, state):
         api.include_router(part.router)
     return api
 

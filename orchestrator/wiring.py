@@ -22,8 +22,9 @@ from orchestrator.runs.engine import CloudInventory
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, RunStatus
 from orchestrator.schema.tables import metadata
 from orchestrator.settings import Settings
-from orchestrator.tasks import applying, calendar, drift, planning
+from orchestrator.tasks import applying, calendar, closing, drift, planning
 from orchestrator.tasks.workbench import Workbench
+from orchestrator.workflows.settling import METER_JOB
 
 TABLES = metadata.tables
 """Every table is imported before the first query, because foreign keys name tables of other packages."""
@@ -97,5 +98,6 @@ def handlers(bench: Workbench) -> Mapping[str, Handler]:
         "runs.plan": partial(planning.plan_run, bench),
         "runs.apply": partial(applying.apply_run, bench),
         "runs.drift": partial(drift.drift_run, bench),
+        METER_JOB: partial(closing.meter_month, bench),
         MINUTE: partial(calendar.every_minute, bench),
     }

@@ -8,6 +8,7 @@ from orchestrator.adapters.audit_heads import read_heads
 from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
 from orchestrator.core import audit
 from orchestrator.departments.permissions import Permission, require
+from orchestrator.workflows import settling
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -34,9 +35,11 @@ def verify(actor: TheActor, session: TheSession, service: TheService) -> dict[st
     require(actor, Permission.AUDIT_READ)
     heads = read_heads(service.settings.heads_file, service.keys)
     findings = audit.verify(session, heads)
+    altered = settling.altered_statements(session)
     return {
-        "ok": not findings,
+        "ok": not findings and not altered,
         "events": audit.head(session).seq,
         "heads": len(heads),
         "findings": [{"seq": item.seq, "problem": item.problem} for item in findings],
+        "altered_statements": altered,
     }

@@ -6,12 +6,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from orchestrator.billing.errors import UnpricedUsage
 from orchestrator.billing.gaps_sql import GAPS
-from orchestrator.billing.models import UsageEvent
+from orchestrator.billing.models import UsageEvent, UsageInterval
 from orchestrator.billing.rating import RatedLine, Usage
 from orchestrator.billing.rating_sql import (
     COLUMNS,
@@ -122,3 +122,15 @@ def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None
     """
     found = session.execute(text(GAPS), {"after": after}).first()
     return (found[0], found[1], found[2]) if found else None
+
+
+def intervals_of(
+    session: Session, resource_id: UUID, sku: str, starts: date, ends: date
+) -> Sequence[UsageInterval]:
+    """The stored usage of a resource and SKU on the days ``[starts, ends)``, oldest first."""
+    statement = select(UsageInterval).where(
+        UsageInterval.resource_id == resource_id,
+        UsageInterval.sku_code == sku,
+        col(UsageInterval.days).op("&&")(func.daterange(starts, ends)),
+    )
+    return session.exec(statement.order_by(func.lower(UsageInterval.days))).all()

@@ -150,6 +150,12 @@ def of_month(session: Session, month: date, status: StatementStatus) -> Sequence
     return session.exec(statement.order_by(UsageStatement.organisation_code)).all()
 
 
+def statuses(session: Session, month: date) -> dict[str, int]:
+    """How many statements of a month stand in which status."""
+    statement = select(UsageStatement.status, func.count()).where(UsageStatement.month == month)
+    return dict(session.exec(statement.group_by(UsageStatement.status)).all())
+
+
 def flaw(session: Session, month: date, organisations: Sequence[str]) -> tuple[str, str, str, date] | None:
     """The first day of the month on which usage cannot be priced: flaw, resource, SKU and day."""
     given = {**_bounds(month), "organisations": list(organisations)}
@@ -203,6 +209,18 @@ def digest(session: Session, statement_id: UUID, number: str | None, issued_on: 
     given = {"statement": statement_id, "number": number, "issued_on": issued_on}
     found: str = session.execute(text(sql.DIGEST), given).scalar_one()
     return found
+
+
+def of_year(session: Session, year: int, organisation: str | None = None) -> Sequence[UsageStatement]:
+    """The current statements of a year, by department and month."""
+    statement = select(UsageStatement).where(
+        col(UsageStatement.month) >= date(year, 1, 1),
+        col(UsageStatement.month) < date(year + 1, 1, 1),
+        UsageStatement.status != StatementStatus.UPHELD,
+    )
+    if organisation is not None:
+        statement = statement.where(UsageStatement.organisation_code == organisation)
+    return session.exec(statement.order_by(UsageStatement.organisation_code, col(UsageStatement.month))).all()
 
 
 def _bounds(month: date) -> Mapping[str, date]:

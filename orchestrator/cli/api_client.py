@@ -73,6 +73,10 @@ class ApiClient:
         """The JSON answer to a PUT."""
         return self._call("PUT", path, json=body, headers=_header_names(headers))
 
+    def download(self, path: str, **query: Any) -> bytes:
+        """The bytes of a file."""
+        return self._answer("GET", path, params=query).content
+
     def follow_log(self, run_id: str, after: int = 0) -> Iterator[str]:
         """The lines of a run's log from line `after` + 1 on, as they are written, until the run has ended.
 
@@ -102,13 +106,17 @@ class ApiClient:
             yield from parse_events(answer.iter_lines())
 
     def _call(self, method: str, path: str, **parts: Any) -> Any:
+        answer = self._answer(method, path, **parts)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, **parts: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **parts)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         if answer.is_error:
             raise _problem(answer)
-        return answer.json() if answer.content else None
+        return answer
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"No service answers at {self.url} ({error}).")

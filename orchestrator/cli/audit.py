@@ -29,16 +29,20 @@ def verify() -> None:
     from orchestrator.core import audit
     from orchestrator.core.sealing import load_keys
     from orchestrator.settings import Settings
+    from orchestrator.workflows import settling
 
     settings = Settings()
     heads = read_heads(settings.heads_file, load_keys(settings.keys_path))
     with database() as session:
         findings = audit.verify(session, heads)
+        altered = settling.altered_statements(session)
         last = audit.head(session).seq
+    for number in altered:
+        typer.echo(f"statement {number} no longer says what was issued", err=True)
     for finding in findings:
         typer.echo(f"event {finding.seq}: {finding.problem}", err=True)
     after = last - max((head.seq for head in heads), default=0)
     typer.echo(f"{last} events, {len(heads)} signed heads, {after} events after the last head.")
-    if findings:
+    if findings or altered:
         raise typer.Exit(1)
     typer.echo("The chain is whole.")

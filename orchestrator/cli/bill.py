@@ -7,22 +7,31 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.connection import NoSuchThing, api, pages
+from orchestrator.cli.showing import AsJson, cny, print_json, print_table, show_fields, show_list
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.billing.preview_case import Case
+    from orchestrator.cli.api_client import ApiClient
 
 app = typer.Typer(no_args_is_help=True, help="Bills: what-if, closing a month, statements.")
 Input = Annotated[Path, typer.Option("--input", help="The case as JSON; - is standard input.")]
 Output = Annotated[
     Path | None, typer.Option("--output", help="Where the lines go; standard output without it.")
 ]
+
+Month = Annotated[str, typer.Argument(help="A month, e.g. 2019-06.")]
+Department = Annotated[str, typer.Argument(help="A department, e.g. SLJ.")]
+PAUSE_SECONDS = 0.2
 
 
 @app.command()
@@ -121,3 +130,108 @@ def _as_unprivileged(text: str) -> str:
     if done.returncode:
         raise typer.Exit(done.returncode)
     return done.stdout
+
+
+@app.command("list")
+def list_statements(
+    month: Annotated[str | None, typer.Option(help="Only this one, e.g. 2019-06.")] = None,
+    department: Annotated[str | None, typer.Option(help="Only this one, e.g. SLJ.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Statements that you may see, newest month first."""
+    with api() as client:
+        found = list(pages(client, "/statements", month=month, organisation=department))
+    total = ("total", lambda item: cny(item["total_fen"]))
+    columns = ("number", "organisation_code", "month", "status", "line_count", total)
+    show_list(found, columns, as_json=as_json)
+
+
+@app.command()
+def close(
+    month: Month,
+    again: Annotated[bool, typer.Option("--again", help="Meter again what is not issued yet.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until all is metered.")] = 600,
+    as_json: AsJson = False,
+) -> None:
+    """Close a month: every department gets its statement. Doing it again goes on where it stopped."""
+    give_up = time.monotonic() + wait
+    with api() as client:
+        state = client.post(f"/months/{month}/close?again={str(again).lower()}")
+        while state["to_meter"] and time.monotonic() < give_up:
+            time.sleep(PAUSE_SECONDS)
+            state = client.get(f"/months/{month}")
+    show_fields(state, ("month", "statements", "to_meter"), as_json=as_json)
+    if state["to_meter"]:
+        typer.echo(f"{state['to_meter']} statements are not metered; close the month again.", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def statement(department: Department, month: Month, as_json: AsJson = False) -> None:
+    """The newest statement of a department for a month, with its movement and its lines."""
+    with api() as client:
+        document = json.loads(
+            client.download(f"/statements/{_find(client, department, month)}/export", format="json")
+        )
+    if as_json:
+        print_json(document)
+        return
+    head = ("number", "status", "month", "issued_on", "answer_due", "total", "total_zh", "digest")
+    show_fields({**document, "total": cny(document["total_fen"])}, head, as_json=False)
+    movement = ("sku", "name_zh", "unit", "opening", "increases", "decreases", "closing")
+    print_table(movement, [[item[name] for name in movement] for item in document["movement"]])
+    lines = ("kind", "resource", "sku", "quantity", "starts", "ends", "days", "amount")
+    print_table(lines, [[item[name] for name in lines] for item in document["lines"]])
+
+
+@app.command()
+def export(
+    department: Department,
+    month: Month,
+    form: Annotated[str, typer.Option("--format", help="pdf, xlsx, csv or json.")] = "pdf",
+    output: Output = None,
+) -> None:
+    """Save the newest statement of a department for a month as a file."""
+    with api() as client:
+        data = client.download(f"/statements/{_find(client, department, month)}/export", format=form)
+    path = output or Path(f"statement-{month}-{department}.{form}")
+    path.write_bytes(data)
+    typer.echo(f"{path}: {len(data)} bytes")
+
+
+@app.command()
+def issue(department: Department, month: Month, as_json: AsJson = False) -> None:
+    """You have verified the figures: number and amounts are fixed from now on."""
+    _act(department, month, "issue", None, as_json=as_json)
+
+
+@app.command()
+def confirm(department: Department, month: Month, as_json: AsJson = False) -> None:
+    """You agree with your department's statement."""
+    _act(department, month, "confirm", None, as_json=as_json)
+
+
+@app.command()
+def dispute(
+    department: Department,
+    month: Month,
+    reason: Annotated[str, typer.Option("--reason", help="Why; people will read it.")],
+    as_json: AsJson = False,
+) -> None:
+    """You do not agree, and say why."""
+    _act(department, month, "dispute", {"reason": reason}, as_json=as_json)
+
+
+def _act(department: str, month: str, act: str, body: dict[str, str] | None, *, as_json: bool) -> None:
+    with api() as client:
+        found = client.post(f"/statements/{_find(client, department, month)}/{act}", body)
+    shown = ("number", "status", ("total", lambda item: cny(item["total_fen"])), "answer_due", "digest")
+    show_fields(found, shown, as_json=as_json)
+
+
+def _find(client: ApiClient, department: str, month: str) -> str:
+    found = client.get("/statements", organisation=department, month=month)["items"]
+    matching = [item for item in found if item["organisation_code"] == department]
+    if not matching:
+        raise NoSuchThing(f"There is no statement of {department} for {month}.")
+    return str(matching[0]["id"])

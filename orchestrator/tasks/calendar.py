@@ -8,7 +8,7 @@ from orchestrator.core.clock import CITY
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.tasks.workbench import Workbench
-from orchestrator.workflows import approving, metering, requesting, watching
+from orchestrator.workflows import approving, metering, requesting, settling, watching
 
 DRIFT_HOUR = 3
 """In this hour of the city's day every workspace is compared with reality."""
@@ -22,6 +22,8 @@ def every_minute(bench: Workbench, _context: JobContext, timestamp: int) -> None
         requesting.expire_requests(session, bench.pack)
     with transaction(bench.engine) as session:
         metering.end_trials(session)
+    with transaction(bench.engine) as session:
+        settling.escalate_statements(session)
     export_head(bench)
     moment = datetime.fromtimestamp(timestamp, UTC).astimezone(CITY)
     if (moment.hour, moment.minute) == (DRIFT_HOUR, 0):

@@ -29,7 +29,7 @@ from orchestrator.billing.errors import (
 from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.models import UsageStatement
 from orchestrator.billing.months import month_after, month_text
-from orchestrator.core import audit
+from orchestrator.core import audit, jobs
 from orchestrator.core.calendar import add_working_days
 from orchestrator.core.clock import today
 from orchestrator.core.errors import AuditNote, BadInput, NotPermitted
@@ -38,6 +38,7 @@ from orchestrator.policies import rules
 from orchestrator.policies.pack import PolicyPack
 
 CALENDAR = "system:calendar"
+METER_JOB = "billing.meter"
 ANSWER_STEP = "confirm_statement"
 UNDECIDED = (StatementStatus.OPEN, StatementStatus.METERED, StatementStatus.DISPUTED)
 
@@ -51,6 +52,7 @@ def open_statements(session: Session, month: date, actor: str, *, again: bool = 
     Raises:
         MonthNotOver: its last day has not passed.
         EarlierMonthOpen: usage of an earlier month is on no statement; month and department are named.
+        UnpricedUsage, UsageGap: as `meter_statements`.
     """
     usage_store.hold_off_events(session)
     if month_after(month) > today(session):
@@ -66,7 +68,30 @@ def open_statements(session: Session, month: date, actor: str, *, again: bool = 
             store.reopen(session, store.lock(session, row.id), actor)
     for organisation in queries.wanted_organisations(session, month):
         store.add(session, organisation, month, actor)
-    return len(queries.of_month(session, month, StatementStatus.OPEN))
+    opened = queries.of_month(session, month, StatementStatus.OPEN)
+    _require_priced(session, month, [row.organisation_code for row in opened])
+    _require_whole(session, month)
+    return len(opened)
+
+
+def order_close(session: Session, actor: Actor, month: date, *, again: bool = False) -> int:
+    """Open the statements of a month and have a worker meter them; how many there are to meter.
+
+    Raises:
+        MonthNotOver, EarlierMonthOpen, UnpricedUsage, UsageGap: nothing is opened.
+    """
+    require(actor, Permission.STATEMENTS_CLOSE)
+    count = open_statements(session, month, actor.audit_name, again=again)
+    if count:
+        jobs.enqueue(
+            session,
+            METER_JOB,
+            queue=jobs.MAINTENANCE,
+            lock=f"close:{month_text(month)}",
+            month=month_text(month),
+            actor=actor.audit_name,
+        )
+    return count
 
 
 def meter_statements(session: Session, month: date, actor: str) -> Sequence[UsageStatement]:

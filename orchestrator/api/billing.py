@@ -1,0 +1,386 @@
+"""Statements: close a month, issue, confirm, dispute; lines with what stands behind them; files; report."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.adapters.statement_files.pdf import Fonts, as_pdf, packaged_fonts
+from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx
+from orchestrator.api.deps import TheActor, TheService, TheSession, TheVersion, next_page
+from orchestrator.api.resources import own_organisation
+from orchestrator.api.shapes import Page, ReasonIn, ResourceOut, Shape
+from orchestrator.billing import statement_queries as queries
+from orchestrator.billing.intervals import SkuUse
+from orchestrator.billing.lifecycle import StatementStatus
+from orchestrator.billing.models import UsageStatement
+from orchestrator.billing.months import month_text, parse_month
+from orchestrator.billing.rating import Spec
+from orchestrator.billing.statement_document import StatementDocument, as_json
+from orchestrator.departments.permissions import Permission, require
+from orchestrator.settings import Settings
+from orchestrator.workflows import metering, reporting, settling, stating
+
+router = APIRouter(tags=["billing"])
+
+Month = Annotated[str, Query(pattern=r"^\d{4}-\d{2}$")]
+Format = Literal["json", "csv", "xlsx", "pdf"]
+MEDIA: dict[str, str] = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
+}
+
+
+class StatementOut(Shape):
+    """A statement; `version` is its ETag, amounts are in fen."""
+
+    id: UUID
+    organisation_code: str
+    month: date
+    revision: int
+    replaces_id: UUID | None
+    number: str | None
+    status: str
+    version: int
+    line_count: int
+    total_fen: int
+    issued_on: date | None
+    answer_due: date | None
+    digest: str | None
+    verified_by_id: UUID | None
+    confirmed_by_id: UUID | None
+    confirmed_on: date | None
+    disputed_by_id: UUID | None
+    dispute_reason: str | None
+    decided_by_id: UUID | None
+    decision_reason: str | None
+
+
+class StatementPage(Page):
+    """Statements, newest month first."""
+
+    items: list[StatementOut]
+
+
+class LineOut(BaseModel):
+    """A line and the resource that it belongs to; a counter-line names the line that it reverses."""
+
+    position: int
+    kind: str
+    month: str
+    resource_id: UUID
+    address: str
+    system: str | None
+    zone: str
+    sku: str
+    quantity: Decimal
+    state: str
+    catalogue: str
+    price_fen: int | None
+    percent_of_spec: int | None
+    discount_percent: Decimal
+    starts: date
+    ends: date
+    month_days: int
+    amount_fen: int
+    payers: list[str]
+    shares_fen: list[int]
+    run_id: UUID
+    reverses_statement_id: UUID | None
+    reverses_position: int | None
+
+
+class LinePage(Page):
+    """Lines in the order of the statement."""
+
+    items: list[LineOut]
+
+
+class MonthOut(BaseModel):
+    """How far a month is closed: how many statements stand in which status."""
+
+    month: str
+    statements: dict[str, int]
+    to_meter: int
+
+
+class DecisionIn(BaseModel):
+    """What is decided about a dispute."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upheld: bool
+    reason: str
+
+
+class SpecIn(BaseModel):
+    """The size that a percentage refers to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    arch: str
+    vcpu: Annotated[Decimal, Field(ge=0)]
+    memory_gb: Annotated[Decimal, Field(ge=0)]
+
+
+class SkuUseIn(BaseModel):
+    """A quantity of one SKU."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sku: str
+    quantity: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
+    spec: SpecIn | None = None
+
+    def use(self) -> SkuUse:
+        """The same as the workflow takes it."""
+        return SkuUse(self.sku, self.quantity, Spec(**self.spec.model_dump()) if self.spec else None)
+
+
+class CorrectionIn(BaseModel):
+    """What really held from a day on: the billing state, or all SKUs; `once` is charged on that day alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    day: date
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    state: Literal["active", "suspended", "waived", "none"] | None = None
+    skus: list[SkuUseIn] | None = None
+    once: bool = False
+
+
+@router.post("/months/{month}/close", status_code=202)
+def close_month(month: str, actor: TheActor, session: TheSession, *, again: bool = False) -> MonthOut:
+    """Open the month's statements and have them metered; doing it again goes on where it stopped."""
+    day = parse_month(month)
+    count = settling.order_close(session, actor, day, again=again)
+    return _month(session, day, count)
+
+
+@router.get("/months/{month}")
+def read_month(month: str, actor: TheActor, session: TheSession) -> MonthOut:
+    """How far a month is closed."""
+    require(actor, Permission.OBJECTS_READ_ALL)
+    day = parse_month(month)
+    return _month(session, day, len(queries.of_month(session, day, StatementStatus.OPEN)))
+
+
+def _month(session: TheSession, month: date, to_meter: int) -> MonthOut:
+    return MonthOut(month=month_text(month), statements=queries.statuses(session, month), to_meter=to_meter)
+
+
+@router.get("/statements")
+def list_statements(
+    asked: Request,
+    actor: TheActor,
+    session: TheSession,
+    organisation: str | None = None,
+    month: Month | None = None,
+    status: StatementStatus | None = None,
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> StatementPage:
+    """Statements that you may see."""
+    own = own_organisation(actor)
+    found = queries.page(
+        session,
+        organisation=own or organisation,
+        month=parse_month(month) if month else None,
+        status=status,
+        after=cursor,
+        limit=limit,
+    )
+    items = [StatementOut.model_validate(row) for row in found]
+    return StatementPage(items=items, next=next_page(asked, found[-1].id) if len(found) == limit else None)
+
+
+@router.get("/statements/{statement_id}")
+def read_statement(
+    statement_id: UUID, actor: TheActor, session: TheSession, response: Response
+) -> StatementOut:
+    """One statement."""
+    return _shown(stating.read_statement(session, actor, statement_id), response)
+
+
+@router.get("/statements/{statement_id}/lines")
+def list_lines(
+    asked: Request,
+    statement_id: UUID,
+    actor: TheActor,
+    session: TheSession,
+    cursor: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> LinePage:
+    """The lines of a statement."""
+    row = stating.read_statement(session, actor, statement_id)
+    found = queries.lines(session, row.id, after=cursor, limit=limit)
+    link = next_page(asked, found[-1].line.position) if len(found) == limit else None
+    return LinePage(items=[line_out(item) for item in found], next=link)
+
+
+@router.get("/statements/{statement_id}/lines/{position}")
+def trace_line(statement_id: UUID, position: int, actor: TheActor, session: TheSession) -> dict[str, Any]:
+    """A line and everything behind it: usage, run, plan with its digest, approvals, request."""
+    row = stating.read_statement(session, actor, statement_id)
+    item = queries.line(session, row.id, position)
+    return {"line": line_out(item).model_dump(mode="json"), **reporting.trace(session, item)}
+
+
+@router.get("/statements/{statement_id}/movement")
+def list_movement(statement_id: UUID, actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
+    """Opening + increases - decreases = closing, for every SKU."""
+    row = stating.read_statement(session, actor, statement_id)
+    found = queries.movements(session, row.id)
+    return [item.model_dump(mode="json", exclude={"statement_id"}) for item in found]
+
+
+@router.get("/statements/{statement_id}/export", response_class=Response)
+def export_statement(
+    statement_id: UUID,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    format: Format = "pdf",  # noqa: A002 - the name of the parameter in the address
+) -> Response:
+    """The statement as a file: JSON, CSV for spreadsheets, a workbook, or PDF/A for the seals."""
+    row = stating.read_statement(session, actor, statement_id)
+    document = stating.statement_document(session, row)
+    writers: dict[str, Callable[[StatementDocument], bytes]] = {
+        "json": as_json,
+        "csv": as_csv,
+        "xlsx": as_xlsx,
+        "pdf": lambda one: as_pdf(one, fonts(service.settings)),
+    }
+    name = row.number or f"draft-{month_text(row.month)}-{row.organisation_code}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{format}"'}
+    return Response(writers[format](document), media_type=MEDIA[format], headers=headers)
+
+
+def fonts(settings: Settings) -> Fonts:
+    """The fonts of printed statements: the city's own, or those that are installed with the product."""
+    return Fonts(settings.fonts_dir or packaged_fonts(), settings.body_font, settings.heading_font)
+
+
+@router.post("/statements/{statement_id}/issue")
+def issue(
+    statement_id: UUID,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    version: TheVersion,
+    response: Response,
+) -> StatementOut:
+    """The figures are verified; number and amounts are fixed from now on."""
+    return _shown(settling.issue_statement(session, actor, statement_id, service.pack, version), response)
+
+
+@router.post("/statements/{statement_id}/confirm")
+def confirm(
+    statement_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
+) -> StatementOut:
+    """The department's information officer agrees."""
+    return _shown(settling.confirm_statement(session, actor, statement_id, version), response)
+
+
+@router.post("/statements/{statement_id}/dispute")
+def dispute(
+    statement_id: UUID,
+    body: ReasonIn,
+    actor: TheActor,
+    session: TheSession,
+    version: TheVersion,
+    response: Response,
+) -> StatementOut:
+    """Do not agree, and say why."""
+    found = settling.dispute_statement(session, actor, statement_id, body.reason, version)
+    return _shown(found, response)
+
+
+@router.post("/statements/{statement_id}/decide")
+def decide(
+    statement_id: UUID,
+    body: DecisionIn,
+    actor: TheActor,
+    session: TheSession,
+    service: TheService,
+    response: Response,
+) -> StatementOut:
+    """Decide a dispute; the answer is the statement that goes on: this one, or its next revision."""
+    decision = settling.Decision(upheld=body.upheld, reason=body.reason)
+    return _shown(settling.decide_dispute(session, actor, statement_id, decision, service.pack), response)
+
+
+@router.post("/resources/{resource_id}/suspend")
+def suspend(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
+    """Billed as suspended from today on."""
+    return ResourceOut.model_validate(metering.suspend_resource(session, actor, resource_id, body.reason))
+
+
+@router.post("/resources/{resource_id}/resume")
+def resume(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
+    """Billed in full again from today on."""
+    return ResourceOut.model_validate(metering.resume_resource(session, actor, resource_id, body.reason))
+
+
+@router.post("/resources/{resource_id}/usage-corrections", status_code=201)
+def correct(resource_id: UUID, body: CorrectionIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
+    """Enter late what really happened; a confirmed month gets counter-lines in the next open one."""
+    correction = metering.UsageCorrection(
+        day=body.day,
+        reason=body.reason,
+        state=body.state,
+        skus=None if body.skus is None else [item.use() for item in body.skus],
+        once=body.once,
+    )
+    event = metering.correct_usage(session, actor, resource_id, correction)
+    document: dict[str, Any] = event.model_dump(mode="json")
+    return document
+
+
+@router.get("/usage-report")
+def usage_report(
+    actor: TheActor, session: TheSession, year: Annotated[int, Query(ge=2019, le=2100)]
+) -> dict[str, Any]:
+    """Departments and months of a year with what was stated, beside held, committed and spent budget."""
+    return reporting.usage_report(session, year, own_organisation(actor))
+
+
+def line_out(item: queries.ListedLine) -> LineOut:
+    """A line as the API shows it."""
+    line, resource = item.line, item.resource
+    return LineOut(
+        position=line.position,
+        kind=line.kind,
+        month=month_text(line.month),
+        resource_id=line.resource_id,
+        address=resource.address,
+        system=resource.system_code,
+        zone=resource.zone,
+        sku=line.sku_code,
+        quantity=line.quantity,
+        state=line.billing_state,
+        catalogue=line.catalogue_code,
+        price_fen=line.price_fen,
+        percent_of_spec=line.percent,
+        discount_percent=line.discount,
+        starts=line.starts,
+        ends=line.ends,
+        month_days=line.month_days,
+        amount_fen=line.amount_fen,
+        payers=line.payers,
+        shares_fen=line.shares_fen,
+        run_id=line.run_id,
+        reverses_statement_id=line.reverses_statement_id,
+        reverses_position=line.reverses_position,
+    )
+
+
+def _shown(row: UsageStatement, response: Response) -> StatementOut:
+    response.headers["ETag"] = f'"{row.version}"'
+    return StatementOut.model_validate(row)
