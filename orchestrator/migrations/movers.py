@@ -103,8 +103,8 @@ class CutResult:
 
     ``cut``: `to` serves. ``refused``: nothing was touched. ``reopened``: the fence was lifted again and the
     side that served before serves. ``unsettled``: call `sides` and then `reopen`. `marks` are milliseconds
-    since the fence began: begun, shut, fenced, caught_up, files, opened, named. Moments are seconds since
-    1970.
+    since the fence began: begun, shut, fenced, caught_up, files, opened, named. `fenced_at`, when it
+    began, and `opened_at` are seconds since 1970.
     """
 
     outcome: CutOutcome
@@ -175,6 +175,12 @@ class Movers(Protocol):
 
     def cut(self) -> CutResult:
         """Switch to the target in one script. Does not raise for a cut that was refused or undone."""
+
+    def last_cut(self, to: Side) -> CutResult | None:
+        """What the last switch to `to` wrote down on that host, for a run that died before it could hear it.
+
+        None while none has finished there. `cut` tells one attempt from another.
+        """
 
     def prove(self, to: Side) -> Proof:
         """Compare both sides as they were when `to` was opened by the last switch. Before `follow` only."""

@@ -35,21 +35,24 @@ def read_record(lines: Iterable[str]) -> list[Acknowledged]:
     return [Acknowledged(each[0], float(each[1]), *each[2:5]) for each in words if len(each) == _WORDS]
 
 
-def write_pause(acknowledged: Sequence[Acknowledged], fence_at: float, around: float = 5.0) -> WritePause:
-    """The pause around a fence (seconds since 1970), looking `around` seconds to both sides.
+def write_pause(
+    acknowledged: Sequence[Acknowledged], fenced_at: float, opened_at: float, around: float = 5.0
+) -> WritePause:
+    """The pause around a switch between two moments, looking `around` seconds before and after them.
 
-    Raises ValueError when there is no write before or none after the fence.
+    An acknowledgement may be noted a little after its write, so the gap of the switch is the largest
+    of those that touch the time between fence and opening. Raises ValueError when no write was acknowledged
+    before the fence, or none after the opening.
     """
-    moments = sorted(each.at for each in acknowledged if abs(each.at - fence_at) <= around)
-    before = [moment for moment in moments if moment <= fence_at]
-    after = [moment for moment in moments if moment > fence_at]
-    if not before or not after:
-        raise ValueError("no acknowledged write on one side of the fence")
-    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    seen = [each.at for each in acknowledged if fenced_at - around <= each.at <= opened_at + around]
+    gaps = list(itertools.pairwise(sorted(seen)))
+    touching = [later - earlier for earlier, later in gaps if earlier <= opened_at and later >= fenced_at]
+    if not touching or min(seen) > fenced_at or max(seen) < opened_at:
+        raise ValueError("no acknowledged write on one side of the switch")
     return WritePause(
-        longest_ms=round(max(gaps) * 1000, 1),
-        at_fence_ms=round((after[0] - before[-1]) * 1000, 1),
-        writes=len(moments),
+        longest_ms=round(max(later - earlier for earlier, later in gaps) * 1000, 1),
+        at_fence_ms=round(max(touching) * 1000, 1),
+        writes=len(seen),
     )
 
 

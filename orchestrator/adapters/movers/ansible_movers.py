@@ -57,10 +57,14 @@ class AnsibleMovers:
 
     def return_(self) -> CutResult:
         """See the port. Where the source does not follow yet (after a failed proof), it catches up first."""
-        with contextlib.suppress(MoverFailed):
-            self.follow("target")
-        self._wait_until_following("source")
+        self._catch_up("source")
         return self._switch("return_move.yml", "source")
+
+    def last_cut(self, to: Side) -> CutResult | None:
+        """See the port."""
+        played = self._player.play("read_move.yml")
+        written = reading.by_side(self._move, played, "Read the side").get(to, {}).get("cut")
+        return reading.cut_result(written, to) if written else None
 
     def prove(self, to: Side) -> Proof:
         """See the port."""
@@ -99,13 +103,17 @@ class AnsibleMovers:
             return CutResult("refused", to, None, {}, played.refused[0])
         return CutResult("unsettled", to, None, {}, _why(failed(playbook, played)))
 
-    def _wait_until_following(self, side: Side) -> None:
-        """Until `side` follows, or the time is up: then the cut says what is wrong."""
-        end = time.monotonic() + _SECONDS_TO_FOLLOW
+    def _catch_up(self, side: Side) -> None:
+        """Let `side` follow and wait until it does, or the time is up: then the cut says what is wrong."""
+        end, asked = time.monotonic() + _SECONDS_TO_FOLLOW, False
         while time.monotonic() < end:
             played = self._player.play("read_move.yml")
             if reading.follows(self._move, played, side) or reading.is_away(self._move, played, other(side)):
                 return
+            if not asked:
+                asked = True
+                with contextlib.suppress(MoverFailed):
+                    self.follow(other(side))
 
 
 def _why(error: MoverFailed) -> Finding:

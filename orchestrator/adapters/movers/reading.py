@@ -175,7 +175,7 @@ def cut_result(answer: Answer, to: Side) -> CutResult:
         cut=answer.get("cut"),
         marks=answer["marks"],
         reason=finding(reason["code"], {"side": other(to), **reason["facts"]}) if reason else None,
-        fenced_at=answer.get("fenced_at"),
+        fenced_at=answer.get("fence_at"),
         opened_at=answer.get("opened_at"),
         sequences=answer.get("sequences", 0),
         last_files=answer.get("last_files", 0),

@@ -5,8 +5,8 @@ half way. Every connection is open before the fence. The database of this side c
 (opened), so whoever finds the process dead reads both sides and knows: open here, or open nowhere and to be
 opened there again.
 
-Marks are written to cut.journal as they are reached; the result goes to cut.json. The process then keeps both
-snapshots of the fence moment for the proof until it is released.
+Marks are written to cut.journal as they are reached; the result goes to cut.json. The process then keeps a
+snapshot of this side at the fence moment, for the proof, until it is released.
 """
 
 import json
@@ -73,6 +73,6 @@ def live_alone(move: moves.Move, result: Path, journal: Path) -> None:
 
 
 def release(move: moves.Move) -> None:
-    """Let the process of the last cut end, and with it the snapshots."""
+    """Let the process of the last cut end, and with it the snapshot."""
     if (move.folder / "cut.json").exists():
         (move.folder / "cut.release").touch()

@@ -18,22 +18,21 @@ SECONDS_TO_END = 10.0
 class Doors:
     """All of them, by what they lead to.
 
-    `here` is the administrator's connection to this side, `there` the mover's to the other; each has a second
-    one for its snapshot. `files` leads to the other side's file server. Raises psycopg.Error, FilesAway,
+    `here` is the administrator's connection to this side, `here_view` a second one for the snapshot, `there`
+    the mover's to the other side, `files` leads to that side's file server. Raises psycopg.Error, FilesAway,
     Refused.
     """
 
     here: Connection
     here_view: Connection
     there: Connection
-    there_view: Connection
 
     def __init__(self, move: Move) -> None:
         self.files = files(move) if move.folders else None
         self.names = NameControl(move) if move.names else None
         if move.database:
             self.here, self.here_view = database.here(move), database.here(move)
-            self.there, self.there_view = database.there(move), database.there(move)
+            self.there = database.there(move)
             locked = one(
                 self.here, sql.SQL("SELECT pg_try_advisory_lock(hashtextextended({}, 0))").format(move.schema)
             )
@@ -48,7 +47,7 @@ class Doors:
         return self.files
 
     def let_go_of_control(self) -> None:
-        """Keep nothing but the two snapshots."""
+        """Keep nothing but the snapshot."""
         if self.files:
             self.files.door.close()
         for connection in (getattr(self, "here", None), getattr(self, "there", None)):

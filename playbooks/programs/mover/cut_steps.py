@@ -55,7 +55,8 @@ class Cut:
 
         `outcome` is cut (this side serves), refused (nothing was touched), reopened (the fence was lifted
         again), or unsettled (read both sides before doing anything); `reason` tells why for all but the
-        first. `marks` are milliseconds since the fence began, `fenced_at` and `opened_at` seconds since 1970.
+        first. `marks` are milliseconds since the fence began; `fence_at` (its begin) and
+        `opened_at` are seconds since 1970.
         """
         try:
             self.prepare()
@@ -114,25 +115,25 @@ class Cut:
                 if time.monotonic() > end:
                     raise Refused("sessions_remain")
                 time.sleep(TICK)
-        self.result["fenced_at"] = time.time()
         self.mark("fenced")
 
     def catch_up(self) -> None:
-        """The last files and rows come over side by side; then both sides are looked at as they are."""
+        """The last files and rows come over side by side; then a snapshot keeps this side as it is.
+
+        The other side needs none: nobody can write there until the proof was read and it follows.
+        """
         files = threading.Thread(target=self.last_files, daemon=True)
         files.start()
         sequences: list[tuple[Any, ...]] = []
-        snapshots = {}
         if self.move.database:
             self.doors.there.execute(self.text(MARKER))
-            snapshots[self.move.other] = cut_connections.last(self.doors.there_view, SNAPSHOT)
-            sequences = self.doors.there_view.execute(SEQUENCES).fetchall()
+            sequences = self.doors.there.execute(SEQUENCES).fetchall()
             while not self.doors.here.execute(self.text(ARRIVED)).fetchone():
                 self.require_time()
                 time.sleep(TICK)
             self.mark("caught_up")
-            snapshots[self.move.side] = cut_connections.last(self.doors.here_view, SNAPSHOT)
-        self.result |= {"snapshots": snapshots, "sequences": len(sequences)}
+            self.result["snapshot"] = cut_connections.last(self.doors.here_view, SNAPSHOT)
+        self.result["sequences"] = len(sequences)
         self.sequences = sequences
         while files.is_alive():
             self.require_time()
@@ -200,7 +201,7 @@ class Cut:
         return "reopened" if "begun" in self.marks else "refused"
 
     def hold(self, released: Path, longest: float) -> None:
-        """Keep the snapshots of the fence moment until they are not needed any more."""
+        """Keep the snapshot of the fence moment until it is not needed any more."""
         if self.result["outcome"] != "cut":
             return
         self.doors.let_go_of_control()

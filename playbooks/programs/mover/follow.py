@@ -34,7 +34,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 
 
 def secure(move: Move) -> dict[str, Any]:
-    """Make the way out begin at the opening, for good, and let the snapshots of the cut go."""
+    """Make the way out begin at the opening, for good, and let the snapshot of the cut go."""
     cut.release(move)
     if move.database is None:
         return {"changed": True}

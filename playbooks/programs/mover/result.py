@@ -22,7 +22,7 @@ def order_for(move: Move, side: str, done: dict[str, Any]) -> dict[str, Any]:
     database = {"name": move.db.name, "admin": move.db.admin} if move.database else None
     return {
         "database": database,
-        "snapshot": done["snapshots"].get(side),
+        "snapshot": done.get("snapshot") if took_over else None,
         "folders": [
             {
                 "path": folder.path,
