@@ -1,0 +1,159 @@
+"""The sample legacy system on hosts of the sandbox cloud, and clients that write to it.
+
+Its hosts are made without a request, because a legacy system is there before this service is.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from orchestrator.adapters.movers.bundles import sample_bundle
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.migrations.move import DatabasePart, FolderPart, MoveHost
+from orchestrator.migrations.pause import Acknowledged, read_record
+from orchestrator.runs.engine import AnsibleEngine, EngineRun
+
+WEB_PORT: Final = 8080
+DATABASE: Final = DatabasePart("app", ("app",))
+UPLOADS: Final = FolderPart("srv/app/uploads")
+NAMES_FILE: Final = "srv/names/names.json"
+_STORED: Final = (
+    "SELECT client || '-' || number, count(*) FROM (SELECT client, number FROM report"
+    " UNION ALL SELECT client, number FROM picture) AS written GROUP BY 1"
+)
+_HOST: Final = {
+    "pool": "LEGACY",
+    "arch": "x86",
+    "image": "legacy",
+    "purpose": "other",
+    "vcpu": 2,
+    "memory_gb": 4,
+}
+
+
+class SampleError(Exception):
+    """The sample system could not be installed; the text is the end of the play's log."""
+
+
+def make_host(cloud: SandboxCloud, name: str, workspace: str, zone: str) -> MoveHost:
+    """A host in a zone's address block; the one that is there already, if any. Raises SandboxCloudError."""
+    network = cloud.create("network", f"{workspace}/network/main", zone=zone, name=zone)
+    group = cloud.create(
+        "security_group", f"{workspace}/security_group/{name}", network=network["id"], ports=[]
+    )
+    ends = {"network": network["id"], "security_group": group["id"]}
+    port = cloud.create("port", f"{workspace}/port/{name}", **ends)
+    made = cloud.create("instance", f"{workspace}/instance/{name}", **_HOST, port=port["id"], label=name)
+    return MoveHost(name, made["address"], {"plugin": "sandbox", "host_root": made["host_root"]})
+
+
+class SampleSystem:
+    """Installs the parts of the sample system; `folder` is for bundles and outlives every play."""
+
+    def __init__(self, engine: AnsibleEngine, playbooks: Path, folder: Path) -> None:
+        self._engine, self._playbooks, self._folder = engine, playbooks, folder
+
+    def serve_names(self, host: MoveHost, names: Mapping[str, str]) -> None:
+        """Run the name service with these names: name -> address."""
+        self.play(host, "serve_names.yml", {"serve_names_names": dict(names)})
+
+    def install(self, host: MoveHost, seed: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """Database server and application; with `seed` {megabytes, files, file_bytes} the host serves."""
+        variables = {"install_sample_system_seed": dict(seed)} if seed else {}
+        return self.play(host, "install_sample_system.yml", variables)
+
+    def keep(self, host: MoveHost) -> None:
+        """Keep the host's data as they are now."""
+        self.play(host, "keep_sample_data.yml", {"keep_sample_data_verb": "keep"})
+
+    def restore(self, host: MoveHost) -> None:
+        """Bring back what was kept, in seconds."""
+        self.play(host, "keep_sample_data.yml", {"keep_sample_data_verb": "restore"})
+
+    def play(self, host: MoveHost, playbook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Play it on the host; the programs' answers by task. Raises SampleError."""
+        folder = self.fill(sample_bundle(self._playbooks, host, {"act": "check", **variables}))
+        log: list[str] = []
+        result = self._engine.run(folder, playbook, EngineRun("sample", {}, log.append, lambda: None))
+        if result.returncode:
+            raise SampleError("\n".join(log[-30:]))
+        data = [each["event_data"] for each in result.events if each["event"] == "runner_on_ok"]
+        return {each["task"]: each["res"].get("answer") for each in data}
+
+    def fill(self, files: Mapping[str, bytes]) -> Path:
+        """A fresh folder with a bundle's files."""
+        folder = Path(tempfile.mkdtemp(prefix="bundle-", dir=self._folder))
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder
+
+
+class SampleClients:
+    """A process of clients that write to the sample system; their record outlives them."""
+
+    def __init__(
+        self,
+        playbooks: Path,
+        names: MoveHost,
+        name: str,
+        record: Path,
+        *,
+        clients: int = 4,
+        pause: float = 0.012,
+        prefix: tuple[str, ...] = (),
+    ) -> None:
+        self.record = record
+        where = ["--names", str(root_of(names) / NAMES_FILE), "--name", name, "--port", str(WEB_PORT)]
+        how = ["--record", str(record), "--clients", str(clients), "--pause", str(pause)]
+        program = str(playbooks / "programs/sample_application/clients.py")
+        argv = [*prefix, sys.executable, "-I", "-B", program, *where, *how]
+        self.process = subprocess.Popen(argv, start_new_session=True)
+
+    def acknowledged(self) -> list[Acknowledged]:
+        """Every write that was acknowledged so far, client by client."""
+        found = [read_record(path.read_text().splitlines()) for path in sorted(self.record.glob("*.acks"))]
+        return [each for client in found for each in client]
+
+    def stop(self) -> None:
+        """End the clients and wait for them; harmless when they have ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(20)
+
+
+def root_of(host: MoveHost) -> Path:
+    """The root folder of a sandbox host."""
+    return Path(host.connection["host_root"])
+
+
+def stored(host: MoveHost) -> dict[str, int]:
+    """Ids of all acknowledged kinds of writes in the host's database, with how often each is there."""
+    with psycopg.connect(admin_conninfo(host, DATABASE.name)) as connection:
+        return dict(connection.execute(_STORED).fetchall())
+
+
+def admin_conninfo(host: MoveHost, database: str) -> str:
+    """How the administrator of the host's database server connects."""
+    return f"{(root_of(host) / DATABASE.admin).read_text().strip()} dbname={database}"
+
+
+def lost(acknowledged: list[Acknowledged], host: MoveHost) -> tuple[int, int]:
+    """How many acknowledged writes, and how many files of acknowledged pictures, the host lacks."""
+    found, uploads = stored(host), root_of(host) / UPLOADS.path
+    rows = sum(found.get(each.write, 0) != 1 for each in acknowledged)
+    files = {path.stem for path in uploads.glob("*/*.bin")}
+    return rows, sum(each.kind == "picture" and each.write not in files for each in acknowledged)
+
+
+def names_of(host: MoveHost) -> dict[str, str]:
+    """What the name service on the host tells now."""
+    found: dict[str, str] = json.loads((root_of(host) / NAMES_FILE).read_text())
+    return found
