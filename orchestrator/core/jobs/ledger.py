@@ -33,7 +33,9 @@ ON CONFLICT (id) DO UPDATE SET last_heartbeat = now()
 _END: Final = """
 WITH ended AS (
     UPDATE procrastinate_jobs
-    SET status = %(status)s, abort_requested = false, attempts = attempts + 1,
+    SET status = %(status)s::procrastinate_job_status, abort_requested = false, attempts = attempts + 1,
+        priority = CASE WHEN %(status)s::procrastinate_job_status = 'todo'
+                   THEN GREATEST(priority, 1000) ELSE priority END,
         scheduled_at = COALESCE(%(retry_at)s, scheduled_at)
     WHERE id = %(job_id)s AND status = 'doing' AND worker_id = %(worker_id)s AND attempts = %(attempts)s
     RETURNING id, queue_name)
@@ -41,11 +43,12 @@ SELECT pg_notify('procrastinate_queue_v1#' || queue_name,
                  json_build_object('type', 'job_inserted', 'job_id', id)::text) FROM ended
 """
 
-# A queueing lock is dropped, because another waiting job may hold it by now.
+# A queueing lock is dropped, because another waiting job may hold it by now. What has begun goes first: a job
+# of more importance would come upon the same business object in the hands of nobody.
 _RESCUE: Final = """
 UPDATE procrastinate_jobs
 SET status = 'todo', abort_requested = false, attempts = attempts + 1,
-    scheduled_at = NULL, queueing_lock = NULL
+    priority = GREATEST(priority, 1000), scheduled_at = NULL, queueing_lock = NULL
 WHERE id IN (
     SELECT job.id FROM procrastinate_jobs job
     WHERE job.status = 'doing' AND NOT EXISTS (
@@ -59,7 +62,7 @@ RETURNING id, task_name
 _GIVE_BACK: Final = """
 UPDATE procrastinate_jobs
 SET status = 'todo', abort_requested = false, attempts = attempts + 1,
-    scheduled_at = NULL, queueing_lock = NULL
+    priority = GREATEST(priority, 1000), scheduled_at = NULL, queueing_lock = NULL
 WHERE id = ANY(%(ids)s) AND status = 'doing' AND worker_id = %(worker_id)s
 RETURNING id
 """
