@@ -14,7 +14,7 @@ from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import ExecutionPlan
-from orchestrator.workflows import applying, approving
+from orchestrator.workflows import applying, approving, recovering
 
 router = APIRouter(prefix="/plans", tags=["plans"])
 
@@ -99,7 +99,7 @@ def apply(plan_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
 @router.post("/{plan_id}/abandon")
 def abandon(plan_id: UUID, actor: TheActor, session: TheSession, response: Response) -> PlanDetail:
     """Leave a failed plan behind, so that the request can be planned again from what exists."""
-    return _shown(session, applying.abandon_plan(session, actor, plan_id), response)
+    return _shown(session, recovering.abandon_plan(session, actor, plan_id), response)
 
 
 def _shown(session: Session, plan: ExecutionPlan, response: Response) -> PlanDetail:

@@ -12,7 +12,7 @@ from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
 from orchestrator.api.shapes import Page, RunOut
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
-from orchestrator.workflows import applying
+from orchestrator.workflows import recovering
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -92,4 +92,4 @@ def stream_log(
 @router.post("/{run_id}/cancel", status_code=202)
 def cancel(run_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
     """Ask a run to stop."""
-    return RunOut.model_validate(applying.cancel_run(session, actor, run_id))
+    return RunOut.model_validate(recovering.cancel_run(session, actor, run_id))

@@ -212,7 +212,7 @@ def _party(visit: Visit, plan: ExecutionPlan) -> str:
 
 def on_run(visit: Visit, run: Run) -> ActionSet:
     """The buttons of a run."""
-    stoppable = run.status == RunStatus.RUNNING or (run.status == RunStatus.QUEUED and run.kind != "apply")
+    stoppable = run.status in (RunStatus.QUEUED, RunStatus.RUNNING)
     if not stoppable or run.cancel_requested or not visit.actor.may(P.RUNS_CANCEL):
         return ActionSet()
     return ActionSet((Action("cancel_run", f"/console/runs/{run.id}/cancel", NO),))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Response
 from orchestrator.console.reading import plans as reading
 from orchestrator.console.visit import Reason, TheVisit, Visit, go, need_reason, words_of
 from orchestrator.core.errors import BusinessError
-from orchestrator.workflows import applying, approving
+from orchestrator.workflows import applying, approving, recovering
 
 router = APIRouter(prefix="/console/plans", include_in_schema=False)
 
@@ -66,7 +66,7 @@ def apply(plan_id: UUID, visit: TheVisit) -> Response:
 def abandon(plan_id: UUID, visit: TheVisit) -> Response:
     """Leave a failed plan behind."""
     _stay(visit, plan_id, "")
-    applying.abandon_plan(visit.session, visit.actor, plan_id)
+    recovering.abandon_plan(visit.session, visit.actor, plan_id)
     return _back(plan_id, "abandoned")
 
 

@@ -13,7 +13,7 @@ from orchestrator.console.visit import TheVisit, Visit, go, words_of
 from orchestrator.core.errors import BusinessError
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
-from orchestrator.workflows import applying, watching
+from orchestrator.workflows import recovering, watching
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 
@@ -43,7 +43,7 @@ def show_run(run_id: UUID, visit: TheVisit, log: Annotated[str, Query(max_length
 def cancel(run_id: UUID, visit: TheVisit) -> Response:
     """Ask a run to stop."""
     visit.on_refusal(lambda again, error: _again(again, run_id, error))
-    applying.cancel_run(visit.session, visit.actor, run_id)
+    recovering.cancel_run(visit.session, visit.actor, run_id)
     return go(f"/console/runs/{run_id}", "stopping")
 
 

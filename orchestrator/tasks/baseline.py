@@ -9,6 +9,7 @@ from orchestrator.core.db import transaction
 from orchestrator.runs import rendering
 from orchestrator.runs.engine import EngineResult
 from orchestrator.runs.outcomes import Reason
+from orchestrator.tasks.planning import why_ended
 from orchestrator.tasks.workbench import Bench, Workbench, engine_run
 from orchestrator.workflows import applying
 from orchestrator.workflows.applying import ApplyOrder, ApplyResult
@@ -39,12 +40,12 @@ def _make_read_only(folder: Path, files: Mapping[str, bytes]) -> None:
 def _settle(bench: Workbench, order: ApplyOrder, result: EngineResult) -> None:
     report = reports(result.events)
     complete = result.returncode == 0 and not result.stopped_because
-    why = result.stopped_because or result.stderr_tail.strip()[-500:] or f"exit code {result.returncode}"
+    why, why_zh = why_ended(result)
     reason = Reason(
-        f"The playbook failed: {why}",
-        f"剧本执行失败：{why}",
-        "Read the log, correct the cause, abandon the plan and order the baseline again.",
-        "请查看日志，排除原因后放弃该计划并重新执行基线检查。",
+        f"The playbook failed: {why}.",
+        f"剧本执行失败：{why_zh}。",
+        "Read the log, correct the cause and abandon the plan: a new baseline is planned at once.",
+        "请查看日志，排除原因后放弃该计划；系统将立即重新编制基线计划。",
     )
     with transaction(bench.engine) as session:
         applying.record_apply(

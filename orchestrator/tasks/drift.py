@@ -34,18 +34,22 @@ def _look(bench: Workbench, frame: Bench, order: DriftOrder) -> None:
         require(bench.terraform.plan(folder, run, refresh_only=True), "plan", (0, 2))
         found = drift_findings(bench.terraform.show(folder, run), bench.modules.contract(order.cloud))
     except EngineError as error:
-        failure = EngineFailed("show", error.result)
-        with transaction(bench.engine) as session:
-            watching.fail_drift(session, order.run_id, failure.reason, failure.exit_code)
+        _fail(bench, order, EngineFailed("show", error.result))
         return
     except EngineFailed as failure:
-        with transaction(bench.engine) as session:
-            watching.fail_drift(session, order.run_id, failure.reason, failure.exit_code)
+        _fail(bench, order, failure)
         return
     finally:
         bench.folders.discard(order.run_id, purpose="drift")
     with transaction(bench.engine) as session:
         watching.record_drift(session, order.run_id, found)
+
+
+def _fail(bench: Workbench, order: DriftOrder, failure: EngineFailed) -> None:
+    with transaction(bench.engine) as session:
+        watching.fail_drift(
+            session, order.run_id, failure.reason, failure.exit_code, cancelled=failure.cancelled
+        )
 
 
 def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[dict[str, Any]]:

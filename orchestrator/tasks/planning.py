@@ -37,7 +37,9 @@ def _plan(bench: Workbench, frame: Bench, order: PlanningOrder) -> None:
         frame.log.append(failure.reason.en)
         bench.folders.discard(order.plan_id)
         with transaction(bench.engine) as session:
-            planning.fail_plan(session, order.run_id, failure.reason, failure.exit_code)
+            planning.fail_plan(
+                session, order.run_id, failure.reason, failure.exit_code, cancelled=failure.cancelled
+            )
         return
     with transaction(bench.engine) as session:
         planning.record_plan(session, order.run_id, result, bench.pack)
@@ -48,7 +50,8 @@ class EngineFailed(Exception):
 
     def __init__(self, act: str, result: EngineResult) -> None:
         self.exit_code = result.returncode
-        why, why_zh = _why(result)
+        self.cancelled = result.stopped_because == "cancelled"
+        why, why_zh = why_ended(result)
         self.reason = Reason(
             f"terraform {act} failed: {why}.",
             f"terraform {act} 失败：{why_zh}。",
@@ -67,7 +70,8 @@ _STOPPED = {
 }
 
 
-def _why(result: EngineResult) -> tuple[str, str]:
+def why_ended(result: EngineResult) -> tuple[str, str]:
+    """Why an engine ended otherwise than meant, in both languages."""
     if result.stopped_because:
         return _STOPPED.get(result.stopped_because, (result.stopped_because,) * 2)
     said = (_last_error(result) or f"exit code {result.returncode}").rstrip(".")

@@ -1,5 +1,6 @@
 """What every job handler works with, and the frame in which an engine runs: fence, log, token."""
 
+import errno
 import logging
 import os
 import socket
@@ -23,7 +24,9 @@ from orchestrator.runs import queries
 from orchestrator.runs.engine import AnsibleEngine, CloudInventory, EngineRun, TerraformEngine
 from orchestrator.runs.outcomes import Reason
 from orchestrator.settings import Settings
-from orchestrator.workflows.applying import give_up, stop_reason
+from orchestrator.workflows.recovering import give_up, stop_reason
+
+_NO_ROOM = frozenset({errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EPERM, errno.EROFS})
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +99,14 @@ def at_work(bench: Workbench, job: JobContext, run_id: UUID) -> Iterator[Bench]:
 
 
 def _bug(error: Exception) -> Reason:
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        host, what = socket.gethostname(), error.strerror
+        return Reason(
+            f"The worker on {host} cannot write its folders: {what}.",
+            f"执行主机 {host} 无法写入任务目录：{what}。",
+            "Let the technical administrator make room there; then abandon the plan and generate a new one.",
+            "请技术管理员清理该主机空间，随后放弃该计划并重新生成。",
+        )
     what = f"{type(error).__name__}: {error}"[:500]
     return Reason(
         f"The service itself failed: {what}",

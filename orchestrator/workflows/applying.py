@@ -2,7 +2,7 @@
 
 Terraform applies between `begin_apply` and `record_apply`. A worker that dies in between leaves the
 run `running`; whoever takes the job over calls `begin_apply` again, which answers `verify`, because
-a saved plan is never replayed: reality is read and `record_verification` settles the run.
+a saved plan is never replayed: reality is read, and `record_apply` settles the run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
 from orchestrator.runs.errors import NotApproved, PlanExpired
-from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
+from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
@@ -218,6 +218,8 @@ def mark_stale(session: Session, run_id: UUID, changed: Sequence[str]) -> None:
     store.move_run(session, run, RunStatus.FAILED, worker, reason=STALE, changed=list(changed))
     store.move_plan(session, plan, PlanStatus.STALE, worker, reason=STALE, data={"changed": list(changed)})
     reopen_request(session, plan, worker, STALE.en)
+    if plan.kind == "baseline":
+        baselining.order_baseline(session, plan, queries.workspace(session, plan.workspace_id))
 
 
 def announce(session: Session, run_id: UUID) -> None:
@@ -352,51 +354,6 @@ def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
     resources.close_drift(session, workspace.id, actor)
     if plan.kind != "release" and any(map(baselining.is_reachable, rows)):
         baselining.order_baseline(session, plan, workspace)
-
-
-def give_up(session: Session, run_id: UUID, reason: Reason) -> None:
-    """The service itself failed during a run: settle it, keep every row as it is, let a person decide.
-
-    Resources stay as they were last known; the next plan starts from what exists.
-    """
-    run = store.lock_run(session, run_id)
-    if RUN_LIFECYCLE.is_final(RunStatus(run.status)):
-        return
-    worker = f"worker:{run.worker}"
-    if run.plan_id is not None:
-        plan = store.lock_plan(session, run.plan_id)
-        if PLAN_LIFECYCLE.allows(PlanStatus(plan.status), PlanStatus.FAILED):
-            store.move_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
-    store.move_run(session, run, RunStatus.FAILED, worker, reason=reason)
-
-
-def abandon_plan(session: Session, actor: Actor, plan_id: UUID) -> ExecutionPlan:
-    """A person has read why the apply failed and lets the request be planned again from reality."""
-    plan = store.lock_plan(session, plan_id)
-    require(actor, Permission.RUNS_RECOVER, plan.organisation_code)
-    store.move_plan(session, plan, PlanStatus.ABANDONED, actor.audit_name)
-    reopen_request(session, plan, actor.audit_name, "The failed plan was abandoned.")
-    return plan
-
-
-def cancel_run(session: Session, actor: Actor, run_id: UUID) -> Run:
-    """Ask a run to stop: a queued one is cancelled, one at work gets a single interrupt."""
-    run = store.lock_run(session, run_id)
-    require(actor, Permission.RUNS_CANCEL, run.organisation_code)
-    if run.status == RunStatus.QUEUED and run.kind != "apply":
-        store.move_run(session, run, RunStatus.CANCELLED, actor.audit_name)
-    elif run.status == RunStatus.RUNNING:
-        run.cancel_requested = True
-        session.add(run)
-        judging.note(session, run, "run:cancel_requested", actor)
-    else:
-        raise IllegalMove(f"A run that is {run.status} cannot be cancelled.")
-    return run
-
-
-def stop_reason(session: Session, run_id: UUID) -> str | None:
-    """Why a run at work must stop, or None."""
-    return "cancelled" if queries.is_cancel_requested(session, run_id) else None
 
 
 def _plan_of(session: Session, run: Run) -> ExecutionPlan:

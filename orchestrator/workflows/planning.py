@@ -274,12 +274,15 @@ def hold_text(held: tuple[Any, Sequence[Any]] | None) -> str:
     return f"{held[0].id}:{held[0].status}:{amounts}"
 
 
-def fail_plan(session: Session, run_id: UUID, reason: Reason, exit_code: int | None) -> None:
-    """Planning failed: nothing was changed, and the request can be planned again."""
+def fail_plan(
+    session: Session, run_id: UUID, reason: Reason, exit_code: int | None, *, cancelled: bool = False
+) -> None:
+    """Planning failed or was cancelled: nothing was changed, and the request can be planned again."""
     run = store.lock_run(session, run_id)
     run.exit_code = exit_code
     worker = f"worker:{run.worker}"
-    store.move_run(session, run, RunStatus.FAILED, worker, reason=reason)
+    ended = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+    store.move_run(session, run, ended, worker, reason=reason)
     plan = store.lock_plan(session, _known(run.plan_id))
     store.move_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
     store.move_plan(session, plan, PlanStatus.ABANDONED, worker)

@@ -85,8 +85,11 @@ def _mark_resources(session: Session, run: Run, findings: Sequence[Mapping[str, 
     session.flush()
 
 
-def fail_drift(session: Session, run_id: UUID, reason: Reason, exit_code: int | None) -> None:
-    """The look failed; nothing is known and nothing was changed."""
+def fail_drift(
+    session: Session, run_id: UUID, reason: Reason, exit_code: int | None, *, cancelled: bool = False
+) -> None:
+    """The look failed or was cancelled; nothing is known and nothing was changed."""
     run = store.lock_run(session, run_id)
     run.exit_code = exit_code
-    store.move_run(session, run, RunStatus.FAILED, f"worker:{run.worker}", reason=reason)
+    ended = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+    store.move_run(session, run, ended, f"worker:{run.worker}", reason=reason)
