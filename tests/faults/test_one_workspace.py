@@ -31,28 +31,25 @@ def ran_at_once(product: Product, first: str, second: str) -> bool:
     return bool(rows)
 
 
-def test_of_two_changes_of_one_workspace_the_first_is_applied_and_the_second_must_be_planned_again(
-    product: Product,
-) -> None:
+def test_a_second_change_of_a_workspace_is_refused_while_the_first_is_under_way(product: Product) -> None:
     _, workspace = in_production(product)
-    requests = [larger(product, workspace, 2), larger(product, workspace, 3)]
-    author = product.callers("xxh.reviewer")
-    planning = [author.done("POST", f"/requests/{request['id']}/plans") for request in requests]
-    plans = []
-    for run in planning:
-        assert product.settled(run["id"])["status"] == "succeeded"
-        plans.append(acts.approve_plan(product, acts.read_plan(product, run["plan_id"])))
-    assert not ran_at_once(product, planning[0]["id"], planning[1]["id"])
-    applying = [acts.order_apply(product, plan) for plan in plans]
-    ended = [product.settled(run["id"]) for run in applying]
-    assert not ran_at_once(product, applying[0]["id"], applying[1]["id"])
-    assert [run["status"] for run in ended] == ["succeeded", "failed"]
-    assert acts.read_plan(product, plans[1]["id"])["status"] == "stale"
-    assert product.state(workspace)["resources"]
+    larger(product, workspace, 2)
+    second = make_draft(SMALL | {"vcpu": 3}, kind="change", workspace=workspace)
+    drafted = acts.endorse(product.callers, acts.draft(product.callers, second))
+    answer = product.callers("slj.clerk").post(f"/requests/{drafted['id']}/submit")
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:govcloud:problem:change_under_way")
     assert_nothing_lost(product)
-    again = product.planned(product.read(f"/requests/{requests[1]['id']}"))
-    assert acts.apply(product, again)["status"] == "succeeded"
-    assert product.objects(product.workspace_key(again))["instance/web"]["spec"]["vcpu"] == 3
+
+
+def test_a_look_and_an_apply_that_are_queued_at_once_run_one_after_the_other(product: Product) -> None:
+    _, workspace = in_production(product)
+    plan = product.planned(larger(product, workspace, 2))
+    look = product.callers("xxh.reviewer").done("POST", f"/workspaces/{workspace}/drift-checks")
+    apply = acts.order_apply(product, plan)
+    assert product.settled(look["id"])["status"] == "succeeded"
+    assert product.settled(apply["id"])["status"] == "succeeded"
+    assert not ran_at_once(product, look["id"], apply["id"])
+    assert product.objects(product.workspace_key(plan))["instance/web"]["spec"]["vcpu"] == 2
     assert_nothing_lost(product)
 
 

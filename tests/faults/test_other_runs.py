@@ -1,0 +1,94 @@
+"""A worker is killed while it looks for drift or runs a baseline: that is done again, and nothing is lost."""
+
+import pytest
+
+from tests import acts
+from tests.factories import make_draft
+from tests.faults.evidence import assert_nothing_lost
+from tests.faults.product import SMALL, Document, Product
+from tests.running import wait_until
+
+
+@pytest.fixture(scope="module")
+def in_production(whole_product: Product) -> Document:
+    """A request whose host is in production."""
+    whole_product.make_whole()
+    request = acts.provision(whole_product, make_draft(SMALL))
+    return acts.act(whole_product.callers, "slj.officer", request, "activate")
+
+
+def workspace_of(product: Product, request: Document) -> str:
+    return str(acts.resources(product, request)[0]["workspace_id"])
+
+
+def drift_at_gate(product: Product, workspace: str) -> Document:
+    """A look for drift that Terraform has begun."""
+    product.close_gate("plan")
+    run: Document = product.callers("xxh.reviewer").done("POST", f"/workspaces/{workspace}/drift-checks")
+    product.at_gate("plan")
+    return run
+
+
+def test_a_look_for_drift_that_lost_its_worker_is_repeated(product: Product, in_production: Document) -> None:
+    workspace = workspace_of(product, in_production)
+    run = drift_at_gate(product, workspace)
+    product.kill_worker_of(run["id"])
+    product.kill_engines()
+    product.open_gates()
+    ended = product.settled(run["id"])
+    assert (ended["status"], ended["attempt"]) == ("succeeded", 2)
+    assert_nothing_lost(product)
+
+
+def test_what_waits_behind_a_run_that_lost_its_worker_goes_on_waiting(
+    product: Product, in_production: Document
+) -> None:
+    workspace = workspace_of(product, in_production)
+    larger = make_draft(SMALL | {"vcpu": 2}, kind="change", workspace=workspace)
+    plan = product.planned(acts.approve(product.callers, larger))
+    drift = drift_at_gate(product, workspace)
+    apply = acts.order_apply(product, plan)
+    product.kill_worker_of(drift["id"])
+    product.kill_engines()
+    product.open_gates()
+    assert product.settled(drift["id"])["status"] == "succeeded"
+    ended = product.settled(apply["id"])
+    assert (ended["status"], ended["attempt"]) == ("succeeded", 1), ended["reason"]
+    assert_nothing_lost(product)
+
+
+def baseline_of(product: Product, request: Document) -> Document:
+    """The approved baseline plan that followed the newest apply of the request."""
+
+    def submitted() -> list[Document]:
+        plans = product.read("/plans?status=submitted")["items"]
+        return [plan for plan in plans if (plan["kind"], plan["request_id"]) == ("baseline", request["id"])]
+
+    found = wait_until(submitted, "the baseline is planned")
+    return acts.approve_plan(product, acts.read_plan(product, found[0]["id"]))
+
+
+def test_a_baseline_that_lost_its_worker_is_run_again_and_reports(
+    product: Product, in_production: Document
+) -> None:
+    plan = baseline_of(product, in_production)
+    run = acts.order_apply(product, plan)
+    wait_until(lambda: product.engines("ansible"), "Ansible is at work")
+    product.kill_worker_of(run["id"])
+    ended = product.settled(run["id"])
+    assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
+    assert ended["outcome"]["report"]["web"]
+    assert_nothing_lost(product)
+
+
+def test_a_baseline_whose_ansible_was_killed_is_abandoned_and_made_again(product: Product) -> None:
+    request = acts.provision(product, make_draft(SMALL))
+    plan = baseline_of(product, request)
+    run = acts.order_apply(product, plan)
+    wait_until(lambda: product.engines("ansible"), "Ansible is at work")
+    product.kill_engines("ansible")
+    assert product.settled(run["id"])["status"] == "failed"
+    assert_nothing_lost(product)
+    product.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/abandon")
+    assert acts.apply(product, baseline_of(product, request))["status"] == "succeeded"
+    assert_nothing_lost(product)
