@@ -31,7 +31,7 @@ from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
 from orchestrator.runs.models import Run
 from orchestrator.workflows import pricing
-from orchestrator.workflows.standing import read_standing
+from orchestrator.workflows.queries import read_standing
 
 CALENDAR = "system:calendar"
 RELEASE_WAITS = timedelta(days=365)

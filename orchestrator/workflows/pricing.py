@@ -11,8 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from orchestrator.billing.queries import rate, terms_digest
 from orchestrator.billing.rating import RatedLine, Usage
@@ -25,29 +24,9 @@ from orchestrator.quotas.arithmetic import Take, difference, takes
 from orchestrator.quotas.models import ResourcePool
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.drafting import LineDraft
-from orchestrator.resource_requests.models import RequestLine, ResourceRequest
+from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
-from orchestrator.workflows.standing import Budget
-
-# Each row has what `_size` needs of a pool and of a line; every submission and every plan reads them.
-_SIZES = (
-    select(
-        col(RequestLine.pool_code),
-        col(RequestLine.key),
-        col(ResourcePool.arch),
-        col(RequestLine.count),
-        col(RequestLine.vcpu),
-        col(RequestLine.memory_gb),
-        col(RequestLine.disk_gb),
-        col(RequestLine.disk_tier),
-        col(RequestLine.backup_gb),
-        col(RequestLine.host_services),
-        col(ResourcePool.free),
-    )
-    .join(ResourcePool, col(ResourcePool.code) == col(RequestLine.pool_code))
-    .where(col(RequestLine.request_id) == bindparam("request"))
-    .order_by(col(RequestLine.position))
-)
+from orchestrator.workflows.queries import SIZES, Budget
 
 
 @dataclass(frozen=True)
@@ -161,7 +140,7 @@ def size_request(session: Session, request: ResourceRequest) -> Sizing:
 
 
 def _placed(session: Session, request: ResourceRequest) -> list[tuple[str, HostSize]]:
-    rows: Sequence[Any] = session.execute(_SIZES, {"request": request.id}).all()
+    rows: Sequence[Any] = session.execute(SIZES, {"request": request.id}).all()
     return [(row.pool_code, _size(row, row)) for row in rows]
 
 

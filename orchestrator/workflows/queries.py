@@ -1,17 +1,18 @@
-"""How an organisation stands when one of its requests is judged; read in one statement."""
+"""Reads that join several domains: how an organisation stands, and the sizes of a stored request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import text
-from sqlmodel import Session
+from sqlalchemy import bindparam, select, text
+from sqlmodel import Session, col
 
 from orchestrator.core.clock import today
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.queries import Filing, filing_of
 from orchestrator.policies.facts import SystemFacts
+from orchestrator.quotas.models import ResourcePool
 from orchestrator.quotas.queries import CLOUD_PURPOSE
-from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 
 _STANDING = text("""
 SELECT organisation.kind,
@@ -33,6 +34,27 @@ SELECT organisation.kind,
        AND payer = 'department')
 FROM organisations AS organisation WHERE organisation.code = :organisation
 """)
+
+
+SIZES = (
+    select(
+        col(RequestLine.pool_code),
+        col(RequestLine.key),
+        col(ResourcePool.arch),
+        col(RequestLine.count),
+        col(RequestLine.vcpu),
+        col(RequestLine.memory_gb),
+        col(RequestLine.disk_gb),
+        col(RequestLine.disk_tier),
+        col(RequestLine.backup_gb),
+        col(RequestLine.host_services),
+        col(ResourcePool.free),
+    )
+    .join(ResourcePool, col(ResourcePool.code) == col(RequestLine.pool_code))
+    .where(col(RequestLine.request_id) == bindparam("request"))
+    .order_by(col(RequestLine.position))
+)
+"""Each row has what a size needs of a pool and of a line; every submission and every plan reads them."""
 
 
 @dataclass(frozen=True)
