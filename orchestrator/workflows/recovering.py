@@ -37,6 +37,9 @@ def give_up(session: Session, run_id: UUID, reason: Reason) -> None:
         plan = store.lock_plan(session, run.plan_id)
         if PLAN_LIFECYCLE.allows(PlanStatus(plan.status), PlanStatus.FAILED):
             store.move_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
+            if run.kind == "plan":
+                # Planning changed nothing, so nobody has to look first: the request can be planned again.
+                store.move_plan(session, plan, PlanStatus.ABANDONED, worker)
     store.move_run(session, run, RunStatus.FAILED, worker, reason=reason)
 
 
