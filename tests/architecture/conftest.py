@@ -10,7 +10,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # A copy of a checkout has no repository to ask; these are the folders that tools make in it.
-MADE_BY_TOOLS = {".git", ".venv", "build", "dist", "node_modules", "__pycache__", ".terraform", "output"}
+MADE_BY_TOOLS = {
+    ".git",
+    ".hypothesis",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".terraform",
+    ".venv",
+    "__pycache__",
+    "build",
+    "dist",
+    "node_modules",
+    "output",
+}
 
 
 @dataclass(frozen=True)
