@@ -27,28 +27,32 @@ def list_revisions(
     require(actor, Permission.OBJECTS_READ_ALL)
     found = queries.page(session, before=cursor, limit=limit)
     link = next_page(asked, found[-1].number) if len(found) == limit else None
-    return {"items": [_shown(item, whole=False) for item in found], "next": link}
+    return {"items": [_shown(session, item, whole=False) for item in found], "next": link}
 
 
 @router.get("/{revision_id}")
 def read_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
     """One revision with its differences."""
     require(actor, Permission.OBJECTS_READ_ALL)
-    return _shown(queries.get(session, revision_id))
+    return _shown(session, queries.get(session, revision_id))
 
 
 @router.post("/{revision_id}/approve")
 def approve(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
-    """Load the revision; you are not its author."""
-    return _shown(loading.approve_revision(session, actor, revision_id))
+    """Agree for the authorities that you stand for; the last one's yes loads it. You are not its author."""
+    return _shown(session, loading.approve_revision(session, actor, revision_id))
 
 
 @router.post("/{revision_id}/reject")
 def reject(revision_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
     """Do not load the revision."""
-    return _shown(loading.reject_revision(session, actor, revision_id, body.reason))
+    return _shown(session, loading.reject_revision(session, actor, revision_id, body.reason))
 
 
-def _shown(revision: ContentRevision, *, whole: bool = True) -> dict[str, Any]:
+def _shown(session: TheSession, revision: ContentRevision, *, whole: bool = True) -> dict[str, Any]:
     left_out = {"rows"} if whole else {"rows", "differences"}
-    return revision.model_dump(mode="json", exclude=left_out) | {"changes": len(revision.differences)}
+    return revision.model_dump(mode="json", exclude=left_out) | {
+        "changes": len(revision.differences),
+        "approved_by": queries.approved_by(session, revision.id),
+        "waits_for": list(loading.waits_for(session, revision)),
+    }

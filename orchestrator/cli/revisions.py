@@ -15,13 +15,15 @@ app = typer.Typer(no_args_is_help=True, help="Content revisions.")
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The number of the revision.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it.")]
 
+_COLUMNS = ("number", "status", "changes", "waits_for", at("created_at"), "reason")
+
 
 @app.command("list")
 def list_revisions(as_json: AsJson = False) -> None:
     """Revisions, newest first."""
     with api() as client:
         found = list(pages(client, "/content-revisions", limit=200))
-    show_list(found, ("number", "status", "changes", at("created_at"), "reason"), as_json=as_json)
+    show_list(found, _COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -29,7 +31,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     """One revision with every difference."""
     with api() as client:
         found = client.get(_path(client, number))
-    show_fields(found, ("number", "status", "changes", at("created_at"), "reason"), as_json=as_json)
+    show_fields(found, _COLUMNS, as_json=as_json)
     if not as_json:
         columns = ("verdict", "kind", "key", "field", "before", "after")
         show_list(found["differences"], columns, as_json=False)
@@ -37,7 +39,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
 
 @app.command()
 def approve(number: Number, as_json: AsJson = False) -> None:
-    """Load the revision; you are not its author."""
+    """Agree for the body that you stand for; the last body's yes loads it. You are not its author."""
     with api() as client:
         _acted(client.post(f"{_path(client, number)}/approve"), as_json=as_json)
 
@@ -60,4 +62,5 @@ def _acted(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        typer.echo(f"Revision {found['number']} is {found['status']}.")
+        waits = f"; it waits for {', '.join(found['waits_for'])}" if found["waits_for"] else ""
+        typer.echo(f"Revision {found['number']} is {found['status']}{waits}.")

@@ -1,12 +1,12 @@
-"""Revisions of the content that Git holds: what a load wrote or wants to write."""
+"""Revisions of the content that Git holds: what a load wrote or wants to write, and who let it."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint
 from sqlmodel import Field, SQLModel
 
+from orchestrator.content.authorities import Authority
 from orchestrator.content.lifecycle import RevisionStatus
 from orchestrator.core.db import document, id_field, instant, one_of
 
@@ -15,10 +15,7 @@ class ContentRevision(SQLModel, table=True):
     """One reading of the content files. `rows` is what the files said, `differences` what would change."""
 
     __tablename__ = "content_revisions"
-    __table_args__ = (
-        one_of("status", RevisionStatus),
-        CheckConstraint("approver_id <> author_id", name="approver_is_another_person"),
-    )
+    __table_args__ = (one_of("status", RevisionStatus),)
 
     id: UUID = id_field()
     number: int = Field(unique=True)
@@ -28,7 +25,18 @@ class ContentRevision(SQLModel, table=True):
     version: int = 1
     created_at: datetime = instant()
     author_id: UUID | None = Field(default=None, foreign_key="persons.id")
-    approver_id: UUID | None = Field(default=None, foreign_key="persons.id")
     reason: str | None = None
     rows: list[Any] = document(list)
     differences: list[Any] = document(list)
+
+
+class ContentApproval(SQLModel, table=True):
+    """One authority's yes to its part of a revision; a trigger refuses the revision's author."""
+
+    __tablename__ = "content_approvals"
+    __table_args__ = (one_of("authority", Authority),)
+
+    revision_id: UUID = Field(foreign_key="content_revisions.id", primary_key=True)
+    authority: str = Field(primary_key=True)
+    approver_id: UUID = Field(foreign_key="persons.id")
+    at: datetime = instant()

@@ -1,14 +1,15 @@
 """Writes of content revisions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
+from orchestrator.content.authorities import Authority
 from orchestrator.content.lifecycle import REVISION_LIFECYCLE, RevisionStatus
-from orchestrator.content.models import ContentRevision
+from orchestrator.content.models import ContentApproval, ContentRevision
 from orchestrator.core import transitions
 from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row
@@ -55,6 +56,17 @@ def move(
     session.add(revision)
     facts = {"number": revision.number, "digest": revision.digest}
     transitions.move(session, REVISION_LIFECYCLE, revision, status, actor=actor, data=facts)
+
+
+def approve(session: Session, revision: ContentRevision, authorities: Iterable[Authority], by: UUID) -> None:
+    """Keep the yes of each of these authorities."""
+    session.add_all(
+        ContentApproval(revision_id=revision.id, authority=authority, approver_id=by, at=now(session))
+        for authority in authorities
+    )
+    revision.version += 1
+    session.add(revision)
+    session.flush()
 
 
 def last_loaded(session: Session) -> ContentRevision | None:

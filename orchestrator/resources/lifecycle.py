@@ -34,3 +34,6 @@ RESOURCE_LIFECYCLE: Lifecycle[ResourceStatus] = Lifecycle(
         S.RELEASING: {S.RELEASED},
     },
 )
+
+BEGUN = frozenset({S.PROVISIONING, S.CHANGING, S.RELEASING})
+"""An apply began on these; after one that failed they exist in part, or nobody knows yet."""

@@ -1,11 +1,12 @@
 """Reads of resources and drift cases."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
 from orchestrator.core.rows import get_row
+from orchestrator.resources.lifecycle import BEGUN
 from orchestrator.resources.models import DriftCase, Resource
 
 
@@ -40,6 +41,15 @@ def of_workspace(session: Session, workspace_id: UUID, *, released: bool = False
     if not released:
         statement = statement.where(Resource.status != "released")
     return session.exec(statement).all()
+
+
+def unsettled(session: Session, workspace_ids: Collection[UUID]) -> Sequence[Resource]:
+    """Resources of these workspaces that an apply began to make, change or end and did not finish."""
+    return session.exec(
+        select(Resource)
+        .where(col(Resource.workspace_id).in_(workspace_ids), col(Resource.status).in_(BEGUN))
+        .order_by(Resource.address)
+    ).all()
 
 
 def of_request(session: Session, request_id: UUID) -> Sequence[Resource]:

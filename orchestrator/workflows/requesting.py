@@ -26,6 +26,7 @@ from orchestrator.resource_requests.errors import (
 )
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resources import queries as resource_queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
 from orchestrator.workflows import judging, pricing
@@ -210,25 +211,43 @@ def approve_request(
 def cancel_request(
     session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
 ) -> ResourceRequest:
-    """The department takes its request back, before anything is planned. The hold is released."""
+    """The department takes its request back, before anything is planned. The hold is released.
+
+    Raises:
+        IllegalMove: a plan is under way, or an apply that failed has left parts of it behind.
+    """
     request = _own(session, actor, request_id, version)
     if run_queries.live_plan(session, request.id) is not None:
         raise IllegalMove("A plan is under way for this request; it must be withdrawn first.")
+    if _half_made(session, request):
+        raise IllegalMove(
+            "An apply failed and left parts of this request behind. Let it be planned and applied again;"
+            " what it made can then be released."
+        )
     store.move(session, request, S.CANCELLED, actor.audit_name, reason)
     quotas.release(session, request.id)
     return request
 
 
 def expire_requests(session: Session, pack: PolicyPack) -> int:
-    """Expire what was approved and not used, and returned requests whose hold ran out."""
+    """Expire what was approved and not used, and returned requests whose hold ran out.
+
+    A request of which parts exist keeps its hold: they take room until somebody finishes or releases them.
+    """
     unused_since = now(session) - timedelta(days=pack.approved_unused_days)
     expired = 0
     for request in store.lock_idle(session, unused_since, quota_queries.overdue_holds(session, now(session))):
-        if run_queries.live_plan(session, request.id) is None:
+        if run_queries.live_plan(session, request.id) is None and not _half_made(session, request):
             store.move(session, request, S.EXPIRED, "system:calendar", "Not used in time.")
             quotas.release(session, request.id)
             expired += 1
     return expired
+
+
+def _half_made(session: Session, request: ResourceRequest) -> bool:
+    """Whether objects may exist that an apply for this request began on and did not finish."""
+    workspaces = {plan.workspace_id for plan in run_queries.plans_of(session, request.id)}
+    return bool(workspaces) and bool(resource_queries.unsettled(session, workspaces))
 
 
 def _own(session: Session, actor: Actor, request_id: UUID, version: int | None) -> ResourceRequest:

@@ -133,7 +133,7 @@ def test_the_author_of_a_revision_is_refused_even_with_the_right_to_approve(
         connection.execute(
             text(
                 "INSERT INTO role_grants (id, person_id, role, valid_from) SELECT gen_random_uuid(), id,"
-                " 'finance', '2019-01-01' FROM persons WHERE username = 'xxh.reviewer'"
+                " 'smart_city_office', '2019-01-01' FROM persons WHERE username = 'xxh.reviewer'"
             )
         )
     both = actor("xxh.reviewer")
@@ -148,10 +148,32 @@ def test_the_database_itself_refuses_an_author_as_approver(
 ) -> None:
     edit(folder, "vcpu: 32", "vcpu: 40")
     revision = propose(engine, folder, reviewer)
-    with pytest.raises(Exception, match="another_person"), engine.begin() as connection:
-        connection.execute(
-            text("UPDATE content_revisions SET approver_id = author_id WHERE id = :id"), {"id": revision.id}
-        )
+    approval = (
+        "INSERT INTO content_approvals (revision_id, authority, approver_id, at)"
+        " SELECT id, 'finance', author_id, now() FROM content_revisions WHERE id = :id"
+    )
+    with pytest.raises(Exception, match="another person"), engine.begin() as connection:
+        connection.execute(text(approval), {"id": revision.id})
+
+
+def test_finance_lets_prices_and_budgets_in_and_the_smart_city_office_limits(
+    engine: Engine, folder: Path, reviewer: Actor, smart_city: Actor, finance: Actor
+) -> None:
+    edit(folder, '"50000.00"', '"60000.00"')
+    money = propose(engine, folder, reviewer)
+    with pytest.raises(NotPermitted, match="No part"), transaction(engine) as session:
+        loading.approve_revision(session, smart_city, money.id)
+    edit(folder, "vcpu: 32", "vcpu: 40")
+    both = propose(engine, folder, reviewer)
+    with transaction(engine) as session:
+        assert loading.approve_revision(session, finance, both.id).status == "proposed"
+        assert loading.waits_for(session, both) == ("smart_city_office",)
+    assert limit(engine) == 32
+    with pytest.raises(NotPermitted, match="waits for smart_city_office"), transaction(engine) as session:
+        loading.approve_revision(session, finance, both.id)
+    with transaction(engine) as session:
+        assert loading.approve_revision(session, smart_city, both.id).status == "loaded"
+    assert limit(engine) == 40
 
 
 def test_a_load_never_overwrites_what_was_changed_in_the_product(
@@ -192,13 +214,15 @@ def test_a_revision_is_stale_once_the_database_has_changed_under_it(
 
 
 def test_a_limit_below_what_is_held_is_refused_whole(
-    engine: Engine, folder: Path, reviewer: Actor, smart_city: Actor
+    engine: Engine, folder: Path, reviewer: Actor, smart_city: Actor, finance: Actor
 ) -> None:
     with engine.begin() as connection:
         connection.execute(text(HELD))
     edit(folder, "vcpu: 32", "vcpu: 16")
     edit(folder, '"50000.00"', '"60000.00"')
     revision = propose(engine, folder, reviewer)
+    with transaction(engine) as session:
+        loading.approve_revision(session, finance, revision.id)
     with pytest.raises(Exception, match="never_oversold"), transaction(engine) as session:
         loading.approve_revision(session, smart_city, revision.id)
     with engine.connect() as connection:

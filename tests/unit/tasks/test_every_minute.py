@@ -1,0 +1,31 @@
+"""One act of the calendar that fails does not hold up the others, and its failure is told."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from orchestrator.core.jobs import JobContext
+from orchestrator.tasks import calendar
+from orchestrator.tasks.workbench import Workbench
+
+NO_BENCH = cast("Workbench", None)
+NO_CONTEXT = cast("JobContext", None)
+NIGHT = int(datetime(2019, 6, 18, 19, 0, tzinfo=UTC).timestamp())
+"""Three o'clock in the city."""
+
+
+def test_what_fails_is_told_after_everything_else_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def fails(_bench: Any) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(calendar, "EVERY_MINUTE", (fails, lambda _: done.append("minute"), fails))
+    monkeypatch.setattr(calendar, "EVERY_NIGHT", (lambda _: done.append("night"),))
+    with pytest.raises(ExceptionGroup) as told:
+        calendar.every_minute(NO_BENCH, NO_CONTEXT, NIGHT)
+    assert (done, len(told.value.exceptions)) == (["minute", "night"], 2)
+    monkeypatch.setattr(calendar, "EVERY_MINUTE", (lambda _: done.append("later"),))
+    calendar.every_minute(NO_BENCH, NO_CONTEXT, NIGHT + 60)
+    assert done == ["minute", "night", "later"]
