@@ -68,6 +68,17 @@ def baseline_of(product: Product, request: Document) -> Document:
     return acts.approve_plan(product, acts.read_plan(product, found[0]["id"]))
 
 
+def test_a_baseline_that_lost_its_worker_is_run_again_and_reports(product: Product) -> None:
+    plan = baseline_of(product, acts.provision(product, make_draft(SMALL)))
+    run = acts.order_apply(product, plan)
+    wait_until(lambda: product.engines("ansible"), "Ansible is at work", 60)
+    product.kill_worker_of(run["id"])
+    ended = product.settled(run["id"])
+    assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
+    assert ended["outcome"]["report"]["web"]
+    assert_nothing_lost(product)
+
+
 def test_a_baseline_whose_ansible_was_killed_is_abandoned_and_made_again(product: Product) -> None:
     request = acts.provision(product, make_draft(SMALL))
     plan = baseline_of(product, request)
