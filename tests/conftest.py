@@ -3,6 +3,7 @@
 `city` is the sample city at its as-of date; a clone of it costs a few dozen milliseconds.
 """
 
+import signal
 import socket
 import threading
 import time
@@ -50,6 +51,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in its background so, and every process of a test would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line(
         "markers", "invariant(*numbers): the invariants of the domain that the test shows"
     )

@@ -26,9 +26,9 @@ from tests.unit.console import sample_objects, sample_pages
 CHROMIUM = os.environ.get("CHROMIUM_BIN") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this tier."""
+    """One Chromium for a file's tests; while it lives, its event loop runs in this thread and allows no other."""
     if CHROMIUM is None:
         skip_without("chromium", "no Chromium on PATH")
     with sync_playwright() as playwright:
