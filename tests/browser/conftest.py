@@ -28,7 +28,7 @@ CHROMIUM = os.environ.get("CHROMIUM_BIN") or shutil.which("chromium") or shutil.
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for a file's tests; while it lives, its event loop runs in this thread and allows no other."""
+    """One Chromium for a file's tests; while it lives, this thread has an event loop and allows no other."""
     if CHROMIUM is None:
         skip_without("chromium", "no Chromium on PATH")
     with sync_playwright() as playwright:
