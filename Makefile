@@ -90,6 +90,7 @@ check: $(VENV)/project.stamp $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd terraform/providers/sandbox && $(CURDIR)/$(BIN)/mypy --cache-dir=$(CURDIR)/.mypy_cache/sandbox --config-file mypy.ini *.py
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/djlint --lint orchestrator/console/templates
 	$(BIN)/pytest $(ARGS)
