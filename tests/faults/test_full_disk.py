@@ -1,7 +1,5 @@
 """The worker's host has no room: runs end with a plain reason, and go well once there is room again."""
 
-import pytest
-
 from tests import acts
 from tests.factories import make_draft
 from tests.faults.evidence import assert_all_there, assert_nothing_lost, finish
