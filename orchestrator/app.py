@@ -14,6 +14,7 @@ from orchestrator.api import (
     catalogue,
     content,
     errors,
+    migrations,
     people,
     plans,
     requests,
@@ -64,7 +65,19 @@ def create_app(parts: Service | None = None) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for part in (people, catalogue, requests, plans, runs, resources, billing, content, audit, state):
+    for part in (
+        people,
+        catalogue,
+        requests,
+        plans,
+        runs,
+        migrations,
+        resources,
+        billing,
+        content,
+        audit,
+        state,
+    ):
         api.include_router(part.router)
     return api
 

@@ -22,7 +22,7 @@ from orchestrator.runs.engine import CloudInventory
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, RunStatus
 from orchestrator.schema.tables import metadata
 from orchestrator.settings import Settings
-from orchestrator.tasks import applying, calendar, closing, drift, planning
+from orchestrator.tasks import applying, calendar, closing, drift, planning, switching
 from orchestrator.tasks.workbench import Workbench
 from orchestrator.workflows.settling import METER_JOB
 
@@ -98,6 +98,7 @@ def handlers(bench: Workbench) -> Mapping[str, Handler]:
         "runs.plan": partial(planning.plan_run, bench),
         "runs.apply": partial(applying.apply_run, bench),
         "runs.drift": partial(drift.drift_run, bench),
+        "runs.settle": partial(switching.settle_run, bench),
         METER_JOB: partial(closing.meter_month, bench),
         MINUTE: partial(calendar.every_minute, bench),
     }

@@ -65,6 +65,10 @@ class DocumentReader:
         except OSError as error:
             self.complain(file, f"the file cannot be read: {error.strerror}")
             return
+        self.take(file, data, model)
+
+    def take(self, file: str, data: bytes, model: type[Document]) -> None:
+        """Validate the bytes of one file, wherever they came from."""
         tree = self.trees[file] = read_yaml(data)
         for fault in tree.faults:
             place = fault.place

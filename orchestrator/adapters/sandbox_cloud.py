@@ -79,4 +79,9 @@ def _cloud_object(found: dict[str, Any]) -> CloudObject:
         state=found["state"],
         address=found["address"],
         spec=found["spec"],
+        connection=_connection(found),
     )
+
+
+def _connection(found: dict[str, Any]) -> dict[str, Any]:
+    return {"plugin": "sandbox", "host_root": found["host_root"]} if found.get("host_root") else {}

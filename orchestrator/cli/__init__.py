@@ -18,6 +18,7 @@ from orchestrator.cli import (
     content,
     database,
     login,
+    migrations,
     people,
     plans,
     requests,
@@ -37,6 +38,7 @@ CLIENTS = frozenset(
         "drift",
         "login",
         "logout",
+        "migration",
         "plans",
         "quote",
         "requests",
@@ -58,6 +60,7 @@ for command in (login.login, login.logout, login.whoami, login.quote):
 app.add_typer(requests.app, name="requests", rich_help_panel=CLIENT)
 app.add_typer(plans.app, name="plans", rich_help_panel=CLIENT)
 app.add_typer(runs.app, name="runs", rich_help_panel=CLIENT)
+app.add_typer(migrations.app, name="migration", rich_help_panel=CLIENT)
 app.add_typer(resources.app, name="resources", rich_help_panel=CLIENT)
 app.add_typer(resources.drift_app, name="drift", rich_help_panel=CLIENT)
 app.add_typer(revisions.app, name="content", rich_help_panel=CLIENT)

@@ -96,7 +96,8 @@ class CloudObject:
     """One object that really exists in a cloud, whatever Terraform's state says.
 
     `key` is ``<workspace>/<kind>/<name>``; `kind` is instance, volume, network, port or
-    security_group; `state` is running, stopped, present or error.
+    security_group; `state` is running, stopped, present or error. `connection` is how Ansible reaches an
+    instance, {plugin, ...}.
     """
 
     key: str
@@ -105,6 +106,7 @@ class CloudObject:
     state: str
     address: str | None
     spec: Mapping[str, Any]
+    connection: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CloudInventory(Protocol):

@@ -12,8 +12,12 @@ from sqlmodel import Field, SQLModel
 from orchestrator.core.db import document, id_field, instant, one_of
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 
-PLAN_KINDS = ("provision", "change", "release", "baseline")
-RUN_KINDS = ("plan", "apply", "drift")
+TERRAFORM_KINDS = ("provision", "change", "release")
+"""Plans that make, change or end what a request asks for; a request has at most one of them under way."""
+MOVE_KINDS = ("arm", "cut", "return", "disarm")
+"""Plans of a migration; several of one request may stand side by side."""
+PLAN_KINDS = (*TERRAFORM_KINDS, "baseline", *MOVE_KINDS)
+RUN_KINDS = ("plan", "apply", "drift", "settle")
 
 
 class Workspace(SQLModel, table=True):
@@ -61,6 +65,7 @@ class ExecutionPlan(SQLModel, table=True):
             unique=True,
             postgresql_where=sql(
                 "status IN ('generated','checked','submitted','approved','applying','verifying','failed')"
+                " AND kind IN ('provision','change','release','baseline')"
             ),
         ),
     )

@@ -10,6 +10,8 @@ from orchestrator.core.errors import NotFound
 from orchestrator.core.rows import get_row
 from orchestrator.runs.lifecycle import LIVE, PlanStatus, RunStatus
 from orchestrator.runs.models import (
+    MOVE_KINDS,
+    TERRAFORM_KINDS,
     Approval,
     ExecutionPlan,
     PlanArtifact,
@@ -68,7 +70,9 @@ def artifact(session: Session, plan_id: UUID) -> PlanArtifact:
 def live_plan(session: Session, request_id: UUID) -> ExecutionPlan | None:
     """The plan of a request that is under way, or None."""
     statement = select(ExecutionPlan).where(
-        ExecutionPlan.request_id == request_id, col(ExecutionPlan.status).in_(LIVE)
+        ExecutionPlan.request_id == request_id,
+        col(ExecutionPlan.status).in_(LIVE),
+        col(ExecutionPlan.kind).not_in(MOVE_KINDS),
     )
     return session.exec(statement).one_or_none()
 
@@ -172,7 +176,7 @@ def last_applied(session: Session, workspace_id: UUID) -> ExecutionPlan | None:
     """The newest Terraform plan that was applied in a workspace, or None."""
     statement = (
         select(ExecutionPlan)
-        .where(ExecutionPlan.workspace_id == workspace_id, ExecutionPlan.kind != "baseline")
+        .where(ExecutionPlan.workspace_id == workspace_id, col(ExecutionPlan.kind).in_(TERRAFORM_KINDS))
         .where(ExecutionPlan.status == PlanStatus.APPLIED)
         .order_by(col(ExecutionPlan.status_at).desc())
         .limit(1)
@@ -189,7 +193,8 @@ def last_apply(session: Session, workspace_id: UUID) -> Run:
     statement = (
         select(Run)
         .join(ExecutionPlan, col(ExecutionPlan.id) == col(Run.plan_id))
-        .where(Run.workspace_id == workspace_id, Run.kind == "apply", ExecutionPlan.kind != "baseline")
+        .where(Run.workspace_id == workspace_id, Run.kind == "apply")
+        .where(col(ExecutionPlan.kind).in_(TERRAFORM_KINDS))
         .order_by(col(Run.created_at).desc())
         .limit(1)
     )

@@ -7,6 +7,7 @@ from orchestrator.catalogue import models as catalogue
 from orchestrator.content import models as content
 from orchestrator.core import audit, clock, idempotency
 from orchestrator.departments import models as departments
+from orchestrator.migrations import models as migrations
 from orchestrator.quotas import models as quotas
 from orchestrator.resource_requests import models as resource_requests
 from orchestrator.resources import models as resources
@@ -24,6 +25,7 @@ __all__ = [
     "departments",
     "idempotency",
     "metadata",
+    "migrations",
     "quotas",
     "resource_requests",
     "resources",

@@ -13,8 +13,9 @@ from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import queries, rendering, saved_plan, state_files
 from orchestrator.runs.engine import CloudError, CloudObject, EngineError, EngineResult, EngineRun
+from orchestrator.runs.models import MOVE_KINDS, TERRAFORM_KINDS
 from orchestrator.runs.outcomes import Reason
-from orchestrator.tasks import baseline
+from orchestrator.tasks import baseline, migrating
 from orchestrator.tasks.planning import EngineFailed, require
 from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
 from orchestrator.workflows import applying, keeping_state
@@ -33,6 +34,8 @@ def apply_run(bench: Workbench, context: JobContext, run_id: str) -> None:
             return
         if order.kind == "baseline":
             baseline.run_baseline(bench, frame, order)
+        elif order.kind in MOVE_KINDS:
+            _move(bench, frame, order)
         elif order.act == "verify":
             _verify(
                 bench,
@@ -52,9 +55,7 @@ def _apply(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
     if not changed:
         changed = moved_reality(bench, order, run)
     if changed:
-        frame.log.append(f"Refused: {', '.join(changed)} differ from what was approved. Nothing was applied.")
-        with transaction(bench.engine) as session:
-            applying.mark_stale(session, order.run_id, changed)
+        _refuse(bench, frame, order, changed)
         return
     with transaction(bench.engine) as session:
         applying.announce(session, order.run_id)
@@ -64,6 +65,19 @@ def _apply(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
         _record(bench, order, ApplyResult(0, complete=True, objects=_in_state(bench, order)))
     else:
         _after_failure(bench, frame, order, result)
+
+
+def _move(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
+    if order.act == "apply" and (changed := changed_bytes(bench, order)):
+        _refuse(bench, frame, order, changed)
+        return
+    migrating.play_move(bench, frame, order)
+
+
+def _refuse(bench: Workbench, frame: Bench, order: ApplyOrder, changed: list[str]) -> None:
+    frame.log.append(f"Refused: {', '.join(changed)} differ from what was approved. Nothing was applied.")
+    with transaction(bench.engine) as session:
+        applying.mark_stale(session, order.run_id, changed)
 
 
 def changed_bytes(bench: Workbench, order: ApplyOrder) -> list[str]:
@@ -93,7 +107,7 @@ def changed_bytes(bench: Workbench, order: ApplyOrder) -> list[str]:
 
 
 def _version(bench: Workbench, order: ApplyOrder) -> str:
-    if order.kind == "baseline":
+    if order.kind not in TERRAFORM_KINDS:
         return f"ansible-core {bench.ansible.version()}"
     return f"terraform {bench.terraform.version()}"
 

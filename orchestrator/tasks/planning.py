@@ -13,8 +13,10 @@ from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import rendering, saved_plan
 from orchestrator.runs.engine import EngineError, EngineResult
+from orchestrator.runs.models import MOVE_KINDS
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.plan_masking import mask_sensitive
+from orchestrator.tasks import migrating
 from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
 from orchestrator.workflows import baselining, planning
 from orchestrator.workflows.planning import PlanningOrder, PlanningResult
@@ -27,7 +29,10 @@ def plan_run(bench: Workbench, context: JobContext, run_id: str) -> None:
             order = planning.begin_planning(session, frame.run_id, bench.worker, frame.token_hash)
         if order is None:
             return
-        _plan(bench, frame, order)
+        if order.kind in MOVE_KINDS:
+            migrating.plan_move(bench, frame, order)
+        else:
+            _plan(bench, frame, order)
 
 
 def _plan(bench: Workbench, frame: Bench, order: PlanningOrder) -> None:

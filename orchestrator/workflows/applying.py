@@ -29,7 +29,7 @@ from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
 from orchestrator.runs.errors import NotApproved, PlanExpired
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.runs.models import TERRAFORM_KINDS, ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
 from orchestrator.workflows import baselining, judging, metering
@@ -195,7 +195,9 @@ def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
     changed = approved.differences(current)
     if {approved.digest()} != {plan.tuple_digest, *_approved_digests(session, plan)}:
         changed.append("digest")
-    if plan.expires_at is None or plan.expires_at <= now(session):
+    if plan.expires_at is None and plan.kind != "return":
+        changed.append("expires_at")
+    if plan.expires_at is not None and plan.expires_at <= now(session):
         changed.append("expires_at")
     if judging.invalid_approvals(session, plan):
         changed.append("approvals")
@@ -267,12 +269,12 @@ def record_apply(session: Session, run_id: UUID, result: ApplyResult, pack: Poli
     worker = f"worker:{run.worker}"
     run.exit_code = result.exit_code
     run.outcome = {"report": dict(result.report), "objects": [item.address for item in result.objects]}
-    if plan.kind != "baseline":
+    if plan.kind in TERRAFORM_KINDS:
         _record_objects(session, plan, run, result, pack)
     if result.complete:
         store.move_run(session, run, RunStatus.SUCCEEDED, worker)
         store.move_plan(session, plan, PlanStatus.APPLIED, worker)
-        if plan.kind != "baseline":
+        if plan.kind in TERRAFORM_KINDS:
             _fulfil(session, plan, worker)
     else:
         store.move_run(session, run, RunStatus.FAILED, worker, reason=result.reason)

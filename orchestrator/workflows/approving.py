@@ -20,7 +20,7 @@ from orchestrator.runs.errors import (
     StaleApproval,
 )
 from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import Approval, ExecutionPlan
+from orchestrator.runs.models import TERRAFORM_KINDS, Approval, ExecutionPlan
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows import judging
 
@@ -126,7 +126,7 @@ def missing_approvals(session: Session, plan: ExecutionPlan) -> list[str]:
 def reopen_request(session: Session, plan: ExecutionPlan, actor: str, reason: str) -> None:
     """A request whose plan came to nothing is approved again and can be planned again."""
     request = requests.lock(session, plan.request_id)
-    if plan.kind != "baseline" and request.status == RequestStatus.PLANNED:
+    if plan.kind in TERRAFORM_KINDS and request.status == RequestStatus.PLANNED:
         requests.move(session, request, RequestStatus.APPROVED, actor, reason)
 
 

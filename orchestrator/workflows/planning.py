@@ -25,7 +25,7 @@ from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import plan_summary, queries, rendering, store
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import ExecutionPlan, Run, Workspace
+from orchestrator.runs.models import TERRAFORM_KINDS, ExecutionPlan, Run, Workspace
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import Expectation, PlanFinding, PlanMembers, PlannedObject
 from orchestrator.workflows import judging, pricing
@@ -230,7 +230,7 @@ def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: Po
         store.move_plan(session, plan, PlanStatus.REJECTED, worker, reason=reason)
         return plan
     store.move_plan(session, plan, PlanStatus.SUBMITTED, worker)
-    if plan.kind != "baseline":
+    if plan.kind in TERRAFORM_KINDS:
         request = requests.lock(session, plan.request_id)
         requests.move(session, request, RequestStatus.PLANNED, worker)
     return plan
@@ -239,7 +239,9 @@ def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: Po
 def _describe(session: Session, plan: ExecutionPlan, result: PlanningResult, pack: PolicyPack) -> None:
     workspace = queries.workspace(session, plan.workspace_id)
     held = quota_queries.hold_of(session, plan.request_id)
-    plan.expires_at = now(session) + timedelta(hours=pack.plan_expiry_hours)
+    # The return of a cut stays open until the migration is finalised, however long its trial takes.
+    if plan.kind != "return":
+        plan.expires_at = now(session) + timedelta(hours=pack.plan_expiry_hours)
     members = PlanMembers(
         plan_id=str(plan.id),
         kind=plan.kind,
@@ -254,7 +256,7 @@ def _describe(session: Session, plan: ExecutionPlan, result: PlanningResult, pac
         catalogue=plan.catalogue_code or "",
         monthly_fen=plan.monthly_fen,
         hold=hold_text(held),
-        expires_at=plan.expires_at.isoformat(),
+        expires_at=plan.expires_at.isoformat() if plan.expires_at else "",
     )
     plan.members = asdict(members)
     plan.tuple_digest = members.digest()

@@ -11,7 +11,7 @@ from orchestrator.core.errors import IllegalMove
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.runs import queries, store
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
-from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.runs.models import MOVE_KINDS, ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows import baselining, judging
 from orchestrator.workflows.approving import reopen_request
@@ -50,6 +50,8 @@ def abandon_plan(session: Session, actor: Actor, plan_id: UUID) -> ExecutionPlan
     """
     plan = store.lock_plan(session, plan_id)
     require(actor, Permission.RUNS_RECOVER, plan.organisation_code)
+    if plan.kind in MOVE_KINDS:
+        raise IllegalMove("This plan belongs to a migration: settle the migration.")
     store.move_plan(session, plan, PlanStatus.ABANDONED, actor.audit_name)
     reopen_request(session, plan, actor.audit_name, "The failed plan was abandoned.")
     workspace = queries.workspace(session, plan.workspace_id)

@@ -1,0 +1,179 @@
+"""The document of a migration plan (``migration_plans/*.yml``) and the move that it describes. Pure.
+
+A plan says nothing about how far a migration has come, and nothing about the target's address: that comes
+from the outputs of the applied request, which is named when the migration is registered.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from orchestrator.core.documents import Document, Name, PlainText
+from orchestrator.migrations.move import DatabasePart, FolderPart, Move, MoveHost, NamePart
+
+CITY = ZoneInfo("Asia/Shanghai")
+
+
+def _below_root(path: str) -> str:
+    if path.startswith("/") or not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise ValueError("a path is written from the host's root, without a leading slash and without ..")
+    return path
+
+
+def _moment(value: str) -> str:
+    try:
+        datetime.strptime(value, "%Y-%m-%d %H:%M")  # noqa: DTZ007 - the city's zone is added where it is read.
+    except ValueError:
+        raise ValueError("a moment is written like 2019-06-19 22:00, in the city's time") from None
+    return value
+
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
+SystemCode = Annotated[str, StringConstraints(pattern=r"^SYS-[0-9]{3}$")]
+Identifier = Annotated[PlainText, StringConstraints(min_length=1, max_length=63)]
+HostPath = Annotated[PlainText, StringConstraints(min_length=1, max_length=200), AfterValidator(_below_root)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Address = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]{3,45}$")]
+Record = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?$")]
+Moment = Annotated[str, AfterValidator(_moment)]
+
+
+class HostDocument(Document):
+    """A host that this service has not made: in the sandbox cloud by its workspace, else by its address."""
+
+    host: Key
+    reached_by: Literal["sandbox", "ssh"]
+    workspace: Key | None = None
+    address: Address | None = None
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> Self:
+        if self.reached_by == "sandbox" and (self.workspace is None or self.address is not None):
+            raise ValueError("a sandbox host is named by its workspace and has no address here")
+        if self.reached_by == "ssh" and (self.address is None or self.workspace is not None):
+            raise ValueError("a host that is reached by ssh is named by its address and has no workspace")
+        return self
+
+
+class TargetDocument(Document):
+    """The key of the host in the request that provisions the target."""
+
+    host: Key
+
+
+class DatabaseDocument(Document):
+    """What the mover `postgresql_logical` takes over; `admin` is a file below each host's root."""
+
+    name: Identifier
+    writers: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=20)]
+    port: Port = 5432
+    admin: HostPath = "srv/postgresql/admin.conninfo"
+
+
+class NameDocument(Document):
+    """The name that clients know, and the host whose service answers for it."""
+
+    record: Record
+    service: HostDocument
+    port: Port = 5353
+
+
+class WindowDocument(Document):
+    """A time in which a cut may begin, half-open, in the city's time."""
+
+    begins: Moment
+    ends: Moment
+
+    @model_validator(mode="after")
+    def _ends_later(self) -> Self:
+        if self.begins >= self.ends:
+            raise ValueError("a window ends after it begins")
+        return self
+
+    def holds(self, instant: datetime) -> bool:
+        """Whether `instant` lies inside."""
+        return _instant(self.begins) <= instant < _instant(self.ends)
+
+
+class MigrationPlanDocument(Document):
+    """One migration of one system."""
+
+    plan: Key
+    title: Name
+    system: SystemCode
+    source: HostDocument
+    target: TargetDocument
+    database: DatabaseDocument | None = None
+    folders: Annotated[tuple[HostPath, ...], Field(max_length=50)] = ()
+    name: NameDocument | None = None
+    files_port: Port = 8730
+    pause_budget_ms: Annotated[int, Field(ge=1, le=600_000)] = 2000
+    trial_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    windows: Annotated[tuple[WindowDocument, ...], Field(max_length=100)] = ()
+
+    @model_validator(mode="after")
+    def _moves_something(self) -> Self:
+        if self.database is None and not self.folders:
+            raise ValueError("a migration moves a database, folders, or both")
+        if len(set(self.folders)) < len(self.folders):
+            raise ValueError("a folder is named twice")
+        hosts = [self.source.host, self.target.host, *([self.name.service.host] if self.name else [])]
+        if len(set(hosts)) < len(hosts):
+            raise ValueError("a host is named twice: source, target and name service are three hosts")
+        return self
+
+    def digest(self) -> str:
+        """SHA-256 over the canonical form."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def may_cut(self, instant: datetime) -> bool:
+        """Whether a cut may begin now; without windows it always may."""
+        return not self.windows or any(window.holds(instant) for window in self.windows)
+
+
+def _instant(moment: str) -> datetime:
+    return datetime.strptime(moment, "%Y-%m-%d %H:%M").replace(tzinfo=CITY)
+
+
+def stored_plan(document: Mapping[str, Any]) -> MigrationPlanDocument:
+    """The plan from its stored JSON form, where sequences are lists."""
+    return MigrationPlanDocument.model_validate_json(json.dumps(document))
+
+
+def host_document(host: MoveHost) -> dict[str, Any]:
+    """A host as it is stored with a migration."""
+    return {"name": host.name, "address": host.address, "connection": dict(host.connection)}
+
+
+def stored_host(document: Mapping[str, Any]) -> MoveHost:
+    """The inverse of `host_document`."""
+    return MoveHost(document["name"], document["address"], document["connection"])
+
+
+def move_key(number: str) -> str:
+    """The key under which a mover names its things on the hosts: ``mg20190001`` for ``MG-2019-0001``."""
+    return number.replace("-", "").lower()
+
+
+def move_of(
+    plan: MigrationPlanDocument, number: str, source: MoveHost, target: MoveHost, names: MoveHost | None
+) -> Move:
+    """The move as the movers' port wants it. Raises BadMove for what cannot be carried out."""
+    part = plan.database
+    return Move(
+        key=move_key(number),
+        source=source,
+        target=target,
+        database=DatabasePart(part.name, part.writers, part.port, part.admin) if part else None,
+        folders=tuple(FolderPart(path) for path in plan.folders),
+        name=NamePart(plan.name.record, names, plan.name.port) if plan.name and names else None,
+        files_port=plan.files_port,
+        budget_ms=plan.pause_budget_ms,
+        label=plan.title,
+    )

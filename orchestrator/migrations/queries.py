@@ -1,0 +1,82 @@
+"""Reads of migrations, their plans and their switches."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from orchestrator.core.rows import get_row
+from orchestrator.migrations.lifecycle import ENDED, MigrationStatus
+from orchestrator.migrations.models import Migration, MigrationAct, MigrationSwitch
+
+
+def get(session: Session, migration_id: UUID) -> Migration:
+    """One migration.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return get_row(session, Migration, migration_id)
+
+
+def page(
+    session: Session,
+    statuses: Collection[MigrationStatus] = (),
+    *,
+    organisation: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> Sequence[Migration]:
+    """Migrations, newest number first; `before` is the last number of the page before."""
+    statement = select(Migration).order_by(col(Migration.number).desc()).limit(limit)
+    if statuses:
+        statement = statement.where(col(Migration.status).in_(statuses))
+    if organisation is not None:
+        statement = statement.where(Migration.organisation_code == organisation)
+    if before is not None:
+        statement = statement.where(Migration.number < before)
+    return session.exec(statement).all()
+
+
+def acts(session: Session, migration_id: UUID) -> Sequence[MigrationAct]:
+    """Which plans were made for a migration, in rounds; within one the return comes before its cut."""
+    statement = select(MigrationAct).where(MigrationAct.migration_id == migration_id)
+    return session.exec(statement.order_by(col(MigrationAct.round))).all()
+
+
+def act_of_plan(session: Session, plan_id: UUID) -> MigrationAct:
+    """What a plan does for which migration.
+
+    Raises:
+        NotFound: the plan belongs to no migration.
+    """
+    return get_row(session, MigrationAct, plan_id)
+
+
+def partner(session: Session, act: MigrationAct, kind: str) -> MigrationAct | None:
+    """The act of another kind in the same round: the return that goes with a cut."""
+    statement = select(MigrationAct).where(
+        MigrationAct.migration_id == act.migration_id,
+        MigrationAct.round == act.round,
+        MigrationAct.act == kind,
+    )
+    return session.exec(statement).one_or_none()
+
+
+def switches(session: Session, migration_id: UUID) -> Sequence[MigrationSwitch]:
+    """Every switch that was tried, oldest first."""
+    statement = select(MigrationSwitch).where(MigrationSwitch.migration_id == migration_id)
+    return session.exec(statement.order_by(col(MigrationSwitch.number))).all()
+
+
+def switch_of_plan(session: Session, plan_id: UUID) -> MigrationSwitch | None:
+    """The switch that a plan carried out, or None while it has not begun."""
+    return session.exec(select(MigrationSwitch).where(MigrationSwitch.plan_id == plan_id)).one_or_none()
+
+
+def live_of_request(session: Session, request_id: UUID) -> Migration | None:
+    """The migration that uses the hosts of a request, or None."""
+    statement = select(Migration).where(
+        Migration.request_id == request_id, col(Migration.status).not_in(ENDED)
+    )
+    return session.exec(statement).one_or_none()

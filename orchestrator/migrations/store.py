@@ -1,0 +1,116 @@
+"""Writes of migrations, their acts and their switches."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from orchestrator.core import audit, transitions
+from orchestrator.core.clock import now
+from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import lock_row, next_number
+from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
+from orchestrator.migrations.models import Migration, MigrationAct, MigrationSwitch
+
+
+def add(session: Session, migration: Migration, actor: str) -> Migration:
+    """Store a new migration under the next number of the year, ``MG-2019-0001``."""
+    migration.number = next_number(session, Migration.number, "MG")
+    migration.created_at = migration.status_at = now(session)
+    session.add(migration)
+    session.flush()
+    note(session, migration, "migration:registered", actor, {"plan_digest": migration.plan_digest})
+    return migration
+
+
+def lock(session: Session, migration_id: UUID, version: int | None = None) -> Migration:
+    """A migration, locked.
+
+    Raises:
+        NotFound: there is none.
+        VersionConflict: it is no longer at `version`.
+    """
+    return lock_row(session, Migration, migration_id, version)
+
+
+def move(
+    session: Session,
+    migration: Migration,
+    status: MigrationStatus,
+    actor: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """The one door to a migration's status; what held it up before is forgotten."""
+    migration.reason = migration.reason_zh = migration.next_step = migration.next_step_zh = None
+    session.add(migration)
+    transitions.move(
+        session,
+        MIGRATION_LIFECYCLE,
+        migration,
+        status,
+        actor=actor,
+        organisation=migration.organisation_code,
+        data={"number": migration.number, **(data or {})},
+    )
+
+
+def touch(session: Session, migration: Migration) -> None:
+    """Write facts that are no change of status; the version counts them."""
+    migration.version += 1
+    session.add(migration)
+    session.flush()
+
+
+def note(
+    session: Session, migration: Migration, action: str, actor: str, data: Mapping[str, Any] | None = None
+) -> None:
+    """Audit what happened to a migration besides a change of its status."""
+    audit.record(
+        session,
+        action,
+        ("migration", migration.id),
+        actor=actor,
+        organisation=migration.organisation_code,
+        data={"number": migration.number, **(data or {})},
+    )
+
+
+def next_round(session: Session, migration_id: UUID) -> int:
+    """The number of the next round of plans, from 1."""
+    last = select(func.max(MigrationAct.round)).where(MigrationAct.migration_id == migration_id)
+    return (session.exec(last).one() or 0) + 1
+
+
+def add_act(session: Session, migration_id: UUID, plan_id: UUID, act: str, number: int) -> None:
+    """Note what a plan does for a migration."""
+    session.add(MigrationAct(plan_id=plan_id, migration_id=migration_id, act=act, round=number))
+    session.flush()
+
+
+def add_switch(session: Session, switch: MigrationSwitch) -> MigrationSwitch:
+    """Store a switch that is about to begin, under the next number of its migration."""
+    last = select(func.max(MigrationSwitch.number)).where(MigrationSwitch.migration_id == switch.migration_id)
+    switch.number = (session.exec(last).one() or 0) + 1
+    switch.began_at = now(session)
+    session.add(switch)
+    session.flush()
+    return switch
+
+
+def lock_switch(session: Session, migration_id: UUID, number: int) -> MigrationSwitch:
+    """One switch of a migration, locked; an unknown number raises NotFound."""
+    statement = select(MigrationSwitch.id).where(
+        MigrationSwitch.migration_id == migration_id, col(MigrationSwitch.number) == number
+    )
+    found = session.exec(statement).one_or_none()
+    if found is None:
+        raise NotFound
+    return lock_row(session, MigrationSwitch, found)
+
+
+def keep_switch(session: Session, switch: MigrationSwitch) -> None:
+    """Write what has become known of a switch."""
+    session.add(switch)
+    session.flush()

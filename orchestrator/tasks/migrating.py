@@ -1,0 +1,252 @@
+"""Planning, arming and disarming a migration; called by the jobs ``runs.plan`` and ``runs.apply``.
+
+Before a plan is laid down the hosts are only read. Whatever changes them is played from the bundle that was
+approved, whose every file is read-only.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
+from orchestrator.adapters.movers.bundles import move_bundle, steps
+from orchestrator.adapters.movers.playing import Player
+from orchestrator.core.db import transaction
+from orchestrator.core.errors import BusinessError
+from orchestrator.migrations.findings import Finding
+from orchestrator.migrations.move import BadMove, Move, MoveHost
+from orchestrator.migrations.movers import Act, MoverFailed, Progress
+from orchestrator.migrations.plan_files import HostDocument
+from orchestrator.runs import rendering
+from orchestrator.runs.engine import CloudError
+from orchestrator.runs.outcomes import Reason
+from orchestrator.runs.saved_plan import PlanFinding
+from orchestrator.tasks import switching
+from orchestrator.tasks.moving import MoveBench, at_the_movers
+from orchestrator.tasks.workbench import Bench, Workbench, engine_run
+from orchestrator.workflows import applying, migrating_ends, migrating_runs, planning
+from orchestrator.workflows.applying import ApplyOrder
+from orchestrator.workflows.migrating_runs import MoveOrder
+from orchestrator.workflows.planning import PlanningOrder, PlanningResult
+
+SECONDS_BETWEEN_LOOKS: Final = 1.0
+
+
+class SourceUnknown(Exception):
+    """A host that the plan names cannot be found in its cloud."""
+
+
+def plan_move(bench: Workbench, frame: Bench, order: PlanningOrder) -> None:
+    """Read both sides, and lay down the plan with everything that was found."""
+    try:
+        with transaction(bench.engine) as session:
+            wanted = migrating_runs.move_order(session, order.plan_id)
+            for host in _unmade_hosts(wanted):
+                migrating_runs.require_own_source(session, wanted.migration_id, host)
+        source, names = _hosts(bench, wanted)
+        move = wanted.move(source, names)
+        findings, found = _look(bench, frame, order, wanted, move)
+    except (BadMove, BusinessError, CloudError, MoverFailed, SourceUnknown) as error:
+        reason = why(error)
+        frame.log.append(reason.en)
+        with transaction(bench.engine) as session:
+            planning.fail_plan(session, order.run_id, reason, None)
+            migrating_runs.tell(session, order.plan_id, reason)
+        return
+    finally:
+        bench.folders.discard(order.plan_id, purpose="check")
+    if wanted.act == "arm":
+        found |= migrating_runs.hosts_found(move.source, move.target, names)
+    result = _result(bench, wanted, move, findings)
+    with transaction(bench.engine) as session:
+        migrating_runs.record_planned(session, order.run_id, result, bench.pack, found)
+
+
+def _unmade_hosts(order: MoveOrder) -> list[HostDocument]:
+    return [order.plan.source, *([order.plan.name.service] if order.plan.name else [])]
+
+
+def _hosts(bench: Workbench, order: MoveOrder) -> tuple[MoveHost, MoveHost | None]:
+    source = _host(bench, order.plan.source)
+    return source, _host(bench, order.plan.name.service) if order.plan.name else None
+
+
+def _host(bench: Workbench, wanted: HostDocument) -> MoveHost:
+    """A host that no request has made; the cloud itself says where a sandbox host is."""
+    if wanted.address is not None:
+        return MoveHost(wanted.host, wanted.address, {"plugin": "ssh"})
+    for each in bench.inventories["sandbox"].list_objects(wanted.workspace or ""):
+        if each.key == f"{wanted.workspace}/instance/{wanted.host}" and each.address and each.connection:
+            return MoveHost(wanted.host, each.address, each.connection)
+    raise SourceUnknown(f"The sandbox cloud has no host {wanted.workspace}/instance/{wanted.host}.")
+
+
+def _look(
+    bench: Workbench, frame: Bench, order: PlanningOrder, wanted: MoveOrder, move: Move
+) -> tuple[Sequence[Finding], dict[str, Any]]:
+    """What stands in the way of the act, and what the migration keeps of the look."""
+    files = move_bundle(bench.settings.content_dir / "playbooks", move, "check")
+    folder = bench.folders.fill(order.plan_id, files, purpose="check")
+    run = engine_run(bench, frame, order.workspace_id, order.cloud)
+    movers = AnsibleMovers(move, Player(bench.ansible, folder, run))
+    if wanted.act == "arm":
+        preflight = movers.preflight()
+        return preflight.findings, {"preflight": migrating_runs.preflight_document(preflight, time.time())}
+    if wanted.act == "cut":
+        progress = movers.progress()
+        kept = {"progress": migrating_runs.progress_document(None, progress)}
+        return (*progress.trouble, *migrating_runs.gate_findings(progress)), kept
+    return (), {}
+
+
+def _result(bench: Workbench, order: MoveOrder, move: Move, findings: Sequence[Finding]) -> PlanningResult:
+    playbooks = bench.settings.content_dir / "playbooks"
+    act: Act = order.act  # type: ignore[assignment]  # The database knows only these words.
+    files = move_bundle(playbooks, move, act)
+    shown = _steps(move, act)
+    bound = [json.dumps(shown, sort_keys=True), files["inventory/hosts.json"].decode(), order.plan.digest()]
+    if act == "cut":
+        # The return that comes by itself is approved together with the cut.
+        bound.append(rendering.bundle_digest(move_bundle(playbooks, move, "return")))
+    return PlanningResult(
+        bundle=bench.keys.encrypt(rendering.pack(files)),
+        bundle_digest=rendering.bundle_digest(files),
+        lock_file_digest="",
+        engine_version=f"ansible-core {bench.ansible.version()}",
+        plan_file=None,
+        plan_file_sha256="",
+        changes_digest=hashlib.sha256("\n".join(bound).encode()).hexdigest(),
+        findings=[_plan_finding(each) for each in findings],
+        steps=shown,
+    )
+
+
+def _steps(move: Move, act: Act) -> list[dict[str, Any]]:
+    addresses = {host.name: host.address for host in move.hosts().values()}
+    return [
+        {
+            "playbook": step.playbook,
+            "host": ", ".join(step.hosts),
+            "address": ", ".join(addresses[name] for name in step.hosts),
+            "text_en": step.text_en,
+            "text_zh": step.text_zh,
+        }
+        for step in steps(move, act)
+    ]
+
+
+def _plan_finding(found: Finding) -> PlanFinding:
+    return PlanFinding(
+        code=found.code,
+        address=str(found.facts.get("side", "")),
+        message=f"{found.problem_en} {found.fix_en}",
+        message_zh=f"{found.problem_zh}{found.fix_zh}",
+        blocks=found.blocking,
+    )
+
+
+def why(error: Exception) -> Reason:
+    """Why a mover or a plan was given up, in both languages, with what cures it."""
+    if isinstance(error, MoverFailed):
+        return migrating_runs.reason_of(error.findings, str(error))
+    if isinstance(error, BusinessError):
+        return migrating_runs.refusal_reason(error)
+    return migrating_runs.reason_of((), str(error))
+
+
+def play_move(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
+    """Play one approved act of a migration, or, after a takeover, find out what became of it."""
+    with transaction(bench.engine) as session:
+        wanted = migrating_runs.move_order(session, order.plan_id)
+    move = wanted.stored_move()
+    files = rendering.unpack(bench.keys.decrypt(order.bundle))
+    if not _is_for(files, move):
+        with transaction(bench.engine) as session:
+            applying.mark_stale(session, order.run_id, ["target"])
+        return
+    movers = at_the_movers(bench, frame, order.plan_id, order.workspace_id, order.cloud, move, files)
+    if wanted.act == "arm":
+        _arm(movers)
+    elif wanted.act == "disarm":
+        _disarm(movers)
+    else:
+        switching.switch(movers, after_takeover=order.act == "verify")
+    bench.folders.discard(order.plan_id)
+
+
+def _is_for(files: Mapping[str, bytes], move: Move) -> bool:
+    """Whether the approved variables are still this move: the target is where Terraform's output says."""
+    approved = json.loads(files["vars.json"])
+    return bool(approved["move"] == json.loads(json.dumps(move.variables())))
+
+
+def _arm(at: MoveBench) -> None:
+    with transaction(at.bench.engine) as session:
+        migrating_runs.begin_arming(session, at.plan_id, f"worker:{at.bench.worker}")
+    try:
+        sides = at.movers.sides()
+        if not (sides.source.armed and sides.target.armed):
+            at.movers.arm()
+        _follow_the_copy(at)
+    except (MoverFailed, Stopped) as error:
+        cancelled = isinstance(error, Stopped) and error.why == "cancelled"
+        reason = why(error) if isinstance(error, MoverFailed) else _stopped(error)
+        with transaction(at.bench.engine) as session:
+            migrating_runs.record_failed(session, at.run_id, reason, cancelled=cancelled)
+        return
+    with transaction(at.bench.engine) as session:
+        migrating_runs.record_armed(session, at.run_id)
+
+
+class Stopped(Exception):
+    """The run was told to stop while it waited for the copy."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+def _follow_the_copy(at: MoveBench) -> None:
+    """Look at the copy until it is complete; every look is stored with its rate."""
+    before: Progress | None = None
+    while True:
+        found = at.movers.progress()
+        document = migrating_runs.progress_document(before, found)
+        with transaction(at.bench.engine) as session:
+            migrating_runs.keep_progress(session, at.plan_id, document)
+        at.frame.log.append(_told(document))
+        if found.ready:
+            return
+        if reason := at.should_stop():
+            raise Stopped(reason)
+        before = found
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _told(document: Mapping[str, Any]) -> str:
+    rows = f"{document['database_bytes_done']:,} of {document['database_bytes']:,} bytes of tables"
+    files = f"{document['files_done']:,} of {document['files']:,} files"
+    trouble = "".join(f" {each['problem_en']}" for each in document["trouble"])
+    return f"Copied: {rows}, {files}.{trouble}"
+
+
+def _stopped(error: Exception) -> Reason:
+    return Reason(
+        f"The run was told to stop ({error}); the copy on the hosts goes on.",
+        f"任务被要求停止（{error}）；主机上的复制仍在继续。",
+        "Check and start again: what is there is taken up.",
+        "请重新检查并启动：将接续已有内容。",
+    )
+
+
+def _disarm(at: MoveBench) -> None:
+    try:
+        found = at.movers.disarm(remove_copies=False)
+    except MoverFailed as error:
+        with transaction(at.bench.engine) as session:
+            migrating_runs.record_failed(session, at.run_id, why(error))
+        return
+    with transaction(at.bench.engine) as session:
+        migrating_ends.record_disarmed(session, at.run_id, found.removed, found.left)

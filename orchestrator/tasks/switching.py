@@ -1,0 +1,320 @@
+"""A switch in either direction: gate, cut, books, proof, the other side follows; and the way back by itself.
+
+What a worker knows after a crash it has read from the hosts: `settle` asks both sides, and the books follow.
+"""
+
+import time
+from typing import Any, Final
+from uuid import UUID
+
+from orchestrator.core.db import transaction
+from orchestrator.core.jobs import JobContext
+from orchestrator.migrations import serving
+from orchestrator.migrations.findings import Finding
+from orchestrator.migrations.move import Side, other
+from orchestrator.migrations.movers import CutResult, MoverFailed, Proof
+from orchestrator.migrations.serving import Serving
+from orchestrator.runs import queries as run_queries
+from orchestrator.runs import rendering
+from orchestrator.runs.outcomes import Reason
+from orchestrator.tasks.moving import MoveBench, at_the_movers
+from orchestrator.tasks.workbench import Workbench, at_work
+from orchestrator.workflows import migrating_runs, migrating_switches
+from orchestrator.workflows.migrating_switches import SwitchState
+
+LOOKS: Final = 4
+SECONDS_FOR_A_CUT_TO_END: Final = 3.0
+"""A cut lives on when whoever started it is killed; so long after its budget it has ended by itself."""
+
+
+def switch(at: MoveBench, *, after_takeover: bool) -> None:
+    """Carry out the cut or the return of an approved plan, from wherever an earlier worker has come."""
+    state = _state(at)
+    if state is None:
+        if after_takeover or not _gate(at):
+            if after_takeover:
+                _close_gate(at, _NOT_BEGUN)
+            return
+        with transaction(at.bench.engine) as session:
+            migrating_switches.begin_switch(session, at.run_id, at.plan_id)
+        if not _cut(at, "target" if _kind(at) == "cut" else "source"):
+            return
+    elif state.outcome != "cut" and not settle(at):
+        return
+    _prove_and_follow(at)
+
+
+def _kind(at: MoveBench) -> str:
+    with transaction(at.bench.engine) as session:
+        return run_queries.plan(session, at.plan_id).kind
+
+
+def _state(at: MoveBench) -> SwitchState | None:
+    with transaction(at.bench.engine) as session:
+        return migrating_switches.switch_state(session, at.plan_id)
+
+
+def _gate(at: MoveBench) -> bool:
+    """Just before a cut: the copy follows and the way back is armed. A return has no gate but its own."""
+    if _kind(at) == "return":
+        return True
+    try:
+        progress = at.movers.progress()
+        closed = [*progress.trouble, *migrating_runs.gate_findings(progress)]
+        blocking = [each for each in closed if each.blocking]
+    except MoverFailed as error:
+        blocking = list(error.findings)
+        progress = None
+    if progress is not None and not blocking:
+        return True
+    _close_gate(at, migrating_runs.reason_of(blocking, "The hosts could not be read."))
+    return False
+
+
+def _close_gate(at: MoveBench, reason: Reason) -> None:
+    at.frame.log.append(f"The gate is closed: {reason.en}")
+    with transaction(at.bench.engine) as session:
+        migrating_switches.record_gate_closed(session, at.run_id, at.plan_id, reason)
+
+
+def _cut(at: MoveBench, to: Side) -> bool:
+    """One script on the hosts, then one transaction here; True when `to` serves."""
+    at.frame.log.append(f"Switching to the {to}.")
+    try:
+        result = at.movers.cut() if to == "target" else at.movers.return_()
+    except MoverFailed as error:
+        at.frame.log.append(f"The switch broke off: {error}")
+        return settle(at)
+    if result.outcome == "cut":
+        _keep(at, result)
+        return True
+    if result.outcome == "unsettled":
+        return settle(at)
+    _not_switched(at, result.outcome, _words(result.reason), dict(result.marks))
+    return False
+
+
+def _keep(at: MoveBench, result: CutResult) -> None:
+    with transaction(at.bench.engine) as session:
+        migrating_switches.record_switched(session, at.run_id, at.plan_id, result)
+    at.frame.log.append(f"The {result.to} serves; no side was open for {result.closed_ms} ms.")
+
+
+def _not_switched(at: MoveBench, outcome: str, reason: Reason, marks: dict[str, float]) -> None:
+    at.frame.log.append(f"Not switched ({outcome}): {reason.en}")
+    with transaction(at.bench.engine) as session:
+        migrating_switches.record_not_switched(session, at.run_id, at.plan_id, outcome, reason, marks)
+
+
+def settle(at: MoveBench) -> bool:
+    """Read both sides, let exactly one serve, and write down which; True when the switch was made.
+
+    Nothing that anybody remembers is asked: open on a side means that this side serves.
+    """
+    state = _state(at)
+    if state is None:
+        return False
+    try:
+        found = _until_one_serves(at)
+    except MoverFailed as error:
+        _needs_a_person(at, migrating_runs.reason_of(error.findings, str(error)))
+        return False
+    if found.verdict == state.to:
+        _keep(at, _what_was_made(at, state))
+        return True
+    if found.verdict == other(state.to):
+        _not_switched(at, "reopened", _UNDONE, {})
+    else:
+        _needs_a_person(at, _BOTH if found.verdict == "both" else _UNKNOWN)
+    return False
+
+
+def _until_one_serves(at: MoveBench) -> Serving:
+    found = _read(at)
+    for look in range(LOOKS):
+        if found.verdict in ("source", "target") and found.name_follows is not False:
+            return found
+        if found.verdict == "neither" and look == 0:
+            # The script of the cut may still be at it: it opens a side or dies within its budget.
+            time.sleep(at.move.budget_ms / 1000 + SECONDS_FOR_A_CUT_TO_END)
+        elif found.verdict == "neither" and found.reopen is not None:
+            at.movers.reopen(found.reopen)
+        elif found.verdict in ("source", "target"):
+            at.movers.reopen("source" if found.verdict == "source" else "target")
+        elif found.verdict == "both":
+            return found
+        else:
+            time.sleep(SECONDS_FOR_A_CUT_TO_END)
+        found = _read(at)
+    return found
+
+
+def _read(at: MoveBench) -> Serving:
+    addresses: dict[Side, str] = {"source": at.move.source.address, "target": at.move.target.address}
+    found = serving.judge(at.movers.sides(), addresses)
+    at.frame.log.append(f"Read both sides: {found.verdict} accepts writes.")
+    return found
+
+
+def _what_was_made(at: MoveBench, state: SwitchState) -> CutResult:
+    """What the script wrote down about this switch; without marks where it died before it could."""
+    last = at.movers.last_cut(state.to)
+    if last is not None and last.outcome == "cut" and last.cut not in state.known_cuts:
+        return last
+    return CutResult("cut", state.to, None, {}, name_switched=True)
+
+
+def _prove_and_follow(at: MoveBench) -> None:
+    """The proof of a switch that was made; an unequal one sends a cut back, while the way back is silent."""
+    state = _state(at)
+    if state is None:
+        return
+    equal, why = state.proof_equal, _UNEQUAL
+    if equal is None:
+        equal, why = _prove(at, state.to)
+    if equal:
+        _follow(at, state)
+    elif state.direction == "cut":
+        _return_by_itself(at, why)
+    else:
+        _end(at, why)
+
+
+def _prove(at: MoveBench, to: Side) -> tuple[bool, Reason]:
+    try:
+        proof = at.movers.prove(to)
+    except MoverFailed as error:
+        return False, migrating_runs.reason_of(error.findings, str(error))
+    with transaction(at.bench.engine) as session:
+        migrating_switches.record_proof(session, at.run_id, at.plan_id, proof)
+    at.frame.log.append(
+        f"Proof: {proof.tables} tables, {proof.rows} rows, {proof.files} files; "
+        f"{'equal' if proof.equal else 'NOT EQUAL'}; digest {proof.digest}"
+    )
+    return proof.equal, _unequal(proof)
+
+
+def _follow(at: MoveBench, state: SwitchState) -> None:
+    try:
+        if not state.followed:
+            at.movers.follow(state.to)
+    except MoverFailed as error:
+        _end(at, migrating_runs.reason_of(error.findings, str(error)))
+        return
+    with transaction(at.bench.engine) as session:
+        migrating_switches.record_followed(session, at.plan_id)
+        migrating_switches.end_switch(session, at.run_id, at.plan_id)
+
+
+def _return_by_itself(at: MoveBench, why: Reason) -> None:
+    """Go back by the plan that was approved together with the cut, with every write of the target."""
+    at.frame.log.append(f"Returning by itself: {why.en}")
+    back = _way_back(at)
+    if back is None:
+        _needs_a_person(at, why)
+        return
+    state = _state(back)
+    if state is None:
+        with transaction(at.bench.engine) as session:
+            migrating_switches.begin_switch(session, at.run_id, back.plan_id, automatic=True)
+        made = _cut(back, "source")
+    else:
+        made = state.outcome == "cut" or settle(back)
+    if not made:
+        return
+    equal, unequal = _prove(back, "source")
+    if equal:
+        back.movers.follow("source")
+        with transaction(at.bench.engine) as session:
+            migrating_switches.record_followed(session, back.plan_id)
+    with transaction(at.bench.engine) as session:
+        migrating_switches.end_automatic_return(session, at.run_id, back.plan_id)
+    _end(at, why if equal else unequal)
+
+
+def _way_back(at: MoveBench) -> MoveBench | None:
+    with transaction(at.bench.engine) as session:
+        plan_id = migrating_switches.partner_plan(session, at.plan_id)
+        if plan_id is None:
+            return None
+        sealed = run_queries.artifact(session, plan_id).bundle
+        approved = run_queries.plan(session, plan_id).members["bundle_digest"]
+    files = rendering.unpack(at.bench.keys.decrypt(sealed))
+    if rendering.bundle_digest(files) != approved:
+        return None
+    return at_the_movers(at.bench, at.frame, plan_id, at.workspace_id, at.cloud, at.move, files)
+
+
+def _end(at: MoveBench, reason: Reason) -> None:
+    with transaction(at.bench.engine) as session:
+        migrating_switches.end_switch(session, at.run_id, at.plan_id, failed=reason)
+
+
+def _needs_a_person(at: MoveBench, reason: Reason) -> None:
+    at.frame.log.append(f"A person has to look: {reason.en}")
+    with transaction(at.bench.engine) as session:
+        migrating_switches.record_unsettled(session, at.run_id, at.plan_id, reason)
+
+
+def settle_run(bench: Workbench, context: JobContext, run_id: str) -> None:
+    """The job ``runs.settle``: a person asked to find out which side serves, and to let it serve alone."""
+    with at_work(bench, context, UUID(run_id)) as frame:
+        with transaction(bench.engine) as session:
+            plan = migrating_switches.begin_settling(session, frame.run_id, bench.worker, frame.token_hash)
+            if plan is None:
+                return
+            wanted = migrating_runs.move_order(session, plan.id)
+            sealed = run_queries.artifact(session, plan.id).bundle
+            cloud = run_queries.workspace(session, plan.workspace_id).cloud
+        files = rendering.unpack(bench.keys.decrypt(sealed))
+        move = wanted.stored_move()
+        at = at_the_movers(bench, frame, plan.id, plan.workspace_id, cloud, move, files)
+        if settle(at):
+            _prove_and_follow(at)
+
+
+def _words(found: Finding | None) -> Reason:
+    return migrating_runs.reason_of([found] if found else [], "The script gave no reason.")
+
+
+def _unequal(proof: Proof) -> Reason:
+    named: list[Any] = [f"{each.kind} {each.name}" for each in proof.mismatches[:5]]
+    what = ", ".join(named)
+    return Reason(
+        f"Both sides were not equal at the fence: {what}.",
+        f"隔离时刻两端内容不一致：{what}。",
+        "Look at what differs, cure its cause, then plan a new cut.",
+        "请查明差异原因并处理，随后重新编制割接计划。",
+    )
+
+
+_UNEQUAL: Final = Reason(
+    "Both sides were not equal at the fence.",
+    "隔离时刻两端内容不一致。",
+    "Look at what differs, cure its cause, then plan a new cut.",
+    "请查明差异原因并处理，随后重新编制割接计划。",
+)
+_UNDONE: Final = Reason(
+    "The switch broke off before the other side was open; the side that served serves on.",
+    "割接在对端开放前中断，原服务端继续服务。",
+    "Find the cause in the log, then plan again.",
+    "请查看日志查明原因，随后重新编制计划。",
+)
+_NOT_BEGUN: Final = Reason(
+    "The worker was lost before the switch began; nothing was touched.",
+    "工作进程在割接开始前中断，未作任何变更。",
+    "Plan it again.",
+    "请重新编制计划。",
+)
+_UNKNOWN: Final = Reason(
+    "A side cannot be read, so nobody may be let in: no side is known to serve.",
+    "有一端无法读取，因此不得开放任何一端。",
+    "Start that host, or see what its cloud says of it; then settle. Nothing acknowledged is lost.",
+    "请启动该主机或查看云平台状态，随后执行核实。已确认的写入不会丢失。",
+)
+_BOTH: Final = Reason(
+    "Both sides accept writes.",
+    "两端都在接受写入。",
+    "Stop the application on one side at once, compare what was written, then settle.",
+    "请立即停止其中一端的应用，比对写入内容，随后执行核实。",
+)
