@@ -1,0 +1,154 @@
+"""What a migration must not do: start without an apply, run other bytes, be approved by one person twice."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from orchestrator.core.sealing import load_keys
+from orchestrator.runs import rendering
+from tests import acts, moves
+from tests.factories import make_draft, make_line
+from tests.moves import APPLIER, APPROVERS, PLAN, REVIEWER, Legacy, Move
+from tests.running import RunningService
+
+Document = dict[str, Any]
+HOSTILE = "{{ lookup('pipe', 'id') }} $(id) '; DROP TABLE x; -- \\u4e2d"
+
+
+@pytest.fixture(scope="module")
+def legacy(service: RunningService) -> Legacy:
+    return Legacy(service)
+
+
+@pytest.fixture(scope="module")
+def request_(service: RunningService) -> Document:
+    return moves.provision(service)
+
+
+@pytest.fixture(scope="module")
+def move(service: RunningService, legacy: Legacy, request_: Document) -> Move:
+    """A migration with hostile text in its title, whose target has no application yet."""
+    hostile = PLAN.read_text("utf-8").replace(
+        "title: 山洪灾害监测预警系统迁移", f"title: {json.dumps(HOSTILE)}"
+    )
+    made = Move(service, request_, hostile)
+    assert legacy.host.address
+    made.run(REVIEWER, "preflight")
+    return made
+
+
+def sealed(service: RunningService, plan: Document) -> dict[str, bytes]:
+    keys = load_keys(service.settings.keys_path)
+    with service.engine.connect() as connection:
+        row = connection.execute(
+            text("SELECT bundle FROM plan_artifacts WHERE plan_id = :id"), {"id": plan["id"]}
+        ).scalar_one()
+    return rendering.unpack(keys.decrypt(bytes(row)))
+
+
+def change_a_byte(service: RunningService, plan: Document, name: str) -> None:
+    files = sealed(service, plan)
+    files[name] = files[name][:-1] + b"#"
+    bundle = load_keys(service.settings.keys_path).encrypt(rendering.pack(files))
+    with service.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE plan_artifacts SET bundle = :bundle WHERE plan_id = :id"),
+            {"bundle": bundle, "id": plan["id"]},
+        )
+
+
+@pytest.mark.invariant(22)
+def test_without_an_apply_a_migration_can_neither_be_checked_nor_started(service: RunningService) -> None:
+    line = make_line(vcpu=1, memory_gb=1, disk_gb=1, backup_gb=0)
+    request = acts.approve(service.callers, make_draft(line))
+    waiting = Move(service, request)
+    for by, act in ((REVIEWER, "preflight"), (APPLIER, "start")):
+        answer = service.callers(by).post(f"/migrations/{waiting.id}/{act}")
+        assert answer.status_code == 409
+    refused = service.callers(REVIEWER).post(f"/migrations/{waiting.id}/preflight").json()
+    assert refused["type"] == "urn:govcloud:problem:target_not_applied"
+    assert waiting.read()["plans"] == []
+
+
+def test_a_preflight_tells_every_problem_at_once_and_how_to_cure_it(move: Move) -> None:
+    page = move.read()
+    blocking = [each for each in page["preflight"]["findings"] if each["blocking"]]
+    assert page["status"] == "registered"
+    assert len(blocking) >= 2
+    assert all(each["problem_zh"] and each["fix_en"] and each["fix_zh"] for each in blocking)
+    assert page["plans"][-1]["plan"]["status"] == "rejected"
+    assert page["awaited"][0]["act"] == "preflight"
+
+
+def test_text_of_people_reaches_ansible_as_text(service: RunningService, legacy: Legacy, move: Move) -> None:
+    legacy.target(service.callers(REVIEWER).done("GET", f"/requests/{move.read()['request_id']}"))
+    move.checked()
+    plan = move.plan("arm")
+    assert json.loads(sealed(service, plan)["vars.json"])["move"]["label"] == HOSTILE
+    assert move.read()["title"] == HOSTILE
+
+
+@pytest.mark.invariant(18)
+def test_one_changed_byte_of_the_approved_bundle_is_refused_and_raises_an_alarm(
+    service: RunningService, move: Move
+) -> None:
+    plan = move.plan("arm")
+    move.approved("arm")
+    change_a_byte(service, plan, "project/arm_move.yml")
+    run = move.run(APPLIER, "start")
+    assert run["status"] == "failed"
+    page = move.read()
+    assert (page["status"], page["plans"][-1]["plan"]["status"]) == ("designed", "stale")
+    events = service.callers("sjj.auditor").done("GET", f"/audit/events?object_id={plan['id']}")["items"]
+    assert "execution_plan:tampering_alarm" in [event["action"] for event in events]
+    assert not any("arm_move.yml" in line for line in service.log_lines(run["id"]))
+
+
+@pytest.mark.invariant(20)
+def test_neither_author_nor_the_registering_person_approves_and_no_approver_applies(
+    service: RunningService, move: Move
+) -> None:
+    move.checked()
+    digest = {"digest": move.plan("arm")["tuple_digest"]}
+    for by in (REVIEWER, "slj.clerk", APPLIER):
+        assert service.callers(by).post(f"/migrations/{move.id}/approve", json=digest).status_code == 403
+    stale = service.callers(APPROVERS[0]).post(f"/migrations/{move.id}/approve", json={"digest": "0" * 64})
+    assert stale.status_code == 409
+    move.approved("arm")
+    assert service.callers(APPROVERS[0]).post(f"/migrations/{move.id}/start").status_code == 403
+
+
+def test_a_cut_needs_two_persons_of_two_authorities(service: RunningService, move: Move) -> None:
+    move.well(APPLIER, "start")
+    move.well(REVIEWER, "order-cut")
+    digest = {"digest": move.plan("cut")["tuple_digest"]}
+    assert service.callers(APPLIER).post(f"/migrations/{move.id}/cut").status_code == 409
+    move.act(APPROVERS[0], "approve-cut", **digest)
+    for by in (APPROVERS[0], "xxh.approver2"):
+        again = service.callers(by).post(f"/migrations/{move.id}/approve-cut", json=digest)
+        assert again.status_code == 403
+    assert service.callers(APPLIER).post(f"/migrations/{move.id}/cut").status_code == 409
+    move.act(APPROVERS[1], "approve-cut", **digest)
+    assert move.read()["status"] == "scheduled"
+    assert [each["plan"]["status"] for each in move.read()["plans"][-2:]] == ["approved", "approved"]
+
+
+def test_outsiders_see_no_migration_and_a_second_one_cannot_use_the_same_hosts(
+    service: RunningService, move: Move, request_: Document
+) -> None:
+    assert service.callers("qxj.clerk").get(f"/migrations/{move.id}").status_code == 404
+    body = {"plan": PLAN.read_text("utf-8"), "request": request_["number"]}
+    again = service.callers("slj.clerk").post("/migrations", json=body)
+    assert (again.status_code, again.json()["type"]) == (409, "urn:govcloud:problem:already_migrating")
+
+
+def test_a_wrong_plan_is_answered_with_every_mistake_and_its_line(
+    service: RunningService, request_: Document
+) -> None:
+    wrong = PLAN.read_text("utf-8").replace("pause_budget_ms: 2000", "pause_budget_ms: 0") + "more: 1\n"
+    body = {"plan": wrong, "request": request_["number"], "file": "flood.yml"}
+    answer = service.callers("slj.clerk").post("/migrations", json=body)
+    assert answer.status_code == 422
+    assert len({each["line"] for each in answer.json()["errors"]}) == 2
