@@ -30,14 +30,16 @@ from orchestrator.billing.rating_sql import (
 from orchestrator.core.errors import NotFound
 
 # Whatever a rating of stored usage reads; few rows each.
-_DIGEST = text("""
+TERMS_DIGEST = """
 SELECT md5(concat_ws('#',
     (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM price_catalogues AS row),
     (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM sku_prices AS row),
     (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM skus AS row),
     (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM billing_discounts AS row),
     (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM billing_payer_splits AS row)))
-""")
+"""
+"""A text that changes whenever a price, a discount or a payer split does: same text, same rating."""
+
 _LINES = f" SELECT {COLUMNS} FROM rated"  # noqa: S608 - constants alone
 _STORED = (PRICES_STORED, SKUS_STORED)
 _GIVEN = (PRICES_GIVEN, SKUS_GIVEN)
@@ -51,11 +53,6 @@ def rate(session: Session, usage: Sequence[Usage]) -> list[RatedLine]:
         UnpricedUsage: some day of some usage does not have exactly one price; SKU and first day are named.
     """
     return _rate(session, usage, {}, (*_STORED, *_TERMS["stored"]))
-
-
-def terms_digest(session: Session) -> str:
-    """A text that changes whenever a price, a discount or a payer split does: same text, same rating."""
-    return str(session.execute(_DIGEST).scalar_one())
 
 
 def rate_by(

@@ -3,16 +3,9 @@
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from sqlalchemy import text
 from sqlmodel import Session, col, or_, select
 
 from orchestrator.catalogue.models import PriceCatalogue, Sku, SkuPrice
-
-_PERIODS = text("""
-SELECT price.sku_code, list.valid_from, list.valid_to
-FROM sku_prices price JOIN price_catalogues list ON list.code = price.catalogue_code
-WHERE price.sku_code = ANY(CAST(:skus AS text[]))
-""")
 
 
 def catalogue_on(session: Session, day: date) -> PriceCatalogue | None:
@@ -32,12 +25,6 @@ def priced_skus(session: Session, catalogue_code: str) -> Sequence[tuple[Sku, Sk
         .order_by(Sku.product_group, Sku.code)
     )
     return [(sku, price) for sku, price in session.exec(statement)]
-
-
-def price_periods(session: Session, skus: Collection[str]) -> Sequence[tuple[str, date, date | None]]:
-    """Each of `skus` and the days ``[since, until)`` on which it has a price, one row a price list."""
-    rows = session.execute(_PERIODS, {"skus": list(skus)})
-    return [(sku, since, until) for sku, since, until in rows]
 
 
 def billing_of(session: Session, skus: Collection[str]) -> dict[str, str]:

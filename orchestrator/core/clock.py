@@ -23,15 +23,20 @@ class ClockShift(SQLModel, table=True):
     seconds: float = 0.0
 
 
+PRODUCT_NOW = "now() + make_interval(secs => coalesce((SELECT seconds FROM clock_shift), 0))"
+"""The instant of a transaction in SQL."""
+
+
 def now(session: Session) -> datetime:
     """The instant of this transaction, aware, in UTC."""
     cached = session.info.get(_CACHED)
     if isinstance(cached, datetime):
         return cached
-    row = session.execute(
-        text("SELECT now() + make_interval(secs => coalesce((SELECT seconds FROM clock_shift), 0))")
-    )
-    instant: datetime = row.scalar_one()
+    return remember(session, session.execute(text(f"SELECT {PRODUCT_NOW}")).scalar_one())
+
+
+def remember(session: Session, instant: datetime) -> datetime:
+    """Keep the instant that another statement of this transaction has read; in UTC."""
     session.info[_CACHED] = instant.astimezone(UTC)
     return instant.astimezone(UTC)
 

@@ -1,14 +1,16 @@
 """Writes of quota, pool and budget: hold, commit, release. Never more than the limit, under any load.
 
-Each counter is changed by one conditional UPDATE that takes the row lock itself; the counters are
-visited in sorted order. The CHECKs of the tables repeat the rule.
+Each counter is changed by one conditional UPDATE that takes the row lock itself; the database's
+`change_counters` visits them in sorted order. The CHECKs of the tables repeat the rule.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Final
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
 from sqlmodel import Session, col, delete, select
 
 from orchestrator.core.clock import now
@@ -16,34 +18,28 @@ from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.errors import HoldSettled, NothingLeft
 from orchestrator.quotas.models import Hold, HoldItem
 
-_COUNTERS: Final = {
-    "quota": (
-        "UPDATE quota_limits SET held = held + %(held)s, committed = committed + %(committed)s"
-        " WHERE organisation_code = %(organisation)s AND zone_class = %(first)s"
-        " AND resource_class = %(second)s AND amount - held - committed >= %(needed)s"
-    ),
-    "pool": (
-        "UPDATE pool_capacities SET held = held + %(held)s, committed = committed + %(committed)s"
-        " WHERE pool_code = %(first)s AND resource_class = %(second)s"
-        " AND allocatable - held - committed >= %(needed)s"
-    ),
-    "budget": (
-        "UPDATE budget_lines SET held_fen = held_fen + %(held)s,"
-        " committed_fen = committed_fen + %(committed)s"
-        " WHERE id = %(first)s AND appropriated_fen - held_fen - committed_fen - spent_fen >= %(needed)s"
-    ),
-}
-_HOLD: Final = """
-INSERT INTO holds (id, request_id, organisation_code, status, created_at, expires_at)
-VALUES (%(id)s, %(request)s, %(organisation)s, 'live', %(now)s, %(expires)s)
-"""
-_ITEMS: Final = """
+_CHANGE: Final = text("""
+SELECT change_counters(:organisation, CAST(:targets AS text[]), CAST(:held AS bigint[]),
+                       CAST(:committed AS bigint[]), CAST(:needed AS bigint[]))
+""")
+_HOLD: Final = text("""
+WITH hold AS (
+    INSERT INTO holds (id, request_id, organisation_code, status, created_at, expires_at)
+    VALUES (:id, :request, :organisation, 'live', :now, :expires)
+)
 INSERT INTO hold_items (hold_id, target, amount)
-SELECT %(id)s, * FROM unnest(%(targets)s::text[], %(amounts)s::bigint[])
-"""
-_ANY_AMOUNT: Final = -(2**62)
+SELECT :id, * FROM unnest(CAST(:targets AS text[]), CAST(:amounts AS bigint[]))
+""")
 
-Step = tuple[LiteralString, dict[str, Any]]
+
+@dataclass(frozen=True)
+class _Change:
+    """What is added to one counter, if it has `needed` left; None asks for nothing."""
+
+    target: str
+    held: int
+    committed: int = 0
+    needed: int | None = None
 
 
 def hold(
@@ -54,7 +50,6 @@ def hold(
     Raises:
         NothingLeft: an amount does not fit; the counter is named. What else was taken goes with the rollback.
     """
-    needed = [take for take in takes if take.amount > 0]
     facts = {
         "id": uuid4(),
         "request": request_id,
@@ -64,14 +59,16 @@ def hold(
         "targets": [take.target for take in takes],
         "amounts": [take.amount for take in takes],
     }
-    counters = [_change(organisation, take.target, held=take.amount, needed=take.amount) for take in needed]
-    found = _at_once(session, [*counters, (_HOLD, facts), (_ITEMS, facts)])
-    for take, rows in zip(needed, found, strict=False):
-        if rows != 1:
-            kind = take.target.split(":", 1)[0]
-            raise NothingLeft(
-                f"{take.target} has less than {take.amount} left.", target=take.target, kind=kind
-            )
+    session.flush()
+    session.execute(_HOLD, facts)
+    needed = [_Change(take.target, take.amount, needed=take.amount) for take in takes if take.amount > 0]
+    # Last, because everybody else who wants of the same counters waits from here to the commit.
+    lacking = _change(session, organisation, needed)
+    if lacking is not None:
+        kind = lacking.target.split(":", 1)[0]
+        raise NothingLeft(
+            f"{lacking.target} has less than {lacking.needed} left.", target=lacking.target, kind=kind
+        )
 
 
 def release(session: Session, request_id: UUID) -> bool:
@@ -80,7 +77,7 @@ def release(session: Session, request_id: UUID) -> bool:
     if held is None or held.status != "live":
         return False
     amounts = [item for item in items(session, held.id) if item.amount > 0]
-    _at_once(session, [_change(held.organisation_code, item.target, held=-item.amount) for item in amounts])
+    _change(session, held.organisation_code, [_Change(item.target, -item.amount) for item in amounts])
     _settle(session, held, "released")
     return True
 
@@ -103,11 +100,8 @@ def commit(session: Session, request_id: UUID) -> None:
     held = lock_hold(session, request_id)
     if held is None or held.status != "live":
         raise HoldSettled
-    changes = [
-        _change(held.organisation_code, item.target, held=min(0, -item.amount), committed=item.amount)
-        for item in items(session, held.id)
-    ]
-    _at_once(session, changes)
+    changes = [_Change(item.target, min(0, -item.amount), item.amount) for item in items(session, held.id)]
+    _change(session, held.organisation_code, changes)
     _settle(session, held, "committed")
 
 
@@ -128,30 +122,14 @@ def _settle(session: Session, held: Hold, status: str) -> None:
     session.flush()
 
 
-def _change(
-    organisation: str, target: str, *, held: int, committed: int = 0, needed: int = _ANY_AMOUNT
-) -> Step:
-    """The statement that adds to a counter if it has `needed` left."""
-    kind, first, *rest = target.split(":")
+def _change(session: Session, organisation: str, changes: Sequence[_Change]) -> _Change | None:
+    """Change the counters in this order, or return the first that has less left than is needed."""
     values = {
         "organisation": organisation,
-        "first": first,
-        "second": rest[0] if rest else "",
-        "held": held,
-        "committed": committed,
-        "needed": needed,
+        "targets": [change.target for change in changes],
+        "held": [change.held for change in changes],
+        "committed": [change.committed for change in changes],
+        "needed": [change.needed for change in changes],
     }
-    return _COUNTERS[kind], values
-
-
-def _at_once(session: Session, steps: Sequence[Step]) -> list[int]:
-    """Run statements in their order with one round trip, so that hot rows are locked for as short as can be.
-
-    Returns:
-        How many rows each of them changed.
-    """
-    session.flush()
-    driver: Any = session.connection().connection.driver_connection
-    with driver.pipeline():
-        cursors = [driver.execute(statement, values) for statement, values in steps]
-    return [cursor.rowcount for cursor in cursors]
+    lacking = session.execute(_CHANGE, values).scalar_one()
+    return next((change for change in changes if change.target == lacking), None)

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlmodel import Session
 
-from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.catalogue.specification import sku_quantities
 from orchestrator.core import audit
 from orchestrator.core.clock import today
@@ -101,14 +100,18 @@ def _require_workspace(session: Session, draft: RequestDraft, organisation: str)
 
 
 def judge(
-    session: Session, request: ResourceRequest, sizing: pricing.Sizing, pack: PolicyPack, actor: Actor
+    session: Session,
+    request: ResourceRequest,
+    sizing: pricing.Sizing,
+    standing: Standing,
+    pack: PolicyPack,
+    actor: Actor,
 ) -> Judgement:
     """Let every rule judge the request as it stands now.
 
     Raises:
         RuleRefuses: a rule stops it; carries every result, and the audit keeps the refusal.
     """
-    standing = read_standing(session, request)
     takes = pricing.request_takes(request, sizing, standing.budget)
     results = rules.judge_request(_facts(session, request, sizing, takes, standing), pack)
     if rules.is_stopped(results):
@@ -177,8 +180,8 @@ def require_reviewer(
 
 def required_approvals(session: Session, request: ResourceRequest, pack: PolicyPack) -> tuple[str, ...]:
     """Which roles must approve a plan of this request (R-29 and the substitutes of domain §2.15)."""
-    sizing = pricing.size_request(session, request)
     standing = read_standing(session, request)
+    sizing = pricing.size_request(session, request, standing)
     takes = pricing.request_takes(request, sizing, standing.budget)
     return rules.required_approvals(_facts(session, request, sizing, takes, standing), pack)
 
@@ -206,7 +209,7 @@ def _facts(
         pools=_claims_on("pool:", takes, standing.counters),
         budget=_budget_claim(standing.budget, request),
         yearly_cost_fen=request.monthly_fen * 12,
-        prices=_prices(session, lines),
+        prices=_prices(standing, lines),
         priced_days=(day, date(day.year + 1, 1, 1)),
     )
 
@@ -245,9 +248,9 @@ def _budget_claim(budget: Budget | None, request: ResourceRequest) -> tuple[Budg
     return (BudgetClaim(budget.name, request.year_fen, *amounts),)
 
 
-def _prices(session: Session, lines: Iterable[LineFacts]) -> tuple[PricePeriod, ...]:
+def _prices(standing: Standing, lines: Iterable[LineFacts]) -> tuple[PricePeriod, ...]:
     skus = {sku for line in lines for sku in line.skus}
-    return tuple(PricePeriod(*period) for period in catalogue_queries.price_periods(session, skus))
+    return tuple(period for period in standing.prices if period.sku in skus)
 
 
 def _document(result: rules.RuleResult) -> dict[str, Any]:

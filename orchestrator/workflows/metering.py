@@ -252,8 +252,9 @@ def _order_release(session: Session, request: ResourceRequest) -> None:
         filed_by_officer=request.filed_by_officer,
     )
     release.endorser_id = request.endorser_id
-    sizing = pricing.quote_request(session, release)
-    takes = pricing.request_takes(release, sizing, read_standing(session, release).budget)
+    standing = read_standing(session, release)
+    sizing = pricing.quote_request(session, release, standing)
+    takes = pricing.request_takes(release, sizing, standing.budget)
     quotas.hold(session, release.id, release.organisation_code, takes, now(session) + RELEASE_WAITS)
     for status in (
         RequestStatus.AWAITING_ENDORSEMENT,

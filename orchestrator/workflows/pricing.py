@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from orchestrator.billing.queries import rate, terms_digest
+from orchestrator.billing.queries import rate
 from orchestrator.billing.rating import RatedLine, Usage
 from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.catalogue.specification import HostSize, SkuQuantity, resource_classes, sku_quantities
@@ -26,7 +26,7 @@ from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.drafting import LineDraft
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
-from orchestrator.workflows.queries import SIZES, Budget
+from orchestrator.workflows.queries import SIZES, Budget, Standing
 
 
 @dataclass(frozen=True)
@@ -129,18 +129,21 @@ class Sizing:
         return [size for _, size in self.wanted]
 
 
-def size_request(session: Session, request: ResourceRequest) -> Sizing:
-    """Read the sizes of a stored request once for everything that is made of them."""
+def size_request(session: Session, request: ResourceRequest, standing: Standing | None = None) -> Sizing:
+    """The sizes of a stored request, once for all that is made of them; read unless `standing` has them."""
     present = present_request(session, request)
     return Sizing(
-        wanted=_placed(session, request),
-        before=_placed(session, present) if present else (),
+        wanted=_placed(standing.sizes) if standing else _stored(session, request),
+        before=_stored(session, present) if present else (),
         zone_class=(present or request).zone_class,
     )
 
 
-def _placed(session: Session, request: ResourceRequest) -> list[tuple[str, HostSize]]:
-    rows: Sequence[Any] = session.execute(SIZES, {"request": request.id}).all()
+def _stored(session: Session, request: ResourceRequest) -> list[tuple[str, HostSize]]:
+    return _placed(session.execute(SIZES, {"request": request.id}).all())
+
+
+def _placed(rows: Sequence[Any]) -> list[tuple[str, HostSize]]:
     return [(row.pool_code, _size(row, row)) for row in rows]
 
 
@@ -159,13 +162,13 @@ def zone_of(session: Session, request: ResourceRequest) -> str:
     return zones.pop()
 
 
-def quote_request(session: Session, request: ResourceRequest) -> Sizing:
+def quote_request(session: Session, request: ResourceRequest, standing: Standing) -> Sizing:
     """Write today's price on the request. For a change, `year_fen` is what it adds to the present cost.
 
     A quote stands while nothing that it rests on has changed: the day, the sizes, every price and term.
     """
-    sizing = size_request(session, request)
-    basis = _basis(session, sizing)
+    sizing = size_request(session, request, standing)
+    basis = hashlib.sha256(repr((today(session).isoformat(), standing.terms, sizing)).encode()).hexdigest()
     if request.quote.get("basis") == basis:
         return sizing
     quote = quote_hosts(session, sizing.hosts)
@@ -177,11 +180,6 @@ def quote_request(session: Session, request: ResourceRequest) -> Sizing:
     request.quote = {"lines": lines, "before_year_fen": before, "basis": basis}
     session.add(request)
     return sizing
-
-
-def _basis(session: Session, sizing: Sizing) -> str:
-    rests_on = (today(session).isoformat(), terms_digest(session), sizing)
-    return hashlib.sha256(repr(rests_on).encode()).hexdigest()
 
 
 def present_request(session: Session, request: ResourceRequest) -> ResourceRequest | None:

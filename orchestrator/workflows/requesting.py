@@ -30,6 +30,7 @@ from orchestrator.resources import queries as resource_queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
 from orchestrator.workflows import judging, pricing
+from orchestrator.workflows.queries import read_standing
 
 S = RequestStatus
 
@@ -45,7 +46,7 @@ def draft_request(session: Session, actor: Actor, draft: RequestDraft, pack: Pol
     judging.require_known(session, draft, actor.organisation)
     officer = Role.INFORMATION_OFFICER in actor.roles
     request = store.create(session, draft, actor.organisation, actor.person_id, filed_by_officer=officer)
-    pricing.quote_request(session, request)
+    pricing.quote_request(session, request, read_standing(session, request))
     return request
 
 
@@ -65,7 +66,7 @@ def edit_request(
     judging.require_known(session, draft, request.organisation_code)
     store.write_draft(session, request, draft)
     request.version += 1
-    pricing.quote_request(session, request)
+    pricing.quote_request(session, request, read_standing(session, request))
     return request
 
 
@@ -126,8 +127,9 @@ def submit_request(
     _require_only_change(session, request)
     if request.submitted_at is not None:
         quotas.drop_live(session, request.id)
-    sizing = pricing.quote_request(session, request)
-    judgement = judging.judge(session, request, sizing, pack, actor)
+    standing = read_standing(session, request)
+    sizing = pricing.quote_request(session, request, standing)
+    judgement = judging.judge(session, request, sizing, standing, pack, actor)
     request.judgement = judgement.as_documents()
     request.submitted_at = now(session)
     store.move(session, request, S.SUBMITTED, actor.audit_name)
