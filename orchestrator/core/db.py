@@ -31,13 +31,16 @@ def libpq_url(database_url: str) -> str:
 
 
 def create_database_engine(database_url: str, pool_size: int = 10) -> Engine:
-    """An engine whose every connection finds the tables of the product and of the queue."""
+    """An engine whose every connection finds the tables of the product and of the queue.
+
+    A server with just-in-time compilation would compile the rater anew at each call, for seconds.
+    """
     return create_engine(
         sqlalchemy_url(database_url),
         pool_size=pool_size,
         max_overflow=20,
         pool_pre_ping=True,
-        connect_args={"options": "-c search_path=public,queue"},
+        connect_args={"options": "-c search_path=public,queue -c jit=off"},
     )
 
 
