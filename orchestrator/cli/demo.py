@@ -21,11 +21,20 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from orchestrator.adapters.audit_heads import append_head
+from orchestrator.adapters.movers.sample_system import SampleClients
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.cli import demo_city as city
 from orchestrator.cli.api_client import ApiClient
 from orchestrator.cli.demo_case import APPLIER, APPROVER, REVIEWER, Case
 from orchestrator.cli.demo_city import DemoStopped
+from orchestrator.cli.demo_move import (
+    SEED,
+    LegacyRoom,
+    MoveCase,
+    missing,
+    pause_of,
+    stay_on_target,
+)
 from orchestrator.cli.demo_room import find_room
 from orchestrator.cli.demo_story import Story, show_drift, show_plan, show_report
 from orchestrator.cli.refusals import complain, explain
@@ -35,10 +44,12 @@ from orchestrator.core.clock import CITY
 from orchestrator.core.db import create_database_engine, transaction
 from orchestrator.core.money import format_cny
 from orchestrator.core.sealing import load_keys
+from orchestrator.migrations.move import MoveHost
 from orchestrator.settings import Settings
 
 AS_OF = datetime(2019, 6, 19, 9, 0, tzinfo=CITY)
 AUDITOR = "sjj.auditor"
+OWN_WORDS = ("A person", "Copied", "Not switched", "Proof", "Read both", "Returning", "Switching", "The ")
 
 
 @dataclass
@@ -50,7 +61,16 @@ class Stage:
     engine: Engine
     cast: Mapping[str, ApiClient] = field(default_factory=dict)
     made: Case | None = None
+    legacy: LegacyRoom | None = None
+    clients: SampleClients | None = None
+    moved: MoveCase | None = None
+    target: MoveHost | None = None
     results: dict[str, Any] = field(default_factory=dict)
+
+    def end_clients(self) -> None:
+        """Clients of the legacy system never outlive the demo."""
+        if self.clients is not None:
+            self.clients.stop()
 
     @property
     def case(self) -> Case:
@@ -58,6 +78,13 @@ class Stage:
         if self.made is None:
             raise DemoStopped("No request is under way.")
         return self.made
+
+    @property
+    def moving(self) -> tuple[LegacyRoom, SampleClients, MoveCase, MoveHost]:
+        """The migration that is played, with its clients."""
+        if self.legacy is None or self.clients is None or self.moved is None or self.target is None:
+            raise DemoStopped("No migration is under way.")
+        return self.legacy, self.clients, self.moved, self.target
 
 
 def play(port: int | None, stop_after: bool) -> None:
@@ -90,6 +117,7 @@ def play_in(everything: Everything, story: Story, stack: ExitStack) -> Stage:
         engine = create_database_engine(everything.database_url)
         stack.callback(engine.dispose)
         stage = Stage(story, everything.settings, engine)
+        stack.callback(stage.end_clients)
         for title, act in PLAY:
             with story.step(title):
                 act(stage)
@@ -118,6 +146,8 @@ def choose_settings(port: int | None, story: Story) -> Settings:
 
 def load_city(stage: Stage) -> None:
     """25 organisations of a sample city that lives on 2019-06-19."""
+    stage.legacy = LegacyRoom(stage.settings)
+    stage.legacy.begin()
     stage.story.say(city.load_city(stage.engine, stage.settings))
 
 
@@ -194,10 +224,98 @@ def baseline(stage: Stage) -> None:
     show_report(stage.story, run["outcome"]["report"])
 
 
+def meet_legacy(stage: Stage) -> None:
+    """The legacy system serves; its clients write all the time."""
+    stage.legacy = stage.legacy or LegacyRoom(stage.settings)
+    stage.story.doing("Waiting until the legacy system is seeded; installing the application on the target")
+    stage.target = stage.legacy.target(stage.case)
+    source, _ = stage.legacy.wait()
+    stage.clients = stage.legacy.clients(stage.case.request["number"])
+    stage.moved = MoveCase(stage.case)
+    stage.moved.register(stage.legacy.plan(stage.target.name, stage.case.department.system))
+    stage.story.say(
+        f"{source.name} ({source.address}) holds {SEED['megabytes']} MB and {SEED['files']} files"
+    )
+    stage.story.say(f"{stage.case.department.clerk} registered {stage.moved.migration['number']}")
+
+
+def own_words(stage: Stage) -> Callable[[str], None]:
+    """Lines that the service itself wrote into the log are told; of Ansible's the one at work is named."""
+
+    def told(line: str) -> None:
+        if line.startswith(OWN_WORDS):
+            stage.story.log_line(line)
+        elif line.startswith(("PLAY [", "TASK [")):
+            stage.story.doing(line.split("[", 1)[1].split("]")[0])
+
+    return told
+
+
+def copy(stage: Stage) -> None:
+    """Both sides are checked, the plan is approved, both ways are armed, everything is copied."""
+    _, clients, moved, _ = stage.moving
+    moved.copy(own_words(stage))
+    size = moved.migration["preflight"]["database_bytes"] // 1_000_000
+    stage.story.say(f"Copied {size} MB and {moved.migration['progress']['files']} files under writes")
+    moments = [each.at for each in clients.acknowledged()]
+    stage.story.say(
+        f"Clients: {len(moments) / (max(moments) - min(moments)):.0f} acknowledged writes a second"
+    )
+
+
+def cut(stage: Stage) -> None:
+    """Two persons approve the cut; the system moves, and what both sides held is compared."""
+    _, clients, moved, _ = stage.moving
+    switch = moved.cut(own_words(stage))
+    seen = pause_of(switch, clients)
+    moved.keep_pause(switch, seen)
+    stage.results["write_pause_ms"] = max(seen.longest_ms, stage.results.get("write_pause_ms", 0))
+    show_switch(stage, switch, seen.longest_ms)
+
+
+def back(stage: Stage) -> None:
+    """After half a minute of writes on the target everything goes back, with every write."""
+    _, clients, moved, _ = stage.moving
+    stage.story.doing("Clients write to the target")
+    stay_on_target(moved.migration["switches"][-1])
+    switch = moved.back(own_words(stage))
+    seen = pause_of(switch, clients)
+    moved.keep_pause(switch, seen)
+    stage.results["return_pause_ms"] = seen.longest_ms
+    show_switch(stage, switch, seen.longest_ms)
+
+
+def show_switch(stage: Stage, switch: Mapping[str, Any], pause_ms: float) -> None:
+    """One switch in words."""
+    proof = switch["proof"]
+    stage.story.say(
+        f"{switch['from_address']} → {switch['to_address']}: clients waited {pause_ms} ms", "bold"
+    )
+    stage.story.say(f"Equal: {proof['tables']} tables, {proof['rows']} rows, {proof['files']} files")
+    stage.story.say(f"Proof {switch['proof_digest']}")
+
+
+def finalise(stage: Stage) -> None:
+    """Nothing was lost; the department accepts, the way back is taken away, the legacy system is stopped."""
+    legacy, clients, moved, target = stage.moving
+    clients.stop()
+    rows, files = missing(clients, target)
+    stage.results |= {"rows_lost": rows, "files_lost": files, "proof": "equal"}
+    stage.story.say(f"{len(clients.acknowledged())} acknowledged writes: {rows} rows and {files} files lost")
+    if rows or files:
+        raise DemoStopped("Acknowledged writes were lost.")
+    moved.end(own_words(stage))
+    source, _ = legacy.wait()
+    SandboxCloud(stage.settings.sandbox_socket).stop_instance(f"{legacy.workspace}/instance/{source.name}")
+    moved.retire(AS_OF.date().isoformat())
+    stage.story.say(f"{source.name} is stopped; {moved.migration['number']} is {moved.migration['status']}")
+
+
 def drift(stage: Stage) -> None:
     """Somebody stops a host behind Terraform's back; the check finds it and repairs nothing."""
     cloud = SandboxCloud(stage.settings.sandbox_socket)
-    host = next(item for item in stage.case.resources() if item["kind"] == "instance")
+    # The last host: the first one serves the system that was moved.
+    host = [item for item in stage.case.resources() if item["kind"] == "instance"][-1]
     cloud.stop_instance(host["cloud_id"])
     stage.story.say(f"{host['address']} was stopped in the cloud, without any plan")
     findings = stage.case.check_drift(lambda _line: stage.story.doing("terraform plan -refresh-only"))
@@ -247,6 +365,12 @@ PLAY: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("The approver approves exactly that plan", approve),
     ("A third person applies it", apply),
     ("Ansible looks at the new hosts", baseline),
+    ("A legacy system serves under writes; its migration is registered", meet_legacy),
+    ("Both sides are checked, both ways are armed, everything is copied", copy),
+    ("Two persons approve the cut, and the system moves", cut),
+    ("Half a minute later it goes back, with every write", back),
+    ("And over again", cut),
+    ("Accepted, finalised, the legacy system stopped", finalise),
     ("Drift: a host is stopped behind Terraform's back", drift),
     ("The audit chain is exported and verified", verify_audit),
 )
