@@ -246,7 +246,7 @@ def own_words(stage: Stage) -> Callable[[str], None]:
         if line.startswith(OWN_WORDS):
             stage.story.log_line(line)
         elif line.startswith(("PLAY [", "TASK [")):
-            stage.story.doing(line.split("[", 1)[1].split("]")[0])
+            stage.story.doing(line.split("[", 1)[1].split("]", maxsplit=1)[0])
 
     return told
 
