@@ -17,7 +17,7 @@ from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
 from orchestrator.migrations.findings import Finding
 from orchestrator.migrations.move import BadMove, Move, MoveHost
-from orchestrator.migrations.movers import Act, MoverFailed, Progress
+from orchestrator.migrations.movers import Act, MoverFailed, Movers, Progress
 from orchestrator.migrations.plan_files import HostDocument
 from orchestrator.runs import rendering
 from orchestrator.runs.engine import CloudError
@@ -32,6 +32,7 @@ from orchestrator.workflows.migrating_runs import MoveOrder
 from orchestrator.workflows.planning import PlanningOrder, PlanningResult
 
 SECONDS_BETWEEN_LOOKS: Final = 1.0
+LOOKS_AT_A_GATE: Final = 8
 
 
 class SourceUnknown(Exception):
@@ -95,10 +96,21 @@ def _look(
         preflight = movers.preflight()
         return preflight.findings, {"preflight": migrating_runs.preflight_document(preflight, time.time())}
     if wanted.act == "cut":
-        progress = movers.progress()
+        progress = _gate(movers)
         kept = {"progress": migrating_runs.progress_document(None, progress)}
         return (*progress.trouble, *migrating_runs.gate_findings(progress)), kept
     return (), {}
+
+
+def _gate(movers: Movers) -> Progress:
+    """The copy just before a cut; where it has not caught up yet it gets a few looks' time."""
+    found = movers.progress()
+    for _ in range(LOOKS_AT_A_GATE):
+        if found.ready or any(each.blocking for each in found.trouble):
+            break
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        found = movers.progress()
+    return found
 
 
 def _result(bench: Workbench, order: MoveOrder, move: Move, findings: Sequence[Finding]) -> PlanningResult:
