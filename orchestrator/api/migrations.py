@@ -300,6 +300,18 @@ def finalise(migration_id: UUID, actor: TheActor, session: TheSession, version: 
     return RunOut.model_validate(migrating.finalise(session, actor, migration_id, version))
 
 
+@router.post("/{migration_id}/order-removal", status_code=202)
+def order_removal(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
+    """Plan to give the migration up and to remove the copies; the answer is the run."""
+    return RunOut.model_validate(migrating.order_removal(session, actor, migration_id, version))
+
+
+@router.post("/{migration_id}/remove", status_code=202)
+def remove(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
+    """Give the migration up; the source serves on. The answer is the run."""
+    return RunOut.model_validate(migrating.remove(session, actor, migration_id, version))
+
+
 @router.post("/{migration_id}/retire")
 def retire(
     migration_id: UUID,

@@ -136,6 +136,8 @@ _ordered("order-cut", "Read the gate and plan the cut together with its return."
 _ordered("cut", "Switch to the target, from the plan that two persons approved.")
 _ordered("return", "Switch back with every write that the target accepted.")
 _ordered("order-return", "Plan another return, after the approved one came to nothing.")
+_ordered("order-removal", "Plan to give the migration up and to remove the copies.")
+_ordered("remove", "Give the migration up from its approved plan; the source serves on.")
 _ordered("order-finalise", "Plan the point of no return.")
 _ordered("finalise", "Take the way back away, from an approved plan of its own.")
 

@@ -50,6 +50,9 @@ ENDED = frozenset({S.LEGACY_RETIRED, S.ABORTED})
 BEFORE_ARMING = frozenset({S.REGISTERED, S.ASSESSED, S.DESIGNED})
 """Nothing of a mover is on any host."""
 
+MAY_REMOVE = frozenset({S.DESIGNED, S.REPLICATING, S.REHEARSED, S.SCHEDULED, S.ROLLED_BACK})
+"""The source serves, and copies of a mover may lie on the target."""
+
 MAY_CUT = frozenset({S.REHEARSED, S.ROLLED_BACK})
 """The source serves, both ways are armed: a cut may be planned."""
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
@@ -17,7 +18,7 @@ from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
 from orchestrator.migrations.findings import Finding
 from orchestrator.migrations.move import BadMove, Move, MoveHost
-from orchestrator.migrations.movers import Act, MoverFailed, Movers, Progress
+from orchestrator.migrations.movers import Act, MoverFailed, Movers, Preflight, Progress
 from orchestrator.migrations.plan_files import HostDocument
 from orchestrator.runs import rendering
 from orchestrator.runs.engine import CloudError
@@ -33,6 +34,7 @@ from orchestrator.workflows.planning import PlanningOrder, PlanningResult
 
 SECONDS_BETWEEN_LOOKS: Final = 1.0
 LOOKS_AT_A_GATE: Final = 8
+OWN_COPIES: Final = frozenset({"target_not_empty", "folder_exists"})
 
 
 class SourceUnknown(Exception):
@@ -93,13 +95,21 @@ def _look(
     run = engine_run(bench, frame, order.workspace_id, order.cloud)
     movers = AnsibleMovers(move, Player(bench.ansible, folder, run))
     if wanted.act == "arm":
-        preflight = movers.preflight()
+        preflight = _own_copies_aside(movers, movers.preflight())
         return preflight.findings, {"preflight": migrating_runs.preflight_document(preflight, time.time())}
     if wanted.act == "cut":
         progress = _gate(movers)
         kept = {"progress": migrating_runs.progress_document(None, progress)}
         return (*progress.trouble, *migrating_runs.gate_findings(progress)), kept
     return (), {}
+
+
+def _own_copies_aside(movers: Movers, found: Preflight) -> Preflight:
+    """What an earlier attempt of this very migration left on the target is taken up and blocks nothing."""
+    if not any(each.code in OWN_COPIES for each in found.findings) or not movers.sides().target.armed:
+        return found
+    findings = [replace(each, blocking=False) if each.code in OWN_COPIES else each for each in found.findings]
+    return replace(found, findings=tuple(findings))
 
 
 def _gate(movers: Movers) -> Progress:
@@ -182,7 +192,7 @@ def play_move(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
     if wanted.act == "arm":
         _arm(movers)
     elif wanted.act == "disarm":
-        _disarm(movers)
+        _disarm(movers, remove_copies=wanted.serves == "source")
     else:
         switching.switch(movers, after_takeover=order.act == "verify")
     bench.folders.discard(order.plan_id)
@@ -253,9 +263,9 @@ def _stopped(error: Exception) -> Reason:
     )
 
 
-def _disarm(at: MoveBench) -> None:
+def _disarm(at: MoveBench, *, remove_copies: bool) -> None:
     try:
-        found = at.movers.disarm(remove_copies=False)
+        found = at.movers.disarm(remove_copies=remove_copies)
     except MoverFailed as error:
         with transaction(at.bench.engine) as session:
             migrating_runs.record_failed(session, at.run_id, why(error))

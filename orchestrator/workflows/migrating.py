@@ -25,19 +25,31 @@ from orchestrator.migrations.errors import (
     AlreadyMigrating,
     NotInThisStep,
     OutsideWindow,
-    PlanUnderWay,
     ReturnNotApproved,
 )
-from orchestrator.migrations.lifecycle import BEFORE_ARMING, ENDED, MAY_CUT, MAY_RETURN, MigrationStatus
+from orchestrator.migrations.lifecycle import (
+    BEFORE_ARMING,
+    MAY_CUT,
+    MAY_REMOVE,
+    MAY_RETURN,
+    MigrationStatus,
+)
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.plan_files import MigrationPlanDocument, stored_plan
 from orchestrator.resource_requests import queries as request_queries
-from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
-from orchestrator.runs.lifecycle import LIVE, PlanStatus
+from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.systems import queries as system_queries
-from orchestrator.workflows import applying, approving, judging, migrating_ends, planning
+from orchestrator.workflows import applying, approving, migrating_ends, planning
+from orchestrator.workflows.migrating_plans import (
+    generate,
+    lock_for,
+    plan_to,
+    require_nothing_under_way,
+    require_step,
+    supersede_return,
+)
 from orchestrator.workflows.migrating_reads import (
     Awaited,
     MigrationPlanView,
@@ -62,10 +74,12 @@ __all__ = [
     "migration_detail",
     "order_cut",
     "order_finalise",
+    "order_removal",
     "order_return",
     "preflight",
     "record_pause",
     "register",
+    "remove",
     "retire",
     "return_",
     "settle",
@@ -120,11 +134,11 @@ def preflight(session: Session, actor: Actor, migration_id: UUID, version: int |
 
     Needs `plans:author`. Raises TargetNotApplied unless an applied plan of the request has made the target.
     """
-    migration = _lock(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    _require_step(migration, BEFORE_ARMING)
-    _require_nothing_under_way(session, migration, ("arm",))
+    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
+    require_step(migration, BEFORE_ARMING)
+    require_nothing_under_way(session, migration, ("arm",))
     target_host(session, migration)
-    return _generate(session, migration, "arm", actor, store.next_round(session, migration.id), ONE_APPROVAL)
+    return generate(session, migration, "arm", actor, store.next_round(session, migration.id), ONE_APPROVAL)
 
 
 def approve(
@@ -145,10 +159,10 @@ def approve(
 
 def start(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
     """Arm both ways and copy, from the approved plan. Needs `plans:apply`. Returns the run."""
-    migration = _lock(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    _require_step(migration, {S.DESIGNED})
+    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
+    require_step(migration, {S.DESIGNED})
     target_host(session, migration)
-    return applying.apply_plan(session, actor, _plan(session, migration, "arm").id)
+    return applying.apply_plan(session, actor, plan_to(session, migration, "arm").id)
 
 
 def order_cut(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
@@ -156,15 +170,15 @@ def order_cut(session: Session, actor: Actor, migration_id: UUID, version: int |
 
     The worker reads the gate: the copy is complete, changes follow, the way back is armed.
     """
-    migration = _lock(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    _require_step(migration, MAY_CUT | {S.SCHEDULED})
-    _require_nothing_under_way(session, migration, ("cut",))
+    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
+    require_step(migration, MAY_CUT | {S.SCHEDULED})
+    require_nothing_under_way(session, migration, ("cut",))
     if migration.status == S.SCHEDULED:
         store.move(session, migration, S.REHEARSED, actor.audit_name)
-    _supersede_return(session, migration, actor.audit_name)
+    supersede_return(session, migration, actor.audit_name)
     number = store.next_round(session, migration.id)
-    _generate(session, migration, "return", actor, number, TWO_APPROVALS)
-    return _generate(session, migration, "cut", actor, number, TWO_APPROVALS)
+    generate(session, migration, "return", actor, number, TWO_APPROVALS)
+    return generate(session, migration, "cut", actor, number, TWO_APPROVALS)
 
 
 def approve_cut(
@@ -175,8 +189,8 @@ def approve_cut(
     Two persons of two authorities, neither of whom registered, planned, or will apply it.
     """
     migration = store.lock(session, migration_id, version)
-    plan = _plan(session, migration, "cut")
-    way_back = _plan(session, migration, "return")
+    plan = plan_to(session, migration, "cut")
+    way_back = plan_to(session, migration, "return")
     approving.approve_plan(session, actor, way_back.id, way_back.tuple_digest or "")
     approving.approve_plan(session, actor, plan.id, digest)
     if plan.status == PlanStatus.APPROVED and migration.status == S.REHEARSED:
@@ -186,13 +200,13 @@ def approve_cut(
 
 def cut(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
     """Switch to the target from the approved plan, inside a window. Needs `plans:apply`. Returns the run."""
-    migration = _lock(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    _require_step(migration, {S.SCHEDULED, S.REHEARSED})
+    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
+    require_step(migration, {S.SCHEDULED, S.REHEARSED})
     if not stored_plan(migration.plan_document).may_cut(now(session)):
         raise OutsideWindow
-    if _plan(session, migration, "return").status != PlanStatus.APPROVED:
+    if plan_to(session, migration, "return").status != PlanStatus.APPROVED:
         raise ReturnNotApproved
-    run = applying.apply_plan(session, actor, _plan(session, migration, "cut").id)
+    run = applying.apply_plan(session, actor, plan_to(session, migration, "cut").id)
     if migration.status == S.REHEARSED:
         store.move(session, migration, S.SCHEDULED, actor.audit_name)
     return run
@@ -203,9 +217,9 @@ def return_(session: Session, actor: Actor, migration_id: UUID, version: int | N
 
     The return was approved together with its cut. Returns the run.
     """
-    migration = _lock(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    _require_step(migration, MAY_RETURN)
-    return applying.apply_plan(session, actor, _plan(session, migration, "return").id)
+    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
+    require_step(migration, MAY_RETURN)
+    return applying.apply_plan(session, actor, plan_to(session, migration, "return").id)
 
 
 def order_return(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
@@ -213,10 +227,10 @@ def order_return(session: Session, actor: Actor, migration_id: UUID, version: in
 
     Needs `plans:author`; two persons approve it with `approve`.
     """
-    migration = _lock(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    _require_step(migration, MAY_RETURN)
-    _require_nothing_under_way(session, migration, ("return",))
-    return _generate(
+    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
+    require_step(migration, MAY_RETURN)
+    require_nothing_under_way(session, migration, ("return",))
+    return generate(
         session, migration, "return", actor, store.next_round(session, migration.id), TWO_APPROVALS
     )
 
@@ -228,7 +242,7 @@ def record_pause(
 
     Needs `plans:apply`. Returns the switch.
     """
-    migration = _lock(session, actor, Permission.PLANS_APPLY, migration_id)
+    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id)
     if not 0 <= at_fence_ms <= longest_ms:
         raise BadInput("The gap that holds the fence is at most the longest one.", field="at_fence_ms")
     switch = store.lock_switch(session, migration.id, number)
@@ -245,8 +259,8 @@ def accept(session: Session, actor: Actor, migration_id: UUID, version: int | No
     Needs `resources:activate`. Raises NotProven unless the last switch has a proof of equality, TrialTooShort
     before the plan's trial days are over. Returns the migration.
     """
-    migration = _lock(session, actor, Permission.RESOURCES_ACTIVATE, migration_id, version)
-    _require_step(migration, {S.TRIAL_RUN})
+    migration = lock_for(session, actor, Permission.RESOURCES_ACTIVATE, migration_id, version)
+    require_step(migration, {S.TRIAL_RUN})
     migrating_ends.accept(session, migration, actor)
     return migration
 
@@ -256,19 +270,39 @@ def order_finalise(session: Session, actor: Actor, migration_id: UUID, version: 
 
     Needs `plans:author`.
     """
-    migration = _lock(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    _require_step(migration, {S.ACCEPTED})
-    _require_nothing_under_way(session, migration, ("disarm",))
-    return _generate(
+    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
+    require_step(migration, {S.ACCEPTED})
+    require_nothing_under_way(session, migration, ("disarm",))
+    return generate(
         session, migration, "disarm", actor, store.next_round(session, migration.id), ONE_APPROVAL
     )
 
 
 def finalise(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
     """Take the way back away, from an approved plan of its own. Needs `plans:apply`. Returns the run."""
-    migration = _lock(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    _require_step(migration, {S.ACCEPTED})
-    return applying.apply_plan(session, actor, _plan(session, migration, "disarm").id)
+    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
+    require_step(migration, {S.ACCEPTED})
+    return applying.apply_plan(session, actor, plan_to(session, migration, "disarm").id)
+
+
+def order_removal(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
+    """Plan to give the migration up: the source serves on, copies and everything of the movers go away.
+
+    Needs `plans:author`; one person approves it with `approve`. Returns the run.
+    """
+    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
+    require_step(migration, MAY_REMOVE)
+    require_nothing_under_way(session, migration, ("arm", "disarm"))
+    return generate(
+        session, migration, "disarm", actor, store.next_round(session, migration.id), ONE_APPROVAL
+    )
+
+
+def remove(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
+    """Give the migration up from its approved plan. Needs `plans:apply`. Returns the run."""
+    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
+    require_step(migration, MAY_REMOVE)
+    return applying.apply_plan(session, actor, plan_to(session, migration, "disarm").id)
 
 
 def retire(
@@ -278,8 +312,8 @@ def retire(
 
     `record` is {stopped_on, sanitisation, remark}. Needs `plans:apply`. Returns the migration.
     """
-    migration = _lock(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    _require_step(migration, {S.FINALISED})
+    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
+    require_step(migration, {S.FINALISED})
     if not str(record.get("sanitisation", "")).strip():
         raise BadInput("Say how the media were cleared.", field="sanitisation")
     migration.retirement = {**record, "recorded_on": today(session).isoformat()}
@@ -296,11 +330,11 @@ def abort(
     """
     own = store.lock(session, migration_id).organisation_code == actor.organisation
     right = Permission.REQUESTS_DRAFT if own else Permission.PLANS_AUTHOR
-    migration = _lock(session, actor, right, migration_id, version)
-    _require_step(migration, BEFORE_ARMING)
+    migration = lock_for(session, actor, right, migration_id, version)
+    require_step(migration, BEFORE_ARMING)
     if not reason.strip():
         raise BadInput("A reason is needed.", field="reason")
-    _require_nothing_under_way(session, migration, ("arm",))
+    require_nothing_under_way(session, migration, ("arm",))
     store.move(session, migration, S.ABORTED, actor.audit_name, {"reason": reason.strip()})
     return migration
 
@@ -311,7 +345,7 @@ def settle(session: Session, actor: Actor, migration_id: UUID, version: int | No
     Where a switch has begun, the run lets the side that may serve, serve, and the books follow what it reads.
     Needs `runs:recover`. Returns the run, or None where nothing had to be read.
     """
-    migration = _lock(session, actor, Permission.RUNS_RECOVER, migration_id, version)
+    migration = lock_for(session, actor, Permission.RUNS_RECOVER, migration_id, version)
     for act in ("cut", "return", "arm", "disarm"):
         plan = current_plan(session, migration.id, act)
         if plan is None or plan.status != PlanStatus.FAILED:
@@ -325,64 +359,3 @@ def settle(session: Session, actor: Actor, migration_id: UUID, version: int | No
             store.move(session, migration, S.DESIGNED, actor.audit_name)
         return None
     raise NotInThisStep("Nothing of this migration waits to be settled.")
-
-
-def _lock(
-    session: Session, actor: Actor, permission: Permission, migration_id: UUID, version: int | None = None
-) -> Migration:
-    migration = store.lock(session, migration_id, version)
-    require(actor, permission, migration.organisation_code)
-    return migration
-
-
-def _require_step(migration: Migration, allowed: Any) -> None:
-    if migration.status not in allowed or migration.status in ENDED:
-        raise NotInThisStep(f"This migration is {migration.status}.", current=migration.status)
-
-
-def _require_nothing_under_way(session: Session, migration: Migration, acts: tuple[str, ...]) -> None:
-    for act in acts:
-        plan = current_plan(session, migration.id, act)
-        if plan is not None and plan.status in LIVE:
-            raise PlanUnderWay(f"{plan.number} is {plan.status}.", plan=plan.number)
-
-
-def _plan(session: Session, migration: Migration, act: str) -> ExecutionPlan:
-    found = current_plan(session, migration.id, act)
-    if found is None:
-        raise NotInThisStep(f"This migration has no plan to {act}.")
-    return run_store.lock_plan(session, found.id)
-
-
-def _supersede_return(session: Session, migration: Migration, actor: str) -> None:
-    plan = current_plan(session, migration.id, "return")
-    if plan is not None and plan.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
-        run_store.move_plan(session, plan, PlanStatus.SUPERSEDED, actor)
-
-
-def _generate(
-    session: Session, migration: Migration, act: str, actor: Actor, number: int, approvals: tuple[str, ...]
-) -> Run:
-    request = request_queries.get(session, migration.request_id)
-    if actor.person_id in (migration.registered_by, request.requester_id, request.endorser_id):
-        raise approving.person_twice(
-            actor, "execution_plan", migration.id, migration.organisation_code, "author"
-        )
-    workspace = run_queries.workspace_of_request(session, request.id)
-    plan = run_store.add_plan(
-        session,
-        ExecutionPlan(
-            number="",
-            kind=act,
-            request_id=request.id,
-            workspace_id=workspace.id,
-            organisation_code=migration.organisation_code,
-            requester_id=migration.registered_by,
-            endorser_id=request.endorser_id,
-            author_id=actor.person_id,
-            required_approvals=list(approvals),
-        ),
-    )
-    store.add_act(session, migration.id, plan.id, act, number)
-    judging.note(session, plan, "execution_plan:ordered", actor, {"migration": migration.number, "act": act})
-    return planning.queue_run(session, workspace, "plan", plan, actor)

@@ -72,14 +72,16 @@ def record_disarmed(
         return
     run_store.move_run(session, run, RunStatus.SUCCEEDED, worker)
     run_store.move_plan(session, plan, PlanStatus.APPLIED, worker)
-    store.move(session, migration, MigrationStatus.FINALISED, worker, {"removed": run.outcome["removed"]})
+    final = migration.status == MigrationStatus.ACCEPTED
+    status = MigrationStatus.FINALISED if final else MigrationStatus.ABORTED
+    store.move(session, migration, status, worker, {"removed": run.outcome["removed"]})
     _close_way_back(session, migration, worker)
 
 
 def _close_way_back(session: Session, migration: Migration, actor: str) -> None:
     for act in queries.acts(session, migration.id):
         plan = run_store.lock_plan(session, act.plan_id)
-        if act.act == "return" and plan.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
+        if act.act in ("cut", "return") and plan.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
             run_store.move_plan(session, plan, PlanStatus.SUPERSEDED, actor)
 
 

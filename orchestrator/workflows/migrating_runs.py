@@ -49,6 +49,7 @@ class MoveOrder:
     target: MoveHost
     source: MoveHost | None
     names: MoveHost | None
+    serves: str
 
     def move(self, source: MoveHost, names: MoveHost | None) -> Move:
         """The move with these hosts. Raises BadMove."""
@@ -73,6 +74,7 @@ def move_order(session: Session, plan_id: UUID) -> MoveOrder:
         target=target_host(session, migration),
         source=stored_host(migration.source_host) if migration.source_host else None,
         names=stored_host(migration.names_host) if migration.names_host else None,
+        serves=migration.serving_side,
     )
 
 
