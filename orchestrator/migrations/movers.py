@@ -136,7 +136,10 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Proof:
-    """What code that is not the mover's read on both sides, compared. `digest` is over both reports."""
+    """What code that is not the mover's read on both sides, compared. `digest` is over both reports.
+
+    `later_files` were written after the fence moment, so they are compared on neither side.
+    """
 
     equal: bool
     mismatches: tuple[Mismatch, ...]

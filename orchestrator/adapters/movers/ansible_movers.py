@@ -23,15 +23,17 @@ from orchestrator.migrations.movers import (
 _SECRETS: Final = tuple(
     f"{way}_{what}" for way in ("forward", "reverse") for what in ("password", "files", "names")
 )
-_SECONDS_TO_FOLLOW: Final = 60.0
 _NAMES: Final = {"target": "cut", "source": "return"}
 
 
 class AnsibleMovers:
-    """The movers of one move; `player` plays from the approved bundle of that move."""
+    """The movers of one move; `player` plays from the approved bundle of that move.
 
-    def __init__(self, move: Move, player: Player) -> None:
-        self._move, self._player = move, player
+    `seconds_to_follow` is how long a return waits until the source has caught up before it is tried.
+    """
+
+    def __init__(self, move: Move, player: Player, *, seconds_to_follow: float = 60.0) -> None:
+        self._move, self._player, self._seconds_to_follow = move, player, seconds_to_follow
 
     def preflight(self) -> Preflight:
         """See the port; hosts that cannot be reached are findings too."""
@@ -105,7 +107,7 @@ class AnsibleMovers:
 
     def _catch_up(self, side: Side) -> None:
         """Let `side` follow and wait until it does, or the time is up: then the cut says what is wrong."""
-        end, asked = time.monotonic() + _SECONDS_TO_FOLLOW, False
+        end, asked = time.monotonic() + self._seconds_to_follow, False
         while time.monotonic() < end:
             played = self._player.play("read_move.yml")
             if reading.follows(self._move, played, side) or reading.is_away(self._move, played, other(side)):

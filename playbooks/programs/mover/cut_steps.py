@@ -145,6 +145,7 @@ class Cut:
     def last_files(self) -> None:
         try:
             self.result["last_files"] = sum(copy.next_pass("shut") for copy in self.copies)
+            self.result["folders_shut"] = [copy.looked_at for copy in self.copies]
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits.
             self.trouble = error
 

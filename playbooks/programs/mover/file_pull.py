@@ -74,12 +74,14 @@ class Copy:
     def __init__(self, offer: Offer, number: int, place: Path) -> None:
         self.offer, self.number, self.place = offer, number, place
         self.wanted: dict[str, Entry] = {}
-        self.total_bytes = self.copied_bytes = self.copied_files = 0
+        self.total_bytes = self.copied_bytes = self.copied_files = self.looked_at = 0
         self.told = 0.0
 
     def first_pass(self, tell: Any = None) -> int:
         """Make the folder alike, whatever is in it; how many entries had to be changed."""
         self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for draft in self.place.rglob(f"*{DRAFT}"):  # Of a pass that was ended in the middle of a file.
+            draft.unlink()
         answer = self.offer.ask(op="look", folder=self.number)
         theirs = {path: (size, mtime, mode) for path, size, mtime, mode in answer["changed"]}
         ours = scan(str(self.place))
@@ -93,6 +95,7 @@ class Copy:
     def next_pass(self, operation: str = "look") -> int:
         """Carry over what has changed since the last pass; how many entries that were."""
         answer = self.offer.ask(op=operation, folder=self.number)
+        self.looked_at = int(answer["ctime"])
         changed = {path: (size, mtime, mode) for path, size, mtime, mode in answer["changed"]}
         self.wanted.update(changed)
         for path in answer["removed"]:

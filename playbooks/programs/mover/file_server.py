@@ -74,9 +74,11 @@ class Visit(socketserver.StreamRequestHandler):
     def look(self, number: int, place: Path) -> None:
         tree = self.trees.get(number) or self.trees.setdefault(number, Tree(place))
         tree.moved(place)
+        moment = place.stat().st_ctime_ns  # Of the renaming, where it was renamed just now.
         changes = tree.look()
         self.answer(
             {
+                "ctime": moment,
                 "changed": [[path, *entry] for path, entry in changes.changed.items()],
                 "removed": changes.removed,
             }

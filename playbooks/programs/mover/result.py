@@ -1,4 +1,4 @@
-"""What the prover of each side needs to know of the last cut: its snapshot, since when the folder is used."""
+"""What the prover of each side needs to know of the last cut: its snapshot, since when its folder moved."""
 
 from typing import Any
 
@@ -20,6 +20,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 def order_for(move: Move, side: str, done: dict[str, Any]) -> dict[str, Any]:
     took_over = side == move.side
     database = {"name": move.db.name, "admin": move.db.admin} if move.database else None
+    moments = done["folders_at" if took_over else "folders_shut"]
     return {
         "database": database,
         "snapshot": done.get("snapshot") if took_over else None,
@@ -27,8 +28,8 @@ def order_for(move: Move, side: str, done: dict[str, Any]) -> dict[str, Any]:
             {
                 "path": folder.path,
                 "otherwise": str(move.closed(folder).relative_to(ROOT)),
-                "since": since if took_over else None,
+                "since": since,
             }
-            for folder, since in zip(move.folders, done["folders_at"], strict=True)
+            for folder, since in zip(move.folders, moments, strict=True)
         ],
     }

@@ -4,13 +4,14 @@ This is no part of the mover: it reads by itself, knows nothing of replication, 
 gets the two reports compares them.
 
 Rows are hashed as text, twice with different seeds, and the hashes summed, so their order plays no part.
-Files are hashed by SHA-256. `since` leaves out files that were written after the folder was given to the
-application.
+Files are hashed by SHA-256. Files that either side says were written after its fence moment (see late.py) are
+left out on both sides: a client may have sent again there what it was not told was stored.
 """
 
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,12 @@ CHUNK = 1 << 20
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {database: {name, admin} or none, snapshot, folders: [{path, otherwise, since}]}."""
-    wanted = order.get("database")
+    """order: {own: {database: {name, admin} or none, snapshot, folders}, late: [{path: [file]}]}."""
+    own = order["own"]
+    wanted = own.get("database")
     return {
-        "database": look_at_database(wanted, order.get("snapshot")) if wanted else None,
-        "folders": {each["path"]: look_at_folder(each) for each in order["folders"]},
+        "database": look_at_database(wanted, own.get("snapshot")) if wanted else None,
+        "folders": {each["path"]: look_at_folder(each, order["late"]) for each in own["folders"]},
     }
 
 
@@ -72,26 +74,33 @@ def look_at_database(wanted: dict[str, Any], snapshot: str | None) -> dict[str, 
     return {"tables": tables, "sequences": sequences}
 
 
-def look_at_folder(wanted: dict[str, Any]) -> dict[str, Any]:
+def look_at_folder(wanted: dict[str, Any], late: list[dict[str, list[str]]]) -> dict[str, Any]:
     """Per subfolder the number, bytes and hash of its files; how many files came later."""
-    place = next(below(path) for path in (wanted["path"], wanted["otherwise"]) if below(path).is_dir())
+    left_out = {name for side in late for name in side[wanted["path"]]}
     parts: dict[str, list[tuple[str, int, int, str]]] = {}
-    later = 0
+    place = place_of(wanted)
+    for path in files_of(place):
+        inside, seen = path.relative_to(place), path.lstat()
+        if seen.st_ctime_ns > wanted["since"]:
+            left_out.add(str(inside))
+        if str(inside) not in left_out:
+            entry = (str(inside), seen.st_size, seen.st_mode & 0o7777, digest_of(path))
+            parts.setdefault(str(inside.parent), []).append(entry)
+    found = {part: summary(files) for part, files in sorted(parts.items())}
+    return {"parts": found, "later": len(left_out)}
+
+
+def place_of(wanted: dict[str, Any]) -> Path:
+    """Where the folder lies now: in use, or taken from the application."""
+    return next(below(path) for path in (wanted["path"], wanted["otherwise"]) if below(path).is_dir())
+
+
+def files_of(place: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(place):
         for name in names:
             path = Path(folder, name)
-            seen = path.lstat()
-            if not stat.S_ISREG(seen.st_mode):
-                continue
-            if wanted.get("since") is not None and seen.st_ctime_ns > wanted["since"]:
-                later += 1
-                continue
-            inside = path.relative_to(place)
-            part = str(inside.parent)
-            parts.setdefault(part, []).append(
-                (str(inside), seen.st_size, seen.st_mode & 0o7777, digest_of(path))
-            )
-    return {"parts": {part: summary(files) for part, files in sorted(parts.items())}, "later": later}
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path
 
 
 def summary(files: list[tuple[str, int, int, str]]) -> dict[str, Any]:

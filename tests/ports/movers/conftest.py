@@ -1,0 +1,42 @@
+"""One cloud with a legacy system, its target and a name service for all tests of a process."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adapters.embedded_postgres import EmbeddedPostgresError, programs_folder
+from tests.parts import skip_without
+from tests.ports.movers.legacy import World, remove_folder
+from tests.ports.sandbox.daemon import Daemon
+
+LINES_TOLD = 40
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """The legacy system serves; nothing is armed."""
+    try:
+        programs_folder()
+    except EmbeddedPostgresError as missing:
+        skip_without("postgres", str(missing))
+    folder = Path(tempfile.mkdtemp(prefix="movers-"))
+    folder.chmod(0o755)
+    daemon = Daemon(plain=True).start()
+    try:
+        made = World(daemon, folder)
+        made.prepare()
+        yield made
+    finally:
+        daemon.close()
+        remove_folder(folder)
+
+
+@pytest.fixture(autouse=True)
+def told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The log of the plays beside a test's failure."""
+    yield
+    if "world" in request.fixturenames:
+        sys.stdout.write("\n".join(request.getfixturevalue("world").log[-LINES_TOLD:]))

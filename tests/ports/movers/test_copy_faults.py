@@ -1,0 +1,254 @@
+"""What goes wrong before or beside a cut is told with its cure, costs no write, leaves one side serving."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
+from orchestrator.migrations.move import Move, Side
+from orchestrator.migrations.movers import MoverFailed, Progress
+from orchestrator.migrations.serving import judge
+from tests.ports.movers.faults import pids_of, stopped
+from tests.ports.movers.legacy import (
+    RECORD,
+    UPLOADS,
+    World,
+    expect_all_stored,
+    expect_one_side,
+    settle,
+    wait_until_ready,
+)
+from tests.ports.sandbox.daemon import wait_until
+
+
+@pytest.fixture
+def move(world: World) -> Iterator[Move]:
+    made = world.move("copy")
+    yield made
+    settle(world, made)
+
+
+def codes(progress: Progress) -> set[str]:
+    return {each.code for each in progress.trouble}
+
+
+def wait_for_trouble(movers: AnsibleMovers, code: str) -> Progress:
+    found: list[Progress] = []
+
+    def troubled() -> bool:
+        found.append(movers.progress())
+        return code in codes(found[-1])
+
+    wait_until(troubled, f"trouble: {code}", 60)
+    return found[-1]
+
+
+def test_a_preflight_names_every_problem_at_once_and_changes_nothing(world: World) -> None:
+    links = world.root(world.legacy) / UPLOADS / "link"
+    closed = world.root(world.target) / UPLOADS
+    with world.admin(world.legacy) as source, world.admin(world.target, "postgres") as target:
+        source.execute("CREATE TABLE bare (n int); CREATE UNLOGGED TABLE gone (n int PRIMARY KEY)")
+        source.execute("SELECT lo_create(0); CREATE ROLE stranger LOGIN; GRANT INSERT ON bare TO stranger")
+        target.execute("ALTER ROLE app LOGIN")
+        links.symlink_to("/etc/hostname")
+        closed.mkdir(parents=True)
+        try:
+            move = world.move("before")
+            preflight = world.movers(move, "check").preflight()
+            again = world.movers(move, "check").preflight()
+        finally:
+            links.unlink()
+            shutil.rmtree(closed)
+            target.execute("ALTER ROLE app NOLOGIN")
+            source.execute("DROP TABLE bare, gone; DROP ROLE stranger")
+            source.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+    found = {each.code for each in preflight.findings}
+    expected = {"no_replica_identity", "unlogged_table", "large_objects", "other_writer", "target_is_open"}
+    assert found == expected | {"strange_file", "folder_exists", "other_session"}
+    assert [each.code for each in again.findings] == [each.code for each in preflight.findings]
+    assert not preflight.passed
+    assert all(each.fix_en and each.fix_zh for each in preflight.findings)
+    assert (preflight.files, preflight.database_bytes > 10**7) == (200, True)
+    assert world.movers(move, "check").preflight().findings == ()
+    expect_one_side(world, world.legacy)
+
+
+def test_a_table_without_replica_identity_is_refused_before_anything_is_published(
+    world: World, move: Move
+) -> None:
+    with world.admin(world.legacy) as source:
+        source.execute("CREATE TABLE bare (n int); INSERT INTO bare VALUES (1); GRANT ALL ON bare TO app")
+        try:
+            with pytest.raises(MoverFailed) as failed:
+                world.movers(move, "arm").arm()
+            source.execute("UPDATE bare SET n = 2")
+        finally:
+            source.execute("DROP TABLE bare")
+    assert [each.code for each in failed.value.findings] == ["no_replica_identity"]
+    expect_one_side(world, world.legacy)
+
+
+def test_a_column_added_during_the_copy_is_told_and_heals_when_it_is_added_on_the_target(
+    world: World, move: Move
+) -> None:
+    with world.clients(pause=0.05) as clients:
+        world.movers(move, "arm").arm()
+        movers = world.movers(move, "cut")
+        wait_until_ready(movers)
+        with world.admin(world.legacy) as source:
+            source.execute("ALTER TABLE report ADD COLUMN extra text DEFAULT 'x'")
+        try:
+            clients.wait_for(10)
+            progress = wait_for_trouble(movers, "schema_differs")
+            assert not progress.ready
+            assert any("extra" in each.problem_en for each in progress.trouble)
+            assert movers.cut().outcome == "refused"
+            expect_one_side(world, world.legacy)
+            with world.admin(world.target) as target:
+                target.execute("ALTER TABLE report ADD COLUMN extra text DEFAULT 'x'")
+            wait_until_ready(movers)
+        finally:
+            clients.stop()
+            with world.admin(world.legacy) as source:
+                source.execute("ALTER TABLE report DROP COLUMN extra")
+        expect_all_stored(world, clients.acknowledged(), world.legacy)
+
+
+def test_an_early_row_on_the_target_stops_the_copy_and_the_cut_and_never_reaches_the_source(
+    world: World, move: Move
+) -> None:
+    world.movers(move, "arm").arm()
+    movers = world.movers(move, "cut")
+    wait_until_ready(movers)
+    person = "INSERT INTO person (id, name, since) VALUES (9001, %s, now())"
+    with world.admin(world.target) as target:
+        target.execute(person, ["early"])
+        target.execute(
+            "INSERT INTO station (id, name, river, warning_mm) OVERRIDING SYSTEM VALUE"
+            " VALUES (9001, 'early', 'r', 1)"
+        )
+    with world.admin(world.legacy) as source:
+        source.execute(person, ["late"])
+    wait_for_trouble(movers, "apply_fails")
+    assert movers.cut().outcome == "refused"
+    expect_one_side(world, world.legacy)
+    with world.admin(world.target) as target:
+        target.execute("DELETE FROM person WHERE id = 9001")
+    wait_until_ready(movers)
+    with world.clients(pause=0.05) as clients:
+        result = movers.cut()
+        assert result.outcome == "cut"
+        proof = movers.prove("target")
+        assert [each.name for each in proof.mismatches] == ["public.station"]
+        clients.wait_for(20)
+        assert movers.return_().outcome == "cut"
+        clients.wait_for(20)
+        clients.stop()
+        expect_one_side(world, world.legacy)
+        expect_all_stored(world, clients.acknowledged(), world.legacy)
+    with world.admin(world.legacy) as source:
+        assert source.execute("SELECT count(*) FROM station WHERE name = 'early'").fetchone() == (0,)
+        source.execute("DELETE FROM person WHERE id = 9001")
+
+
+def test_a_byte_altered_on_the_target_is_found_and_is_not_carried_back(world: World, move: Move) -> None:
+    world.movers(move, "arm").arm()
+    movers = world.movers(move, "cut")
+    wait_until_ready(movers)
+    name = "SELECT name FROM person WHERE id = 7"
+    with world.admin(world.legacy) as source, world.admin(world.target) as target:
+        (before,) = source.execute(name).fetchone() or ("",)
+        target.execute("UPDATE person SET name = overlay(name PLACING 'X' FROM 1 FOR 1) WHERE id = 7")
+        file = next((world.root(world.target) / f"{UPLOADS}.closed-copy/0000").iterdir())
+        file.write_bytes(b"X" + file.read_bytes()[1:])
+        with world.clients(pause=0.05) as clients:
+            assert movers.cut().outcome == "cut"
+            proof = movers.prove("target")
+            assert {(each.kind, each.name) for each in proof.mismatches} == {("table", "public.person")}
+            clients.wait_for(20)
+            assert movers.return_().outcome == "cut"
+            clients.wait_for(10)
+            clients.stop()
+            expect_one_side(world, world.legacy)
+            expect_all_stored(world, clients.acknowledged(), world.legacy)
+        assert source.execute(name).fetchone() == (before,)
+
+
+def test_a_byte_altered_on_the_target_after_the_way_back_was_opened_travels_like_any_write(
+    world: World, move: Move
+) -> None:
+    world.movers(move, "arm").arm()
+    movers = world.movers(move, "cut")
+    wait_until_ready(movers)
+    assert movers.cut().outcome == "cut"
+    assert movers.prove("target").equal
+    movers.follow("target")
+    with world.admin(world.target) as target:
+        target.execute("UPDATE person SET phone = '0' WHERE id = 8")
+    assert movers.return_().outcome == "cut"
+    assert movers.prove("source").equal
+    with world.admin(world.legacy) as source:
+        assert source.execute("SELECT phone FROM person WHERE id = 8").fetchone() == ("0",)
+        source.execute("UPDATE person SET phone = '0790-8' WHERE id = 8")
+    expect_one_side(world, world.legacy)
+
+
+def test_when_the_way_back_cannot_be_reached_the_target_goes_on_serving_and_a_return_is_refused(
+    world: World, move: Move
+) -> None:
+    world.movers(move, "arm").arm()
+    movers = world.movers(move, "cut")
+    wait_until_ready(movers)
+    with world.clients(pause=0.05) as clients:
+        assert movers.cut().outcome == "cut"
+        assert movers.prove("target").equal
+        with world.admin(world.target, "postgres") as target:
+            target.execute("ALTER ROLE govcloud_copy_reverse NOLOGIN")
+        movers.follow("target")
+        clients.wait_for(20)
+        wait_for_trouble(movers, "other_side_away")
+        assert world.movers(move, "return", seconds_to_follow=1).return_().outcome == "refused"
+        clients.wait_for(20)
+        expect_one_side(world, world.target)
+        with world.admin(world.target, "postgres") as target:
+            target.execute("ALTER ROLE govcloud_copy_reverse LOGIN")
+        assert movers.return_().outcome == "cut"
+        clients.wait_for(20)
+        clients.stop()
+        expect_one_side(world, world.legacy)
+        expect_all_stored(world, clients.acknowledged(), world.legacy)
+
+
+def test_a_target_destroyed_in_the_middle_of_the_copy_leaves_the_source_serving_and_nothing_behind(
+    world: World, move: Move
+) -> None:
+    with world.clients(pause=0.05) as clients:
+        world.movers(move, "arm").arm()
+        with stopped(pids_of(world, world.legacy, b"file_server.py")):
+            world.destroy_target()
+        movers = world.movers(move, "cut")
+        progress = movers.progress()
+        assert "host_away" in codes(progress)
+        assert movers.cut().outcome == "unsettled"
+        addresses: dict[Side, str] = {"source": world.legacy.address, "target": world.target.address}
+        assert judge(movers.sides(), addresses).verdict == "source"
+        clients.wait_for(20)
+        disarmed = world.movers(move, "disarm").disarm(remove_copies=True)
+        assert disarmed.left == (world.target.name,)
+        with world.admin(world.legacy) as source:
+            assert source.execute("SELECT count(*) FROM pg_replication_slots").fetchone() == (0,)
+            assert source.execute("SELECT count(*) FROM pg_subscription").fetchone() == (0,)
+        clients.stop()
+        expect_all_stored(world, clients.acknowledged(), world.legacy)
+    world.make_target()
+    assert world.may_write(world.legacy)
+
+
+def test_text_in_every_field_reaches_the_hosts_as_text(world: World) -> None:
+    awkward = "{{ lookup('pipe', 'id') }} \"'$(id)\n水利"
+    move = world.move("text", label=awkward)
+    preflight = world.movers(move, "check").preflight()
+    assert preflight.findings == ()
+    assert "uid=" not in "\n".join(world.log[-40:])
+    assert RECORD

@@ -1,0 +1,134 @@
+"""A live system is switched, brought back and switched again while clients write."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
+from orchestrator.migrations.move import Move
+from orchestrator.migrations.movers import CutResult
+from orchestrator.migrations.pause import write_pause
+from orchestrator.migrations.serving import judge
+from tests.ports.movers.legacy import (
+    UPLOADS,
+    Clients,
+    World,
+    expect_all_stored,
+    expect_one_side,
+    settle,
+    wait_until_ready,
+)
+
+LEFTOVERS = """
+SELECT 'slot ' || slot_name FROM pg_replication_slots UNION ALL
+SELECT 'publication ' || pubname FROM pg_publication UNION ALL
+SELECT 'subscription ' || subname FROM pg_subscription UNION ALL
+SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE 'govcloud%' UNION ALL
+SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname LIKE 'govcloud%'
+"""
+
+
+@pytest.fixture
+def move(world: World) -> Iterator[Move]:
+    made = world.move("switch")
+    yield made
+    settle(world, made)
+
+
+def switched(world: World, movers: AnsibleMovers, result: CutResult) -> None:
+    """Check the switch and its proof, then let the other side follow, as the workflow does."""
+    assert result.outcome == "cut", result
+    assert result.name_switched
+    proof = movers.prove(result.to)
+    assert proof.equal, (proof.mismatches, different_files(world))
+    assert (proof.tables, proof.sequences) == (5, 5)
+    assert proof.rows > 50_000
+    movers.follow(result.to)
+
+
+def different_files(world: World) -> set[str]:
+    """Paths that only one side has, for the message of a failure."""
+    found = []
+    for host in (world.legacy, world.target):
+        folder = next((world.root(host) / UPLOADS).parent.glob("uploads*"))
+        found.append({str(path.relative_to(folder)) for path in folder.rglob("*.*")})
+    return found[0] ^ found[1]
+
+
+def expect_short_pause(clients: Clients, result: CutResult) -> None:
+    assert result.fenced_at is not None
+    assert result.opened_at is not None
+    pause = write_pause(clients.acknowledged(), result.fenced_at, result.opened_at)
+    assert 0 < pause.at_fence_ms <= pause.longest_ms < 3000
+
+
+def test_every_acknowledged_write_is_on_the_serving_side_after_a_switch_a_return_and_a_second_switch(
+    world: World, move: Move
+) -> None:
+    assert world.movers(move, "check").preflight().findings == ()
+    with world.clients() as clients:
+        world.movers(move, "arm").arm()
+        wait_until_ready(world.movers(move, "arm"))
+        expect_one_side(world, world.legacy)
+        movers = world.movers(move, "cut")
+        for result, host in (
+            (movers.cut, world.target),
+            (movers.return_, world.legacy),
+            (movers.cut, world.target),
+        ):
+            clients.wait_for(60)
+            ended = result()
+            switched(world, movers, ended)
+            expect_one_side(world, host)
+            assert world.address_of_name() == host.address
+            clients.wait_for(60)
+            expect_short_pause(clients, ended)
+            wait_until_ready(movers) if host is world.legacy else None
+        clients.stop()
+        acknowledged = clients.acknowledged()
+        expect_all_stored(world, acknowledged, world.target)
+        assert {each.address for each in acknowledged} == {world.legacy.address, world.target.address}
+        assert (
+            judge(movers.sides(), {"source": world.legacy.address, "target": world.target.address}).verdict
+            == "target"
+        )
+        assert movers.return_().outcome == "cut"
+        expect_all_stored(world, acknowledged, world.legacy)
+
+
+def test_disarming_leaves_nothing_behind_and_does_not_change_who_serves(world: World, move: Move) -> None:
+    world.movers(move, "arm").arm()
+    wait_until_ready(world.movers(move, "arm"))
+    passwords = credentials(world, move)
+    for conninfo in passwords:
+        psycopg.connect(conninfo).close()
+    disarmed = world.movers(move, "disarm").disarm(remove_copies=True)
+    assert disarmed.left == ()
+    for host, database in ((world.legacy, "app"), (world.target, "postgres")):
+        with world.admin(host, database) as connection:
+            assert connection.execute(LEFTOVERS).fetchall() == []
+        found = {path.name for path in world.root(host).rglob("*") if move.key in path.name}
+        assert found == set()
+    for conninfo in passwords:
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(conninfo)
+    assert not (world.root(world.target) / f"{UPLOADS}.closed-{move.key}").exists()
+    expect_one_side(world, world.legacy)
+
+
+def credentials(world: World, move: Move) -> list[str]:
+    """What the two sides were given for each other, as connection texts."""
+    found = []
+    for host, other, way in (
+        (world.target, world.legacy, "forward"),
+        (world.legacy, world.target, "reverse"),
+    ):
+        place = world.root(host) / f"srv/govcloud/{move.key}/secrets.json"
+        assert Path(place).stat().st_mode & 0o077 == 0
+        password = place.read_text().split(f'"{way}_password": "')[1].split('"')[0]
+        assert password not in "\n".join(world.log)
+        user = f"govcloud_{move.key}_{way}"
+        found.append(f"host={other.address} dbname=app user={user} password={password} connect_timeout=3")
+    return found
