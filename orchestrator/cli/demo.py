@@ -24,7 +24,7 @@ from orchestrator.adapters.audit_heads import append_head
 from orchestrator.adapters.movers.sample_system import SampleClients
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.cli import demo_city as city
-from orchestrator.cli.api_client import ApiClient
+from orchestrator.cli import demo_statement
 from orchestrator.cli.demo_case import APPLIER, APPROVER, REVIEWER, Case
 from orchestrator.cli.demo_city import DemoStopped
 from orchestrator.cli.demo_move import (
@@ -59,7 +59,7 @@ class Stage:
     story: Story
     settings: Settings
     engine: Engine
-    cast: Mapping[str, ApiClient] = field(default_factory=dict)
+    known: city.Cast | None = None
     made: Case | None = None
     legacy: LegacyRoom | None = None
     clients: SampleClients | None = None
@@ -71,6 +71,13 @@ class Stage:
         """Clients of the legacy system never outlive the demo."""
         if self.clients is not None:
             self.clients.stop()
+
+    @property
+    def cast(self) -> city.Cast:
+        """The people of the demo."""
+        if self.known is None:
+            raise DemoStopped("Nobody has a password yet.")
+        return self.known
 
     @property
     def case(self) -> Case:
@@ -153,7 +160,7 @@ def load_city(stage: Stage) -> None:
 
 def give_passwords(stage: Stage) -> None:
     """Every account gets a password; each signs in when it is needed."""
-    stage.cast = city.give_passwords(stage.engine, stage.settings)
+    stage.known = city.give_passwords(stage.engine, stage.settings)
     stage.story.say(f"{len(stage.cast)} people; their passwords are in {city.passwords_path(stage.settings)}")
 
 
@@ -311,6 +318,19 @@ def finalise(stage: Stage) -> None:
     stage.story.say(f"{source.name} is stopped; {moved.migration['number']} is {moved.migration['status']}")
 
 
+def bill(stage: Stage) -> None:
+    """The month ends; every department gets its statement, and its officer confirms it."""
+    month = demo_statement.end_month(stage.engine, stage.cast)
+    stage.story.say(f"The product's clock shows the day after {month}")
+    folder = stage.settings.home / "demo" / "statements"
+    for statement in demo_statement.close(stage.cast, month):
+        demo_statement.confirm(stage.cast, statement)
+        demo_statement.show(stage.story, stage.cast[REVIEWER], statement)
+        demo_statement.save(stage.story, stage.cast[REVIEWER], statement, folder)
+        if statement["organisation_code"] == stage.case.department.code:
+            stage.results["statement_total_fen"] = statement["total_fen"]
+
+
 def drift(stage: Stage) -> None:
     """Somebody stops a host behind Terraform's back; the check finds it and repairs nothing."""
     cloud = SandboxCloud(stage.settings.sandbox_socket)
@@ -372,5 +392,6 @@ PLAY: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("And over again", cut),
     ("Accepted, finalised, the legacy system stopped", finalise),
     ("Drift: a host is stopped behind Terraform's back", drift),
+    ("The month is over: closed, verified, confirmed by the department", bill),
     ("The audit chain is exported and verified", verify_audit),
 )

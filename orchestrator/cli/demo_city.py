@@ -142,6 +142,10 @@ class Cast(Mapping[str, ApiClient]):
             self._signed_in[name] = ApiClient(self._url, token)
         return self._signed_in[name]
 
+    def sign_out(self) -> None:
+        """Forget the tokens; whoever is needed next signs in again."""
+        self._signed_in.clear()
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
 
