@@ -174,7 +174,8 @@ class RunningService:
         reader = self.callers("xxh.reviewer")
 
         def ended() -> dict[str, Any] | None:
-            assert self.workers[-1].poll() is None, self.log_of("worker").read_text()[-3000:]
+            alive = [worker for worker in self.workers if worker.poll() is None]
+            assert alive, self.log_of("worker").read_text()[-3000:]
             run: dict[str, Any] = reader.done("GET", f"/runs/{run_id}")
             return run if run["status"] in FINAL else None
 

@@ -21,7 +21,7 @@ from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.pause import WritePause, write_pause
 from orchestrator.settings import Settings
 
-NAME: Final = "flood.slj.example"
+SAMPLE_NAME: Final = "flood.slj.example"
 PLAN: Final = "sample-flood-warning.yml"
 SECOND_APPROVER: Final = "zhb.approver"
 SEED: Final = {"megabytes": 200, "files": 5000, "file_bytes": 4_000}
@@ -36,6 +36,7 @@ class LegacyRoom:
 
     settings: Settings
     workspace: str = ""
+    name: str = ""
     source: MoveHost | None = None
     names: MoveHost | None = None
     failure: Exception | None = None
@@ -58,10 +59,10 @@ class LegacyRoom:
         number = 1
         while cloud.list_objects(f"legacy-{number}"):
             number += 1
-        self.workspace = f"legacy-{number}"
+        self.workspace, self.name = f"legacy-{number}", f"flood-{number}.slj.example"
         self.source = make_host(cloud, "legacy-1", self.workspace, "vrf-shuili")
         self.names = make_host(cloud, "names-1", "names", "management")
-        self.system.serve_names(self.names, {NAME: self.source.address})
+        self.system.serve_names(self.names, {self.name: self.source.address})
         self.system.install(self.source, SEED)
 
     @property
@@ -97,7 +98,7 @@ class LegacyRoom:
         """Clients that write through the name from now on."""
         _, names = self.wait()
         record = self.folder / f"record-{number}"
-        return SampleClients(self.settings.content_dir / "playbooks", names, NAME, record)
+        return SampleClients(self.settings.content_dir / "playbooks", names, self.name, record)
 
     def plan(self, host: str, system: str) -> str:
         """The sample plan, for this play's legacy system and target."""
@@ -105,6 +106,7 @@ class LegacyRoom:
         ours = {
             "workspace: legacy\n": f"workspace: {self.workspace}\n",
             "host: web ": f"host: {host} ",
+            f"record: {SAMPLE_NAME}\n": f"record: {self.name}\n",
             "system: SYS-019\n": f"system: {system}\n",
         }
         for sample, our in ours.items():
