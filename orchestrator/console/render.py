@@ -11,7 +11,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from orchestrator.console import labels
+from orchestrator.console import labels, tones
 from orchestrator.console.i18n import COOKIE, Language, asked_language, choose_language, translations
 from orchestrator.console.menu import entries_for, is_current
 from orchestrator.console.static import static_url
@@ -68,7 +68,7 @@ def environment(language: Language) -> Environment:
         return texts.gettext(chinese) if chinese else ""
 
     env.filters.update(money=money, moment=moment, day=day, grouped=grouped)
-    env.filters.update(word=word, tone=labels.tone)
+    env.filters.update(word=word, tone=tones.tone)
     env.globals.update(static=static_url)
     return env
 

@@ -9,11 +9,14 @@ from orchestrator.api.deps import find_actor, get_service
 from orchestrator.console import (
     approval_pages,
     audit_pages,
+    migration_pages,
     plan_pages,
+    report_pages,
     request_pages,
     resource_pages,
     run_pages,
     session_pages,
+    statement_pages,
 )
 from orchestrator.console.i18n import choose_language
 from orchestrator.console.render import render
@@ -31,6 +34,9 @@ PARTS = (
     plan_pages,
     run_pages,
     resource_pages,
+    migration_pages,
+    statement_pages,
+    report_pages,
     audit_pages,
 )
 

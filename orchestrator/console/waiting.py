@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from sqlmodel import Session
 
 from orchestrator.core.errors import BusinessError
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor, Permission
+from orchestrator.migrations.lifecycle import ENDED, MigrationStatus
+from orchestrator.migrations.models import Migration
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
-from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import ExecutionPlan
-from orchestrator.workflows import judging
+from orchestrator.runs.lifecycle import LIVE, PlanStatus
+from orchestrator.runs.models import MOVE_KINDS, ExecutionPlan
+from orchestrator.workflows import judging, migrating
 from orchestrator.workflows.approving import missing_approvals
+from orchestrator.workflows.migrating_reads import Awaited, MigrationView
 
 MOST = 200
 KINDS = (
@@ -30,6 +32,7 @@ KINDS = (
     "apply_plan",
     "abandon",
     "activate",
+    "migration",
 )
 P = Permission
 R = RequestStatus
@@ -40,7 +43,7 @@ class Item:
     """One thing that waits, and for what (one of KINDS)."""
 
     kind: str
-    subject: ResourceRequest | ExecutionPlan
+    subject: ResourceRequest | ExecutionPlan | Migration
 
 
 def counts(session: Session, actor: Actor, pack: PolicyPack) -> dict[str, int]:
@@ -51,7 +54,12 @@ def counts(session: Session, actor: Actor, pack: PolicyPack) -> dict[str, int]:
 
 def items(session: Session, actor: Actor, pack: PolicyPack) -> list[Item]:
     """Everything that waits for this person, the longest waiting first."""
-    found = [*_own(session, actor), *_reviews(session, actor, pack), *_plans(session, actor)]
+    found = [
+        *_own(session, actor),
+        *_reviews(session, actor, pack),
+        *_plans(session, actor),
+        *_migrations(session, actor),
+    ]
     return sorted(found, key=lambda item: item.subject.status_at)
 
 
@@ -106,8 +114,12 @@ def may_review(actor: Actor, request: ResourceRequest, pack: PolicyPack, permiss
 
 
 def _plans(session: Session, actor: Actor) -> Iterator[Item]:
-    """Execution plans to approve, to apply, or to clear up after."""
-    read = partial(run_queries.plan_page, session, limit=MOST)
+    """Execution plans to approve, to apply, or to clear up after; those of migrations come with them."""
+
+    def read(statuses: list[PlanStatus]) -> Iterator[ExecutionPlan]:
+        found = run_queries.plan_page(session, statuses, limit=MOST)
+        return (plan for plan in found if plan.kind not in MOVE_KINDS)
+
     if any(actor.may(permission) for permission in APPROVAL_PERMISSIONS.values()):
         for plan in read([PlanStatus.SUBMITTED]):
             if actor.person_id not in parties(session, plan) and can_approve(session, plan, actor):
@@ -119,6 +131,29 @@ def _plans(session: Session, actor: Actor) -> Iterator[Item]:
     if actor.may(P.RUNS_RECOVER):
         for plan in read([PlanStatus.FAILED]):
             yield Item("abandon", plan)
+
+
+def _migrations(session: Session, actor: Actor) -> Iterator[Item]:
+    """Migrations whose next step is this person's."""
+    live = [status for status in MigrationStatus if status not in ENDED]
+    if not actor.may(P.REQUESTS_READ):
+        return
+    for migration in migrating.list_migrations(session, actor, live, limit=MOST):
+        view = migrating.migration_detail(session, actor, migration.id)
+        if any(_awaits(session, actor, view, item) for item in view.awaited):
+            yield Item("migration", migration)
+
+
+def _awaits(session: Session, actor: Actor, view: MigrationView, item: Awaited) -> bool:
+    """Whether an awaited act is this person's; a return is a choice that nobody is waited for."""
+    if item.act in ("wait", "return_", "order_return"):
+        return False
+    if item.act == "accept" and actor.organisation != view.migration.organisation_code:
+        return False
+    plans = [each.plan for each in view.plans if each.plan.status in LIVE and each.act != "return"]
+    if any(actor.person_id in parties(session, plan) for plan in plans):
+        return False
+    return any(actor.may(permission) for permission in item.permissions)
 
 
 def parties(session: Session, plan: ExecutionPlan) -> set[object]:

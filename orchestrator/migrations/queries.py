@@ -41,7 +41,8 @@ def page(
 def acts(session: Session, migration_id: UUID) -> Sequence[MigrationAct]:
     """Which plans were made for a migration, in rounds; within one the return comes before its cut."""
     statement = select(MigrationAct).where(MigrationAct.migration_id == migration_id)
-    return session.exec(statement.order_by(col(MigrationAct.round))).all()
+    in_order = statement.order_by(col(MigrationAct.round), col(MigrationAct.act).desc())
+    return session.exec(in_order).all()
 
 
 def act_of_plan(session: Session, plan_id: UUID) -> MigrationAct:

@@ -96,7 +96,7 @@ def _look(
     movers = AnsibleMovers(move, Player(bench.ansible, folder, run))
     if wanted.act == "arm":
         preflight = _own_copies_aside(movers, movers.preflight())
-        return preflight.findings, {"preflight": migrating_runs.preflight_document(preflight, time.time())}
+        return preflight.findings, {"preflight": migrating_runs.preflight_document(preflight)}
     if wanted.act == "cut":
         progress = _gate(movers)
         kept = {"progress": migrating_runs.progress_document(None, progress)}

@@ -29,7 +29,7 @@ from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
 from orchestrator.runs.errors import NotApproved, PlanExpired
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import TERRAFORM_KINDS, ExecutionPlan, Run
+from orchestrator.runs.models import MOVE_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
 from orchestrator.workflows import baselining, judging, metering
@@ -91,15 +91,20 @@ class ApplyResult:
     all_seen: bool = True
 
 
-def apply_plan(session: Session, actor: Actor, plan_id: UUID) -> Run:
+def apply_plan(session: Session, actor: Actor, plan_id: UUID, *, of_migration: bool = False) -> Run:
     """Order the apply of an approved plan; the approval is claimed here, durably and once.
 
+    A plan of a migration is applied by the act of the migration alone, which looks at its step and window.
+
     Raises:
+        IllegalMove: a plan of a migration, and the call does not come from there.
         NotApproved: an approval is missing, or its giver has lost the role since (invariant 21).
         PersonTwice: the applier has another part in this plan (invariant 20).
     """
     plan = store.lock_plan(session, plan_id)
     require(actor, Permission.PLANS_APPLY, plan.organisation_code)
+    if plan.kind in MOVE_KINDS and not of_migration:
+        raise IllegalMove("This plan belongs to a migration: apply it there.")
     approvers = {
         item.approver_id for item in queries.approvals(session, plan.id) if item.decision == "approved"
     }

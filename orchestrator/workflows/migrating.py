@@ -103,7 +103,11 @@ def register(
     require(actor, Permission.REQUESTS_DRAFT)
     system = system_queries.find(session, document.system)
     if system is None or system.organisation_code != actor.organisation:
-        raise BadInput(f"Your organisation has no system {document.system}.", field="system")
+        raise BadInput(
+            f"Your organisation has no system {document.system}.",
+            field="system",
+            detail_zh=f"本单位没有系统 {document.system}",
+        )
     found = [
         item
         for item in request_queries.page(session, organisation=actor.organisation, search=request_number)
@@ -111,7 +115,9 @@ def register(
     ]
     if not found or found[0].system_code != document.system:
         raise BadInput(
-            f"There is no request {request_number} for hosts of {document.system}.", field="request"
+            f"There is no request {request_number} for hosts of {document.system}.",
+            field="request",
+            detail_zh=f"没有为 {document.system} 申请主机的申请单 {request_number}",
         )
     if queries.live_of_request(session, found[0].id) is not None:
         raise AlreadyMigrating
@@ -162,7 +168,12 @@ def start(session: Session, actor: Actor, migration_id: UUID, version: int | Non
     migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
     require_step(migration, {S.DESIGNED})
     target_host(session, migration)
-    return applying.apply_plan(session, actor, plan_to(session, migration, "arm").id)
+    return _apply(session, actor, migration, "arm")
+
+
+def _apply(session: Session, actor: Actor, migration: Migration, act: str) -> Run:
+    plan = plan_to(session, migration, act)
+    return applying.apply_plan(session, actor, plan.id, of_migration=True)
 
 
 def order_cut(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
@@ -206,7 +217,7 @@ def cut(session: Session, actor: Actor, migration_id: UUID, version: int | None 
         raise OutsideWindow
     if plan_to(session, migration, "return").status != PlanStatus.APPROVED:
         raise ReturnNotApproved
-    run = applying.apply_plan(session, actor, plan_to(session, migration, "cut").id)
+    run = _apply(session, actor, migration, "cut")
     if migration.status == S.REHEARSED:
         store.move(session, migration, S.SCHEDULED, actor.audit_name)
     return run
@@ -219,7 +230,7 @@ def return_(session: Session, actor: Actor, migration_id: UUID, version: int | N
     """
     migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
     require_step(migration, MAY_RETURN)
-    return applying.apply_plan(session, actor, plan_to(session, migration, "return").id)
+    return _apply(session, actor, migration, "return")
 
 
 def order_return(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
@@ -282,7 +293,7 @@ def finalise(session: Session, actor: Actor, migration_id: UUID, version: int | 
     """Take the way back away, from an approved plan of its own. Needs `plans:apply`. Returns the run."""
     migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
     require_step(migration, {S.ACCEPTED})
-    return applying.apply_plan(session, actor, plan_to(session, migration, "disarm").id)
+    return _apply(session, actor, migration, "disarm")
 
 
 def order_removal(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
@@ -302,7 +313,7 @@ def remove(session: Session, actor: Actor, migration_id: UUID, version: int | No
     """Give the migration up from its approved plan. Needs `plans:apply`. Returns the run."""
     migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
     require_step(migration, MAY_REMOVE)
-    return applying.apply_plan(session, actor, plan_to(session, migration, "disarm").id)
+    return _apply(session, actor, migration, "disarm")
 
 
 def retire(

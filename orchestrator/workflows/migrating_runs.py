@@ -107,6 +107,8 @@ def record_planned(
     worker = f"worker:{run_store.lock_run(session, run_id).worker}"
     for name, value in found.items():
         setattr(migration, name, value)
+    if "preflight" in found:
+        migration.preflight = {**found["preflight"], "at": now(session).isoformat()}
     store.touch(session, migration)
     if plan.status != PlanStatus.SUBMITTED:
         _say(session, migration, Reason(plan.reason or "", plan.reason_zh or ""))
@@ -148,10 +150,9 @@ def hosts_found(source: MoveHost, target: MoveHost, names: MoveHost | None) -> d
     }
 
 
-def preflight_document(found: Preflight, at: float) -> dict[str, Any]:
-    """A preflight as it is stored and shown."""
+def preflight_document(found: Preflight) -> dict[str, Any]:
+    """A preflight as it is stored and shown; `at` is added when it is kept."""
     return {
-        "at": at,
         "passed": found.passed,
         "findings": [finding_document(each) for each in found.findings],
         "database_bytes": found.database_bytes,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
@@ -20,7 +20,9 @@ from starlette.routing import Mount, Route
 from orchestrator.console.render import render
 from orchestrator.console.security import PageSecurity
 from orchestrator.console.static import AssetFiles
+from tests.browser.people import People, sign_in
 from tests.parts import skip_without
+from tests.running import RunningService
 from tests.unit.console import sample_objects, sample_pages
 
 CHROMIUM = os.environ.get("CHROMIUM_BIN") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -81,3 +83,18 @@ def sample_site() -> Iterator[str]:
         server.should_exit = True
         server.force_exit = True
         thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def people(browser: Browser, service: RunningService) -> Iterator[People]:
+    """People who stay signed in through a file's tests."""
+    pages: dict[str, Page] = {}
+
+    def signed_in(username: str) -> Page:
+        if username not in pages:
+            pages[username] = sign_in(browser, service, username)
+        return pages[username]
+
+    yield signed_in
+    for page in pages.values():
+        page.context.close()

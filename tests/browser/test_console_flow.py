@@ -1,70 +1,17 @@
 """The pages on the running product: one request from draft to applied resources, by different people."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from orchestrator.adapters.run_log import RunLogWriter, announce_end
 from orchestrator.core.db import transaction
 from orchestrator.runs.outcomes import Reason
-from orchestrator.workflows import administering, planning
+from orchestrator.workflows import planning
 from tests import acts
+from tests.browser.people import People, act, opened, path_of, sign_in
 from tests.postgres import Server
 from tests.running import RunningService
-
-PASSWORD = "correct-horse-2019"
-People = Callable[[str], Page]
-
-
-def sign_in(browser: Browser, service: RunningService, username: str, *, script: bool = True) -> Page:
-    """A page of this person, who has just signed in."""
-    with transaction(service.engine) as session:
-        administering.set_password(session, username, PASSWORD, "test")
-    page = browser.new_context(java_script_enabled=script, viewport={"width": 1440, "height": 900}).new_page()
-    page.goto(f"{service.settings.url}/console/")
-    page.get_by_label("用户名").fill(username)
-    page.get_by_label("密码").fill(PASSWORD)
-    page.get_by_role("button", name="登录").click()
-    expect(page.get_by_role("heading", name="等待我办理")).to_be_visible()
-    return page
-
-
-@pytest.fixture(scope="module")
-def people(browser: Browser, service: RunningService) -> Iterator[People]:
-    """``people("slj.clerk")``: a signed-in page of that person, the same one at every later call."""
-    pages: dict[str, Page] = {}
-
-    def signed_in(username: str) -> Page:
-        if username not in pages:
-            pages[username] = sign_in(browser, service, username)
-        return pages[username]
-
-    yield signed_in
-    for page in pages.values():
-        page.context.close()
-
-
-@contextmanager
-def opened(people: People, username: str, path: str) -> Iterator[Page]:
-    """The page at `path` as this person sees it; at the end nothing inaccessible is found on it."""
-    page = people(username)
-    origin = "/".join(page.url.split("/")[:3])
-    page.goto(origin + path)
-    yield page
-    assert Axe().run(page).violations_count == 0
-
-
-def act(page: Page, button: str, says: str) -> None:
-    page.get_by_role("button", name=button, exact=True).click()
-    expect(page.locator(".notice-good").first).to_contain_text(says)
-
-
-def path_of(page: Page) -> str:
-    return "/" + page.url.split("/", 3)[3].split("?")[0]
 
 
 def test_a_request_goes_from_draft_to_applied_resources_through_the_pages(people: People) -> None:

@@ -1,12 +1,14 @@
-"""A statement as CSV and as a workbook. Text that a person wrote never becomes a formula."""
+"""Statements and the usage report as CSV and workbooks. Text that a person wrote never becomes a formula."""
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
 import xlsxwriter
+from xlsxwriter.utility import xl_col_to_name
 
 from orchestrator.billing.preview_case import plain
 from orchestrator.billing.statement_document import (
@@ -21,16 +23,40 @@ from orchestrator.billing.statement_document import (
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BOM = "\ufeff"
 _FONT = "微软雅黑"
+Cells = tuple[str | int | Decimal, ...]
+REPORT_TITLES = (
+    "部门",
+    "部门名称",
+    "批复(元)",
+    "预占(元)",
+    "已承诺(元)",
+    "已支出(元)",
+    "可用(元)",
+    "已出账(元)",
+    *(f"{month}月(元)" for month in range(1, 13)),
+)
 _LINE_WIDTHS = (6, 6, 9, 10, 24, 22, 10, 14, 22, 12, 8, 8, 11, 12, 6, 8, 12, 8, 14, 14)
+_REPORT_WIDTHS = (8, 24, *(14,) * 18)
+_OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+_BUDGET = ("appropriated", "held", "committed", "spent", "free")
 _MOVEMENT_WIDTHS = (16, 26, 10, 14, 14, 14, 14)
 
 
 def as_csv(document: StatementDocument) -> bytes:
     """The lines, with the mark by which Excel recognises UTF-8; amounts in CNY without separators."""
+    return _csv(LINE_TITLES, line_cells(document))
+
+
+def report_as_csv(report: Mapping[str, Any]) -> bytes:
+    """The usage report of `workflows.reporting`: a row for each department, amounts in CNY."""
+    return _csv(REPORT_TITLES, report_cells(report))
+
+
+def _csv(titles: Iterable[str], rows: Iterable[Cells]) -> bytes:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(LINE_TITLES)
-    for cells in line_cells(document):
+    table.writerow(titles)
+    for cells in rows:
         table.writerow([_csv_cell(cell) for cell in cells])
     return (_BOM + text.getvalue()).encode()
 
@@ -45,8 +71,7 @@ def _csv_cell(cell: str | int | Decimal) -> str:
 def as_xlsx(document: StatementDocument) -> bytes:
     """Two sheets: movement with the total, and the lines with a sum; numbers are numbers."""
     file = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(file, options) as book:
+    with xlsxwriter.Workbook(file, _OPTIONS) as book:
         # The same statement gives the same bytes: no time of writing goes into the file.
         day = document.issued_on or document.month
         created = datetime.combine(day, time(), UTC)
@@ -55,6 +80,34 @@ def as_xlsx(document: StatementDocument) -> bytes:
         _summary_sheet(book.add_worksheet("用量确认单"), document, formats)
         _line_sheet(book.add_worksheet("明细"), document, formats)
     return file.getvalue()
+
+
+def report_as_xlsx(report: Mapping[str, Any]) -> bytes:
+    """The usage report as a workbook of one sheet with a row of sums; numbers are numbers."""
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, _OPTIONS) as book:
+        year = int(report["year"])
+        book.set_properties({"title": f"{year}年用量与预算", "created": datetime(year, 1, 1, tzinfo=UTC)})
+        formats, sheet = _formats(book), book.add_worksheet("用量与预算")
+        cells = [*report_cells(report)]
+        rows = _table(sheet, 0, REPORT_TITLES, cells, formats)
+        sheet.write_string(rows + 1, 0, "合计", formats["strong"])
+        for place in range(2, len(REPORT_TITLES)):
+            column = xl_col_to_name(place)
+            total = float(sum(Decimal(row[place]) for row in cells))
+            formula = f"=SUM({column}2:{column}{rows + 1})" if rows else "=0"
+            sheet.write_formula(rows + 1, place, formula, formats["sum"], total)
+        _layout(sheet, _REPORT_WIDTHS, rows=1)
+    return file.getvalue()
+
+
+def report_cells(report: Mapping[str, Any]) -> Iterable[Cells]:
+    """The usage report as table rows under `REPORT_TITLES`; a month without a statement counts as 0."""
+    for item in report["departments"]:
+        months = {each["month"][-2:]: each["total_fen"] for each in item["months"]}
+        figures = [*(item[f"{name}_fen"] for name in _BUDGET), item["stated_fen"]]
+        figures += [months.get(f"{month:02d}", 0) for month in range(1, 13)]
+        yield (item["organisation"], item["name_zh"], *(Decimal(fen).scaleb(-2) for fen in figures))
 
 
 def _title(document: StatementDocument) -> str:

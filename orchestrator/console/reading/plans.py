@@ -31,7 +31,7 @@ from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import Approval, ExecutionPlan
+from orchestrator.runs.models import MOVE_KINDS, TERRAFORM_KINDS, Approval, ExecutionPlan
 from orchestrator.workflows import pricing
 
 DEAD = (PlanStatus.STALE, PlanStatus.EXPIRED, PlanStatus.SUPERSEDED, PlanStatus.REJECTED, PlanStatus.FAILED)
@@ -43,7 +43,7 @@ BASELINE_SENTENCE = N_("在 %(count)s 台主机上运行基线检查，只读取
 def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
     """One plan with everything that an approver needs."""
     request = request_queries.get(visit.session, plan.request_id)
-    is_baseline = plan.kind == "baseline"
+    is_priced = plan.kind in TERRAFORM_KINDS
     before, after = _monthly(visit, plan, request)
     lines = request.quote.get("lines")
     return PlanDetail(
@@ -64,10 +64,10 @@ def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
         monthly_after_fen=after,
         resources=_resources(visit, plan),
         hosts=_hosts(visit, plan),
-        quote=None if is_baseline else quote_view(visit, request.catalogue_code, lines, request.monthly_fen),
-        quota=None if is_baseline else plan_quota(visit, request),
-        budget=() if is_baseline else budget_effect(visit, request),
-        findings=(*_findings(visit, plan), *(() if is_baseline else _judgement(visit, request))),
+        quote=quote_view(visit, request.catalogue_code, lines, request.monthly_fen) if is_priced else None,
+        quota=plan_quota(visit, request) if is_priced else None,
+        budget=budget_effect(visit, request) if is_priced else (),
+        findings=(*_findings(visit, plan), *(_judgement(visit, request) if is_priced else ())),
         approvals=_approvals(visit, plan),
         duties=_duties(visit, plan),
         bound=tuple(_member(name, plan.members[name]) for name in sorted(plan.members, key=_member_order)),
@@ -95,7 +95,7 @@ def find(visit: Visit, plan_id: UUID) -> ExecutionPlan:
 
 def _monthly(visit: Visit, plan: ExecutionPlan, request: ResourceRequest) -> tuple[int, int]:
     """What the workspace costs in a month now, and after this plan."""
-    if plan.kind == "baseline":
+    if plan.kind not in TERRAFORM_KINDS:
         return 0, 0
     present = pricing.present_request(visit.session, request)
     before = present.monthly_fen if present else 0
@@ -113,6 +113,11 @@ def _sentences(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
         Sentence(item["action"], visit.pick(item["zh"], item["en"]))
         for item in plan.summary.get("sentences", [])
     )
+    if plan.kind in MOVE_KINDS:
+        return tuple(
+            Sentence("note", visit.pick(step["text_zh"], step["text_en"]))
+            for step in plan.summary.get("steps", [])
+        )
     if plan.kind != "baseline":
         return stored
     steps = plan.summary.get("steps", [])
@@ -126,7 +131,7 @@ def _quota_sentence(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
         for n, a in amounts.items()
         if a
     ]
-    if plan.kind == "baseline" or not taken:
+    if plan.kind not in TERRAFORM_KINDS or not taken:
         return ()
     return (Sentence("note", visit.say(QUOTA_SENTENCE, amounts=visit.say(N_("、")).join(taken))),)
 

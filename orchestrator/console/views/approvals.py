@@ -12,7 +12,8 @@ from orchestrator.console.views.requests import RequestDetail
 class QueueRow:
     """One thing that waits; `waiting` says for what (endorse, accept, review, approve_plan, apply_plan …).
 
-    `key` is ``request:<id>`` or ``plan:<id>``; `number` is what the reader sees.
+    `key` is ``request:<id>``, ``plan:<id>`` or ``migration:<id>``, which is read on its own page; `number` is
+    what the reader sees.
     """
 
     key: str

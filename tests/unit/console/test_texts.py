@@ -3,8 +3,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.console.labels import TONES, WORDS
+from orchestrator.console.labels import WORDS
 from orchestrator.console.messages import CONSOLE_DIR, extract, read_english
+from orchestrator.console.tones import TONES
 
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")

@@ -1,0 +1,164 @@
+"""The pages of migrations on the running product: a live system is moved and returned by buttons."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from orchestrator.adapters.movers.sample_system import SampleClients, lost
+from orchestrator.migrations.move import MoveHost
+from tests import moves
+from tests.browser.people import People, act, opened, path_of
+from tests.browser.pictures import shoot
+from tests.moves import APPLIER, APPROVERS, OFFICER, PLAN, REVIEWER, Legacy
+from tests.running import RunningService
+
+CLERK = "slj.clerk"
+ENDED = 120_000
+
+
+@dataclass
+class Moving:
+    """A registered migration under writes, and its page."""
+
+    target: MoveHost
+    clients: SampleClients
+    number: str
+    path: str = ""
+
+
+@pytest.fixture(scope="module")
+def moving(service: RunningService) -> Iterator[Moving]:
+    legacy = Legacy(service)
+    request = moves.provision(service)
+    target = legacy.target(request)
+    clients = legacy.clients()
+    yield Moving(target, clients, request["number"])
+    clients.stop()
+
+
+def log_ended(page: Page) -> None:
+    """Wait for the run that the page follows; the page renews itself when its log ends."""
+    expect(page.locator("[data-log-state]")).to_have_text("日志已结束", timeout=ENDED)
+
+
+def approve(people: People, path: str, username: str, button: str) -> None:
+    with opened(people, username, path) as page:
+        expect(page.get_by_role("button", name=button, exact=True)).to_be_visible(timeout=ENDED)
+        digest = page.locator(".digest-big").inner_text()
+        assert page.locator('#acts input[name="digest"]').get_attribute("value") == digest
+        act(page, button, "已批准")
+
+
+@pytest.mark.usefixtures("moving")
+def test_a_plan_with_mistakes_shows_all_of_them_and_keeps_what_was_typed(people: People) -> None:
+    wrong = PLAN.read_text("utf-8").replace("trial_days: 0", "trial_days: -1").replace("writers: [app]", "")
+    with opened(people, CLERK, "/console/migrations/new") as page:
+        page.get_by_label("迁移计划（YAML）").fill(wrong)
+        page.get_by_role("button", name="登记迁移").click()
+        expect(page.get_by_role("alert")).to_contain_text("迁移计划有 2 处错误")
+        expect(page.get_by_role("alert")).to_contain_text("database.writers")
+        expect(page.get_by_label("迁移计划（YAML）")).to_have_value(wrong)
+        shoot(page, "register")
+
+
+def test_a_department_registers_and_the_centre_copies_through_the_pages(
+    people: People, moving: Moving
+) -> None:
+    hostile = "迁移 <script>alert(1)</script> {{ 7 * 7 }}"
+    plan = PLAN.read_text("utf-8").replace("title: 山洪灾害监测预警系统迁移", f'title: "{hostile}"')
+    with opened(people, CLERK, "/console/migrations/new") as page:
+        page.get_by_label("目标主机所在的申请").select_option(moving.number)
+        page.get_by_label("迁移计划（YAML）").fill(plan)
+        act_button = page.get_by_role("button", name="登记迁移")
+        act_button.click()
+        expect(page.locator(".notice-good")).to_contain_text("迁移已登记")
+        expect(page.get_by_role("heading", level=1)).to_contain_text(hostile)
+        moving.path = path_of(page)
+    with opened(people, REVIEWER, "/console/approvals?waiting=migration") as page:
+        page.get_by_role("link", name="MG-2019-").first.click()
+        act(page, "检查两端", "正在检查两端")
+        log_ended(page)
+        expect(page.locator("#migration-state")).to_contain_text("已编制计划")
+        expect(page.locator("#migration-state")).to_contain_text("没有发现问题")
+        shoot(page, "checked")
+    approve(people, moving.path, APPROVERS[0], "批准此计划")
+    with opened(people, APPLIER, moving.path) as page:
+        act(page, "开始复制", "已排入执行队列")
+        log_ended(page)
+        expect(page.locator("#migration-state")).to_contain_text("已全部复制，变更持续同步")
+        shoot(page, "copied")
+
+
+def test_the_cut_has_a_checklist_and_needs_two_approvers(people: People, moving: Moving) -> None:
+    with opened(people, REVIEWER, moving.path) as page:
+        expect(page.get_by_role("button", name="割接到目标端")).to_have_count(0)
+        act(page, "编制割接计划", "正在生成执行计划")
+        log_ended(page)
+        expect(page.locator("#migration-state")).to_contain_text("未满足")
+    approve(people, moving.path, APPROVERS[0], "批准割接及其回退")
+    with opened(people, APPROVERS[0], moving.path) as page:
+        expect(page.get_by_role("button", name="批准割接及其回退")).to_have_count(0)
+        expect(page.locator("#acts")).to_contain_text("目前没有需要您办理的操作")
+        shoot(page, "half-approved")
+    approve(people, moving.path, APPROVERS[1], "批准割接及其回退")
+    with opened(people, APPLIER, moving.path) as page:
+        expect(page.locator("#migration-state")).not_to_contain_text("未满足")
+        shoot(page, "scheduled")
+        act(page, "割接到目标端", "割接已排入执行队列")
+        log_ended(page)
+        expect(page.locator("#last-switch")).to_contain_text("一致", timeout=10_000)
+        expect(page.locator("#last-switch .figure").first).to_contain_text("毫秒")
+        expect(page.locator("#migration-state")).to_contain_text("试运行")
+        shoot(page, "trial")
+
+
+def test_the_return_button_says_what_it_does_and_does_it(people: People, moving: Moving) -> None:
+    with opened(people, APPLIER, moving.path) as page:
+        expect(page.locator("#acts")).to_contain_text("带着目标端已接受的全部写入恢复服务")
+        act(page, "回退到源端", "回退已排入执行队列")
+        log_ended(page)
+        expect(page.locator("#migration-state")).to_contain_text("已回退")
+        shoot(page, "returned")
+
+
+def test_after_a_second_cut_the_department_accepts_and_the_way_back_is_taken_away(
+    people: People, moving: Moving
+) -> None:
+    with opened(people, REVIEWER, moving.path) as page:
+        act(page, "编制割接计划", "正在生成执行计划")
+        log_ended(page)
+    for approver in APPROVERS:
+        approve(people, moving.path, approver, "批准割接及其回退")
+    with opened(people, APPLIER, moving.path) as page:
+        act(page, "割接到目标端", "割接已排入执行队列")
+        log_ended(page)
+    with opened(people, OFFICER, moving.path) as page:
+        act(page, "验收", "已验收")
+    with opened(people, REVIEWER, moving.path) as page:
+        act(page, "编制定局计划", "正在生成执行计划")
+        log_ended(page)
+    approve(people, moving.path, APPROVERS[0], "批准此计划")
+    with opened(people, APPLIER, moving.path) as page:
+        act(page, "定局", "已排入执行队列")
+        log_ended(page)
+        page.get_by_label("停用日期").fill("2019-06-19")
+        page.get_by_label("介质清除方式").fill("磁盘已消磁 <b>")
+        act(page, "提交停用记录", "停用记录已提交")
+        expect(page.locator("#acts")).to_contain_text("磁盘已消磁 <b>")
+        shoot(page, "retired")
+    moving.clients.stop()
+    assert lost(moving.clients.acknowledged(), moving.target) == (0, 0)
+
+
+def test_the_list_shows_which_side_serves_to_those_who_may_see_it(people: People, moving: Moving) -> None:
+    with opened(people, CLERK, "/console/migrations") as page:
+        expect(page.locator("tbody tr").first).to_contain_text("目标端（政务云）")
+        page.get_by_label("状态").select_option("aborted")
+        expect(page.locator("#migration-rows")).to_contain_text("没有符合条件的迁移")
+        shoot(page, "list")
+    with opened(people, "cgj.clerk", "/console/migrations") as page:
+        expect(page.locator("#migration-rows")).to_contain_text("没有符合条件的迁移")
+    with opened(people, "cgj.clerk", moving.path) as page:
+        expect(page.get_by_role("heading", level=1)).to_contain_text("没有找到")

@@ -1,0 +1,120 @@
+"""The pages of statements and the usage report on the running product, over a month that was closed."""
+
+from datetime import date, datetime, time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+from sqlalchemy import Engine
+
+from orchestrator.core import clock
+from orchestrator.core.clock import CITY
+from orchestrator.core.db import transaction
+from tests import acts
+from tests.browser.people import People, act, opened, sign_in
+from tests.browser.pictures import shoot
+from tests.factories import make_draft
+from tests.running import RunningService, wait_until
+
+Document = dict[str, Any]
+HOSTILE = '=cmd|"/c calc"!A1 <script>alert(1)</script>'
+REVIEWER, OFFICER, FINANCE = "xxh.reviewer", "slj.officer", "czj.finance"
+TOTAL = "¥406.40"
+
+
+def on_day(engine: Engine, day: str) -> None:
+    with transaction(engine) as session:
+        clock.set_to(session, datetime.combine(date.fromisoformat(day), time(9), CITY))
+
+
+@pytest.fixture(scope="module")
+def used(service: RunningService) -> Document:
+    """A request whose host was opened on 19 June; it is 1 July, and June is not closed."""
+    request = acts.provision(service, make_draft(title=HOSTILE))
+    acts.act(service.callers, OFFICER, request, "activate")
+    on_day(service.engine, "2019-07-01")
+    return request
+
+
+@pytest.mark.usefixtures("used")
+def test_a_month_is_closed_verified_and_confirmed_through_the_pages(
+    people: People, service: RunningService
+) -> None:
+    with opened(people, REVIEWER, "/console/statements") as page:
+        page.get_by_label("月份").first.fill("2019-08")
+        page.get_by_role("button", name="关账").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.get_by_label("月份").first.fill("2019-06")
+        act(page, "关账", "已开始关账")
+        reviewer = service.callers(REVIEWER)
+        wait_until(lambda: not reviewer.done("GET", "/months/2019-06")["to_meter"], "June is metered")
+        page.reload()
+        page.get_by_role("link", name="2019-06").first.click()
+        expect(page.locator(".figure")).to_have_text(TOTAL)
+        shoot(page, "statement-metered")
+        act(page, "核验并出具", "金额不再变动")
+        address = page.url.split("?")[0]
+    path = "/" + address.split("/", 3)[3]
+    with opened(people, "slj.clerk", path) as page:
+        expect(page.get_by_role("button", name="确认用量与金额")).to_have_count(0)
+    with opened(people, OFFICER, path) as page:
+        page.get_by_role("button", name="提出异议").click()
+        expect(page.get_by_role("alert")).to_contain_text("请填写意见")
+        act(page, "确认用量与金额", "已确认")
+        expect(page.locator("main")).to_contain_text("肆佰零陆元肆角")
+        with page.expect_download() as downloading:
+            page.get_by_role("link", name="PDF").click()
+        assert downloading.value.suggested_filename == "ST-2019-06-SLJ.pdf"
+        shoot(page, "statement")
+
+
+def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
+    people: People, used: Document
+) -> None:
+    with opened(people, FINANCE, "/console/usage-report?year=2019") as page:
+        expect(page.locator(".chart canvas")).to_be_visible()
+        shoot(page, "usage-report")
+        page.get_by_role("link", name=TOTAL).first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("2019-06")
+        page.locator('a[href*="/lines/"]').first.click()
+        shoot(page, "statement-line")
+        cause = page.locator("#cause")
+        expect(cause).to_contain_text("EP-2019-")
+        expect(cause).to_contain_text("中心审批员")
+        expect(cause).to_contain_text(HOSTILE)
+        cause.get_by_role("link", name=used["number"]).click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(used["number"])
+
+
+def test_the_report_says_everything_without_javascript(browser: Browser, service: RunningService) -> None:
+    page = sign_in(browser, service, FINANCE, script=False)
+    page.goto(f"{service.settings.url}/console/usage-report?year=2019")
+    expect(page.get_by_role("link", name=TOTAL)).to_be_visible()
+    expect(page.locator("canvas")).to_have_count(0)
+    page.context.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_pages_fit_a_phone(
+    people: People, service: RunningService, used: Document, language: str
+) -> None:
+    statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
+    paths = ["/console/statements", f"/console/statements/{statement}", "/console/usage-report?year=2019"]
+    for path in [*paths, f"/console/statements/{statement}/lines/1"]:
+        joint = "&" if "?" in path else "?"
+        with opened(people, OFFICER, f"{path}{joint}lang={language}") as page:
+            page.set_viewport_size({"width": 390, "height": 800})
+            surplus = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert surplus <= 0, f"{path} is {surplus} px too wide"
+            page.set_viewport_size({"width": 1440, "height": 900})
+    people(OFFICER).goto(f"{service.settings.url}/console/?lang=zh")
+    assert used
+
+
+def test_another_department_sees_neither_statement_nor_line(people: People, service: RunningService) -> None:
+    statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
+    for path in (f"/console/statements/{statement}", f"/console/statements/{statement}/lines/1"):
+        with opened(people, "cgj.clerk", path) as page:
+            expect(page.get_by_role("heading", level=1)).to_contain_text("没有找到")
+    with opened(people, "cgj.clerk", "/console/statements") as page:
+        expect(page.locator("#statement-rows")).to_contain_text("没有符合条件的用量确认单")
