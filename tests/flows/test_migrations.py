@@ -147,6 +147,17 @@ def test_a_return_restores_side_address_and_name_as_they_were_before_the_cut(pla
     assert names_of(played.legacy.names)[NAME] == played.target.address
 
 
+@pytest.mark.invariant(28)
+def test_one_old_address_has_one_new_one_and_a_return_is_the_inverse_of_its_cut(played: Played) -> None:
+    switches = played.pages["retired"]["switches"]
+    pairs = {
+        way: {(each["from_address"], each["to_address"]) for each in switches if each["direction"] == way}
+        for way in ("cut", "return")
+    }
+    assert pairs["cut"] == {(played.legacy.host.address, played.target.address)}
+    assert pairs["return"] == {(new, old) for old, new in pairs["cut"]}
+
+
 def test_the_pause_that_clients_saw_stands_beside_the_one_of_the_script(played: Played) -> None:
     switch = played.pages["retired"]["switches"][-1]
     assert 0 < switch["pause_at_fence_ms"] <= switch["pause_ms"] < 5000
