@@ -18,7 +18,7 @@ _SOURCES = (PRICES_STORED, SKUS_STORED, DISCOUNTS_STORED, SPLITS_STORED)
 
 
 def _usage(starts: str, ends: str, only: str = "") -> str:
-    return f"""usage AS (
+    return f"""usage AS NOT MATERIALIZED (
     SELECT resource_id AS resource, organisation_code AS department, sku_code AS sku, spec_arch AS arch,
            quantity, billing_state AS state, spec_vcpu AS vcpu, spec_memory_gb AS memory_gb,
            greatest(lower(days), CAST(:{starts} AS date)) AS starts,
@@ -157,7 +157,8 @@ MOVEMENT = """WITH opened AS (
     SELECT e.resource_id FROM usage_events e
     JOIN metered_resources m USING (resource_id)
     JOIN opened o USING (organisation_code)
-    WHERE e.seq > coalesce(o.event_seq, 0) AND e.day < CAST(:month AS date)
+    WHERE e.seq > (SELECT min(coalesce(event_seq, 0)) FROM opened)
+      AND e.seq > coalesce(o.event_seq, 0) AND e.day < CAST(:month AS date)
 ), deltas AS (
     SELECT l.statement_id, l.resource_id, l.sku_code, edge.day, edge.quantity
     FROM statement_lines l
@@ -165,7 +166,8 @@ MOVEMENT = """WITH opened AS (
     JOIN moving USING (resource_id)
     JOIN lasting ON lasting.code = l.sku_code
     CROSS JOIN LATERAL (VALUES (l.starts, l.quantity), (l.ends, -l.quantity)) AS edge(day, quantity)
-    WHERE l.kind = 'ordinary' AND edge.day < CAST(:ends AS date)
+    WHERE l.statement_id = ANY(ARRAY(SELECT id FROM opened))
+      AND l.kind = 'ordinary' AND edge.day < CAST(:ends AS date)
     UNION ALL
     SELECT o.id, l.resource_id, l.sku_code, CAST(:month AS date), -l.quantity
     FROM opened o
@@ -173,6 +175,7 @@ MOVEMENT = """WITH opened AS (
                           AND l.ends = o.previous_month + interval '1 month'
     JOIN moving USING (resource_id)
     JOIN lasting ON lasting.code = l.sku_code
+    WHERE l.statement_id = ANY(ARRAY(SELECT previous_id FROM opened))
 ), daily AS (
     SELECT statement_id, sku_code, sum(quantity) AS change FROM deltas
     GROUP BY statement_id, resource_id, sku_code, day
@@ -181,12 +184,12 @@ MOVEMENT = """WITH opened AS (
            sum(greatest(-change, 0)) AS decreases
     FROM daily GROUP BY statement_id, sku_code
 ), closings AS (
-    SELECT l.statement_id, l.sku_code, sum(l.quantity) AS closing
-    FROM statement_lines l
-    JOIN opened o ON o.id = l.statement_id
-    JOIN lasting ON lasting.code = l.sku_code
-    WHERE l.kind = 'ordinary' AND l.ends = CAST(:ends AS date)
-    GROUP BY l.statement_id, l.sku_code
+    SELECT ending.statement_id, ending.sku_code, ending.closing
+    FROM (SELECT statement_id, sku_code, sum(quantity) AS closing FROM statement_lines
+          WHERE statement_id = ANY(ARRAY(SELECT id FROM opened))
+            AND kind = 'ordinary' AND ends = CAST(:ends AS date)
+          GROUP BY statement_id, sku_code) AS ending
+    JOIN lasting ON lasting.code = ending.sku_code
 ), openings AS (
     SELECT o.id AS statement_id, m.sku_code, m.closing AS opening
     FROM opened o JOIN sku_movements m ON m.statement_id = o.previous_id WHERE m.closing > 0
@@ -199,11 +202,15 @@ FULL JOIN changes USING (statement_id, sku_code)
 FULL JOIN closings USING (statement_id, sku_code)
 WHERE coalesce(opening, increases, decreases, closing) IS NOT NULL"""
 
-TOTALS = """
-SELECT s.id, count(l.statement_id)::int AS line_count, coalesce(sum(l.amount_fen), 0)::bigint AS total_fen
-FROM usage_statements s LEFT JOIN statement_lines l ON l.statement_id = s.id
-WHERE s.month = CAST(:month AS date) AND s.status = 'open'
-GROUP BY s.id"""
+TOTALS = """WITH opened AS (
+    SELECT id FROM usage_statements WHERE month = CAST(:month AS date) AND status = 'open'
+), added AS (
+    SELECT statement_id, count(*)::int AS line_count, sum(amount_fen)::bigint AS total_fen
+    FROM statement_lines WHERE statement_id = ANY(ARRAY(SELECT id FROM opened))
+    GROUP BY statement_id
+)
+SELECT o.id, coalesce(a.line_count, 0), coalesce(a.total_fen, 0)
+FROM opened o LEFT JOIN added a ON a.statement_id = o.id"""
 
 # What was issued, as text: every figure of every line in order, then the movement.
 DIGEST = """

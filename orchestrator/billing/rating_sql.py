@@ -66,11 +66,11 @@ SPLITS_STORED = """splits AS (
 
 # What is priced: the SKU itself, and for a percentage the vCPU and memory SKUs of the architecture.
 _TERMS = """pairs AS (
-    SELECT DISTINCT department, sku, arch FROM usage
+    SELECT department, sku, arch, min(starts) AS lo, max(ends) AS hi FROM usage GROUP BY department, sku, arch
 ), bounds AS (
-    SELECT date_trunc('month', min(starts)::timestamp)::date AS lo,
-           (date_trunc('month', (max(ends) - 1)::timestamp) + interval '1 month')::date AS hi
-    FROM usage
+    SELECT date_trunc('month', min(lo)::timestamp)::date AS lo,
+           (date_trunc('month', (max(hi) - 1)::timestamp) + interval '1 month')::date AS hi
+    FROM pairs
 ), months AS (
     SELECT m::date AS starts, (m + interval '1 month')::date AS ends
     FROM bounds, generate_series(lo::timestamp, (hi - 1)::timestamp, interval '1 month') AS m
@@ -140,7 +140,8 @@ _TERMS = """pairs AS (
     ) AS shared
 ), terms AS (
     -- Spans of one class have the same price, discount and payers, and lie in one month.
-    SELECT *, dense_rank() OVER (ORDER BY department, sku, arch, month, catalogue, price_fen, percent,
+    SELECT *, dense_rank() OVER (ORDER BY department, sku, arch) AS pair,
+        dense_rank() OVER (ORDER BY department, sku, arch, month, catalogue, price_fen, percent,
         suspended_percent, tiers, cpu_fen, cpu_tiers, ram_fen, ram_tiers, discount, payers, percents) AS class
     FROM valued
 )"""
@@ -155,29 +156,29 @@ _PART = """
 
 TERMS = _TERMS.format(cpu=_PART.format(counts="vcpu"), ram=_PART.format(counts="memory_gb"))
 
-# A run begins where the row before it ends earlier or differs; it ends where the next run's
-# predecessor ends. Both come out of one sort, without grouping.
+# A run begins where the row before it ends earlier or differs; it ends where the next run's predecessor ends.
+# One sort serves everything, without grouping, and one empty row after the last gives the last run its end.
 _RUNS = """pieces AS (
-    SELECT u.resource, u.sku, u.run, u.quantity, u.state, u.vcpu, u.memory_gb, t.class,
+    SELECT t.pair, u.resource, u.sku, u.run, u.quantity, u.state, u.vcpu, u.memory_gb, t.class,
+           4 * t.class + CASE u.state WHEN 'active' THEN 0 WHEN 'suspended' THEN 1 ELSE 2 END AS charged_as,
+           CASE WHEN u.arch <> '' THEN u.vcpu || '/' || u.memory_gb END AS size,
            t.billing = 'one_off' AS once, greatest(u.starts, t.starts) AS starts,
            least(u.ends, t.ends) AS ends
     FROM usage u
     JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
                 AND t.starts < u.ends AND u.starts < t.ends
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 ), marked AS (
-    SELECT *, lag(ends) OVER w AS before,
-           once OR lag(ends) OVER w IS DISTINCT FROM starts OR lag(class) OVER w <> class
-           OR lag(quantity) OVER w <> quantity OR lag(state) OVER w <> state
-           OR lag(vcpu) OVER w IS DISTINCT FROM vcpu OR lag(memory_gb) OVER w IS DISTINCT FROM memory_gb
-           AS begins,
-           row_number() OVER (ORDER BY resource, sku, starts) AS place,
-           last_value(ends) OVER (PARTITION BY resource, sku ORDER BY starts
-                                  ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS last_end
+    SELECT *, lag(ends) OVER w AS before, row_number() OVER w AS place,
+           once OR lag(ends) OVER w IS DISTINCT FROM starts OR lag(resource) OVER w <> resource
+           OR lag(charged_as) OVER w <> charged_as OR lag(quantity) OVER w <> quantity
+           OR lag(size) OVER w IS DISTINCT FROM size AS begins
     FROM pieces
-    WINDOW w AS (PARTITION BY resource, sku ORDER BY starts)
+    WINDOW w AS (ORDER BY pair, resource, starts)
 ), runs AS (
     SELECT resource, sku, run, place, quantity, state, vcpu, memory_gb, class, starts,
-           coalesce(lead(before) OVER (PARTITION BY resource, sku ORDER BY starts), last_end) AS ends
+           lead(before) OVER (ORDER BY pair, resource, starts) AS ends
     FROM marked WHERE begins
 )"""
 
@@ -196,22 +197,29 @@ _CPU = _charge("r.vcpu", "c.cpu_fen", "c.cpu_tiers")
 _RAM = _charge("r.memory_gb", "c.ram_fen", "c.ram_tiers")
 
 # Everything before `weight` is exact. `weight` is 100 for each of the three percentages times the days of
-# the month, and the amount is charge x days / weight, half up.
+# the month, and the amount is charge x days / weight, half up. `flat` is what a unit is charged where neither
+# tiers nor a spec count. OFFSET 0 lets an expression be computed once where it is used twice.
 _AMOUNTS = f"""classes AS (
-    SELECT DISTINCT ON (class) * FROM terms ORDER BY class
+    SELECT DISTINCT ON (class) *, billing = 'one_off' AS once,
+           coalesce(suspended_percent, 100) AS suspended,
+           CASE WHEN billing <> 'percent_of_spec' AND tiers IS NULL
+                THEN 100 * price_fen * (100 - discount) END AS flat,
+           1000000::numeric * CASE WHEN billing = 'one_off' THEN 1 ELSE month_days END AS weight,
+           2000000::numeric * CASE WHEN billing = 'one_off' THEN 1 ELSE month_days END AS twice
+    FROM terms ORDER BY class
 ), charged AS (
     SELECT r.*, c.department, c.month, c.month_days, c.catalogue, c.price_fen, c.percent, c.discount,
-           c.payers, c.percents,
-           CASE WHEN c.billing = 'percent_of_spec' THEN r.quantity * c.percent * ({_CPU} + {_RAM})
-                ELSE 100 * {_OWN} END
-           * (100 - c.discount)
-           * CASE r.state WHEN 'waived' THEN 0 WHEN 'suspended' THEN coalesce(c.suspended_percent, 100)
-                          ELSE 100 END
-           * CASE WHEN c.billing = 'one_off' THEN 1 ELSE r.ends - r.starts END AS charge,
-           1000000 * CASE WHEN c.billing = 'one_off' THEN 1 ELSE c.month_days END AS weight
+           c.payers, c.percents, c.weight, c.twice,
+           CASE WHEN c.flat IS NOT NULL THEN r.quantity * c.flat
+                WHEN c.billing = 'percent_of_spec'
+                    THEN r.quantity * c.percent * ({_CPU} + {_RAM}) * (100 - c.discount)
+                ELSE 100 * {_OWN} * (100 - c.discount) END
+           * CASE r.state WHEN 'waived' THEN 0 WHEN 'suspended' THEN c.suspended ELSE 100 END
+           * CASE WHEN c.once THEN 1 ELSE r.ends - r.starts END AS charge
     FROM runs r JOIN classes c ON c.class = r.class
+    OFFSET 0
 ), rounded AS (
-    SELECT *, div(2 * charge + weight, 2 * weight)::bigint AS amount_fen FROM charged
+    SELECT *, div(2 * charge + weight, twice)::bigint AS amount_fen FROM charged OFFSET 0
 ), rated AS (
     SELECT *, CASE WHEN cardinality(payers) = 1 THEN ARRAY[amount_fen] ELSE (
         SELECT array_agg((floor_fen + (rank <= amount_fen - total)::int)::bigint ORDER BY place)

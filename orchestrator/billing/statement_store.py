@@ -17,12 +17,24 @@ from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row
 
 _EMPTY = tuple(
-    f"DELETE FROM {table} t USING usage_statements s"  # noqa: S608 - constants alone
-    " WHERE s.id = t.statement_id AND s.month = :month AND s.status = 'open'"
+    f"DELETE FROM {table} WHERE statement_id = ANY(ARRAY("  # noqa: S608 - constants alone
+    "SELECT id FROM usage_statements WHERE month = :month AND status = 'open'))"
     for table in ("statement_lines", "sku_movements", "considered_corrections")
 )
-# A million rows are sorted and hashed in memory; compiling the plan would take longer than it saves.
-_FOR_SETS = ("SET LOCAL work_mem = '256MB'", "SET LOCAL jit = off")
+# A million rows are sorted and hashed in memory; compiling the plan would take longer than it saves. The
+# planner knows no numbers of what was written or computed a moment ago: a plan for few rows would take hours.
+_FOR_SETS = (
+    "SET LOCAL work_mem = '256MB'",
+    "SET LOCAL jit = off",
+    "SET LOCAL enable_nestloop = off",
+    "SET LOCAL enable_mergejoin = off",
+)
+
+
+def work_on_sets(session: Session) -> None:
+    """Until this transaction ends the database plans for a city's whole month."""
+    for setting in _FOR_SETS:
+        session.execute(text(setting))
 
 
 def add(
@@ -92,8 +104,6 @@ def empty(session: Session, month: date) -> None:
 
 def write_lines(session: Session, month: date, organisations: Sequence[str]) -> None:
     """Rate the month's usage of these departments into their open statements."""
-    for setting in _FOR_SETS:
-        session.execute(text(setting))
     given = {"month": month, "ends": month_after(month), "organisations": list(organisations)}
     session.execute(text(sql.LINES), given)
 

@@ -107,7 +107,7 @@ def resume_resource(session: Session, actor: Actor, resource_id: UUID, reason: s
     Raises:
         IllegalMove: the resource is not suspended.
     """
-    row = lock_row(session, Resource, resource_id)
+    row = _lock(session, actor, Permission.RESOURCES_ACTIVATE, resource_id)
     if row.status != ResourceStatus.SUSPENDED:
         raise IllegalMove(f"A resource that is {row.status} cannot be resumed.")
     return _pause(session, actor, resource_id, ResourceStatus.ACTIVE, reason)

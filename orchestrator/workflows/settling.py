@@ -55,6 +55,7 @@ def open_statements(session: Session, month: date, actor: str, *, again: bool = 
         UnpricedUsage, UsageGap: as `meter_statements`.
     """
     usage_store.hold_off_events(session)
+    store.work_on_sets(session)
     if month_after(month) > today(session):
         raise MonthNotOver(f"{month_text(month)} ends on {month_after(month)}.", field="month")
     if earlier := queries.unstated(session, month):
@@ -102,6 +103,7 @@ def meter_statements(session: Session, month: date, actor: str) -> Sequence[Usag
         UsageGap: stored usage is not what the events say; SKU, resource and first day are named.
     """
     usage_store.hold_off_events(session)
+    store.work_on_sets(session)
     statements = store.lock_open(session, month)
     organisations = [row.organisation_code for row in statements]
     _require_priced(session, month, organisations)

@@ -1,0 +1,325 @@
+"""How long the close of a month with a million usage intervals takes, beside a plain INSERT … SELECT.
+
+The product's side is the whole close: prices and gaps looked for twice, statements opened, every line rated,
+movement, totals, audit. The other side copies the finished lines into a table of the same columns and
+indexes. The first month is the worst one, in which every host was opened; in each later one some are resized.
+"""
+
+import argparse
+import resource
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from datetime import time as time_of_day
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+from sqlmodel import Session, select
+
+from benchmarks import report
+from benchmarks.city import fill
+from benchmarks.place import AS_OF, leave_root, settings_of_its_own
+from orchestrator.adapters.embedded_postgres import EmbeddedPostgres
+from orchestrator.billing.months import month_after, month_text
+from orchestrator.core import clock
+from orchestrator.core.clock import CITY
+from orchestrator.core.db import create_database_engine, transaction
+from orchestrator.departments.models import Person
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.runs.models import ExecutionPlan, Run, Workspace
+from orchestrator.schema import revisions
+from orchestrator.settings import Settings
+from orchestrator.systems.models import System
+from orchestrator.workflows import settling
+
+AIM = 3.0
+ACTOR = "operator:benchmark"
+FIRST = date(2019, 6, 1)
+SKUS_A_HOST = 4
+RESIZED_ONE_IN = 100
+
+# A host is an instance with vCPU and memory, and a volume with disk and backup.
+_RESOURCES = """
+INSERT INTO resources (id, workspace_id, address, kind, request_id, plan_id, organisation_code, system_code,
+    status, status_at, version, spec, connection, drift, created_at, opened_on)
+SELECT gen_random_uuid(), w.id, k.kind || '/h-' || host, k.kind, w.origin_request_id, p.id,
+       w.organisation_code, w.system_code, 'active', now(), 1, jsonb_build_object('host', host), '{}', '{}',
+       now(), CAST(:month AS date) + host % 28
+FROM generate_series(0, :hosts - 1) AS host
+JOIN (SELECT *, row_number() OVER (ORDER BY key) - 1 AS place, count(*) OVER () AS many FROM workspaces) AS w
+  ON w.place = host % w.many
+JOIN execution_plans p ON p.workspace_id = w.id
+CROSS JOIN (VALUES ('instance'), ('volume')) AS k(kind)
+"""
+_METERED = """
+INSERT INTO metered_resources (resource_id, organisation_code, system_code, zone, address)
+SELECT r.id, r.organisation_code, r.system_code, w.zone, r.address
+FROM resources r JOIN workspaces w ON w.id = r.workspace_id
+"""
+_SKUS = """CASE r.kind WHEN 'instance' THEN jsonb_build_array(
+        jsonb_build_object('sku', 'ECS-X86-CPU', 'quantity', {vcpu}),
+        jsonb_build_object('sku', 'ECS-X86-MEM', 'quantity', 4 * {vcpu}))
+    ELSE jsonb_build_array(
+        jsonb_build_object('sku', 'EVS-SSD', 'quantity', {disk}),
+        jsonb_build_object('sku', 'BAK-VM', 'quantity', {disk})) END"""
+_EVENTS = """
+INSERT INTO usage_events (resource_id, kind, day, at, billing_state, skus, run_id, state_serial, actor)
+SELECT r.id, :kind, {day}, CAST(:at AS timestamptz), {state}, {skus}, runs.id, 1, :actor
+FROM resources r JOIN runs ON runs.workspace_id = r.workspace_id WHERE {chosen}
+"""
+_HOST = "(r.spec ->> 'host')::int"
+_OPENED = _EVENTS.format(
+    day="r.opened_on",
+    state="'active'",
+    skus=_SKUS.format(vcpu=f"2 ^ (1 + {_HOST} % 4)", disk=f"100 * (1 + {_HOST} % 9)"),
+    chosen="true",
+)
+_RESIZED = _EVENTS.format(
+    day=f"CAST(:month AS date) + {_HOST} % 28",
+    state="NULL",
+    skus=_SKUS.format(vcpu="24", disk="0"),
+    chosen=f"r.kind = 'instance' AND {_HOST} / 28 % :one_in = :which",
+)
+_ENDED = """
+UPDATE usage_intervals i SET days = daterange(lower(i.days), e.day)
+FROM usage_events e WHERE e.seq > :after AND e.resource_id = i.resource_id AND upper_inf(i.days)
+"""
+_BEGUN = """
+INSERT INTO usage_intervals (id, resource_id, organisation_code, sku_code, quantity, spec_arch, billing_state,
+    days, event_seq, run_id, state_serial)
+SELECT gen_random_uuid(), e.resource_id, m.organisation_code, u.sku, u.quantity, '', 'active',
+       daterange(e.day, NULL), e.seq, e.run_id, e.state_serial
+FROM usage_events e JOIN metered_resources m USING (resource_id)
+CROSS JOIN LATERAL jsonb_to_recordset(e.skus) AS u(sku text, quantity numeric)
+WHERE e.seq > :after
+"""
+_COUNT = """
+SELECT count(*) FROM usage_intervals WHERE days && daterange(CAST(:month AS date), CAST(:ends AS date))
+"""
+_LINES = """
+SELECT count(*) FROM statement_lines l JOIN usage_statements s ON s.id = l.statement_id WHERE s.month = :month
+"""
+_TOTAL = "SELECT sum(total_fen) FROM usage_statements WHERE month = :month"
+_PLAIN = """
+INSERT INTO plain SELECT l.* FROM statement_lines l JOIN usage_statements s ON s.id = l.statement_id
+WHERE s.month = :month
+"""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """One month: what it held, and the seconds of both sides."""
+
+    month: date
+    intervals: int
+    lines: int
+    total_fen: int
+    close: float
+    plain: float
+
+
+def found_departments(session: Session) -> None:
+    """Give every department with a system a workspace in which something was applied."""
+    persons = {person.username: person.id for person in session.exec(select(Person))}
+    systems = session.exec(select(System).order_by(System.code)).all()
+    for code, system in {system.organisation_code: system for system in systems}.items():
+        whose: dict[str, Any] = {"organisation_code": code}
+        when: dict[str, Any] = {"created_at": AS_OF}
+        moved: dict[str, Any] = {"status_at": AS_OF, **when}
+        text_of: dict[str, Any] = {"number": f"GC-{code}", "title": code, "justification": code}
+        request = ResourceRequest(
+            **whose,
+            **moved,
+            **text_of,
+            system_code=system.code,
+            status="fulfilled",
+            requester_id=persons["slj.clerk"],
+        )
+        session.add(request)
+        session.flush()
+        workspace = Workspace(
+            key=code.lower(),
+            cloud="hundred",
+            zone="extranet",
+            origin_request_id=request.id,
+            system_code=system.code,
+            **whose,
+            **when,
+        )
+        session.add(workspace)
+        session.flush()
+        plan = ExecutionPlan(
+            number=f"EP-{code}",
+            kind="provision",
+            request_id=request.id,
+            workspace_id=workspace.id,
+            status="applied",
+            requester_id=persons["slj.clerk"],
+            author_id=persons["xxh.reviewer"],
+            **whose,
+            **moved,
+        )
+        session.add(plan)
+        session.flush()
+        run = Run(
+            kind="apply", workspace_id=workspace.id, plan_id=plan.id, status="succeeded", **whose, **moved
+        )
+        session.add(run)
+        session.flush()
+
+
+def open_hosts(connection: Connection, hosts: int) -> None:
+    """Every host is opened on some day of the first month."""
+    if connection.execute(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")).scalar_one():
+        # Nobody measures this part: five million look-ups of foreign keys are left out where we may.
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+    connection.execute(text(_RESOURCES), {"month": FIRST, "hosts": hosts})
+    connection.execute(text(_METERED))
+    _tell(connection, _OPENED, FIRST, "opened")
+
+
+def resize_hosts(connection: Connection, month: date) -> None:
+    """One host in a hundred gets another size on some day of the month, and no host does twice."""
+    given = {"which": month.month, "one_in": RESIZED_ONE_IN, "month": month}
+    _tell(connection, _RESIZED, month, "resized", given)
+
+
+def _tell(
+    connection: Connection, events: str, month: date, kind: str, given: Mapping[str, Any] | None = None
+) -> None:
+    after = connection.execute(text("SELECT coalesce(max(seq), 0) FROM usage_events")).scalar_one()
+    values = {"kind": kind, "at": month, "actor": ACTOR, **(given or {})}
+    connection.execute(text(events), values)
+    connection.execute(text(_ENDED), {"after": after})
+    connection.execute(text(_BEGUN), {"after": after})
+
+
+def close(engine: Engine, month: date) -> float:
+    """Both steps of a close as the product takes them; seconds."""
+    begun = time.perf_counter()
+    with transaction(engine) as session:
+        settling.open_statements(session, month, ACTOR)
+    with transaction(engine) as session:
+        settling.meter_statements(session, month, ACTOR)
+    return time.perf_counter() - begun
+
+
+def copy(engine: Engine, month: date) -> float:
+    """The finished lines once more, into a table that knows nothing of billing; seconds."""
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS plain"))
+        connection.execute(text("CREATE TABLE plain (LIKE statement_lines INCLUDING INDEXES)"))
+    begun = time.perf_counter()
+    with engine.begin() as connection:
+        connection.execute(text(_PLAIN), {"month": month})
+    return time.perf_counter() - begun
+
+
+def tidy(engine: Engine) -> None:
+    """What the server's own upkeep has long done when a month of a real city is over."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for table in ("resources", "metered_resources", "usage_events", "usage_intervals", "statement_lines"):
+            connection.execute(text(f"VACUUM ANALYZE {table}"))
+
+
+def measure(engine: Engine, hosts: int, months: int) -> list[Closed]:
+    """Month after month: what happens in it, its close, and the copy."""
+    done: list[Closed] = []
+    month = FIRST
+    for number in range(months):
+        with engine.begin() as connection:
+            resize_hosts(connection, month) if number else open_hosts(connection, hosts)
+        after = month_after(month)
+        with transaction(engine) as session:
+            clock.set_to(session, datetime.combine(after, time_of_day(9), CITY))
+        tidy(engine)
+        seconds = close(engine, month)
+        with engine.connect() as connection:
+            given = {"month": month, "ends": after}
+            intervals, lines, total = (
+                int(connection.execute(text(query), given).scalar_one()) for query in (_COUNT, _LINES, _TOTAL)
+            )
+        done.append(Closed(month, intervals, lines, total, seconds, copy(engine, month)))
+        month = after
+    return done
+
+
+def backend_peak_mb(engine: Engine) -> int | None:
+    """The most memory that our process of the server ever had, what it shares included, where we may look."""
+    with engine.connect() as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
+def main() -> None:
+    """Fill, close month after month, and print; the last line is one JSON object."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--intervals", type=int, default=1_000_000)
+    options.add_argument("--months", type=int, default=3)
+    chosen = options.parse_args()
+    leave_root()
+    with settings_of_its_own("hundred") as settings:
+        if settings.database_url is not None:
+            _measure(settings, settings.database_url, chosen.intervals // SKUS_A_HOST, chosen.months)
+        else:
+            with EmbeddedPostgres(settings.home / "postgres") as server:
+                _measure(settings, server.url, chosen.intervals // SKUS_A_HOST, chosen.months)
+
+
+def _measure(settings: Settings, url: str, hosts: int, months: int) -> None:
+    revisions.upgrade(url)
+    # One connection, so that the memory of one process of the server is that of the whole close.
+    engine = create_database_engine(url, pool_size=1)
+    with transaction(engine) as session:
+        clock.set_to(session, AS_OF)
+    fill(engine, settings)
+    with transaction(engine) as session:
+        found_departments(session)
+    done = measure(engine, hosts, months)
+    backend = backend_peak_mb(engine)
+    engine.dispose()
+    _print(done, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, backend)
+
+
+def _print(done: list[Closed], client_mb: int, backend_mb: int | None) -> None:
+    rows = [
+        (
+            month_text(one.month),
+            f"{one.intervals:,}",
+            f"{one.lines:,}",
+            f"{one.close:.2f}",
+            f"{one.plain:.2f}",
+            f"{one.close / one.plain:.2f}",
+        )
+        for one in done
+    ]
+    columns = ("month", "intervals", "lines", "close s", "INSERT … SELECT s", "ratio")
+    report.table("The close of a month beside a copy of its lines", columns, rows)
+    ordinary = done[1:] or done
+    report.result(
+        "month_close",
+        report.median_ratio([one.close for one in ordinary], [one.plain for one in ordinary]),
+        AIM,
+        at_most=True,
+        first_month_ratio=round(done[0].close / done[0].plain, 3),
+        ours_seconds=round(statistics.median(one.close for one in ordinary), 2),
+        baseline_seconds=round(statistics.median(one.plain for one in ordinary), 2),
+        first_month_seconds=round(done[0].close, 2),
+        intervals=done[-1].intervals,
+        lines=done[-1].lines,
+        total_fen=done[-1].total_fen,
+        client_peak_mb=client_mb,
+        backend_peak_mb=backend_mb,
+        months=len(done),
+    )
+
+
+if __name__ == "__main__":
+    main()
