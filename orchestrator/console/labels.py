@@ -392,6 +392,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+
 def word(code: str, kind: str) -> str:
     """The Chinese word for a code of a kind; an unknown code is shown as it is."""
     return WORDS.get(kind, {}).get(code, code)

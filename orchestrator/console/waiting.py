@@ -36,6 +36,10 @@ KINDS = (
 )
 P = Permission
 R = RequestStatus
+MOVES = frozenset({P.PLANS_AUTHOR, P.PLANS_APPLY, P.RESOURCES_ACTIVATE, P.RUNS_RECOVER}) | frozenset(
+    APPROVAL_PERMISSIONS.values()
+)
+"""Who may ever be awaited for a step of a migration."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +139,9 @@ def _plans(session: Session, actor: Actor) -> Iterator[Item]:
 
 def _migrations(session: Session, actor: Actor) -> Iterator[Item]:
     """Migrations whose next step is this person's."""
-    live = [status for status in MigrationStatus if status not in ENDED]
-    if not actor.may(P.REQUESTS_READ):
+    if not MOVES & actor.permissions:
         return
+    live = [status for status in MigrationStatus if status not in ENDED]
     for migration in migrating.list_migrations(session, actor, live, limit=MOST):
         view = migrating.migration_detail(session, actor, migration.id)
         if any(_awaits(session, actor, view, item) for item in view.awaited):
