@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
+from orchestrator.adapters.movers.sample_system import root_of
 from orchestrator.migrations.move import Move, MoveHost
 from orchestrator.migrations.movers import CutResult
 from tests.ports.movers.legacy import World
@@ -75,9 +76,9 @@ def begun(world: World, move: Move, movers: AnsibleMovers) -> RunningCut:
     return RunningCut(world, move, world.target, movers.cut)
 
 
-def pids_of(world: World, host: MoveHost, *words: bytes) -> list[int]:
+def pids_of(host: MoveHost, *words: bytes) -> list[int]:
     """The processes of a host whose words contain all of these."""
-    root = str(world.root(host))
+    root = str(root_of(host))
     return [
         pid
         for pid in all_pids()
@@ -85,10 +86,10 @@ def pids_of(world: World, host: MoveHost, *words: bytes) -> list[int]:
     ]
 
 
-def kill_database(world: World, host: MoveHost) -> None:
+def kill_database(host: MoveHost) -> None:
     """kill -9 of the whole server: the postmaster first, so that nobody cleans up."""
-    (postmaster,) = pids_of(world, host, b"/postgres\0-D")
-    for pid in [postmaster, *pids_of(world, host, b"postgres: ")]:
+    (postmaster,) = pids_of(host, b"/postgres\0-D")
+    for pid in [postmaster, *pids_of(host, b"postgres: ")]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
@@ -105,6 +106,29 @@ def stopped(pids: list[int]) -> Iterator[None]:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+
+def pid_outside(host: MoveHost, pid: int) -> int:
+    """What a process of a host is called here, where the host may have numbers of its own."""
+    (postmaster,) = pids_of(host, b"/postgres\0-D")
+    space = _space(postmaster)
+    return next(each for each in all_pids() if _space(each) == space and _own_number(each) == pid)
+
+
+def _space(pid: int) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _own_number(pid: int) -> int:
+    """The number of a process in the innermost of its namespaces; 0 once it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[-1]) for line in lines if line.startswith("NSpid:")), 0)
 
 
 def _cwd(pid: int) -> str:

@@ -225,7 +225,7 @@ def test_a_target_destroyed_in_the_middle_of_the_copy_leaves_the_source_serving_
 ) -> None:
     with world.clients(pause=0.05) as clients:
         world.movers(move, "arm").arm()
-        with stopped(pids_of(world, world.legacy, b"file_server.py")):
+        with stopped(pids_of(world.legacy, b"file_server.py")):
             world.destroy_target()
         movers = world.movers(move, "cut")
         progress = movers.progress()

@@ -108,7 +108,7 @@ def test_a_database_killed_between_fence_and_opening_costs_no_write(
         with slow_arrival(world, armed, "marker", 2):
             cut = begun(world, armed, movers)
             cut.wait_for("fenced")
-            kill_database(world, host)
+            kill_database(host)
             result = cut.result()
         wait_until(lambda: world.answers(host), "the database is back")
         bring_home(world, movers, result)
@@ -134,7 +134,7 @@ def bring_home(world: World, movers: AnsibleMovers, result: CutResult) -> None:
 def test_a_cut_killed_after_the_opening_leaves_the_target_serving_and_the_name_is_led_there(
     world: World, armed: Move, movers: AnsibleMovers
 ) -> None:
-    names = pids_of(world, world.names, b"names.py")
+    names = pids_of(world.names, b"names.py")
     with world.clients(pause=0.05) as clients:
         with slow_arrival(world, armed, "marker", 1.5):
             cut = begun(world, armed, movers)

@@ -1,0 +1,140 @@
+"""What happens to hosts in the middle of a migration, as the books and the people see it.
+
+After each fault exactly one side accepts writes, the books say which, nothing acknowledged is lost, and the
+run has settled or tells a person what happened and what is safe to do next.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from orchestrator.adapters.movers.sample_system import admin_conninfo, lost
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.migrations.move import MoveHost
+from tests.faults.moving import Document, Moving, checked_migration, may_log_in, slow_marker
+from tests.faults.product import Product
+from tests.moves import APPLIER, REVIEWER
+from tests.ports.movers.faults import kill_database
+from tests.running import wait_until
+
+BUDGET_MS = 4_000
+
+
+@pytest.fixture(scope="module")
+def moving(whole_product: Product) -> Iterator[Moving]:
+    """Everything is copied and both ways are armed."""
+    with checked_migration(whole_product, BUDGET_MS) as made:
+        made.move.well(APPLIER, "start")
+        yield made
+
+
+def answers(host: MoveHost) -> bool:
+    try:
+        may_log_in(host)
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def told(run: Document) -> None:
+    """The run says in both languages what happened, and what to do next."""
+    assert all(run[name] for name in ("reason", "reason_zh", "next_step", "next_step_zh")), run
+
+
+def test_a_cut_over_its_budget_is_taken_back_by_its_own_script_and_the_books_say_so(
+    product: Product, moving: Moving
+) -> None:
+    moving.move.scheduled()
+    with slow_marker(moving, BUDGET_MS / 1000 + 3):
+        run = product.settled(moving.move.act(APPLIER, "cut")["id"], 120)
+    page = moving.move.read()
+    assert run["status"] == "failed"
+    told(run)
+    assert (page["status"], page["switches"][-1]["outcome"]) == ("rolled_back", "reopened")
+    assert page["billing"].get("target") != "active"
+    moving.expect_only("source")
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_database_killed_between_fence_and_opening_leaves_one_side_serving_and_the_books_follow(
+    product: Product, moving: Moving, side: str
+) -> None:
+    host = moving.host(side)
+    moving.move.scheduled()
+    with slow_marker(moving, 2):
+        run = moving.move.act(APPLIER, "cut")
+        wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
+        kill_database(host)
+        ended = product.settled(run["id"], 180)
+        wait_until(lambda: answers(host), "the database is back", 60)
+    bring_home(moving, ended)
+
+
+def bring_home(moving: Moving, run: Document) -> None:
+    """Whatever the fault led to: one side serves; then a return, or a settling, lets the source serve."""
+    if run["status"] == "failed":
+        told(run)
+    if moving.move.read()["switches"][-1]["outcome"] == "unsettled":
+        moving.move.act(REVIEWER, "settle")
+        wait_until(
+            lambda: moving.move.read()["switches"][-1]["outcome"] not in ("unsettled", "under_way"),
+            "both sides are read",
+            120,
+        )
+    moving.expect_only(moving.move.read()["serving_side"])
+    if moving.move.read()["serving_side"] == "target":
+        moving.move.well(APPLIER, "return")
+    moving.expect_only("source")
+
+
+def test_a_target_host_that_is_gone_needs_a_person_and_settling_lets_the_source_serve(
+    product: Product, moving: Moving
+) -> None:
+    cloud = SandboxCloud(product.settings.sandbox_socket)
+    instance = instance_of(cloud, moving)
+    moving.move.scheduled()
+    with contextlib.suppress(psycopg.Error), slow_marker(moving, 3):
+        run = moving.move.act(APPLIER, "cut")
+        wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
+        cloud.stop_instance(instance)
+        ended = product.settled(run["id"], 180)
+        cloud.start_instance(instance)
+        wait_until(lambda: answers(moving.target), "the target is back", 60)
+    assert ended["status"] == "failed"
+    bring_home(moving, ended)
+
+
+def instance_of(cloud: SandboxCloud, moving: Moving) -> str:
+    """The cloud's id of the target."""
+    keys = [row["key"] for row in moving.product.rows("SELECT key FROM workspaces")]
+    found = [
+        each for key in keys for each in cloud.list_objects(key) if each.address == moving.target.address
+    ]
+    (instance,) = [each for each in found if each.kind == "instance"]
+    return instance.cloud_id
+
+
+def test_one_altered_byte_on_the_target_sends_the_cut_back_by_itself_with_every_write(
+    product: Product, moving: Moving
+) -> None:
+    moving.move.scheduled()
+    with psycopg.connect(admin_conninfo(moving.target, "app"), autocommit=True) as target:
+        target.execute("UPDATE person SET name = 'X' || name WHERE id = 7")
+    run = product.settled(moving.move.act(APPLIER, "cut")["id"], 180)
+    page = moving.move.read()
+    assert run["status"] == "failed"
+    told(run)
+    assert "person" in run["reason"]
+    there, back = page["switches"][-2:]
+    assert (there["outcome"], there["proof_equal"], there["automatic"]) == ("cut", False, False)
+    assert (back["direction"], back["outcome"], back["automatic"]) == ("return", "cut", True)
+    assert page["status"] == "rolled_back"
+    moving.expect_only("source")
+
+
+@pytest.mark.invariant(31)
+def test_no_acknowledged_write_is_lost_through_all_of_it(moving: Moving) -> None:
+    moving.clients.stop()
+    assert lost(moving.clients.acknowledged(), moving.legacy.host) == (0, 0)
