@@ -10,6 +10,6 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     late = {}
     for each in order["folders"]:
         place = place_of(each)
-        paths = [path for path in files_of(place) if path.lstat().st_ctime_ns > each["since"]]
+        paths = [path for path, seen in files_of(place) if seen.st_ctime_ns > each["since"]]
         late[each["path"]] = sorted(str(path.relative_to(place)) for path in paths)
     return {"late": late}

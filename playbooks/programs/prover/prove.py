@@ -8,6 +8,7 @@ Files are hashed by SHA-256. Files that either side says were written after its 
 left out on both sides: a client may have sent again there what it was not told was stored.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -79,12 +80,12 @@ def look_at_folder(wanted: dict[str, Any], late: list[dict[str, list[str]]]) -> 
     left_out = {name for side in late for name in side[wanted["path"]]}
     parts: dict[str, list[tuple[str, int, int, str]]] = {}
     place = place_of(wanted)
-    for path in files_of(place):
-        inside, seen = path.relative_to(place), path.lstat()
+    for path, seen in files_of(place):
+        inside = path.relative_to(place)
         if seen.st_ctime_ns > wanted["since"]:
             left_out.add(str(inside))
-        if str(inside) not in left_out:
-            entry = (str(inside), seen.st_size, seen.st_mode & 0o7777, digest_of(path))
+        if str(inside) not in left_out and (digest := digest_of(path)):
+            entry = (str(inside), seen.st_size, seen.st_mode & 0o7777, digest)
             parts.setdefault(str(inside.parent), []).append(entry)
     found = {part: summary(files) for part, files in sorted(parts.items())}
     return {"parts": found, "later": len(left_out)}
@@ -95,12 +96,15 @@ def place_of(wanted: dict[str, Any]) -> Path:
     return next(below(path) for path in (wanted["path"], wanted["otherwise"]) if below(path).is_dir())
 
 
-def files_of(place: Path) -> Iterator[Path]:
+def files_of(place: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every regular file with what was seen of it. Clients go on writing: what they take away meanwhile is none."""
     for folder, _, names in os.walk(place):
         for name in names:
             path = Path(folder, name)
-            if stat.S_ISREG(path.lstat().st_mode):
-                yield path
+            with contextlib.suppress(FileNotFoundError):
+                seen = path.lstat()
+                if stat.S_ISREG(seen.st_mode):
+                    yield path, seen
 
 
 def summary(files: list[tuple[str, int, int, str]]) -> dict[str, Any]:
@@ -109,9 +113,13 @@ def summary(files: list[tuple[str, int, int, str]]) -> dict[str, Any]:
     return {"files": len(files), "bytes": sum(size for _, size, _, _ in files), "hash": digest}
 
 
-def digest_of(path: Path) -> str:
+def digest_of(path: Path) -> str | None:
+    """SHA-256 of a file; none of one that a client has taken away since it was seen."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while data := file.read(CHUNK):
-            digest.update(data)
+    try:
+        with path.open("rb", buffering=0) as file:
+            while data := file.read(CHUNK):
+                digest.update(data)
+    except FileNotFoundError:
+        return None
     return digest.hexdigest()
