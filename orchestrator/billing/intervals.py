@@ -68,7 +68,9 @@ class _Condition:
     event_seq: int
 
     def after(self, event: Event) -> "_Condition":
-        """What holds once `event` has happened."""
+        """What holds once `event` has happened; what is only charged once changes nothing that lasts."""
+        if event.state is None and event.skus is None:
+            return self
         state = self.state if event.state is None else event.state
         skus = self.skus
         if event.skus is not None:

@@ -172,6 +172,8 @@ def correct_usage(
 def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None:
     if correction.state is None and not correction.skus:
         raise BadInput("Give the state, or the SKUs with their quantities.", field="skus")
+    if correction.once and correction.state is not None:
+        raise BadInput("What is charged once changes no state: enter the state apart.", field="state")
     billing_of = catalogue_queries.billing_of(session, [use.sku for use in correction.skus or ()])
     for use in correction.skus or ():
         kind = billing_of.get(use.sku)

@@ -144,6 +144,12 @@ def test_what_is_paid_once_is_one_day_of_usage(engine: Engine) -> None:
     assert gap(engine) is None
 
 
+def test_a_charge_on_the_day_of_the_opening_lets_the_month_be_closed(engine: Engine) -> None:
+    host = hosts.in_production(engine)
+    correct(engine, host, day=date(2019, 6, 19), skus=[SkuUse("MIG-DAY", Decimal(1))], once=True)
+    assert gap(engine) is None
+
+
 @pytest.mark.parametrize(
     ("what", "words"),
     [
@@ -153,6 +159,15 @@ def test_what_is_paid_once_is_one_day_of_usage(engine: Engine) -> None:
         ({"day": date(2019, 6, 19), "skus": [SkuUse("NO-SUCH", Decimal(1))]}, "no SKU NO-SUCH"),
         ({"day": date(2019, 6, 19), "skus": [SkuUse("MIG-DAY", Decimal(1))]}, "MIG-DAY is billed one_off"),
         ({"day": date(2019, 6, 19), "skus": [SkuUse("DR-STBY", Decimal(1))]}, "give a spec there"),
+        (
+            {
+                "day": date(2019, 6, 19),
+                "skus": [SkuUse("MIG-DAY", Decimal(1))],
+                "once": True,
+                "state": "none",
+            },
+            "changes no state",
+        ),
     ],
 )
 def test_a_correction_that_cannot_be_is_refused(engine: Engine, what: dict[str, Any], words: str) -> None:

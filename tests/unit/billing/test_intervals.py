@@ -101,6 +101,14 @@ def test_charges_of_one_day_are_one_and_end_nothing() -> None:
     assert shown(fold(events)) == [("WORK", 3, "active", 3, 4), ("CPU", 8, "active", 0, None)]
 
 
+def test_a_charge_on_the_day_of_another_event_is_not_what_an_interval_began_with() -> None:
+    charge = Event(
+        2, FIRST, datetime(2020, 2, 1, 10, tzinfo=UTC), None, None, RUN, [SkuUse("WORK", Decimal(1))]
+    )
+    found = {one.use.sku: one.event_seq for one in fold([happened(1, 0, "active", CPU=8), charge])}
+    assert found == {"WORK": 2, "CPU": 1}
+
+
 STATES = st.sampled_from([None, "active", "suspended", "waived", NOT_BILLED])
 SKUS = st.none() | st.dictionaries(st.sampled_from(["CPU", "MEM", "SSD"]), st.integers(0, 3), max_size=3)
 

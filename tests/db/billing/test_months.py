@@ -1,0 +1,426 @@
+"""Months in a row over random histories, prices and terms: every statement is what exact fractions say.
+
+The oracle knows the rules alone: what a day carries after its last event, how a day is priced, and that a
+confirmed month is corrected by counter-lines in the next one that is closed.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+from sqlmodel import Session, select
+
+from orchestrator.billing import statement_queries as queries
+from orchestrator.billing import store
+from orchestrator.billing.intervals import CHARGED, NOT_BILLED, Origin, SkuUse
+from orchestrator.billing.models import MeteredResource, StatementLine, UsageStatement
+from orchestrator.billing.months import month_after
+from orchestrator.billing.rating import Spec, Usage
+from orchestrator.core import clock
+from orchestrator.core.clock import CITY
+from orchestrator.core.db import transaction
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.workflows import settling
+from tests.db.billing import closes, fraction_rater, hosts
+from tests.db.billing.fraction_rater import Line
+
+# A leap February between months of 31 days, the price cut at a year's end, and plain months.
+FIRST = st.sampled_from([date(2019, 12, 1), date(2020, 11, 1), date(2019, 6, 1)])
+MONTHS = 4
+DEPARTMENTS = ("SLJ", "MZJ")
+MONTHLY = ("ECS-X86-CPU", "ECS-X86-MEM", "EVS-SSD", "BAK-OFF")
+ONCE, STANDBY, ANCHOR = "MIG-DAY", "DR-STBY", "EVS-SATA"
+USED = (*MONTHLY, ONCE, STANDBY, ANCHOR)
+SPEC = Spec("x86", Decimal(8), Decimal(32))
+CUT = date(2021, 1, 1)
+ONE_DAY = timedelta(days=1)
+_SPLIT = text(
+    "INSERT INTO price_catalogues SELECT (jsonb_populate_record(c, jsonb_build_object("
+    "'code', 'CAT-RANDOM', 'valid_from', CAST(:day AS date)))).* FROM price_catalogues c"
+    " WHERE code = 'CAT-2019-01'"
+)
+_COPY = text(
+    'INSERT INTO sku_prices SELECT (jsonb_populate_record(p, \'{"catalogue_code": "CAT-RANDOM"}\')).*'
+    " FROM sku_prices p WHERE catalogue_code = 'CAT-2019-01'"
+)
+_END = text("UPDATE price_catalogues SET valid_to = :day WHERE code = 'CAT-2019-01'")
+_PRICE = text(
+    "UPDATE sku_prices SET price_fen = :fen, suspended_percent = :suspended"
+    " WHERE catalogue_code = :catalogue AND sku_code = :sku AND price_fen IS NOT NULL"
+)
+_PRICES = text(
+    "SELECT p.sku_code AS sku, c.code AS catalogue, p.price_fen, p.percent, p.tiers, p.suspended_percent,"
+    " c.valid_from AS starts, c.valid_to AS ends FROM sku_prices p"
+    " JOIN price_catalogues c ON c.code = p.catalogue_code WHERE p.sku_code = ANY(:skus)"
+)
+_KINDS = text(
+    "SELECT code AS sku, billing, quota_class AS counts, coalesce(arch, '') AS arch, payer FROM skus"
+    " WHERE code = ANY(:skus)"
+)
+_DISCOUNT = text(
+    "INSERT INTO billing_discounts (id, organisation_code, sku_code, percent, days)"
+    " VALUES (gen_random_uuid(), :department, :sku, :percent, daterange(:starts, :ends))"
+)
+_PAYERS = text(
+    "INSERT INTO billing_payer_splits (id, organisation_code, sku_code, payers, percents, days)"
+    " VALUES (gen_random_uuid(), :department, :sku, :payers, :percents, daterange(:starts, :ends))"
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event as somebody tells it: how many days after the first day, and what then holds."""
+
+    resource: int
+    day: int
+    state: str | None
+    skus: dict[str, Decimal] | None
+    once: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Month:
+    """What becomes known before a month is closed, and what people do with its statements then."""
+
+    told: list[Told]
+    again: bool
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Terms:
+    """When a random price list begins, prices by list and SKU, a discount and a payer split."""
+
+    cut: int
+    prices: dict[tuple[str, str], tuple[int, int | None]]
+    discount: tuple[str, str, Decimal, int, int]
+    split: tuple[str, str, Decimal, int, int]
+
+
+SIZES = st.dictionaries(st.sampled_from([*MONTHLY, STANDBY]), st.decimals(0, 900, places=2), max_size=4)
+STATES = st.sampled_from([None, "active", "suspended", "waived", NOT_BILLED])
+LISTS = ("CAT-2019-01", "CAT-RANDOM", "CAT-2021-01")
+
+
+@st.composite
+def tales(draw: st.DrawFn, days: int) -> Told:
+    """An event on one of the days up to now, however late."""
+    resource, day = draw(st.integers(0, 2)), draw(st.integers(0, days - 1))
+    if draw(st.integers(0, 5)) == 0:
+        return Told(resource, day, None, None, draw(st.decimals(1, 20, places=1)))
+    state, skus = draw(STATES), draw(st.none() | SIZES)
+    return Told(resource, day, "active" if state is None and skus is None else state, skus)
+
+
+@st.composite
+def years(draw: st.DrawFn) -> tuple[date, list[Month], Terms]:
+    """Four months of two departments, and the terms that hold in them."""
+    first, month = draw(FIRST), None
+    done: list[Month] = []
+    for _ in range(MONTHS):
+        month = month_after(month or first)
+        told = draw(st.lists(tales((month - first).days), max_size=4))
+        done.append(Month(told, draw(st.booleans()), draw(st.integers(0, 2)) > 0))
+    fen = st.tuples(st.integers(0, 500_000), st.none() | st.integers(0, 100))
+    prices = {(code, sku): draw(fen) for code in LISTS for sku in USED}
+    period = st.sets(st.integers(0, 120), min_size=2, max_size=2).map(sorted)
+    whose = st.tuples(st.sampled_from(DEPARTMENTS), st.sampled_from([*MONTHLY, STANDBY, ONCE]))
+    percent = st.decimals(0, 100, places=2)
+
+    def term() -> tuple[str, str, Decimal, int, int]:
+        (department, sku), (starts, ends) = draw(whose), draw(period)
+        return department, sku, draw(percent), starts, ends
+
+    return first, done, Terms(draw(st.integers(1, 110)), prices, term(), term())
+
+
+@dataclass
+class Book:
+    """The oracle: what is told, what each month states that still holds, and what was stated last."""
+
+    first: date
+    owners: Sequence[tuple[str, str]]
+    given: dict[str, list[dict[str, Any]]]
+    told: list[Told] = field(default_factory=list)
+    valid: dict[tuple[str, date], Counter[Line]] = field(default_factory=dict)
+    closing: dict[str, dict[tuple[str, str], Fraction]] = field(default_factory=lambda: defaultdict(dict))
+
+    def carried(self, resource: int, day: date) -> dict[str, tuple[Decimal, str]]:
+        """What a day carries: the last word on the state and the last word on the sizes."""
+        known = [one for one in self.told if one.resource == resource and self.on(one) <= day]
+        known.sort(key=self.on)
+        states = [one.state for one in known if one.state is not None]
+        skus = [one.skus for one in known if one.skus is not None]
+        if not states or not skus or states[-1] == NOT_BILLED:
+            return {}
+        return {sku: (quantity, states[-1]) for sku, quantity in skus[-1].items() if quantity}
+
+    def on(self, told: Told) -> date:
+        return self.first + told.day * ONE_DAY
+
+    def usage(self, department: str, month: date) -> list[Usage]:
+        """Day by day; what is charged once on one day is one charge."""
+        found = []
+        for number, (owner, resource) in enumerate(self.owners):
+            if owner != department:
+                continue
+            day = month
+            while day < month_after(month):
+                until = day + ONE_DAY
+                for sku, (quantity, state) in self.carried(number, day).items():
+                    spec = SPEC if sku == STANDBY else None
+                    found.append(Usage(resource, sku, quantity, day, until, department, state, spec))
+                charged = [one.once for one in self.told if one.resource == number and self.on(one) == day]
+                if once := sum((one for one in charged if one is not None), Decimal(0)):
+                    found.append(Usage(resource, ONCE, once, day, until, department))
+                day = until
+        return found
+
+    def rated(self, department: str, month: date) -> Counter[Line]:
+        return Counter(fraction_rater.rate(self.usage(department, month), self.given))
+
+    def movement(self, department: str, month: date) -> dict[str, tuple[Fraction, ...]]:
+        """Opening, increases, decreases and closing by SKU, day over day and resource by resource."""
+        now = dict(self.closing[department])
+        moved: dict[str, list[Fraction]] = defaultdict(lambda: [Fraction(0)] * 4)
+        for (_, sku), quantity in now.items():
+            moved[sku][0] += quantity
+        by_day: dict[date, dict[tuple[str, str], Fraction]] = defaultdict(dict)
+        for one in self.usage(department, month):
+            if one.sku != ONCE:
+                by_day[one.starts][one.resource, one.sku] = Fraction(one.quantity)
+        day = month
+        while day < month_after(month):
+            today = by_day[day]
+            for key in {*now, *today}:
+                change = today.get(key, Fraction(0)) - now.get(key, Fraction(0))
+                moved[key[1]][1 if change > 0 else 2] += abs(change)
+            now, day = today, day + ONE_DAY
+        for (_, sku), quantity in now.items():
+            moved[sku][3] += quantity
+        self.closing[department] = now
+        return {sku: tuple(figures) for sku, figures in moved.items() if any(figures)}
+
+
+class City:
+    """What every example finds."""
+
+    def __init__(
+        self, engine: Engine, pack: PolicyPack, resources: Sequence[tuple[MeteredResource, UUID]]
+    ) -> None:
+        self.engine, self.pack, self.resources = engine, pack, resources
+
+
+@dataclass
+class Product:
+    """The same months by the product, in one transaction that is rolled back."""
+
+    session: Session
+    city: City
+
+    def tell(self, book: Book, told: Told, kind: str = "corrected") -> None:
+        resource, run = self.city.resources[told.resource]
+        skus = told.skus
+        if told.once is not None:
+            kind, skus = CHARGED, {ONCE: told.once}
+        uses = None if skus is None else [_use(sku, quantity) for sku, quantity in skus.items()]
+        happening = store.Happening(kind, book.on(told), told.state, uses, Origin(run, 1), "test")
+        assert store.record_event(self.session, resource, happening)
+        book.told.append(told)
+
+    def close(self, month: date, *, again: bool = False) -> None:
+        day = datetime.combine(month_after(month), time(9), CITY)
+        clock.set_to(self.session, day)
+        settling.open_statements(self.session, month, closes.ACTOR, again=again)
+        settling.meter_statements(self.session, month, closes.ACTOR)
+
+    def statement(self, department: str, month: date) -> UsageStatement:
+        return queries.current(self.session, department, month)
+
+    def lines(self, row: UsageStatement) -> list[StatementLine]:
+        return [item.line for item in queries.lines(self.session, row.id)]
+
+    def movement(self, row: UsageStatement) -> dict[str, tuple[Fraction, ...]]:
+        found = {
+            one.sku_code: tuple(
+                Fraction(figure) for figure in (one.opening, one.increases, one.decreases, one.closing)
+            )
+            for one in queries.movements(self.session, row.id)
+        }
+        return {sku: figures for sku, figures in found.items() if any(figures)}
+
+    def issue(self, row: UsageStatement) -> None:
+        reviewer = hosts.actor(self.session, "xxh.reviewer")
+        settling.issue_statement(self.session, reviewer, row.id, self.city.pack)
+
+    def confirm(self, row: UsageStatement) -> None:
+        officer = hosts.actor(self.session, hosts.OFFICERS[row.organisation_code][0])
+        settling.confirm_statement(self.session, officer, row.id)
+
+    def set_terms(self, first: date, terms: Terms) -> dict[str, list[dict[str, Any]]]:
+        """Write prices and terms; the same for the oracle."""
+        day = min(first + terms.cut * ONE_DAY, CUT - ONE_DAY)
+        for statement in (_SPLIT, _COPY, _END):
+            self.session.execute(statement, {"day": day} if statement is not _COPY else {})
+        for (catalogue, sku), (fen, suspended) in terms.prices.items():
+            given = {"catalogue": catalogue, "sku": sku, "fen": fen, "suspended": suspended}
+            self.session.execute(_PRICE, given)
+        found = {
+            name: [dict(row) for row in self.session.execute(query, {"skus": list(USED)}).mappings()]
+            for name, query in (("prices", _PRICES), ("skus", _KINDS))
+        }
+        return found | {"discounts": [self._discount(first, terms)], "splits": [self._split(first, terms)]}
+
+    def _discount(self, first: date, terms: Terms) -> dict[str, Any]:
+        department, sku, percent, starts, ends = terms.discount
+        row = {"department": department, "sku": sku, "percent": percent, **_days(first, starts, ends)}
+        self.session.execute(_DISCOUNT, row)
+        return row
+
+    def _split(self, first: date, terms: Terms) -> dict[str, Any]:
+        department, sku, percent, starts, ends = terms.split
+        shares = {"payers": ["central", "department"], "percents": [percent, 100 - percent]}
+        row = {"department": department, "sku": sku, **shares, **_days(first, starts, ends)}
+        self.session.execute(_PAYERS, row)
+        return row
+
+
+def _days(first: date, starts: int, ends: int) -> dict[str, date]:
+    return {"starts": first + starts * ONE_DAY, "ends": first + ends * ONE_DAY}
+
+
+def _use(sku: str, quantity: Decimal) -> SkuUse:
+    return SkuUse(sku, quantity, SPEC if sku == STANDBY else None)
+
+
+def told_as(line: StatementLine) -> Line:
+    """A stored line as the oracle writes one; a counter-line with the sign of the line that it reverses."""
+    sign = -1 if line.kind == "counter" else 1
+    shares = tuple(sign * share for share in line.shares_fen)
+    head = (str(line.resource_id), line.sku_code, Fraction(line.quantity), line.billing_state)
+    return (*head, line.catalogue_code, line.starts, line.ends, sign * line.amount_fen, shares)
+
+
+@pytest.fixture(scope="module")
+def metered_city(shared_engine: Engine, pack: PolicyPack) -> City:
+    """Three resources that things happen to, and one of each department to which nothing does."""
+    made = []
+    with transaction(shared_engine) as session:
+        found = [hosts.in_trial(session, "one"), hosts.in_trial(session, "two", "MZJ")]
+        owners = [("SLJ", found[0].instance, found[0].run), ("MZJ", found[1].instance, found[1].run)]
+        third = hosts.in_trial(session, "three")
+        owners += [("SLJ", third.instance, third.run)]
+        owners += [("SLJ", found[0].volume, found[0].run), ("MZJ", found[1].volume, found[1].run)]
+        for department, resource, run in owners:
+            system = hosts.OFFICERS[department][1]
+            row = MeteredResource(
+                resource_id=resource,
+                organisation_code=department,
+                system_code=system,
+                zone="extranet",
+                address=str(resource),
+            )
+            store.meter(session, row)
+            made.append((row, run))
+    return City(shared_engine, pack, made)
+
+
+@contextmanager
+def rolled_back(engine: Engine) -> Iterator[Session]:
+    with engine.connect() as connection, connection.begin() as whole:
+        mode: Any = "create_savepoint"
+        with Session(connection, expire_on_commit=False, join_transaction_mode=mode) as session:
+            yield session
+        whole.rollback()
+
+
+def corrections(product: Product, book: Book, department: str, month: date) -> Counter[tuple[str, Line]]:
+    """What the close of `month` must correct in confirmed months; from then on they say the new lines."""
+    found: Counter[tuple[str, Line]] = Counter()
+    for (owner, earlier), stated in book.valid.items():
+        if owner != department or earlier >= month:
+            continue
+        if product.statement(owner, earlier).status == "confirmed":
+            right = book.rated(owner, earlier)
+            found.update({("counter", line): count for line, count in (stated - right).items()})
+            found.update({("right", line): count for line, count in (right - stated).items()})
+            book.valid[owner, earlier] = right
+    return found
+
+
+def check(product: Product, book: Book, department: str, month: date, again: bool) -> UsageStatement:
+    """Compare one metered statement with the oracle."""
+    row = product.statement(department, month)
+    expected = corrections(product, book, department, month)
+    ordinary = book.rated(department, month)
+    movement = book.movement(department, month)
+    lines = product.lines(row)
+    assert Counter(told_as(line) for line in lines if line.kind == "ordinary") == ordinary
+    assert Counter((line.kind, told_as(line)) for line in lines if line.kind != "ordinary") == expected
+    assert row.total_fen == sum(line.amount_fen for line in lines)
+    assert row.line_count == len(lines)
+    assert all(sum(line.shares_fen) == line.amount_fen for line in lines)
+    assert product.movement(row) == movement
+    for opening, increases, decreases, closing in movement.values():
+        assert opening + increases - decreases == closing
+    if again:
+        before = [line.model_dump() for line in lines]
+        digest = queries.digest(product.session, row.id, None, None)
+        product.close(month, again=True)
+        product.session.expire_all()
+        row = product.statement(department, month)
+        assert [line.model_dump() for line in product.lines(row)] == before
+        assert queries.digest(product.session, row.id, None, None) == digest
+    book.valid[department, month] = ordinary
+    return row
+
+
+def expect_kept(product: Product) -> None:
+    """Everything that was issued still says what it said then."""
+    for row in queries.issued(product.session):
+        digest = queries.digest(product.session, row.id, row.number, row.issued_on)
+        assert digest == row.digest, row.number
+
+
+@pytest.mark.invariant(4, 5, 6, 7, 8)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(years())
+def test_months_in_a_row_are_stated_to_the_fen_balance_and_stay_as_they_were_issued(
+    metered_city: City, year: tuple[date, list[Month], Terms]
+) -> None:
+    first, happened, terms = year
+    with rolled_back(metered_city.engine) as session:
+        clock.set_to(session, datetime.combine(first, time(8), CITY))
+        product = Product(session, metered_city)
+        owners = [(row.organisation_code, str(row.resource_id)) for row, _ in metered_city.resources]
+        book = Book(first, owners, product.set_terms(first, terms))
+        for number in range(5):
+            sizes = {ANCHOR: Decimal(10)} if number > 2 else {"ECS-X86-CPU": Decimal(8)}
+            product.tell(book, Told(number, 0, "active", sizes), "opened")
+        month, waiting = first, list[UsageStatement]()
+        for this in happened:
+            clock.set_to(session, datetime.combine(month_after(month), time(8), CITY))
+            for told in this.told:
+                product.tell(book, told)
+            product.close(month)
+            rows = [check(product, book, department, month, this.again) for department in DEPARTMENTS]
+            for row in rows:
+                product.issue(row)
+            waiting += rows
+            if this.confirmed:
+                for row in waiting:
+                    product.confirm(row)
+                waiting = []
+            expect_kept(product)
+            month = month_after(month)
+        assert session.exec(select(UsageStatement)).first() is not None
