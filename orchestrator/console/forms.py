@@ -1,5 +1,6 @@
 """The request form as a page: what it offers, what it would cost, and what was wrong with it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -96,19 +97,34 @@ def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
         return QuoteBox(problems=(words_of(error, visit.language),))
     return QuoteBox(
         quote=quote_view(visit, price.catalogue, price.lines, price.monthly_fen),
-        quota=_asked(visit, draft.lines) if form.kind == "provision" else None,
+        quota=_asked(visit, form, draft.lines) if form.kind in ("provision", "change") else None,
     )
 
 
-def _asked(visit: Visit, lines: tuple[LineDraft, ...]) -> QuotaCard | None:
+def _asked(visit: Visit, form: RequestForm, lines: tuple[LineDraft, ...]) -> QuotaCard | None:
+    """The quota with what is asked for; of a change only what it adds to what stands there now."""
+    asked, present = _counted(visit, lines), Counter[str]()
+    if form.kind == "change" and form.workspace:
+        present = _counted(visit, _present(visit, UUID(form.workspace)))
+    return quota_card(visit, visit.actor.organisation, asked - present)
+
+
+def _present(visit: Visit, workspace_id: UUID) -> tuple[LineDraft, ...]:
+    """What stands in a workspace of the person's organisation; nothing while nothing was applied there."""
+    workspace = run_queries.workspace(visit.session, workspace_id)
+    require(visit.actor, Permission.REQUESTS_DRAFT, workspace.organisation_code)
+    draft, _ = read_draft(form_of(visit, pricing.current_request(visit.session, workspace_id)))
+    return draft.lines if draft else ()
+
+
+def _counted(visit: Visit, lines: tuple[LineDraft, ...]) -> Counter[str]:
+    """What lines take of the quota, by class; pools outside of it count for nothing."""
     free = {code for code, pool in quota_queries.pools(visit.session).items() if pool.free}
-    counted = [line for line in lines if line.pool not in free]
-    asked = {
-        "vcpu": sum(line.count * line.vcpu for line in counted),
-        "memory_gb": sum(line.count * line.memory_gb for line in counted),
-        "block_gb": sum(line.count * line.disk_gb for line in counted),
-    }
-    return quota_card(visit, visit.actor.organisation, asked)
+    taken = Counter[str]()
+    for line in (line for line in lines if line.pool not in free):
+        size = {"vcpu": line.vcpu, "memory_gb": line.memory_gb, "block_gb": line.disk_gb}
+        taken.update({name: line.count * amount for name, amount in size.items()})
+    return taken
 
 
 def _choices(visit: Visit) -> FormChoices:
