@@ -97,7 +97,7 @@ def place_of(wanted: dict[str, Any]) -> Path:
 
 
 def files_of(place: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every regular file with what was seen of it. Clients go on writing: what they take away meanwhile is none."""
+    """Every regular file with what was seen of it; one that a client takes away meanwhile is none."""
     for folder, _, names in os.walk(place):
         for name in names:
             path = Path(folder, name)
