@@ -1,5 +1,7 @@
 """Resource requests: quote, draft, endorse, submit, review."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -21,6 +23,8 @@ from orchestrator.core.errors import VersionRequired
 from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.quotas import queries as quota_queries
+from orchestrator.quotas.arithmetic import Take
+from orchestrator.quotas.models import HoldItem
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -172,7 +176,8 @@ def submit(
 
     def act() -> dict[str, Any]:
         made = requesting.submit_request(session, actor, request_id, service.pack, version)
-        return detail(session, made).model_dump(mode="json")
+        hold = _hold("live", made.expires_at, made.takes)
+        return detail(session, made.request).model_copy(update={"hold": hold}).model_dump(mode="json")
 
     return _keyed(session, actor, key, f"requests:submit:{request_id}", b"", act, response)
 
@@ -301,18 +306,16 @@ def detail(session: Session, request: ResourceRequest) -> RequestDetail:
         lines=[LineOut.model_validate(line) for line in queries.lines(session, request.id)],
         quote=request.quote,
         judgement=request.judgement,
-        hold=_hold(session, request),
+        hold=_hold_of(session, request),
         comments=[comment.model_dump(mode="json") for comment in queries.comments(session, request.id)],
     )
 
 
-def _hold(session: Session, request: ResourceRequest) -> dict[str, Any] | None:
+def _hold_of(session: Session, request: ResourceRequest) -> dict[str, Any] | None:
     found = quota_queries.hold_of(session, request.id)
-    if found is None:
-        return None
-    held, items = found
-    return {
-        "status": held.status,
-        "expires_at": held.expires_at.isoformat(),
-        "amounts": {item.target: item.amount for item in items},
-    }
+    return _hold(found[0].status, found[0].expires_at, found[1]) if found else None
+
+
+def _hold(status: str, expires_at: datetime, items: Iterable[Take | HoldItem]) -> dict[str, Any]:
+    amounts = {item.target: item.amount for item in items}
+    return {"status": status, "expires_at": expires_at.isoformat(), "amounts": amounts}

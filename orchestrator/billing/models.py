@@ -118,6 +118,16 @@ class UsageInterval(SQLModel, table=True):
     state_serial: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
+class PriceTerms(SQLModel, table=True):
+    """One row, whose token the database renews whenever a price, a discount or a payer split changes."""
+
+    __tablename__ = "price_terms"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: int = Field(default=1, primary_key=True)
+    token: UUID
+
+
 class Discount(SQLModel, table=True):
     """A percentage off the price of one SKU for one department; at most one on a day."""
 

@@ -29,16 +29,8 @@ from orchestrator.billing.rating_sql import (
 )
 from orchestrator.core.errors import NotFound
 
-# Whatever a rating of stored usage reads; few rows each.
-TERMS_DIGEST = """
-SELECT md5(concat_ws('#',
-    (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM price_catalogues AS row),
-    (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM sku_prices AS row),
-    (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM skus AS row),
-    (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM billing_discounts AS row),
-    (SELECT string_agg(row::text, '|' ORDER BY row::text) FROM billing_payer_splits AS row)))
-"""
-"""A text that changes whenever a price, a discount or a payer split does: same text, same rating."""
+PRICE_TERMS = "SELECT token FROM price_terms"
+"""A token that changes whenever a price, a discount or a payer split does: same token, same rating."""
 
 _LINES = f" SELECT {COLUMNS} FROM rated"  # noqa: S608 - constants alone
 _STORED = (PRICES_STORED, SKUS_STORED)

@@ -189,7 +189,8 @@ STEPS: Mapping[str, Step] = {
         needs_reason=True,
     ),
     "submit": Step(
-        lambda v, i, n, _: requesting.submit_request(v.session, v.actor, i, v.service.pack, n), "submitted"
+        lambda v, i, n, _: requesting.submit_request(v.session, v.actor, i, v.service.pack, n),
+        "submitted",
     ),
     "accept": Step(
         lambda v, i, n, _: requesting.accept_request(v.session, v.actor, i, v.service.pack, n), "accepted"

@@ -1,7 +1,7 @@
 """Hash-chained audit events, written at the end of the transaction that they describe.
 
-`record` only collects; `write_pending` appends everything in one call just before the commit, so
-that the lock on the end of the chain is held for that call and the commit alone. The hash of an
+`record` only collects; everything is appended by one statement that goes to the database together with
+the commit, so that nobody waits for the end of the chain while a client is on its way. The hash of an
 event is SHA-256 over the hash before it, its number and its body, computed inside PostgreSQL by
 `append_audit_events` and again by `verify`.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Text, text
+from sqlalchemy import BigInteger, Column, DateTime, Text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from orchestrator.core.clock import now
@@ -21,7 +21,7 @@ from orchestrator.core.clock import now
 GENESIS = "0" * 64
 _PENDING = "audit_pending"
 # One document is several times cheaper to send than an array, of which every element is escaped by itself.
-_APPEND = text("SELECT append_audit_events(ARRAY(SELECT json_array_elements_text(CAST(:bodies AS json))))")
+_APPEND = "SELECT append_audit_events(ARRAY(SELECT json_array_elements_text(CAST(%(bodies)s AS json))))"
 
 
 class AuditEvent(SQLModel, table=True):
@@ -94,11 +94,10 @@ def canonical(body: Mapping[str, Any]) -> str:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
-def write_pending(session: Session) -> None:
-    """Append what `record` collected; called once, immediately before the commit."""
+def take_pending(session: Session) -> tuple[str, dict[str, str]] | None:
+    """The statement, in the driver's style, that appends what `record` collected, with its values."""
     pending = session.info.pop(_PENDING, [])
-    if pending:
-        session.execute(_APPEND, {"bodies": json.dumps(pending, ensure_ascii=False)})
+    return (_APPEND, {"bodies": json.dumps(pending, ensure_ascii=False)}) if pending else None
 
 
 def head(session: Session) -> Head:

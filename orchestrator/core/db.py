@@ -4,18 +4,25 @@ Only this module commits. A request, a job and a command are one transaction eac
 `transaction()` and either everything they wrote is kept, with its audit events, or nothing is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, cast
 from uuid import uuid4
 
+import psycopg
 from sqlalchemy import CheckConstraint, Column, DateTime, Engine, create_engine, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field, Session
 
 from orchestrator.core import audit
 from orchestrator.core.errors import AuditNote, BusinessError
+
+REFUSED: Final = "GC001"
+"""The SQLSTATE by which our functions in the database refuse; the message says what."""
+_CLOSING: Final = "closing_statement"
 
 
 def sqlalchemy_url(database_url: str) -> str:
@@ -70,10 +77,50 @@ def reading(engine: Engine) -> Iterator[Session]:
         session.rollback()
 
 
+@dataclass(frozen=True)
+class _Closing:
+    statement: str
+    values: Mapping[str, Any]
+    refused: Callable[[str], BusinessError]
+
+
+def write_with_commit(
+    session: Session, statement: str, values: Mapping[str, Any], refused: Callable[[str], BusinessError]
+) -> None:
+    """Let the transaction end with this statement, which takes locks that everybody wants.
+
+    It goes to the database in one message with the audit events and the commit, so that the locks are held
+    for no way of that message. `statement` is in the driver's style. Where it raises `REFUSED`, nothing of
+    the transaction is kept, and what `refused` makes of the message is raised from where it ends.
+    """
+    if session.info.setdefault(_CLOSING, closing := _Closing(statement, values, refused)) is not closing:
+        raise RuntimeError("A transaction ends with one statement.")
+
+
 def _keep(session: Session) -> None:
     session.flush()
-    audit.write_pending(session)
+    closing: _Closing | None = session.info.pop(_CLOSING, None)
+    events = audit.take_pending(session)
+    statements = [(closing.statement, closing.values)] if closing else []
+    if events:
+        statements.append(events)
+    try:
+        _send_with_commit(session, statements)
+    except psycopg.Error as error:
+        if closing and error.sqlstate == REFUSED:
+            raise closing.refused(error.diag.message_primary or "") from error
+        raise DBAPIError.instance(None, None, error, psycopg.Error) from error
     session.commit()
+
+
+def _send_with_commit(session: Session, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Send the statements and the commit in one message; the session only has to let go afterwards."""
+    if statements:
+        driver = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+        with driver.pipeline():
+            for statement, values in statements:
+                driver.execute(statement, values)
+            driver.commit()
 
 
 def _keep_note(engine: Engine, note: AuditNote) -> None:

@@ -1,8 +1,13 @@
 """Rows by their key: read or lock one, and the next number of a yearly series."""
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
+from uuid import UUID
 
-from sqlalchemy import func, text
+from sqlalchemy import DateTime, Uuid, func, inspect, text
+from sqlalchemy.orm import make_transient, make_transient_to_detached
 from sqlmodel import Session, SQLModel, col, select
 
 from orchestrator.core.clock import today
@@ -33,10 +38,60 @@ def lock_row(session: Session, table: type[Row], key: Any, version: int | None =
     found = session.get(table, key, with_for_update=True, populate_existing=True)
     if found is None:
         raise NotFound
-    current = getattr(found, "version", None)
+    require_version(found, version)
+    return found
+
+
+def require_version(row: Any, version: int | None) -> None:
+    """Refuse what was decided on an older state of the row.
+
+    Raises:
+        VersionConflict: its `version` is no longer the given one.
+    """
+    current = getattr(row, "version", None)
     if version is not None and current != version:
         raise VersionConflict(current=current)
-    return found
+
+
+def from_document(session: Session, table: type[Row], document: Mapping[str, Any]) -> Row:
+    """The row that a statement has read as a JSON document of all its columns, as the session's own.
+
+    Whatever else the session knew of this row is forgotten, so it must have been flushed.
+    """
+    readers = _readers(table)
+    fields = {
+        name: readers[name](value) if value is not None and name in readers else value
+        for name, value in document.items()
+    }
+    row: Row = inspect(table).class_manager.new_instance()
+    row.__dict__.update(
+        fields
+    )  # As a query does it: what the database sends has been checked when it was written.
+    known = session.identity_map.get(inspect(table).identity_key_from_instance(row))
+    if known is not None:
+        session.expunge(known)
+    return as_stored(session, row)
+
+
+@cache
+def _readers(table: type[SQLModel]) -> dict[str, Callable[[str], Any]]:
+    """How the columns are read that JSON writes as text."""
+    readers: dict[type, Callable[[str], Any]] = {Uuid: UUID, DateTime: datetime.fromisoformat}
+    columns = inspect(table).columns
+    return {
+        column.key: reader
+        for column in columns
+        for kind, reader in readers.items()
+        if isinstance(column.type, kind)
+    }
+
+
+def as_stored(session: Session, row: Row) -> Row:
+    """Take a row into the session that stands in the database as it does here: nothing is to be written."""
+    make_transient(row)
+    make_transient_to_detached(row)
+    session.add(row)
+    return row
 
 
 def next_number(session: Session, column: Any, prefix: str) -> str:

@@ -22,7 +22,10 @@ def has_mark(text: str) -> bool:
 
     Compatibility forms, spaces and invisible signs inside a mark do not hide it.
     """
-    lines = [_joined(line) for line in unicodedata.normalize("NFKC", text).splitlines()]
+    plain = unicodedata.normalize("NFKC", text)
+    if "密" not in plain:  # Every mark has this sign, and looking for it alone costs next to nothing.
+        return False
+    lines = [_joined(line) for line in plain.splitlines()]
     if any(_HEADING.fullmatch(line) for line in lines):
         return True
     whole = "".join(lines)

@@ -321,6 +321,13 @@ class PolicyPack(Document):
         """The SHA-256 of everything the pack says; layout and comments of its files do not matter."""
         return "sha256:" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
+    @cached_property
+    def request_rules(self) -> tuple[Rule, ...]:
+        """The rules that are judged on a request, by id."""
+        return tuple(
+            sorted((rule for rule in self.rules if "request" in rule.judged_at), key=lambda rule: rule.id)
+        )
+
     @property
     def approved_unused_days(self) -> int:
         """Days after which an approved request that nobody used expires."""

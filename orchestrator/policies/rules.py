@@ -47,7 +47,7 @@ class RuleResult:
 
 def judge_request(facts: RequestFacts, pack: PolicyPack) -> tuple[RuleResult, ...]:
     """Give the result of every rule of the pack that is judged on a request, ordered by rule id."""
-    judged = [rule for rule in sorted(pack.rules, key=lambda rule: rule.id) if _concerns(rule, facts)]
+    judged = [rule for rule in pack.request_rules if _concerns(rule, facts)]
     results = []
     for rule in judged:
         result = _result(rule, JUDGES[rule.id](facts, pack), facts)
@@ -82,7 +82,7 @@ def approving_role(role: str, organisation: str, pack: PolicyPack) -> str:
 
 def _concerns(rule: Rule, facts: RequestFacts) -> bool:
     applies = rule.applies_to
-    if "request" not in rule.judged_at or (applies.request_kinds and facts.kind not in applies.request_kinds):
+    if applies.request_kinds and facts.kind not in applies.request_kinds:
         return False
     return _is_inside(rule, facts) or applies.outside == "warn"
 

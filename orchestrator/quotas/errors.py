@@ -1,5 +1,7 @@
 """Errors of quota, pool and budget."""
 
+from typing import Self
+
 from orchestrator.core.errors import BusinessError
 
 
@@ -7,6 +9,12 @@ class NothingLeft(BusinessError):
     """The amount does not fit into what is left."""
 
     zh = "剩余额度不足"
+
+    @classmethod
+    def of(cls, target: str, needed: int) -> Self:
+        """The error that names the counter, as `HoldItem` does, and what was asked of it."""
+        kind = target.split(":", 1)[0]
+        return cls(f"{target} has less than {needed} left.", target=target, kind=kind)
 
 
 class HoldSettled(BusinessError):

@@ -65,10 +65,7 @@ def hold(
     # Last, because everybody else who wants of the same counters waits from here to the commit.
     lacking = _change(session, organisation, needed)
     if lacking is not None:
-        kind = lacking.target.split(":", 1)[0]
-        raise NothingLeft(
-            f"{lacking.target} has less than {lacking.needed} left.", target=lacking.target, kind=kind
-        )
+        raise NothingLeft.of(lacking.target, lacking.held)
 
 
 def release(session: Session, request_id: UUID) -> bool:

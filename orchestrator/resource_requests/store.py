@@ -68,9 +68,15 @@ def lock(session: Session, request_id: UUID, version: int | None = None) -> Reso
 
 
 def move(
-    session: Session, request: ResourceRequest, status: RequestStatus, actor: str, reason: str | None = None
+    session: Session,
+    request: ResourceRequest,
+    status: RequestStatus,
+    actor: str,
+    reason: str | None = None,
+    *,
+    at_once: bool = True,
 ) -> None:
-    """The one door to a request's status."""
+    """The one door to a request's status; written here, or with `at_once` false by whoever called."""
     request.reason = reason
     session.add(request)
     transitions.move(
@@ -81,6 +87,7 @@ def move(
         actor=actor,
         organisation=request.organisation_code,
         data={"number": request.number} | ({"reason": reason} if reason else {}),
+        at_once=at_once,
     )
 
 

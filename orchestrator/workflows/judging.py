@@ -180,7 +180,7 @@ def require_reviewer(
 
 def required_approvals(session: Session, request: ResourceRequest, pack: PolicyPack) -> tuple[str, ...]:
     """Which roles must approve a plan of this request (R-29 and the substitutes of domain §2.15)."""
-    standing = read_standing(session, request)
+    standing = read_standing(session, request.id)
     sizing = pricing.size_request(session, request, standing)
     takes = pricing.request_takes(request, sizing, standing.budget)
     return rules.required_approvals(_facts(session, request, sizing, takes, standing), pack)

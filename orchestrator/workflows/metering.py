@@ -254,7 +254,7 @@ def _order_release(session: Session, request: ResourceRequest) -> None:
         filed_by_officer=request.filed_by_officer,
     )
     release.endorser_id = request.endorser_id
-    standing = read_standing(session, release)
+    standing = read_standing(session, release.id)
     sizing = pricing.quote_request(session, release, standing)
     takes = pricing.request_takes(release, sizing, standing.budget)
     quotas.hold(session, release.id, release.organisation_code, takes, now(session) + RELEASE_WAITS)

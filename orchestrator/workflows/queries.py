@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import SimpleNamespace
+from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session
 
-from orchestrator.billing.queries import TERMS_DIGEST
+from orchestrator.billing.queries import PRICE_TERMS
 from orchestrator.core.clock import PRODUCT_NOW, remember
 from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import from_document, require_version
 from orchestrator.departments.queries import Filing, filing_of
 from orchestrator.policies.facts import PricePeriod, SystemFacts
 from orchestrator.quotas.queries import CLOUD_PURPOSE
@@ -22,32 +26,48 @@ FROM request_lines JOIN resource_pools ON code = pool_code WHERE request_id = :r
 SIZES = text(_SIZES)
 """Each row has what a size needs of a line and of its pool."""
 
-_STANDING = text(f"""
-WITH product AS (SELECT {PRODUCT_NOW} AS now),
-periods AS (
-    SELECT array_agg(sku_code) AS skus, array_agg(valid_from) AS since, array_agg(valid_to) AS until
-    FROM sku_prices JOIN price_catalogues ON code = catalogue_code)
-SELECT product.now, organisation.kind,
-    ARRAY(SELECT status FROM officer_filings WHERE organisation_code = organisation.code) AS filings,
-    (SELECT jsonb_build_object('code', code, 'classification', classification, 'mlps_level', mlps_level,
-                               'zombie', zombie)
-     FROM systems WHERE code = :system) AS system,
-    (SELECT jsonb_object_agg('quota:' || zone_class || ':' || resource_class,
-                             jsonb_build_array(held, committed, amount))
-     FROM quota_limits WHERE organisation_code = organisation.code) AS limits,
-    (SELECT jsonb_object_agg('pool:' || pool_code || ':' || resource_class,
-                             jsonb_build_array(held, committed, allocatable))
-     FROM pool_capacities) AS capacities,
-    (SELECT jsonb_build_object('id', id, 'name', organisation_code || '/' || fiscal_year || '/' || purpose,
-                               'appropriated_fen', appropriated_fen, 'held_fen', held_fen,
-                               'committed_fen', committed_fen, 'spent_fen', spent_fen)
-     FROM budget_lines
-     WHERE organisation_code = organisation.code AND purpose = :purpose AND payer = 'department'
-       AND fiscal_year = extract(year FROM product.now AT TIME ZONE 'Asia/Shanghai')) AS budget,
-    ARRAY(SELECT to_jsonb(size) FROM ({_SIZES}) AS size) AS sizes,
-    ({TERMS_DIGEST}) AS terms, skus, since, until
-FROM organisations AS organisation, product, periods WHERE organisation.code = :organisation
+_STANDING = f"""
+json_build_object(
+    'now', {PRODUCT_NOW},
+    'kind', organisation.kind,
+    'filings', ARRAY(SELECT status FROM officer_filings WHERE organisation_code = organisation.code),
+    'system', (
+        SELECT json_build_object('code', code, 'classification', classification, 'mlps_level', mlps_level,
+                                 'zombie', zombie)
+        FROM systems WHERE code = request.system_code),
+    'limits', (
+        SELECT json_object_agg('quota:' || zone_class || ':' || resource_class,
+                               json_build_array(held, committed, amount))
+        FROM quota_limits WHERE organisation_code = organisation.code),
+    'capacities', (
+        SELECT json_object_agg('pool:' || pool_code || ':' || resource_class,
+                               json_build_array(held, committed, allocatable))
+        FROM pool_capacities),
+    'budget', (
+        SELECT json_build_object('id', id, 'name', organisation_code || '/' || fiscal_year || '/' || purpose,
+                                 'appropriated_fen', appropriated_fen, 'held_fen', held_fen,
+                                 'committed_fen', committed_fen, 'spent_fen', spent_fen)
+        FROM budget_lines
+        WHERE organisation_code = organisation.code AND purpose = %(purpose)s AND payer = 'department'
+            AND fiscal_year = extract(year FROM ({PRODUCT_NOW}) AT TIME ZONE 'Asia/Shanghai')),
+    'sizes', ARRAY(SELECT to_json(size) FROM ({_SIZES}) AS size),
+    'terms', ({PRICE_TERMS}))
+"""  # noqa: S608 - constants alone
+_FROM = """
+FROM resource_requests AS request JOIN organisations AS organisation ON organisation.code = organisation_code
+WHERE request.id = :request
+"""
+_READ: Final = f"SELECT {_STANDING} {_FROM}".replace(":request", "%(request)s")
+_LOCK: Final = f"SELECT row_to_json(request), {_STANDING} {_FROM} FOR UPDATE OF request".replace(
+    ":request", "%(request)s"
+)
+_PRICED: Final = text(f"""
+SELECT ({PRICE_TERMS})::text AS terms, sku_code AS sku, valid_from AS since, valid_to AS until
+FROM sku_prices JOIN price_catalogues ON code = catalogue_code
 """)  # noqa: S608 - constants alone
+_PRICES: Final[dict[str, tuple[PricePeriod, ...]]] = {}
+"""Under a token the days on which SKUs have a price; the token of other prices is another one."""
+_TOKENS_KEPT: Final = 8
 
 
 @dataclass(frozen=True)
@@ -80,29 +100,61 @@ class Standing:
     prices: Sequence[PricePeriod]
 
 
-def read_standing(session: Session, request: ResourceRequest) -> Standing:
-    """How the organisation of a request stands today, in one reading.
+def read_standing(session: Session, request_id: UUID) -> Standing:
+    """How the organisation of a stored request stands today, in one reading.
 
     Raises:
-        NotFound: there is no such organisation.
+        NotFound: there is no such request.
     """
-    values = {
-        "organisation": request.organisation_code,
-        "request": request.id,
-        "system": request.system_code,
-        "purpose": CLOUD_PURPOSE,
-    }
-    row = session.execute(_STANDING, values).one_or_none()
-    if row is None:
+    return _standing(session, _read(session, _READ, request_id)[0])
+
+
+def lock_standing(
+    session: Session, request_id: UUID, version: int | None = None
+) -> tuple[ResourceRequest, Standing]:
+    """The request, locked for this transaction, and how its organisation stands, in one reading.
+
+    Raises:
+        NotFound: there is no such request.
+        VersionConflict: it is no longer at `version`.
+    """
+    row, standing = _read(session, _LOCK, request_id)
+    request = from_document(session, ResourceRequest, row)
+    require_version(request, version)
+    return request, _standing(session, standing)
+
+
+def _read(session: Session, statement: str, request_id: UUID) -> Sequence[Any]:
+    session.flush()
+    values = {"request": request_id, "purpose": CLOUD_PURPOSE}
+    found = session.connection().exec_driver_sql(statement, values).one_or_none()
+    if found is None:
         raise NotFound
-    remember(session, row.now)
+    return found
+
+
+def _standing(session: Session, found: Mapping[str, Any]) -> Standing:
+    remember(session, datetime.fromisoformat(found["now"]))
     return Standing(
-        organisation_kind=row.kind,
-        filing=filing_of(row.filings),
-        system=SystemFacts(**row.system) if row.system else None,
-        counters={**(row.limits or {}), **(row.capacities or {})},
-        budget=Budget(**row.budget) if row.budget else None,
-        sizes=[SimpleNamespace(**size) for size in row.sizes],
-        terms=row.terms,
-        prices=tuple(map(PricePeriod, row.skus or (), row.since or (), row.until or ())),
+        organisation_kind=found["kind"],
+        filing=filing_of(found["filings"]),
+        system=SystemFacts(**found["system"]) if found["system"] else None,
+        counters={**(found["limits"] or {}), **(found["capacities"] or {})},
+        budget=Budget(**found["budget"]) if found["budget"] else None,
+        sizes=[SimpleNamespace(**size) for size in found["sizes"]],
+        terms=found["terms"],
+        prices=_prices(session, found["terms"]),
     )
+
+
+def _prices(session: Session, terms: str) -> tuple[PricePeriod, ...]:
+    known = _PRICES.get(terms)
+    if known is not None:
+        return known
+    rows = session.execute(_PRICED).all()
+    found = tuple(PricePeriod(row.sku, row.since, row.until) for row in rows)
+    if rows and rows[0].terms == terms:  # Otherwise somebody has changed a price since the token was read.
+        while len(_PRICES) >= _TOKENS_KEPT:
+            _PRICES.pop(next(iter(_PRICES)), None)
+        _PRICES[terms] = found
+    return found

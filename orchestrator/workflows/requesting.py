@@ -4,7 +4,10 @@ At submission quota, pool and budget are held in the same transaction that judge
 refusal nothing is held and nothing changes.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlmodel import Session
@@ -15,7 +18,7 @@ from orchestrator.departments.permissions import Actor, Permission, Role, requir
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas import store as quotas
-from orchestrator.quotas.errors import NothingLeft
+from orchestrator.quotas.arithmetic import Take
 from orchestrator.resource_requests import queries, store
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.errors import (
@@ -29,8 +32,8 @@ from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import queries as resource_queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
-from orchestrator.workflows import judging, pricing
-from orchestrator.workflows.queries import read_standing
+from orchestrator.workflows import admission, judging, pricing
+from orchestrator.workflows.queries import lock_standing, read_standing
 
 S = RequestStatus
 
@@ -46,7 +49,7 @@ def draft_request(session: Session, actor: Actor, draft: RequestDraft, pack: Pol
     judging.require_known(session, draft, actor.organisation)
     officer = Role.INFORMATION_OFFICER in actor.roles
     request = store.create(session, draft, actor.organisation, actor.person_id, filed_by_officer=officer)
-    pricing.quote_request(session, request, read_standing(session, request))
+    pricing.quote_request(session, request, read_standing(session, request.id))
     return request
 
 
@@ -66,7 +69,7 @@ def edit_request(
     judging.require_known(session, draft, request.organisation_code)
     store.write_draft(session, request, draft)
     request.version += 1
-    pricing.quote_request(session, request, read_standing(session, request))
+    pricing.quote_request(session, request, read_standing(session, request.id))
     return request
 
 
@@ -109,17 +112,28 @@ def decline_endorsement(
     return request
 
 
+@dataclass(frozen=True)
+class Submission:
+    """A request that was judged, and what is held for it as soon as the transaction commits."""
+
+    request: ResourceRequest
+    takes: Sequence[Take]
+    expires_at: datetime
+
+
 def submit_request(
     session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, version: int | None = None
-) -> ResourceRequest:
+) -> Submission:
     """Judge the request and hold what it takes, in one transaction (rules R-16, R-17 and the rest).
+
+    It is written with the commit; should somebody have taken the rest by then, the rule refuses it there.
 
     Raises:
         EndorsementMissing: the officer has not endorsed it.
         ChangeUnderWay: another change of the same workspace holds something.
         RuleRefuses: a rule blocks it; nothing is held and the status stays.
     """
-    request = store.lock(session, request_id, version)
+    request, standing = lock_standing(session, request_id, version)
     require(actor, Permission.REQUESTS_DRAFT, request.organisation_code)
     _same_organisation(actor, request)
     if request.endorser_id is None:
@@ -127,20 +141,17 @@ def submit_request(
     _require_only_change(session, request)
     if request.submitted_at is not None:
         quotas.drop_live(session, request.id)
-    standing = read_standing(session, request)
+        standing = read_standing(session, request.id)
     sizing = pricing.quote_request(session, request, standing)
     judgement = judging.judge(session, request, sizing, standing, pack, actor)
     request.judgement = judgement.as_documents()
     request.submitted_at = now(session)
-    store.move(session, request, S.SUBMITTED, actor.audit_name)
+    store.move(session, request, S.SUBMITTED, actor.audit_name, at_once=False)
     expires = now(session) + timedelta(days=pack.hold_days)
-    try:
-        # Last, because everybody else who wants of the same counters waits from here to the commit.
-        quotas.hold(session, request.id, request.organisation_code, judgement.takes, expires)
-    except NothingLeft as error:
-        # Somebody else took the rest between the judgement and this row lock: the rule answers the same.
-        raise judging.quota_refusal(request, pack, actor, error) from error
-    return request
+    # Somebody else may take the rest between the judgement and the commit: the rule answers the same.
+    refused = partial(judging.quota_refusal, request, pack, actor)
+    admission.write(session, request, judgement.takes, expires, refused)
+    return Submission(request, judgement.takes, expires)
 
 
 def _require_only_change(session: Session, request: ResourceRequest) -> None:

@@ -1,0 +1,61 @@
+"""The one write that joins several domains: a submitted request, and what it holds.
+
+One call of the database writes all of it, and goes there with the commit: every way between is time in which
+everybody else who wants of the same counters waits (ADR 0011). The order of locking is the usual one: the
+request, the counters by name, the end of the audit chain.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import uuid4
+
+from sqlmodel import Session
+
+from orchestrator.core.clock import now
+from orchestrator.core.db import write_with_commit
+from orchestrator.core.errors import BusinessError
+from orchestrator.core.rows import as_stored
+from orchestrator.quotas.arithmetic import Take
+from orchestrator.quotas.errors import NothingLeft
+from orchestrator.resource_requests.models import ResourceRequest
+
+_ADMIT: Final = "SELECT admit_request(CAST(%(admitted)s AS jsonb))"
+_WRITTEN = ("id", "status", "status_at", "version", "submitted_at", "reason", "judgement")
+
+
+def write(
+    session: Session,
+    request: ResourceRequest,
+    takes: Sequence[Take],
+    expires_at: datetime,
+    refused: Callable[[NothingLeft], BusinessError],
+) -> None:
+    """Write the changed request and hold every amount of `takes` until `expires_at`, or nothing at all.
+
+    It happens with the commit. If an amount does not fit by then, what `refused` makes of the error that
+    names the counter is raised there, and nothing of the transaction is kept.
+    """
+    hold = {
+        "id": uuid4(),
+        "request_id": request.id,
+        "organisation_code": request.organisation_code,
+        "status": "live",
+        "created_at": now(session),
+        "expires_at": expires_at,
+    }
+    admitted = {
+        "request": {name: getattr(request, name) for name in _WRITTEN},
+        "hold": hold,
+        "targets": [take.target for take in takes],
+        "amounts": [take.amount for take in takes],
+    }
+    as_stored(session, request)
+    amounts = {take.target: take.amount for take in takes}
+    write_with_commit(
+        session,
+        _ADMIT,
+        {"admitted": json.dumps(admitted, ensure_ascii=False, default=str)},
+        lambda target: refused(NothingLeft.of(target, amounts[target])),
+    )
