@@ -80,21 +80,25 @@ class Tree:
         touched = self._touched() if self.seen_once and self.ear >= 0 else None
         self.seen_once = True
         if touched is None:
-            self._watch("")
-            now = scan(self.folder)
-            for path in now:
-                if path.endswith("/"):
-                    self._watch(path)
+            now = self._watched_scan()
             touched = {
                 path for path in self.known.keys() | now.keys() if self.known.get(path) != now.get(path)
             }
             touched |= self._touched() or set()
         return self._settle(touched)
 
+    def _watched_scan(self) -> dict[str, Entry]:
+        """Every entry, of folders that were watched before they were listed: what comes later is noted."""
+        self._watch("")
+        for path in scan(self.folder):
+            if path.endswith("/"):
+                self._watch(path)
+        return scan(self.folder)
+
     def _settle(self, touched: set[str]) -> Changes:
         """Look at the touched paths, those below new folders too, and remember what is there."""
         changes = Changes({}, [])
-        waiting = list(touched)
+        waiting, listed = list(touched), set[str]()
         for path in waiting:  # The list grows while it is walked.
             entry = self._entry(path)
             before = self.known.get(path)
@@ -105,7 +109,8 @@ class Tree:
                     if path.endswith("/"):
                         waiting += [each for each in self.known if each.startswith(path)]
                 continue
-            if path.endswith("/") and before is None:
+            if path.endswith("/") and path not in listed:  # One of this name may have been there before.
+                listed.add(path)
                 self._watch(path)
                 waiting += [each for each, _ in _walk(self.folder, path)]
             if entry != before:

@@ -1,0 +1,70 @@
+"""The mover's file programs look at folders in which clients write: nothing is missed, nothing is made up."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = Path(__file__).parents[3] / "playbooks/programs"
+
+LOOKS = """
+import json, os, sys
+from pathlib import Path
+import file_tree
+
+folder = Path(sys.argv[1])
+scan, tree = file_tree.scan, file_tree.Tree(folder)
+
+
+def scan_beside_a_writer(place):
+    found = scan(place)
+    number = len(list((folder / "old").iterdir()))
+    (folder / "old" / f"{number}.bin").write_text("came while the folder was listed")
+    return found
+
+
+file_tree.scan = scan_beside_a_writer
+looks = [tree.look()]
+(folder / "old" / "gone").mkdir()
+(folder / "old" / "gone" / "first.bin").write_text("1")
+looks.append(tree.look())
+(folder / "old" / "gone" / "first.bin").unlink()
+(folder / "old" / "gone").rmdir()
+(folder / "old" / "gone").mkdir()
+(folder / "old" / "gone" / "second.bin").write_text("2")
+looks.append(tree.look())
+(folder / "old" / "gone" / "third.bin").write_text("3")
+looks.append(tree.look())
+print(json.dumps([[sorted(look.changed), sorted(look.removed)] for look in looks]))
+"""
+
+
+def run(program: str, *arguments: Path) -> Any:
+    """What one of these programs prints, with the mover's programs to import."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": f"{PROGRAMS / 'host'}:{PROGRAMS / 'mover'}"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_file_that_comes_while_the_folder_is_first_looked_at_is_told(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    first, *_ = run(LOOKS, tmp_path)
+    written = {f"old/{path.name}" for path in (tmp_path / "old").glob("*.bin")}
+    assert len(written) > 1
+    assert set(first[0]) == {"old/", *written}
+
+
+def test_a_folder_that_was_removed_and_made_again_between_two_looks_is_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    _, made, again, later = run(LOOKS, tmp_path)
+    assert "old/gone/first.bin" in made[0]
+    assert again == [["old/gone/second.bin"], ["old/gone/first.bin"]]
+    assert later == [["old/gone/third.bin"], []]
