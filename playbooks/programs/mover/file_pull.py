@@ -134,7 +134,8 @@ class Copy:
         if size == GONE:
             return
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft, digest, left = place.with_name(f"{place.name[:200]}{DRAFT}"), hashlib.sha256(), size
+        # A name of its own: with more letters a name may be longer than the file system allows.
+        draft, digest, left = place.with_name(DRAFT), hashlib.sha256(), size
         with draft.open("wb", buffering=0) as file:
             while left:
                 data = exactly(stream, min(CHUNK, left))

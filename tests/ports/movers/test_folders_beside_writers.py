@@ -40,6 +40,22 @@ looks.append(tree.look())
 print(json.dumps([[sorted(look.changed), sorted(look.removed)] for look in looks]))
 """
 
+COPIES = """
+import json, sys, threading
+from pathlib import Path
+from file_pull import Copy, Offer
+from file_server import FileServer
+
+live, place = Path(sys.argv[1]), Path(sys.argv[2])
+config = {"address": "127.0.0.1", "port": 0, "token": "t", "folders": [[str(live), str(live) + ".closed"]]}
+with FileServer(config) as server:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with Offer("127.0.0.1", server.server_address[1], "t") as offer:
+        Copy(offer, 0, place).first_pass()
+    server.shutdown()
+print(json.dumps(sorted(path.name for path in place.iterdir())))
+"""
+
 
 def run(program: str, *arguments: Path) -> Any:
     """What one of these programs prints, with the mover's programs to import."""
@@ -68,3 +84,13 @@ def test_a_folder_that_was_removed_and_made_again_between_two_looks_is_looked_in
     assert "old/gone/first.bin" in made[0]
     assert again == [["old/gone/second.bin"], ["old/gone/first.bin"]]
     assert later == [["old/gone/third.bin"], []]
+
+
+def test_a_file_whose_name_is_as_long_as_a_name_may_be_is_copied(tmp_path: Path) -> None:
+    live = tmp_path / "uploads"
+    live.mkdir()
+    name = "水" * 80 + "-报表.pdf"
+    assert len(name.encode()) > 240
+    (live / name).write_text("x")
+    (live / ("a" * 255)).write_text("y")
+    assert run(COPIES, live, tmp_path / "copy") == sorted([name, "a" * 255])
