@@ -56,6 +56,26 @@ with FileServer(config) as server:
 print(json.dumps(sorted(path.name for path in place.iterdir())))
 """
 
+CHECKS = """
+import json, os, sys
+from pathlib import Path
+import check
+
+live = Path(sys.argv[1])
+real = os.access
+
+
+def access(path, mode):
+    Path(path).unlink()
+    return real(path, mode)
+
+
+os.access = access
+findings, totals = check.Findings("source"), {"files": 0, "bytes": 0}
+check.count_file(live / "draft.part", live, totals, findings)
+print(json.dumps(findings.found))
+"""
+
 
 def run(program: str, *arguments: Path) -> Any:
     """What one of these programs prints, with the mover's programs to import."""
@@ -94,3 +114,8 @@ def test_a_file_whose_name_is_as_long_as_a_name_may_be_is_copied(tmp_path: Path)
     (live / name).write_text("x")
     (live / ("a" * 255)).write_text("y")
     assert run(COPIES, live, tmp_path / "copy") == sorted([name, "a" * 255])
+
+
+def test_a_file_that_a_client_takes_away_is_not_called_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "draft.part").write_text("x")
+    assert run(CHECKS, tmp_path) == []
