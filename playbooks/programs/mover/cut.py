@@ -9,9 +9,11 @@ Marks are written to cut.journal as they are reached; the result goes to cut.jso
 snapshot of this side at the fence moment, for the proof, until it is released.
 """
 
+import fcntl
 import json
 import os
 import secrets as random_texts
+import signal
 import sys
 import time
 from pathlib import Path
@@ -60,10 +62,13 @@ def live_alone(move: moves.Move, result: Path, journal: Path) -> None:
         for number, file in ((0, nothing), (1, log), (2, log)):
             os.dup2(file.fileno(), number)
     (move.folder / "cut.pid").write_text(str(os.getpid()), "ascii")
+    at_work = (move.folder / "cut.lock").open("ab")
+    fcntl.flock(at_work, fcntl.LOCK_EX)
     code = 0
     try:
         cut = Cut(move, random_texts.token_hex(8), journal)
         write_json(result, cut.run())
+        at_work.close()
         cut.hold(move.folder / "cut.release", LONGEST_HOLD)
     except BaseException:  # noqa: BLE001 - whatever it was, this process must not go on as the caller's.
         sys.excepthook(*sys.exc_info())
@@ -76,3 +81,19 @@ def release(move: moves.Move) -> None:
     """Let the process of the last cut end, and with it the snapshot."""
     if (move.folder / "cut.json").exists():
         (move.folder / "cut.release").touch()
+
+
+def end(move: moves.Move) -> None:
+    """Kill a cut of this side that has not come to its end: it must not open after others have decided.
+
+    It may have been held up for longer than its budget: a process that was stopped, a host that slept.
+    """
+    with (move.folder / "cut.lock").open("ab") as at_work:
+        while True:
+            try:
+                fcntl.flock(at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.kill(int((move.folder / "cut.pid").read_text("ascii")), signal.SIGKILL)
+                time.sleep(0.01)
+            else:
+                return

@@ -50,6 +50,12 @@ GRANT INSERT ON {schema}.cut TO {role};
 GRANT EXECUTE ON FUNCTION {schema}.let_in(boolean), {schema}.end_sessions() TO {role};
 CREATE PUBLICATION {schema} FOR ALL TABLES;
 """
+END_CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)
+"""
 WITHOUT_IDENTITY = """
 SELECT n.nspname, c.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

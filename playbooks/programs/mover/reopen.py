@@ -8,6 +8,7 @@ import contextlib
 import time
 from typing import Any
 
+import cut
 import database
 import file_offer
 import move as moves
@@ -24,11 +25,26 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {side, move, step: close or open}."""
     move = moves.read(order)
     move.secrets()
+    if order["step"] == "close" or "opened" not in cut.marks(move.folder / "cut.journal"):
+        end_cut(move)
     if order["step"] == "close":
         close(move)
     else:
         open_up(move)
     return {"changed": True, "closed": order["step"] == "close"}
+
+
+def end_cut(move: Move) -> None:
+    """A cut that was held up shall not open this side later; what it has sent already is not carried out."""
+    cut.end(move)
+    if not move.database:
+        return
+    with contextlib.suppress(NoDatabase), database_here(move) as connection:
+        end = time.monotonic() + SECONDS_TO_END_SESSIONS
+        while connection.execute(database.END_CUT, [move.schema]).fetchone():
+            if time.monotonic() > end:
+                raise Refused("sessions_remain")
+            time.sleep(0.005)
 
 
 def close(move: Move) -> None:

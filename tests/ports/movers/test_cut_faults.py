@@ -87,6 +87,21 @@ def test_a_cut_killed_between_fence_and_opening_leaves_both_closed_and_the_sourc
     wait_until_ready(movers)
 
 
+def test_a_cut_that_was_held_up_opens_nothing_after_the_source_was_let_serve_again(
+    world: World, armed: Move, movers: AnsibleMovers
+) -> None:
+    with a_serving_legacy_system(world) as clients:
+        with slow_arrival(world, armed, "marker", 2):
+            cut = begun(world, armed, movers)
+            cut.wait_for("fenced")
+            with stopped([cut.pid]):
+                movers.reopen("source")
+            assert cut.result().outcome == "unsettled"
+        clients.wait_for(20)
+        expect_one_side(world, world.legacy)
+    wait_until_ready(movers)
+
+
 def test_a_cut_that_exceeds_its_budget_gives_the_source_back_by_itself(
     world: World, armed: Move, movers: AnsibleMovers
 ) -> None:
