@@ -74,12 +74,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class SideState:
-    """What one host says of itself. `accepts_writes` is None where it cannot be read."""
+    """What one host says of itself. `accepts_writes` is None where it cannot be read.
+
+    `fences` are cut, fence or open, the side that takes over, and its turn: each is counted on from those
+    before it, whatever the clocks of the hosts say.
+    """
 
     reachable: bool
     armed: bool
     accepts_writes: bool | None
-    fences: tuple[tuple[str, str, str, float], ...] = ()
+    fences: tuple[tuple[str, str, str, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,12 @@ from refusal import Refused
 FEW_FILES, MOST_PASSES = 5, 10
 SECONDS_TO_END_SESSIONS, SECONDS_TO_RECOVER = 5.0, 30.0
 TICK = 0.0005
-FENCE = (
-    "INSERT INTO {schema}.cut (id, kind, side) VALUES ({cut}, 'fence', {side}); SELECT {schema}.let_in(false)"
+# Turns are counted, because the clocks of two hosts do not tell which of two rows came first.
+NEXT_TURN = (
+    "INSERT INTO {schema}.cut (id, kind, side, turn)"
+    " SELECT {cut}, {kind}, {side}, coalesce(max(turn), 0) + 1 FROM {schema}.cut; "
 )
+FENCE = NEXT_TURN.replace("{kind}", "'fence'") + "SELECT {schema}.let_in(false)"
 END_SESSIONS = "SELECT {schema}.end_sessions()"
 MARKER = "INSERT INTO {schema}.cut (id, kind, side) VALUES ({cut}, 'marker', {side})"
 ARRIVED = "SELECT 1 FROM {schema}.cut WHERE id = {cut} AND kind = 'marker'"
@@ -32,7 +35,8 @@ SEQUENCES = (
 )
 OPEN = (
     "ALTER SUBSCRIPTION {incoming} DISABLE; {sequences}"
-    "INSERT INTO {schema}.cut (id, kind, side) VALUES ({cut}, 'open', {side}); SELECT {schema}.let_in(true)"
+    + NEXT_TURN.replace("{kind}", "'open'")
+    + "SELECT {schema}.let_in(true)"
 )
 SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot()"
 

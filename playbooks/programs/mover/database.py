@@ -18,7 +18,7 @@ ALIVE: dict[str, Any] = {
 OFFER = """
 CREATE SCHEMA {schema};
 CREATE TABLE {schema}.cut (
-    id text NOT NULL, kind text NOT NULL, side text NOT NULL,
+    id text NOT NULL, kind text NOT NULL, side text NOT NULL, turn bigint NOT NULL DEFAULT 0,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     lsn pg_lsn NOT NULL DEFAULT pg_current_wal_lsn(), PRIMARY KEY (id, kind));
 CREATE FUNCTION {schema}.let_in(allowed boolean) RETURNS void LANGUAGE plpgsql SECURITY DEFINER

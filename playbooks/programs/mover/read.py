@@ -20,8 +20,8 @@ from psycopg import sql
 MOST_DIFFERENCES = 20
 WRITERS = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)"
 FENCES = (
-    "SELECT id, kind, side, extract(epoch FROM at)::float8 FROM {schema}.cut"
-    " WHERE kind <> 'probe' ORDER BY at DESC LIMIT 12"
+    "SELECT id, kind, side, turn FROM {schema}.cut"
+    " WHERE kind IN ('fence', 'open') ORDER BY turn DESC LIMIT 12"
 )
 TABLES = """
 SELECT n.nspname || '.' || c.relname, r.srsubstate, coalesce(p.bytes_processed, 0)

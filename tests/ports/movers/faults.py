@@ -27,15 +27,18 @@ ALTER TABLE govcloud_{key}.cut ENABLE REPLICA TRIGGER take_time;
 
 
 @contextmanager
-def slow_arrival(world: World, move: Move, kind: str, seconds: float) -> Iterator[None]:
-    """While the block runs, the target's apply takes `seconds` for the mover's row of this kind."""
-    with world.admin(world.target) as connection:
+def slow_arrival(
+    world: World, move: Move, kind: str, seconds: float, on: MoveHost | None = None
+) -> Iterator[None]:
+    """While the block runs, the apply on the target, or `on` another, takes `seconds` for such a row."""
+    host = on or world.target
+    with world.admin(host) as connection:
         connection.execute(DELAY.format(kind=kind, seconds=seconds, key=move.key))
     try:
         yield
     finally:
-        wait_until(lambda: world.answers(world.target), "the target's database answers")
-        with world.admin(world.target) as connection:
+        wait_until(lambda: world.answers(host), "the database answers")
+        with world.admin(host) as connection:
             connection.execute("DROP FUNCTION public.take_time CASCADE")
 
 
@@ -74,6 +77,11 @@ class RunningCut:
 def begun(world: World, move: Move, movers: AnsibleMovers) -> RunningCut:
     """A cut to the target that has been started."""
     return RunningCut(world, move, world.target, movers.cut)
+
+
+def begun_return(world: World, move: Move, movers: AnsibleMovers) -> RunningCut:
+    """A return to the source that has been started."""
+    return RunningCut(world, move, world.legacy, movers.return_)
 
 
 def pids_of(host: MoveHost, *words: bytes) -> list[int]:

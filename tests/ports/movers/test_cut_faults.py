@@ -11,7 +11,7 @@ from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
 from orchestrator.migrations.move import Move, Side
 from orchestrator.migrations.movers import CutResult, MoverFailed
 from orchestrator.migrations.serving import Serving, judge
-from tests.ports.movers.faults import begun, kill_database, pids_of, slow_arrival, stopped
+from tests.ports.movers.faults import begun, begun_return, kill_database, pids_of, slow_arrival, stopped
 from tests.ports.movers.legacy import (
     Clients,
     World,
@@ -21,6 +21,8 @@ from tests.ports.movers.legacy import (
     wait_until_ready,
 )
 from tests.ports.sandbox.daemon import wait_until
+
+AN_HOUR_AHEAD = "UPDATE govcloud_{key}.cut SET at = at + interval '1 hour' WHERE kind = 'fence'"
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +178,27 @@ def test_a_cut_killed_after_the_opening_leaves_the_target_serving_and_the_name_i
         clients.stop()
         expect_one_side(world, world.legacy)
         expect_all_stored(world, clients.acknowledged(), world.legacy)
+
+
+def test_a_return_killed_between_fence_and_opening_reopens_the_target_whatever_the_clocks_say(
+    world: World, armed: Move, movers: AnsibleMovers
+) -> None:
+    with a_serving_legacy_system(world) as clients:
+        assert movers.cut().outcome == "cut"
+        assert movers.prove("target").equal
+        movers.follow("target")
+        with world.admin(world.target) as target:  # As if the source's clock were an hour ahead.
+            target.execute(AN_HOUR_AHEAD.format(key=armed.key))
+        clients.wait_for(20)
+        with slow_arrival(world, armed, "marker", 2, on=world.legacy):
+            back = begun_return(world, armed, movers)
+            back.wait_for("fenced")
+            assert back.kill().outcome == "unsettled"
+        found = serving(world, movers)
+        assert (found.verdict, found.reopen) == ("neither", "target")
+        movers.reopen("target")
+        clients.wait_for(20)
+        expect_one_side(world, world.target)
+        assert movers.return_().outcome == "cut"
+        assert movers.prove("source").equal
+        movers.follow("source")

@@ -7,12 +7,12 @@ from orchestrator.migrations.movers import Sides, SideState
 from orchestrator.migrations.serving import judge
 
 ADDRESSES: dict[Side, str] = {"source": "10.0.0.1", "target": "198.18.0.1"}
-TO_TARGET = (("c1", "fence", "target", 100.0),)
-OPENED = (*TO_TARGET, ("c1", "open", "target", 101.0))
-BACK = (*OPENED, ("c2", "fence", "source", 200.0))
+TO_TARGET = (("c1", "fence", "target", 1),)
+OPENED = (*TO_TARGET, ("c1", "open", "target", 2))
+BACK = (*OPENED, ("c2", "fence", "source", 3))
 
 
-def side(accepts: bool | None, fences: tuple[tuple[str, str, str, float], ...] = ()) -> SideState:
+def side(accepts: bool | None, fences: tuple[tuple[str, str, str, int], ...] = ()) -> SideState:
     return SideState(reachable=accepts is not None, armed=True, accepts_writes=accepts, fences=fences)
 
 
@@ -46,8 +46,8 @@ def test_the_side_that_accepts_writes_serves(source: bool | None, target: bool |
     ],
 )
 def test_when_nobody_serves_the_side_that_was_fenced_last_may_be_opened_again(
-    source: tuple[tuple[str, str, str, float], ...],
-    target: tuple[tuple[str, str, str, float], ...],
+    source: tuple[tuple[str, str, str, int], ...],
+    target: tuple[tuple[str, str, str, int], ...],
     reopen: Side,
 ) -> None:
     serving = judge(Sides(side(False, source), side(False, target), None), ADDRESSES)
