@@ -195,14 +195,10 @@ def _prove(at: MoveBench, to: Side) -> tuple[bool, Reason]:
 
 
 def _follow(at: MoveBench, state: SwitchState) -> None:
-    try:
-        if not state.followed:
-            at.movers.follow(state.to)
-    except MoverFailed as error:
-        _end(at, migrating_runs.reason_of(error.findings, str(error)))
+    if not state.followed and (trouble := _let_follow(at, state.to)):
+        _end(at, trouble)
         return
     with transaction(at.bench.engine) as session:
-        migrating_switches.record_followed(session, at.plan_id)
         migrating_switches.end_switch(session, at.run_id, at.plan_id)
 
 
@@ -221,15 +217,25 @@ def _return_by_itself(at: MoveBench, why: Reason) -> None:
     else:
         made = state.outcome == "cut" or settle(back)
     if not made:
+        with transaction(at.bench.engine) as session:
+            migrating_switches.leave_cut(session, at.run_id, at.plan_id, why)
         return
     equal, unequal = _prove(back, "source")
-    if equal:
-        back.movers.follow("source")
-        with transaction(at.bench.engine) as session:
-            migrating_switches.record_followed(session, back.plan_id)
+    trouble = _let_follow(back, "source") if equal else unequal
     with transaction(at.bench.engine) as session:
         migrating_switches.end_automatic_return(session, at.run_id, back.plan_id)
-    _end(at, why if equal else unequal)
+    _end(at, trouble or why)
+
+
+def _let_follow(at: MoveBench, to: Side) -> Reason | None:
+    """The other side follows `to` from now on; the reason where it does not."""
+    try:
+        at.movers.follow(to)
+    except MoverFailed as error:
+        return migrating_runs.reason_of(error.findings, str(error))
+    with transaction(at.bench.engine) as session:
+        migrating_switches.record_followed(session, at.plan_id)
+    return None
 
 
 def _way_back(at: MoveBench) -> MoveBench | None:

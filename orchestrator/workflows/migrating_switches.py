@@ -227,6 +227,23 @@ def end_automatic_return(session: Session, run_id: UUID, plan_id: UUID) -> None:
         run_store.move_plan(session, plan, PlanStatus.APPLIED, f"worker:{run.worker}")
 
 
+def leave_cut(session: Session, run_id: UUID, plan_id: UUID, why: Reason) -> None:
+    """A cut was made, and the return by itself came to nothing: people may plan another return.
+
+    `why` is what was wrong with the cut; what kept it from returning has been told already.
+    """
+    run = run_store.lock_run(session, run_id)
+    plan = run_store.lock_plan(session, plan_id)
+    migration = _migration_of(session, plan)
+    worker = f"worker:{run.worker}"
+    for status in (PlanStatus.FAILED, PlanStatus.ABANDONED):
+        if PLAN_LIFECYCLE.allows(PlanStatus(plan.status), status):
+            run_store.move_plan(session, plan, status, worker, reason=why)
+    migration.reason = f"{why.en} It did not return by itself: {migration.reason}"
+    migration.reason_zh = f"{why.zh}未能自动回退：{migration.reason_zh}"
+    store.touch(session, migration)
+
+
 def begin_settling(session: Session, run_id: UUID, worker: str, token_hash: str) -> ExecutionPlan | None:
     """A worker takes a run that reads both sides after a failure; None when there is nothing left to do."""
     run = run_store.lock_run(session, run_id)

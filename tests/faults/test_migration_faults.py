@@ -15,7 +15,7 @@ from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.migrations.move import MoveHost
 from tests.faults.moving import Document, Moving, checked_migration, may_log_in, slow_marker
 from tests.faults.product import Product
-from tests.moves import APPLIER, REVIEWER
+from tests.moves import APPLIER, APPROVERS, REVIEWER
 from tests.ports.movers.faults import kill_database
 from tests.running import wait_until
 
@@ -132,6 +132,34 @@ def test_one_altered_byte_on_the_target_sends_the_cut_back_by_itself_with_every_
     assert (back["direction"], back["outcome"], back["automatic"]) == ("return", "cut", True)
     assert page["status"] == "rolled_back"
     moving.expect_only("source")
+
+
+def test_a_return_by_itself_that_is_refused_is_told_and_people_can_return_and_cut_again(
+    product: Product, moving: Moving
+) -> None:
+    back = f"govcloud_{moving.key}_reverse"
+    moving.move.scheduled()
+    with psycopg.connect(admin_conninfo(moving.target, "app"), autocommit=True) as target:
+        target.execute("UPDATE person SET name = 'X' || name WHERE id = 8")
+        with slow_marker(moving, 2):
+            run = moving.move.act(APPLIER, "cut")
+            wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
+            target.execute(f"ALTER ROLE {back} NOLOGIN")
+            ended = product.settled(run["id"], 240)
+        target.execute(f"ALTER ROLE {back} LOGIN")
+        target.execute("UPDATE person SET name = substr(name, 2) WHERE id = 8")
+    page = moving.move.read()
+    assert ended["status"] == "failed"
+    told(ended)
+    assert "person" in page["reason"]
+    assert page["status"] == "trial_run"
+    moving.expect_only("target")
+    moving.move.well(REVIEWER, "order-return")
+    for approver in APPROVERS:
+        moving.move.act(approver, "approve", digest=moving.move.plan("return")["tuple_digest"])
+    moving.move.well(APPLIER, "return")
+    moving.expect_only("source")
+    assert [each["act"] for each in moving.move.read()["awaited"]] == ["order_cut"]
 
 
 @pytest.mark.invariant(31)
