@@ -41,7 +41,8 @@ def switch(at: MoveBench, *, after_takeover: bool) -> None:
             return
     elif state.outcome != "cut" and not settle(at):
         return
-    _prove_and_follow(at)
+    if _lead_the_name(at):
+        _prove_and_follow(at)
 
 
 def _kind(at: MoveBench) -> str:
@@ -104,6 +105,26 @@ def _not_switched(at: MoveBench, outcome: str, reason: Reason, marks: dict[str, 
     at.frame.log.append(f"Not switched ({outcome}): {reason.en}")
     with transaction(at.bench.engine) as session:
         migrating_switches.record_not_switched(session, at.run_id, at.plan_id, outcome, reason, marks)
+
+
+def _lead_the_name(at: MoveBench) -> bool:
+    """Lead the clients to the side that serves, where the script itself could not; True when they are."""
+    state = _state(at)
+    if state is None or state.name_switched:
+        return state is not None
+    for _ in range(LOOKS):
+        try:
+            at.movers.reopen(state.to)
+        except MoverFailed as error:
+            at.frame.log.append(f"The name does not lead to the {state.to} yet: {error}")
+            time.sleep(SECONDS_FOR_A_CUT_TO_END)
+        else:
+            with transaction(at.bench.engine) as session:
+                migrating_switches.record_named(session, at.run_id, at.plan_id)
+            at.frame.log.append(f"The name leads to the {state.to}.")
+            return True
+    _needs_a_person(at, _NAME_BEHIND)
+    return False
 
 
 def settle(at: MoveBench) -> bool:
@@ -216,7 +237,7 @@ def _return_by_itself(at: MoveBench, why: Reason) -> None:
         made = _cut(back, "source")
     else:
         made = state.outcome == "cut" or settle(back)
-    if not made:
+    if not made or not _lead_the_name(back):
         with transaction(at.bench.engine) as session:
             migrating_switches.leave_cut(session, at.run_id, at.plan_id, why)
         return
@@ -275,7 +296,9 @@ def settle_run(bench: Workbench, context: JobContext, run_id: str) -> None:
         files = rendering.unpack(bench.keys.decrypt(sealed))
         move = wanted.stored_move()
         at = at_the_movers(bench, frame, plan.id, plan.workspace_id, cloud, move, files)
-        if settle(at):
+        state = _state(at)
+        made = state is not None and (state.outcome == "cut" or settle(at))
+        if made and _lead_the_name(at):
             _prove_and_follow(at)
 
 
@@ -311,6 +334,12 @@ _NOT_BEGUN: Final = Reason(
     "工作进程在割接开始前中断，未作任何变更。",
     "Plan it again.",
     "请重新编制计划。",
+)
+_NAME_BEHIND: Final = Reason(
+    "The switch was made, but the name still leads to the side that serves no more: clients are turned away.",
+    "已切换，但名称仍指向不再服务的一端，客户端无法写入。",
+    "Start the name service, or open the flow to it; then settle. Nothing acknowledged is lost.",
+    "请启动名称服务或开通到它的网络，随后执行核实。已确认的写入不会丢失。",
 )
 _UNKNOWN: Final = Reason(
     "A side cannot be read, so nobody may be let in: no side is known to serve.",

@@ -362,7 +362,7 @@ def settle(session: Session, actor: Actor, migration_id: UUID, version: int | No
         if plan is None or plan.status != PlanStatus.FAILED:
             continue
         switch = queries.switch_of_plan(session, plan.id)
-        if switch is not None and switch.outcome in ("under_way", "unsettled"):
+        if switch is not None and _is_open(switch):
             workspace = run_store.lock_workspace(session, plan.workspace_id)
             return planning.queue_run(session, workspace, "settle", plan, actor)
         run_store.move_plan(session, plan, PlanStatus.ABANDONED, actor.audit_name)
@@ -370,3 +370,9 @@ def settle(session: Session, actor: Actor, migration_id: UUID, version: int | No
             store.move(session, migration, S.DESIGNED, actor.audit_name)
         return None
     raise NotInThisStep("Nothing of this migration waits to be settled.")
+
+
+def _is_open(switch: MigrationSwitch) -> bool:
+    """Whether nobody knows yet which side serves, or the name does not lead there."""
+    made_without_name = switch.outcome == "cut" and not switch.name_switched
+    return made_without_name or switch.outcome in ("under_way", "unsettled")

@@ -41,6 +41,7 @@ class SwitchState:
     outcome: str
     proof_equal: bool | None
     followed: bool
+    name_switched: bool
     known_cuts: frozenset[str]
 
     @property
@@ -61,6 +62,7 @@ def switch_state(session: Session, plan_id: UUID) -> SwitchState | None:
         outcome=found.outcome,
         proof_equal=found.proof_equal,
         followed=found.followed_at is not None,
+        name_switched=found.name_switched,
         known_cuts=frozenset(item.cut_key for item in earlier if item.cut_key and item.id != found.id),
     )
 
@@ -115,6 +117,19 @@ def record_switched(session: Session, run_id: UUID, plan_id: UUID, result: CutRe
     migration.trial_since = today(session) if result.to == "target" else None
     status = S.TRIAL_RUN if result.to == "target" else S.ROLLED_BACK
     store.move(session, migration, status, f"worker:{run.worker}", _facts(switch))
+
+
+def record_named(session: Session, run_id: UUID, plan_id: UUID) -> None:
+    """The name leads to the side that serves, later than the switch."""
+    run = run_store.lock_run(session, run_id)
+    plan = run_store.lock_plan(session, plan_id)
+    migration = _migration_of(session, plan)
+    switch = _switch_of(session, plan)
+    switch.name_switched = True
+    store.keep_switch(session, switch)
+    told = {"switch": switch.number, "address": switch.to_address}
+    store.note(session, migration, "migration:name_switched", f"worker:{run.worker}", told)
+    store.touch(session, migration)
 
 
 def record_not_switched(

@@ -16,7 +16,7 @@ from orchestrator.migrations.move import MoveHost
 from tests.faults.moving import Document, Moving, checked_migration, may_log_in, slow_marker
 from tests.faults.product import Product
 from tests.moves import APPLIER, APPROVERS, REVIEWER
-from tests.ports.movers.faults import kill_database
+from tests.ports.movers.faults import kill_database, pids_of, stopped
 from tests.running import wait_until
 
 BUDGET_MS = 4_000
@@ -131,6 +131,24 @@ def test_one_altered_byte_on_the_target_sends_the_cut_back_by_itself_with_every_
     assert (there["outcome"], there["proof_equal"], there["automatic"]) == ("cut", False, False)
     assert (back["direction"], back["outcome"], back["automatic"]) == ("return", "cut", True)
     assert page["status"] == "rolled_back"
+    moving.expect_only("source")
+
+
+def test_a_name_service_that_does_not_answer_at_the_opening_is_asked_again_until_it_leads_the_clients(
+    product: Product, moving: Moving
+) -> None:
+    moving.move.scheduled()
+    with slow_marker(moving, 2):
+        run = moving.move.act(APPLIER, "cut")
+        wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
+        with stopped(pids_of(moving.legacy.names, b"names.py")):
+            wait_until(lambda: moving.said(run, "The target serves"), "the switch is written down", 60)
+        ended = product.settled(run["id"], 180)
+    switch = moving.move.read()["switches"][-1]
+    assert ended["status"] == "succeeded", ended["reason"]
+    assert (switch["name_switched"], switch["proof_equal"]) == (True, True)
+    moving.expect_only("target")
+    moving.move.well(APPLIER, "return")
     moving.expect_only("source")
 
 
