@@ -296,10 +296,29 @@ def settle_run(bench: Workbench, context: JobContext, run_id: str) -> None:
         files = rendering.unpack(bench.keys.decrypt(sealed))
         move = wanted.stored_move()
         at = at_the_movers(bench, frame, plan.id, plan.workspace_id, cloud, move, files)
+        _let_source_serve_alone(at)
         state = _state(at)
         made = state is not None and (state.outcome == "cut" or settle(at))
         if made and _lead_the_name(at):
             _prove_and_follow(at)
+
+
+def _let_source_serve_alone(at: MoveBench) -> None:
+    """A person asks, nobody serves, and the cloud itself does not know the target any more."""
+    found = at.movers.sides()
+    if found.source.accepts_writes is not False or found.target.accepts_writes is not None:
+        return
+    if _cloud_has(at, at.move.target.address):
+        return
+    at.frame.log.append("The cloud has no such target any more: the source is let serve alone.")
+    at.movers.reopen("source", other_is_gone=True)
+
+
+def _cloud_has(at: MoveBench, address: str) -> bool:
+    with transaction(at.bench.engine) as session:
+        workspace = run_queries.workspace(session, at.workspace_id)
+    objects = at.bench.inventories[at.cloud].list_objects(workspace.key)
+    return any(each.kind == "instance" and each.address == address for each in objects)
 
 
 def _words(found: Finding | None) -> Reason:
@@ -344,8 +363,8 @@ _NAME_BEHIND: Final = Reason(
 _UNKNOWN: Final = Reason(
     "A side cannot be read, so nobody may be let in: no side is known to serve.",
     "有一端无法读取，因此不得开放任何一端。",
-    "Start that host, or see what its cloud says of it; then settle. Nothing acknowledged is lost.",
-    "请启动该主机或查看云平台状态，随后执行核实。已确认的写入不会丢失。",
+    "Start that host; if its cloud has it no more, let the source serve alone: then settle.",
+    "请启动该主机；如云平台已无该主机，则由源端单独恢复服务：随后执行核实。",
 )
 _BOTH: Final = Reason(
     "Both sides accept writes.",

@@ -180,6 +180,28 @@ def test_a_return_by_itself_that_is_refused_is_told_and_people_can_return_and_cu
     assert [each["act"] for each in moving.move.read()["awaited"]] == ["order_cut"]
 
 
+def test_a_target_that_its_cloud_has_no_more_lets_a_person_have_the_source_serve_alone(
+    product: Product, moving: Moving
+) -> None:
+    cloud = SandboxCloud(product.settings.sandbox_socket)
+    instance = instance_of(cloud, moving)
+    moving.move.scheduled()
+    with contextlib.suppress(psycopg.Error, OSError), slow_marker(moving, 3):
+        run = moving.move.act(APPLIER, "cut")
+        wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
+        product.ask_cloud(op="destroy", id=instance)
+        ended = product.settled(run["id"], 180)
+    assert ended["status"] == "failed"
+    told(ended)
+    if moving.move.read()["switches"][-1]["outcome"] == "unsettled":
+        product.settled(moving.move.act(REVIEWER, "settle")["id"], 180)
+    page = moving.move.read()
+    assert (page["serving_side"], page["switches"][-1]["outcome"]) == ("source", "reopened")
+    before = len(moving.clients.acknowledged())
+    wait_until(lambda: len(moving.clients.acknowledged()) > before + 20, "clients write on")
+    assert may_log_in(moving.legacy.host)
+
+
 @pytest.mark.invariant(31)
 def test_no_acknowledged_write_is_lost_through_all_of_it(moving: Moving) -> None:
     moving.clients.stop()
