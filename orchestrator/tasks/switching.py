@@ -56,9 +56,14 @@ def _state(at: MoveBench) -> SwitchState | None:
 
 
 def _gate(at: MoveBench) -> bool:
-    """Just before a cut: the copy follows and the way back is armed. A return has no gate but its own."""
+    """Before a cut: its window is open, the copy follows, the way back is armed. A return has no gate."""
     if _kind(at) == "return":
         return True
+    with transaction(at.bench.engine) as session:
+        in_window = migrating_switches.in_window(session, at.plan_id)
+    if not in_window:
+        _close_gate(at, _WINDOW_OVER)
+        return False
     try:
         progress = at.movers.progress()
         closed = [*progress.trouble, *migrating_runs.gate_findings(progress)]
@@ -359,6 +364,12 @@ _NAME_BEHIND: Final = Reason(
     "已切换，但名称仍指向不再服务的一端，客户端无法写入。",
     "Start the name service, or open the flow to it; then settle. Nothing acknowledged is lost.",
     "请启动名称服务或开通到它的网络，随后执行核实。已确认的写入不会丢失。",
+)
+_WINDOW_OVER: Final = Reason(
+    "The window was over before a worker could begin the cut; nothing was touched.",
+    "工作进程开始割接前窗口已结束，未作任何变更。",
+    "Plan the cut again and begin it in the next window.",
+    "请重新编制计划，并在下一窗口内开始割接。",
 )
 _UNKNOWN: Final = Reason(
     "A side cannot be read, so nobody may be let in: no side is known to serve.",

@@ -20,6 +20,7 @@ from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.move import Side
 from orchestrator.migrations.movers import CutResult, Proof
+from orchestrator.migrations.plan_files import stored_plan
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, PlanStatus, RunStatus
@@ -71,6 +72,12 @@ def partner_plan(session: Session, plan_id: UUID) -> UUID | None:
     """The plan of the return that was approved together with a cut."""
     found = queries.partner(session, queries.act_of_plan(session, plan_id), "return")
     return found.plan_id if found else None
+
+
+def in_window(session: Session, plan_id: UUID) -> bool:
+    """Whether the cut of a plan may begin now, whenever it was ordered."""
+    act = queries.act_of_plan(session, plan_id)
+    return stored_plan(queries.get(session, act.migration_id).plan_document).may_cut(now(session))
 
 
 def begin_switch(session: Session, run_id: UUID, plan_id: UUID, *, automatic: bool = False) -> None:

@@ -1,19 +1,27 @@
 """What a migration must not do: start without an apply, run other bytes, be approved by one person twice."""
 
 import json
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from orchestrator.core import clock
+from orchestrator.core.clock import CITY
+from orchestrator.core.db import transaction
+from orchestrator.core.fence import workspace_fence
 from orchestrator.core.sealing import load_keys
 from orchestrator.runs import rendering
+from orchestrator.runs.queries import workspace_of_request
 from tests import acts, moves
 from tests.factories import make_draft, make_line
 from tests.moves import APPLIER, APPROVERS, PLAN, REVIEWER, Legacy, Move
 from tests.running import RunningService
 
 Document = dict[str, Any]
+WINDOW = 'windows: [{begins: "2019-06-19 00:00", ends: "2019-06-19 23:00"}]\n'
 HOSTILE = "{{ lookup('pipe', 'id') }} $(id) '; DROP TABLE x; -- \\u4e2d"
 
 
@@ -33,7 +41,7 @@ def move(service: RunningService, legacy: Legacy, request_: Document) -> Move:
     hostile = PLAN.read_text("utf-8").replace(
         "title: 山洪灾害监测预警系统迁移", f"title: {json.dumps(HOSTILE)}"
     )
-    made = Move(service, request_, hostile)
+    made = Move(service, request_, hostile + WINDOW)
     assert legacy.host.address
     made.run(REVIEWER, "preflight")
     return made
@@ -133,6 +141,28 @@ def test_a_cut_needs_two_persons_of_two_authorities(service: RunningService, mov
     move.act(APPROVERS[1], "approve-cut", **digest)
     assert move.read()["status"] == "scheduled"
     assert [each["plan"]["status"] for each in move.read()["plans"][-2:]] == ["approved", "approved"]
+
+
+@pytest.mark.invariant(30)
+def test_a_cut_ordered_inside_its_window_does_not_begin_after_it(service: RunningService, move: Move) -> None:
+    with transaction(service.engine) as session:
+        key = workspace_of_request(session, UUID(move.read()["request_id"])).key
+    with workspace_fence(service.database_url, key):
+        run = move.act(APPLIER, "cut")
+        with transaction(service.engine) as session:
+            clock.set_to(session, datetime(2019, 6, 19, 23, 30, tzinfo=CITY))
+    ended = service.settled(run["id"], 120)
+    page = move.read()
+    assert (ended["status"], page["status"], page["switches"]) == ("failed", "rehearsed", [])
+    assert "window" in page["reason"]
+
+
+@pytest.mark.invariant(30)
+def test_outside_its_window_a_cut_is_refused(service: RunningService, move: Move) -> None:
+    move.scheduled()
+    refused = service.callers(APPLIER).post(f"/migrations/{move.id}/cut")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:govcloud:problem:outside_window")
+    assert move.read()["status"] == "scheduled"
 
 
 def test_outsiders_see_no_migration_and_a_second_one_cannot_use_the_same_hosts(
