@@ -23,6 +23,7 @@ from orchestrator.migrations.movers import (
 _SECRETS: Final = tuple(
     f"{way}_{what}" for way in ("forward", "reverse") for what in ("password", "files", "names")
 )
+_PROOFS_BESIDE_CLIENTS: Final = 3
 _NAMES: Final = {"target": "cut", "source": "return"}
 
 
@@ -69,7 +70,14 @@ class AnsibleMovers:
         return reading.cut_result(written, to) if written else None
 
     def prove(self, to: Side) -> Proof:
-        """See the port."""
+        """See the port. Clients write on: where only files differ, they may have done so in between."""
+        for _ in range(_PROOFS_BESIDE_CLIENTS):
+            found = self._prove(to)
+            if found.equal or any(each.kind != "files" for each in found.mismatches):
+                break
+        return found
+
+    def _prove(self, to: Side) -> Proof:
         played = self._player.require(f"prove_{_NAMES[to]}.yml")
         found = played.of("Report the content")
         return proof.compare(

@@ -32,7 +32,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     move = moves.read(order)
     move.secrets()
     result, journal = move.folder / "cut.json", move.folder / "cut.journal"
-    for leftover in (result, journal, move.folder / "cut.release"):
+    for leftover in (result, journal, move.folder / "cut.release", move.folder / "cut-gone.json"):
         leftover.unlink(missing_ok=True)
     child = os.fork()
     if not child:

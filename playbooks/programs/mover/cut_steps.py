@@ -13,7 +13,9 @@ import file_offer
 import psycopg
 import readiness
 from file_pull import Copy, FilesAway
+from file_tree import Tree
 from move import Move
+from place import write_json
 from psycopg import sql
 from refusal import Refused
 
@@ -52,6 +54,7 @@ class Cut:
         self.result: dict[str, Any] = {"cut": number, "to": move.side, "marks": self.marks}
         self.fenced = self.opening = self.stopped_pull = False
         self.copies: list[Copy] = []
+        self.trees: list[Tree] = []
         self.trouble: BaseException | None = None
 
     def run(self) -> dict[str, Any]:
@@ -104,6 +107,8 @@ class Cut:
                 if copy.next_pass() <= FEW_FILES:
                     break
             self.copies.append(copy)
+            self.trees.append(Tree(copy.place))
+            self.trees[-1].look()
 
     # --- the pause -------------------------------------------------------------------------------
 
@@ -165,6 +170,8 @@ class Cut:
         """
         self.require_time()
         self.opening = True
+        for tree in self.trees:
+            tree.look()  # What is gone at a later look was taken away by clients.
         file_offer.give_back(self.move)
         self.result["folders_at"] = [
             self.move.live(folder).stat().st_ctime_ns for folder in self.move.folders
@@ -206,13 +213,28 @@ class Cut:
         return "reopened" if "begun" in self.marks else "refused"
 
     def hold(self, released: Path, longest: float) -> None:
-        """Keep the snapshot of the fence moment until it is not needed any more."""
+        """Keep the snapshot of the fence moment, and see what clients take away, until it is not needed."""
         if self.result["outcome"] != "cut":
             return
         self.doors.let_go_of_control()
-        end = time.monotonic() + longest
-        while not released.exists() and time.monotonic() < end:
+        for tree, folder in zip(self.trees, self.move.folders, strict=True):
+            tree.moved(self.move.live(folder))
+        gone: dict[str, list[str]] = {folder.path: [] for folder in self.move.folders}
+        end, due = time.monotonic() + longest, 0.0
+        while released.parent.exists() and not released.exists() and time.monotonic() < end:
+            if (began := time.monotonic()) >= due:
+                self.note_what_is_gone(gone)
+                due = began + 10 * (time.monotonic() - began)
             time.sleep(0.1)
+
+    def note_what_is_gone(self, gone: dict[str, list[str]]) -> None:
+        """Keep for the proof which files clients have taken away since this side was opened."""
+        for tree, path in zip(self.trees, gone, strict=True):
+            if not Path(tree.folder).exists():
+                continue  # A return has taken the folder from the clients.
+            if removed := [each for each in tree.look().removed if not each.endswith("/")]:
+                gone[path].extend(removed)
+                write_json(self.move.folder / "cut-gone.json", {"cut": self.number, "gone": gone})
 
 
 def set_sequences(sequences: list[tuple[Any, ...]]) -> sql.Composable:

@@ -1,4 +1,4 @@
-"""What the prover of each side needs to know of the last cut: its snapshot, since when its folder moved."""
+"""What the prover needs to know of the last cut: its snapshot, since when each folder moved, what is gone."""
 
 from typing import Any
 
@@ -21,6 +21,8 @@ def order_for(move: Move, side: str, done: dict[str, Any]) -> dict[str, Any]:
     took_over = side == move.side
     database = {"name": move.db.name, "admin": move.db.admin} if move.database else None
     moments = done["folders_at" if took_over else "folders_shut"]
+    noted = read_json(move.folder / "cut-gone.json") or {}
+    gone = noted["gone"] if took_over and noted.get("cut") == done["cut"] else {}
     return {
         "database": database,
         "snapshot": done.get("snapshot") if took_over else None,
@@ -29,6 +31,7 @@ def order_for(move: Move, side: str, done: dict[str, Any]) -> dict[str, Any]:
                 "path": folder.path,
                 "otherwise": str(move.closed(folder).relative_to(ROOT)),
                 "since": since,
+                "gone": gone.get(folder.path, []),
             }
             for folder, since in zip(move.folders, moments, strict=True)
         ],

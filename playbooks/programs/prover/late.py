@@ -1,4 +1,7 @@
-"""Which files of one side were written after its fence moment: after its folder was taken or given."""
+"""Which files of one side were written, or taken away, after its fence moment: after its folder moved.
+
+A file that is gone cannot be looked at: the order names it, from the process that has watched the folder.
+"""
 
 from typing import Any
 
@@ -6,10 +9,10 @@ from prove import files_of, place_of
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {folders: [{path, otherwise, since}]}, moments in ns. `late` is {path: [file]}."""
+    """order: {folders: [{path, otherwise, since, gone}]}, moments in ns. `late` is {path: [file]}."""
     late = {}
     for each in order["folders"]:
         place = place_of(each)
         paths = [path for path, seen in files_of(place) if seen.st_ctime_ns > each["since"]]
-        late[each["path"]] = sorted(str(path.relative_to(place)) for path in paths)
+        late[each["path"]] = sorted({*each["gone"], *(str(path.relative_to(place)) for path in paths)})
     return {"late": late}

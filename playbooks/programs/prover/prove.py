@@ -5,7 +5,8 @@ gets the two reports compares them.
 
 Rows are hashed as text, twice with different seeds, and the hashes summed, so their order plays no part.
 Files are hashed by SHA-256. Files that either side says were written after its fence moment (see late.py) are
-left out on both sides: a client may have sent again there what it was not told was stored.
+left out on both sides: a client may have sent again there what it was not told was stored. So are files that
+clients have taken away there.
 """
 
 import contextlib

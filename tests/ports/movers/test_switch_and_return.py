@@ -98,6 +98,25 @@ def test_every_acknowledged_write_is_on_the_serving_side_after_a_switch_a_return
         expect_all_stored(world, acknowledged, world.legacy)
 
 
+def test_what_clients_take_away_after_the_opening_does_not_make_the_sides_unequal(
+    world: World, move: Move
+) -> None:
+    world.movers(move, "arm").arm()
+    movers = world.movers(move, "cut")
+    wait_until_ready(movers)
+    assert movers.cut().outcome == "cut"
+    uploads = world.root(world.target) / UPLOADS
+    first, second = sorted((uploads / "0000").iterdir())[:2]
+    first.unlink()
+    second.rename(uploads / "0001" / "moved.bin")
+    proof = movers.prove("target")
+    assert proof.equal, (proof.mismatches, different_files(world))
+    assert proof.later_files == 3
+    movers.follow("target")
+    assert movers.return_().outcome == "cut"
+    assert movers.prove("source").equal
+
+
 def test_disarming_leaves_nothing_behind_and_does_not_change_who_serves(world: World, move: Move) -> None:
     world.movers(move, "arm").arm()
     wait_until_ready(world.movers(move, "arm"))
