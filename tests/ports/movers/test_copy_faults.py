@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
-from orchestrator.migrations.move import Move, Side
+from orchestrator.migrations.findings import Finding
+from orchestrator.migrations.move import DatabasePart, FolderPart, Move, Side
 from orchestrator.migrations.movers import MoverFailed, Progress
 from orchestrator.migrations.serving import judge
 from tests.ports.movers.faults import pids_of, stopped
 from tests.ports.movers.legacy import (
-    RECORD,
     UPLOADS,
     World,
     expect_all_stored,
@@ -246,9 +246,17 @@ def test_a_target_destroyed_in_the_middle_of_the_copy_leaves_the_source_serving_
 
 
 def test_text_in_every_field_reaches_the_hosts_as_text(world: World) -> None:
-    awkward = "{{ lookup('pipe', 'id') }} \"'$(id)\n水利"
-    move = world.move("text", label=awkward)
-    preflight = world.movers(move, "check").preflight()
-    assert preflight.findings == ()
+    awkward = "{{ lookup('pipe', 'id') }} \"'$(id)`id`\n水利"
+    parts = {"database": DatabasePart(awkward, (awkward,)), "folders": (FolderPart(f"srv/{awkward}"),)}
+    move = world.move("text", label=awkward, **parts)
+    found = {(each.code, text) for each in findings_of(world, move) for text in each.facts.values()}
+    assert {
+        ("database_missing", awkward),
+        ("writer_missing", awkward),
+        ("folder_missing", f"srv/{awkward}"),
+    } <= found
     assert "uid=" not in "\n".join(world.log[-40:])
-    assert RECORD
+
+
+def findings_of(world: World, move: Move) -> tuple[Finding, ...]:
+    return world.movers(move, "check").preflight().findings
