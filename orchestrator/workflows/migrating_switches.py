@@ -202,14 +202,12 @@ def record_gate_closed(session: Session, run_id: UUID, plan_id: UUID, reason: Re
 
 
 def record_proof(session: Session, run_id: UUID, plan_id: UUID, proof: Proof) -> None:
-    """Keep what both sides held at the fence, compared; the digest stands in the audit."""
+    """Keep what both sides held at the fence, so that the digest in the audit can be computed again."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     switch = _switch_of(session, plan)
-    shown = asdict(proof)
-    shown.pop("reports")
-    switch.proof, switch.proof_digest, switch.proof_equal = shown, proof.digest, proof.equal
+    switch.proof, switch.proof_digest, switch.proof_equal = asdict(proof), proof.digest, proof.equal
     store.keep_switch(session, switch)
     told = {"switch": switch.number, "digest": proof.digest, "equal": proof.equal, "rows": proof.rows}
     told |= {"tables": proof.tables, "files": proof.files, "mismatches": len(proof.mismatches)}

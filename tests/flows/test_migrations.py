@@ -1,5 +1,6 @@
 """A live system moved onto hosts that a request has made, and back, and over again, on real parts."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -134,6 +135,19 @@ def test_every_switch_keeps_its_proof_and_the_audit_its_digest(played: Played) -
         kept = text("SELECT body FROM audit_events WHERE action = 'migration:proof' ORDER BY seq")
         bodies = [row[0] for row in connection.execute(kept)]
     assert [each["proof_digest"] in body for each, body in zip(switches, bodies, strict=True)] == [True] * 3
+
+
+def test_the_digest_of_a_proof_can_be_computed_again_from_the_hash_of_every_table_on_both_sides(
+    played: Played,
+) -> None:
+    for switch in played.pages["second cut"]["switches"]:
+        reports = switch["proof"]["reports"]
+        hashes = [
+            reports[side]["database"]["tables"]["public.report"]["hash"] for side in ("source", "target")
+        ]
+        assert hashes[0] == hashes[1] != "0:0"
+        kept = json.dumps(reports, sort_keys=True).encode()
+        assert hashlib.sha256(kept).hexdigest() == switch["proof_digest"]
 
 
 @pytest.mark.invariant(31)
