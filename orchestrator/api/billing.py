@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.adapters.statement_files.pdf import Fonts, as_pdf, packaged_fonts
 from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx, report_as_csv, report_as_xlsx
-from orchestrator.api.deps import TheActor, TheService, TheSession, TheVersion, next_page
+from orchestrator.api.deps import HIGHEST, TheActor, TheService, TheSession, TheVersion, next_page
 from orchestrator.api.resources import own_organisation
 from orchestrator.api.shapes import Page, ReasonIn, ResourceOut, Shape
 from orchestrator.billing import statement_queries as queries
@@ -21,6 +21,7 @@ from orchestrator.billing.models import UsageStatement
 from orchestrator.billing.months import month_text, parse_month
 from orchestrator.billing.rating import Spec
 from orchestrator.billing.statement_document import StatementDocument, as_json
+from orchestrator.core.documents import Storable
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.settings import Settings
 from orchestrator.workflows import metering, reporting, settling, stating
@@ -110,13 +111,10 @@ class MonthOut(BaseModel):
     to_meter: int
 
 
-class DecisionIn(BaseModel):
+class DecisionIn(ReasonIn):
     """What is decided about a dispute."""
 
-    model_config = ConfigDict(extra="forbid")
-
     upheld: bool
-    reason: str
 
 
 class SpecIn(BaseModel):
@@ -143,13 +141,10 @@ class SkuUseIn(BaseModel):
         return SkuUse(self.sku, self.quantity, Spec(**self.spec.model_dump()) if self.spec else None)
 
 
-class CorrectionIn(BaseModel):
+class CorrectionIn(ReasonIn):
     """What really held from a day on: the billing state, or all SKUs; `once` is charged on that day alone."""
 
-    model_config = ConfigDict(extra="forbid")
-
     day: date
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
     state: Literal["active", "suspended", "waived", "none"] | None = None
     skus: list[SkuUseIn] | None = None
     once: bool = False
@@ -180,7 +175,7 @@ def list_statements(
     asked: Request,
     actor: TheActor,
     session: TheSession,
-    organisation: str | None = None,
+    organisation: Storable | None = None,
     month: Month | None = None,
     status: StatementStatus | None = None,
     cursor: UUID | None = None,
@@ -214,7 +209,7 @@ def list_lines(
     statement_id: UUID,
     actor: TheActor,
     session: TheSession,
-    cursor: Annotated[int, Query(ge=0)] = 0,
+    cursor: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> LinePage:
     """The lines of a statement."""

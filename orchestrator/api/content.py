@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from orchestrator.api.deps import TheActor, TheSession, next_page
+from orchestrator.api.deps import CountCursor, TheActor, TheSession, next_page
 from orchestrator.api.shapes import ReasonIn
 from orchestrator.content import queries
 from orchestrator.content.models import ContentRevision
@@ -20,7 +20,7 @@ def list_revisions(
     asked: Request,
     actor: TheActor,
     session: TheSession,
-    cursor: int | None = None,
+    cursor: CountCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """Revisions, newest first."""

@@ -1,16 +1,18 @@
 """What every route is given: the service's parts, a transaction, the person who acts, the version read."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Query, Request
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from orchestrator.adapters.run_log_hub import RunLogHub
 from orchestrator.core.db import transaction
+from orchestrator.core.documents import Storable
 from orchestrator.core.errors import BadInput, NotSignedIn
 from orchestrator.core.sealing import Keys
 from orchestrator.departments.permissions import Actor
@@ -20,6 +22,8 @@ from orchestrator.workflows import administering
 
 SESSION_COOKIE = "govcloud_session"
 SECURE_SESSION_COOKIE = "__Host-govcloud_session"
+HIGHEST = 2**63 - 1
+"""The highest number that the database counts to."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,15 @@ def read_version(if_match: Annotated[str | None, Header()] = None) -> int | None
     """
     if if_match is None:
         return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isdigit():
+    version = whole_number(if_match.strip().removeprefix("W/").strip('"'))
+    if version is None:
         raise BadInput("If-Match must be the ETag that you read.", field="If-Match")
-    return int(text)
+    return version
+
+
+def whole_number(text: str) -> int | None:
+    """The number that the digits 0 to 9 spell, as far as the database counts; None for any other text."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 def next_page(request: Request, cursor: object) -> str:
@@ -105,5 +114,9 @@ async def read_body(request: Request) -> bytes:
 
 
 TheBody = Annotated[bytes, Depends(read_body)]
+NumberCursor = Annotated[Storable | None, Query(max_length=30)]
+"""The number, such as ``GC-2019-0001``, behind which the next page begins."""
+CountCursor = Annotated[int | None, Query(ge=0, le=HIGHEST)]
+"""The count behind which the next page begins."""
 TheVersion = Annotated[int | None, Depends(read_version)]
 IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]

@@ -6,10 +6,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
-from orchestrator.core.errors import BusinessError
+from orchestrator.core.errors import BadInput, BusinessError
 from orchestrator.runs.errors import PersonTwice
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,13 @@ def install(app: FastAPI, page_for: Any = None) -> None:
         meaning = constraint_error(error)
         return answer(request, business_problem(meaning), meaning)
 
+    def on_data(request: Request, error: Exception) -> Response:
+        # Its own words would repeat what was sent.
+        kind = type(error.__cause__).__name__
+        log.warning("%s %s was sent what cannot be stored: %s", request.method, request.url.path, kind)
+        meaning = BadInput("It holds a sign or a number that cannot be stored.")
+        return answer(request, business_problem(meaning), meaning)
+
     def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
         return answer(request, validation_problem(error), error)
@@ -97,6 +104,7 @@ def install(app: FastAPI, page_for: Any = None) -> None:
 
     app.add_exception_handler(BusinessError, on_business)
     app.add_exception_handler(IntegrityError, on_integrity)
+    app.add_exception_handler(DataError, on_data)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_bug)

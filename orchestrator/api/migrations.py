@@ -11,6 +11,7 @@ from sqlmodel import Session
 from orchestrator.adapters.migration_plan_files import read_plan
 from orchestrator.api.deps import (
     IdempotencyKeyHeader,
+    NumberCursor,
     TheActor,
     TheBody,
     TheSession,
@@ -165,7 +166,7 @@ def list_migrations(
     actor: TheActor,
     session: TheSession,
     status: Annotated[list[MigrationStatus] | None, Query()] = None,
-    cursor: Annotated[str | None, Query(max_length=30)] = None,
+    cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> MigrationPage:
     """Migrations that you may see."""

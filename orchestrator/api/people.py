@@ -5,11 +5,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from orchestrator.api.deps import TheActor, TheService, TheSession
 from orchestrator.api.shapes import Shape
 from orchestrator.core.db import transaction
+from orchestrator.core.documents import NO_NUL, Storable
 from orchestrator.departments import queries
 from orchestrator.departments.errors import WrongCredentials
 from orchestrator.workflows import administering
@@ -22,7 +23,7 @@ class SignInIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    username: Annotated[str, Field(max_length=100)]
+    username: Annotated[Storable, Field(max_length=100)]
     password: Annotated[str, Field(max_length=200)]
 
 
@@ -31,7 +32,7 @@ class TokenIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), NO_NUL]
     scopes: list[str]
     expires_in_days: Annotated[float, Field(gt=0, le=365)] = 30
 

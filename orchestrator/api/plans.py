@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from orchestrator.api.deps import TheActor, TheSession, next_page
+from orchestrator.api.deps import NumberCursor, TheActor, TheSession, next_page
 from orchestrator.api.shapes import Page, PlanDetail, PlanOut, ReasonIn, RunOut
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission, require
@@ -39,7 +39,7 @@ def list_plans(
     actor: TheActor,
     session: TheSession,
     status: Annotated[list[PlanStatus] | None, Query()] = None,
-    cursor: Annotated[str | None, Query(max_length=30)] = None,
+    cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> PlanPage:
     """Plans that you may see."""

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from orchestrator.api.deps import (
     IdempotencyKeyHeader,
+    NumberCursor,
     TheActor,
     TheBody,
     TheService,
@@ -19,6 +20,7 @@ from orchestrator.api.deps import (
     next_page,
 )
 from orchestrator.api.shapes import LineOut, Page, QuoteOut, ReasonIn, RequestDetail, RequestOut, RunOut
+from orchestrator.core.documents import Storable
 from orchestrator.core.errors import VersionRequired
 from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Actor, Permission, require
@@ -26,7 +28,7 @@ from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.models import HoldItem
 from orchestrator.resource_requests import queries
-from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
+from orchestrator.resource_requests.drafting import MOST_LINES, LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.workflows import metering, planning, pricing, requesting
@@ -39,7 +41,7 @@ class QuoteIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    lines: tuple[LineDraft, ...]
+    lines: tuple[LineDraft, ...] = Field(max_length=MOST_LINES)
 
 
 class RequestPage(Page):
@@ -91,8 +93,8 @@ def list_requests(
     actor: TheActor,
     session: TheSession,
     status: Annotated[list[RequestStatus] | None, Query()] = None,
-    search: Annotated[str, Query(max_length=100)] = "",
-    cursor: Annotated[str | None, Query(max_length=30)] = None,
+    search: Annotated[Storable, Query(max_length=100)] = "",
+    cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RequestPage:
     """Requests of your organisation, or of all where you may read all."""

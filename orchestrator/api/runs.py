@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
+from orchestrator.api.deps import HIGHEST, TheActor, TheService, TheSession, next_page, whole_number
 from orchestrator.api.shapes import Page, RunOut
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
@@ -49,7 +49,7 @@ def read_run(run_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
 
 @router.get("/{run_id}/log")
 def read_log(
-    run_id: UUID, actor: TheActor, session: TheSession, after: Annotated[int, Query(ge=0)] = 0
+    run_id: UUID, actor: TheActor, session: TheSession, after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0
 ) -> dict[str, list[str] | int]:
     """The lines of the log after line `after`; `last` is the number of the last one."""
     run = queries.run(session, run_id)
@@ -69,7 +69,7 @@ def stream_log(
     actor: TheActor,
     session: TheSession,
     service: TheService,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> EventSourceResponse:
     """The log as server-sent events ``lines`` (a JSON list), ended by ``done``.
@@ -78,7 +78,8 @@ def stream_log(
     """
     run = queries.run(session, run_id)
     require(actor, Permission.REQUESTS_READ, run.organisation_code)
-    resumed = int(last_event_id) if last_event_id and last_event_id.isdigit() else after
+    known = whole_number(last_event_id or "")
+    resumed = after if known is None else known
 
     async def events() -> AsyncIterator[ServerSentEvent]:
         async for item in service.logs.subscribe(str(run_id), resumed):

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.core.documents import Reason
+
 
 class Shape(BaseModel):
     """An answer that is read from a row."""
@@ -180,4 +182,4 @@ class ReasonIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: str
+    reason: Reason

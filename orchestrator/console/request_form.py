@@ -25,6 +25,7 @@ MESSAGES: Mapping[str, str] = {
     "int_parsing": N_("请填写整数。"),
     "greater_than_equal": N_("不能小于 %(ge)s。"),
     "less_than_equal": N_("不能大于 %(le)s。"),
+    "nul_sign": N_("不能包含空字符（NUL）。"),
     "literal_error": N_("请从列表中选择。"),
     "value_error": N_("各组云主机的名称不能相同，总数不能超过 300 台。"),
 }

@@ -9,13 +9,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from orchestrator.core.documents import NO_NUL, Storable
+
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NO_NUL]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), NO_NUL]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HostService = Literal["HSS", "LOG", "BST"]
 
 MAX_HOSTS = 300
+MOST_LINES = 50
 
 
 class LineDraft(BaseModel):
@@ -44,12 +47,12 @@ class RequestDraft(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["provision", "change", "release"] = "provision"
-    system: str | None = Field(default=None, max_length=40)
+    system: Storable | None = Field(default=None, max_length=40)
     workspace: UUID | None = None
     zone_class: Literal["production", "trial"] = "production"
     title: Text
     justification: LongText
-    lines: tuple[LineDraft, ...] = Field(default=(), max_length=50)
+    lines: tuple[LineDraft, ...] = Field(default=(), max_length=MOST_LINES)
 
     @model_validator(mode="after")
     def _consistent(self) -> "RequestDraft":
