@@ -1,8 +1,8 @@
 """From the size of a host to SKUs and resource classes; pure.
 
 One resource carries its own SKUs: an instance its CPU, memory and per-host services, a volume its
-disk and backup. Statement lines are rounded per resource and SKU (domain §2.9), so this split is
-part of the price.
+disk and the host's backup; of a host without a volume the instance carries the backup. Statement lines
+are rounded per resource and SKU (domain §2.9), so this split is part of the price.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,7 +62,7 @@ def _of_one(key: str, host: HostSize) -> list[SkuQuantity]:
         SkuQuantity(instance, memory, host.memory_gb),
         *(SkuQuantity(instance, sku, 1) for sku in host.services),
         SkuQuantity(volume, TIER_SKUS[host.disk_tier], host.disk_gb),
-        SkuQuantity(volume, BACKUP_SKU, host.backup_gb),
+        SkuQuantity(volume if host.disk_gb else instance, BACKUP_SKU, host.backup_gb),
     ]
     return [item for item in wanted if item.quantity]
 

@@ -321,6 +321,8 @@ def _record_objects(
     for address, row in rows.items():
         if result.all_seen and address not in present:
             _settle_absent(session, row, actor, complete=result.complete)
+    if result.complete and request.kind == "change":
+        metering.resize_untouched(session, request, run, actor)
 
 
 def _settle_present(

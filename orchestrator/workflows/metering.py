@@ -84,6 +84,21 @@ def resize_resource(session: Session, row: Resource, request: ResourceRequest, r
     resources.move(session, row, ResourceStatus.ACTIVE, actor)
 
 
+def resize_untouched(session: Session, request: ResourceRequest, run: Run, actor: str) -> None:
+    """Bill from today on what a change altered on resources that Terraform left as they are.
+
+    Backup and services are none of Terraform's, and what is suspended does not become `changing`. To be
+    called before the plan of the change counts as applied.
+    """
+    before = pricing.skus_by_address(session, pricing.current_request(session, run.workspace_id))
+    after = pricing.skus_by_address(session, request)
+    for row in resources.lock_all(session, run.workspace_id):
+        billed = row.status in (ResourceStatus.ACTIVE, ResourceStatus.SUSPENDED)
+        if billed and row.address in before and before[row.address] != after.get(row.address, []):
+            uses, origin = _uses(session, row, request), _origin(session, run)
+            _write(session, row, billing.Happening("resized", today(session), None, uses, origin, actor))
+
+
 def release_resource(session: Session, row: Resource, actor: str) -> None:
     """Billing ends on the date of entering releasing (domain §2.9, *State*)."""
     if row.opened_on is not None:

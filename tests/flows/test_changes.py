@@ -74,6 +74,51 @@ def test_what_a_change_adds_to_a_running_system_is_billed_at_once(office: Office
     assert ("ECS-X86-CPU", 2, "2019-06-19", None) in office.intervals()
 
 
+@pytest.mark.parametrize(
+    ("changed", "billed"),
+    [
+        ({"backup_gb": 100}, ("BAK-VM", 100)),
+        ({"host_services": ["HSS"]}, ("HSS", 1)),
+        ({"vcpu": 4, "backup_gb": 100}, ("BAK-VM", 100)),
+    ],
+)
+def test_a_change_that_terraform_need_not_carry_out_is_billed_from_its_day(
+    office: Office, changed: Document, billed: tuple[str, int]
+) -> None:
+    request = office.provisioned()
+    acts.act(office.callers, "slj.officer", request, "activate")
+    office.pass_time(days=2)
+    office.provisioned(change_of(office.workspace(request), make_line(**changed)))
+    going_on = {(sku, quantity): start for sku, quantity, start, end in office.intervals() if end is None}
+    assert going_on[billed] == "2019-06-21"
+    assert going_on["ECS-X86-MEM", 32] == going_on["EVS-SSD", 500] == "2019-06-19"
+    quoted = office.callers("slj.clerk").done("POST", "/quotes", json={"lines": [make_line(**changed)]})
+    assert {(line["sku"], line["quantity"]) for line in quoted["lines"]} == set(going_on)
+
+
+def test_a_change_of_what_is_suspended_is_billed_by_its_new_size(office: Office) -> None:
+    request = office.provisioned()
+    acts.act(office.callers, "slj.officer", request, "activate")
+    host = office.resources(request)["instance/web"]
+    office.callers("slj.officer").done("POST", f"/resources/{host['id']}/suspend", json={"reason": "停用"})
+    office.pass_time(days=2)
+    office.provisioned(change_of(office.workspace(request), make_line(vcpu=4)))
+    assert ("ECS-X86-CPU", 8, "2019-06-19", "2019-06-21") in office.intervals()
+    assert ("ECS-X86-CPU", 4, "2019-06-21", None) in office.intervals()
+    assert office.resources(request)["instance/web"]["status"] == "suspended"
+
+
+def test_the_backup_of_a_host_without_a_disk_is_billed_as_it_was_quoted(office: Office) -> None:
+    bare = make_line(disk_gb=0)
+    request = office.provisioned(make_draft(bare))
+    acts.act(office.callers, "slj.officer", request, "activate")
+    assert ("BAK-VM", 500, "2019-06-19", None) in office.intervals()
+    office.pass_time(days=2)
+    office.provisioned(change_of(office.workspace(request), make_line()))
+    assert ("BAK-VM", 500, "2019-06-19", "2019-06-21") in office.intervals()
+    assert ("BAK-VM", 500, "2019-06-21", None) in office.intervals()
+
+
 def test_a_trial_that_nobody_opens_ends_and_its_release_waits_for_a_plan(office: Office) -> None:
     request = office.provisioned()
     office.pass_time(days=60)

@@ -34,6 +34,12 @@ def test_a_host_is_an_instance_with_its_services_and_a_disk_with_its_backup() ->
     ]
 
 
+def test_a_host_without_a_disk_carries_its_backup_itself() -> None:
+    bare = replace(HOST, count=1, disk_gb=0, services=())
+    found = [(item.address, item.sku) for item in sku_quantities([bare])]
+    assert found[2:] == [("instance/web", "BAK-VM")]
+
+
 def test_several_equal_hosts_are_numbered_and_one_is_not() -> None:
     assert host_keys("web", 1) == ["web"]
     assert host_keys("web", 3) == ["web-1", "web-2", "web-3"]
