@@ -25,8 +25,9 @@ MESSAGES: Mapping[str, str] = {
     "int_parsing": N_("请填写整数。"),
     "greater_than_equal": N_("不能小于 %(ge)s。"),
     "less_than_equal": N_("不能大于 %(le)s。"),
-    "nul_sign": N_("不能包含空字符（NUL）。"),
     "literal_error": N_("请从列表中选择。"),
+    "too_long": N_("最多 %(max_length)s 项。"),
+    "wrong_field": N_("同一项只填一次，且不能包含空字符。"),
     "value_error": N_("各组云主机的名称不能相同，总数不能超过 300 台。"),
 }
 """What to tell the reader for each kind of error of the draft's fields; `%(…)s` are its limits."""
@@ -138,7 +139,8 @@ def _errors(error: ValidationError) -> dict[str, tuple[str, dict[str, Any]]]:
         where = item["loc"][:3] if item["loc"][:1] == ("lines",) else item["loc"][:1]
         if where and where[0] in HIDDEN_FIELDS:
             where = ()
-        text = MESSAGES.get(item["type"], MESSAGES["literal_error"])
+        kind = "wrong_field" if where and item["type"] == "value_error" else item["type"]
+        text = MESSAGES.get(kind, MESSAGES["literal_error"])
         found.setdefault("-".join(str(part) for part in where), (text, dict(item.get("ctx", {}))))
     return found
 

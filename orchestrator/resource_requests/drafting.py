@@ -7,7 +7,7 @@ pattern because they become addresses in Terraform.
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from orchestrator.core.documents import NO_NUL, Storable
 
@@ -17,8 +17,18 @@ LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 Port = Annotated[int, Field(ge=1, le=65535)]
 HostService = Literal["HSS", "LOG", "BST"]
 
+
+def _each_once(values: tuple[object, ...]) -> tuple[object, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("each is named once")
+    return values
+
+
+EACH_ONCE = AfterValidator(_each_once)
+
 MAX_HOSTS = 300
 MOST_LINES = 50
+MOST_PORTS = 100
 
 
 class LineDraft(BaseModel):
@@ -37,8 +47,8 @@ class LineDraft(BaseModel):
     disk_gb: int = Field(ge=0, le=100_000)
     disk_tier: Literal["SATA", "SSD", "UHIO"] = "SSD"
     backup_gb: int = Field(default=0, ge=0, le=100_000)
-    host_services: tuple[HostService, ...] = ()
-    ports: tuple[Port, ...] = ()
+    host_services: Annotated[tuple[HostService, ...], EACH_ONCE] = ()
+    ports: Annotated[tuple[Port, ...], Field(max_length=MOST_PORTS), EACH_ONCE] = ()
 
 
 class RequestDraft(BaseModel):
@@ -63,6 +73,8 @@ class RequestDraft(BaseModel):
         keys = [line.key for line in self.lines]
         if len(set(keys)) != len(keys):
             raise ValueError("two lines have the same key")
+        if set(keys) & {f"{line.key}-{number}" for line in self.lines for number in _numbers(line)}:
+            raise ValueError("a line has the key of a numbered host of another line")
         if sum(line.count for line in self.lines) > MAX_HOSTS:
             raise ValueError(f"a request has at most {MAX_HOSTS} hosts")
         return self
@@ -70,3 +82,8 @@ class RequestDraft(BaseModel):
     def free_texts(self) -> list[str]:
         """Everything a person typed freely: what the classification rule reads."""
         return [self.title, self.justification, *(line.label for line in self.lines)]
+
+
+def _numbers(line: LineDraft) -> range:
+    """The numbers of a line's hosts; one host alone carries the plain key."""
+    return range(1, line.count + 1) if line.count > 1 else range(0)

@@ -15,7 +15,7 @@ from typing import Any
 
 VARIABLES_FILE = "terraform.tfvars.json"
 LOCK_FILE = ".terraform.lock.hcl"
-_KEY = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
+_KEY = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
 _WORKSPACE = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
 
 Files = Mapping[str, bytes]

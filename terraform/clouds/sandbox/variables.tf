@@ -49,8 +49,8 @@ variable "instances" {
   nullable = false
 
   validation {
-    condition     = alltrue([for key in keys(var.instances) : can(regex("^[a-z0-9-]{1,30}$", key))])
-    error_message = "The key of each instance must match ^[a-z0-9-]{1,30}$."
+    condition     = alltrue([for key in keys(var.instances) : can(regex("^[a-z0-9-]{1,40}$", key))])
+    error_message = "The key of each instance must match ^[a-z0-9-]{1,40}$."
   }
 
   validation {
@@ -90,8 +90,8 @@ variable "volumes" {
   nullable = false
 
   validation {
-    condition     = alltrue([for key in keys(var.volumes) : can(regex("^[a-z0-9-]{1,30}$", key))])
-    error_message = "The key of each volume must match ^[a-z0-9-]{1,30}$."
+    condition     = alltrue([for key in keys(var.volumes) : can(regex("^[a-z0-9-]{1,40}$", key))])
+    error_message = "The key of each volume must match ^[a-z0-9-]{1,40}$."
   }
 
   validation {

@@ -13,6 +13,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "no line": {"lines": []},
     "two lines of one key": {"lines": [make_line(), make_line()]},
     "too many hosts": {"lines": [make_line(count=200), make_line(key="db", count=101)]},
+    "a line with the key of another's second host": {"lines": [make_line(count=2), make_line(key="web-2")]},
     "a provision of a workspace": {"workspace": str(uuid4())},
     "a change of no workspace": {"kind": "change"},
     "a release with lines": {"kind": "release", "workspace": str(uuid4())},
@@ -35,6 +36,9 @@ WRONG_LINES: dict[str, dict[str, Any]] = {
     "an unknown image": {"image": "latest"},
     "a port that is none": {"ports": [0]},
     "an unknown service": {"host_services": ["WAF"]},
+    "a service twice": {"host_services": ["HSS", "HSS"]},
+    "a port twice": {"ports": [80, 443, 80]},
+    "more ports than a group opens": {"ports": list(range(1, 102))},
     "a pool in small letters": {"pool": "ext-x86"},
 }
 
@@ -49,6 +53,11 @@ def test_a_request_that_cannot_be_meant_is_refused(changed: dict[str, Any]) -> N
 def test_a_line_that_cannot_be_meant_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         a_draft(make_line(**changed))
+
+
+def test_a_line_may_be_called_like_a_host_that_no_other_line_has() -> None:
+    draft = a_draft(make_line(count=2), make_line(key="web-3"), make_line(key="db"), make_line(key="db-1"))
+    assert [line.key for line in draft.lines] == ["web", "web-3", "db", "db-1"]
 
 
 def test_everything_that_is_typed_freely_is_read_by_the_classification_rule() -> None:

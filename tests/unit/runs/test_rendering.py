@@ -83,6 +83,11 @@ def test_only_a_plain_key_becomes_an_address(key: str) -> None:
             rendering.variables("w", "z", TAGS, [host])
 
 
+def test_the_longest_key_that_a_request_may_carry_has_room_for_number_and_disk() -> None:
+    host = Host("w" * 24 + "-200", "x", "app", "EXT-X86", "x86", "debian-12", 1, 1, (), 1, "SSD")
+    assert list(rendering.variables("w", "z", TAGS, [host])["volumes"]) == ["w" * 24 + "-200-data"]
+
+
 @given(requests, st.data())
 def test_every_byte_and_every_name_counts_in_the_digest(order: list[Host], data: st.DataObject) -> None:
     files = rendered(order)
