@@ -11,7 +11,7 @@ _LEFT_OUT = frozenset({"__pycache__"})
 def playbook_bundle(
     playbooks: Path, hosts: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
 ) -> dict[str, bytes]:
-    """Files by name, sorted. `hosts` have name, address and connection, all from outputs.
+    """Files by name, sorted. `hosts` have name, address and connection, all from outputs, and a label.
 
     Values are data: the engine marks every one of them as unsafe, so that none is ever a template.
     """
@@ -29,7 +29,7 @@ def _inventory(hosts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for host in hosts:
         connection = dict(host["connection"])
         group = str(connection.pop("plugin", "ssh"))
-        variables = {"ansible_host": host["address"]}
+        variables = {"ansible_host": host["address"], "host_label": host["label"]}
         if "host_root" in connection:
             variables["ansible_sandbox_root"] = connection["host_root"]
         groups.setdefault(group, {"hosts": {}})["hosts"][host["name"]] = variables

@@ -1,4 +1,4 @@
-"""Invariants 24 and 25 on real parts: what people type stays text, and no secret shows anywhere."""
+"""Invariants 24 and 25, NEG-8, on real parts: what people type stays text, and no secret shows anywhere."""
 
 import base64
 import json
@@ -37,6 +37,9 @@ CORPUS = [
     "!unsafe &a [*a]: {b: c}",
     "市水利局 \u2028 \u202e \t end",
 ]
+SYSTEM = '"}\nresource "x" "y" { <script>alert(8)</script> ' + f"{{{{ lookup('pipe','touch {MARKER}') }}}}"
+"""NEG-8: what the system of the request is called."""
+LONG_KEY = "a-name-of-two-dozen-sign"
 PASSWORD = "correct horse battery"
 
 
@@ -45,6 +48,10 @@ def request_of_texts(service: RunningService) -> Document:
     """One host a text, and every other free text of a request as well."""
     small = {"vcpu": 1, "memory_gb": 1, "disk_gb": 0, "backup_gb": 0}
     lines = [make_line(key=f"t{number}", label=label, **small) for number, label in enumerate(CORPUS)]
+    lines.append(make_line(key=LONG_KEY, count=2, **small | {"disk_gb": 1}))
+    with service.engine.begin() as connection:
+        rename = text("UPDATE systems SET name_zh = :name, name_en = :name WHERE code = 'SYS-019'")
+        connection.execute(rename, {"name": SYSTEM})
     document = make_draft(*lines, title=" ".join(CORPUS)[:200], justification="\n".join(CORPUS))
     return acts.approve(service.callers, document)
 
@@ -63,7 +70,7 @@ def applied(service: RunningService, plan: Document) -> Document:
 
 @pytest.fixture(scope="module")
 def baseline(service: RunningService, applied: Document) -> Document:
-    """The playbook that real Ansible ran on every one of these hosts."""
+    """The run of the playbook that real Ansible played on every one of these hosts, with its plan."""
     assert applied
     plans = service.callers("xxh.approver").done("GET", "/plans")["items"]
     waiting = next(item for item in plans if item["kind"] == "baseline")
@@ -74,7 +81,7 @@ def baseline(service: RunningService, applied: Document) -> Document:
     found = acts.read_plan(service, waiting["id"])
     ended = acts.apply(service, acts.approve_plan(service, found))
     assert ended["status"] == "succeeded", service.log_lines(ended["id"])
-    return found
+    return found | {"run": service.callers("xxh.approver").done("GET", f"/runs/{ended['id']}")}
 
 
 @pytest.fixture(scope="module")
@@ -127,28 +134,46 @@ def test_ansible_ran_on_every_host_and_evaluated_no_text(
 ) -> None:
     inventory = json.loads(bundle(service, keys, baseline)["inventory/hosts.json"])
     hosts = {name for group in inventory.values() for name in group["hosts"]}
-    assert hosts == {f"t{number}" for number in range(len(CORPUS))}
+    texts = {f"t{number}": label for number, label in enumerate(CORPUS)}
+    assert hosts == {*texts, f"{LONG_KEY}-1", f"{LONG_KEY}-2"}
+    report = baseline["run"]["outcome"]["report"]
+    assert {name: report[name]["label"] for name in texts} == texts
     assert not Path(MARKER).exists()
+
+
+@pytest.mark.invariant(25)
+def test_neg_8_the_name_of_a_system_is_no_part_of_a_bundle_and_text_on_every_page(
+    service: RunningService, request_of_texts: Document, plan: Document, baseline: Document, keys: Keys
+) -> None:
+    for each in (plan, baseline):
+        assert not [name for name, content in bundle(service, keys, each).items() if b"alert(8)" in content]
+    paths = ("requests", f"requests/{request_of_texts['id']}", f"plans/{plan['id']}", "resources")
+    for page in pages(service, *paths):
+        assert "<script>alert(8)" not in page
+        assert "&lt;script&gt;alert(8)" in page
+        assert "lookup(" in page
 
 
 @pytest.mark.invariant(25)
 def test_pages_show_markup_as_text(
     service: RunningService, request_of_texts: Document, plan: Document
 ) -> None:
+    for page in pages(service, f"requests/{request_of_texts['id']}", f"plans/{plan['id']}"):
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def pages(service: RunningService, *paths: str) -> list[str]:
+    """The pages of these paths as the approver gets them."""
     with transaction(service.engine) as session:
         administering.set_password(session, "xxh.approver", PASSWORD, "operator:test")
     with httpx.Client(base_url=service.settings.url, timeout=30, follow_redirects=True) as browser:
-        browser.post(
-            "/api/v1/session",
-            json={"username": "xxh.approver", "password": PASSWORD},
-            headers={"Sec-Fetch-Site": "same-origin"},
-        )
-        for path in (f"/console/requests/{request_of_texts['id']}", f"/console/plans/{plan['id']}"):
-            page = browser.get(path)
-            assert page.status_code == 200
-            assert "<script>alert" not in page.text
-            assert "<img src=x" not in page.text
-            assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+        account = {"username": "xxh.approver", "password": PASSWORD}
+        browser.post("/api/v1/session", json=account, headers={"Sec-Fetch-Site": "same-origin"})
+        answers = [browser.get(f"/console/{path}") for path in paths]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.text for answer in answers]
 
 
 @pytest.mark.invariant(25)
@@ -156,7 +181,7 @@ def test_the_api_gives_every_text_back_as_it_was_typed(
     service: RunningService, request_of_texts: Document
 ) -> None:
     read = service.callers("slj.clerk").done("GET", f"/requests/{request_of_texts['id']}")
-    assert [line["label"] for line in read["lines"]] == CORPUS
+    assert [line["label"] for line in read["lines"] if line["key"] != LONG_KEY] == CORPUS
     assert read["justification"] == "\n".join(CORPUS)
 
 

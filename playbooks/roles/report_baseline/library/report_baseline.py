@@ -16,6 +16,7 @@ module: report_baseline
 short_description: Report name, address, services, listening sockets, Python, disk use and isolation of a host
 options:
   name: {description: The name that the host was given., type: str, required: true}
+  label: {description: What people call the host; free text., type: str, default: ""}
   address: {description: The address that the host was given., type: str, required: true}
   services_by: {description: Who runs the services here., type: str, required: true, choices: [svc, systemd]}
 """
@@ -87,6 +88,7 @@ def look(parameters: dict[str, Any], root: Path) -> dict[str, Any]:
     disk = shutil.disk_usage(root)
     return {
         "name": parameters["name"],
+        "label": parameters["label"],
         "address": address,
         "services": running_services(services_by),
         "listening": listening_ports(address),
@@ -99,6 +101,7 @@ def look(parameters: dict[str, Any], root: Path) -> dict[str, Any]:
 def main() -> None:
     options = {
         "name": {"type": "str", "required": True},
+        "label": {"type": "str", "default": ""},
         "address": {"type": "str", "required": True},
         "services_by": {"type": "str", "required": True, "choices": ["svc", "systemd"]},
     }
