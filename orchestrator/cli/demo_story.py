@@ -111,6 +111,8 @@ def show_drift(story: Story, findings: Sequence[Mapping[str, Any]]) -> None:
     for finding in findings:
         if finding["gone"]:
             story.say(f"{finding['address']} is gone.", "yellow")
+        if finding.get("unknown"):
+            story.say(f"{finding['address']} exists, and no resource knows it.", "yellow")
         for change in finding["changes"]:
             story.say(
                 f"{finding['address']}: {change['attribute']} should be {change['state']!r}, "

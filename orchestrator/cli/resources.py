@@ -1,6 +1,6 @@
 """`govcloud resources` and `govcloud drift`: what exists, and where reality differs from it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,7 +60,7 @@ def check(workspace: Workspace, as_json: AsJson = False) -> None:
     elif run["status"] != "succeeded":
         typer.echo(f"The check is {run['status']}: {run['reason']}", err=True)
     for finding in [] if as_json else findings:
-        typer.echo(f"{finding['address']} {'is gone' if finding['gone'] else 'differs'}")
+        typer.echo(f"{finding['address']} {_found(finding)}")
         for change in finding["changes"]:
             typer.echo(
                 f"  {change['attribute']}: {change['state']} in the state, {change['reality']} in reality"
@@ -69,6 +69,12 @@ def check(workspace: Workspace, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
     if not as_json:
         typer.echo("Reality is as the state says.")
+
+
+def _found(finding: dict[str, Any]) -> str:
+    if finding["gone"]:
+        return "is gone"
+    return "exists, and no resource knows it" if finding.get("unknown") else "differs"
 
 
 @drift_app.command("list")

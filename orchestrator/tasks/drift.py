@@ -7,7 +7,8 @@ from uuid import UUID
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import rendering
-from orchestrator.runs.engine import EngineError
+from orchestrator.runs.engine import CloudError, EngineError
+from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CloudContract
 from orchestrator.tasks.planning import EngineFailed, require
 from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
@@ -33,16 +34,38 @@ def _look(bench: Workbench, frame: Bench, order: DriftOrder) -> None:
         require(bench.terraform.init(folder, run), "init", (0,))
         require(bench.terraform.plan(folder, run, refresh_only=True), "plan", (0, 2))
         found = drift_findings(bench.terraform.show(folder, run), bench.modules.contract(order.cloud))
+        existing = _existing(bench, order)
     except EngineError as error:
         _fail(bench, order, EngineFailed("show", error.result))
         return
     except EngineFailed as failure:
         _fail(bench, order, failure)
         return
+    except CloudError as error:
+        _fail_unread(bench, order, error)
+        return
     finally:
         bench.folders.discard(order.run_id, purpose="drift")
     with transaction(bench.engine) as session:
-        watching.record_drift(session, order.run_id, found)
+        watching.record_drift(session, order.run_id, found, existing)
+
+
+def _existing(bench: Workbench, order: DriftOrder) -> list[str]:
+    """The address of every object in the cloud: Terraform asks only after what its state knows."""
+    inventory = bench.inventories.get(order.cloud)
+    found = inventory.list_objects(order.workspace_key) if inventory else ()
+    return [item.key.removeprefix(f"{order.workspace_key}/") for item in found]
+
+
+def _fail_unread(bench: Workbench, order: DriftOrder, error: CloudError) -> None:
+    reason = Reason(
+        f"What exists in the cloud could not be read: {error}",
+        f"无法读取云上现有资源：{error}",
+        "Order the look again once the cloud answers.",
+        "云恢复响应后请重新核对。",
+    )
+    with transaction(bench.engine) as session:
+        watching.fail_drift(session, order.run_id, reason, None)
 
 
 def _fail(bench: Workbench, order: DriftOrder, failure: EngineFailed) -> None:
@@ -65,6 +88,11 @@ def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[dic
         ]
         address = f"{kind}/{item.get('index', item['name'])}"
         findings.append(
-            {"address": address, "gone": after is None, "changes": [] if after is None else changes}
+            {
+                "address": address,
+                "gone": after is None,
+                "unknown": False,
+                "changes": [] if after is None else changes,
+            }
         )
     return sorted(findings, key=lambda finding: finding["address"])

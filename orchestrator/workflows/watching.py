@@ -1,6 +1,6 @@
 """Drift: compare state and reality, open a case for a person, never repair silently."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -64,10 +64,17 @@ def begin_drift(session: Session, run_id: UUID, worker: str, token_hash: str) ->
     return DriftOrder(run.id, workspace.id, workspace.key, workspace.cloud, sealed.bundle)
 
 
-def record_drift(session: Session, run_id: UUID, findings: Sequence[Mapping[str, Any]]) -> None:
-    """Open or renew the case, or close it when reality agrees again."""
+def record_drift(
+    session: Session, run_id: UUID, differing: Sequence[Mapping[str, Any]], existing: Iterable[str] = ()
+) -> None:
+    """Open or renew the case, or close it when reality agrees again.
+
+    `existing` are the addresses of all that is in the cloud: what has no row is a finding too (invariant 22).
+    """
     run = store.lock_run(session, run_id)
     worker = f"worker:{run.worker}"
+    rows = {row.address for row in resources.lock_all(session, run.workspace_id)}
+    findings = [*differing, *map(_unknown, sorted(set(existing) - rows))]
     run.outcome = {"findings": [dict(finding) for finding in findings]}
     if findings:
         resources.open_drift(session, run.workspace_id, run.id, run.organisation_code, findings, worker)
@@ -75,6 +82,10 @@ def record_drift(session: Session, run_id: UUID, findings: Sequence[Mapping[str,
         resources.close_drift(session, run.workspace_id, worker)
     _mark_resources(session, run, findings)
     store.move_run(session, run, RunStatus.SUCCEEDED, worker)
+
+
+def _unknown(address: str) -> dict[str, Any]:
+    return {"address": address, "gone": False, "unknown": True, "changes": []}
 
 
 def _mark_resources(session: Session, run: Run, findings: Sequence[Mapping[str, Any]]) -> None:

@@ -19,6 +19,7 @@ MOST_LINES = 20_000
 
 EXISTS = N_("现有 %(address)s。")
 GONE = N_("%(address)s 已不存在，登记中仍在。")
+UNKNOWN = N_("%(address)s 实际存在，但没有登记。")
 DIFFERS = N_("%(address)s 的 %(attribute)s：登记为 %(state)s，实际为 %(reality)s。")
 AGREES = N_("实际情况与登记一致。")
 REPORTED = N_("%(host)s：%(facts)s")
@@ -113,6 +114,8 @@ def drift_words(visit: Visit, findings: Iterable[Mapping[str, Any]]) -> Iterable
         address = finding["address"]
         if finding.get("gone"):
             yield visit.say(GONE, address=address)
+        if finding.get("unknown"):
+            yield visit.say(UNKNOWN, address=address)
         for change in finding.get("changes", []):
             yield visit.say(
                 DIFFERS,
