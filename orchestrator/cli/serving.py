@@ -1,5 +1,6 @@
 """Commands that serve: everything in one (`up`, `demo`), or the web process and workers apart."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -24,12 +25,14 @@ def up(port: Annotated[int | None, PORT] = None) -> None:
 
     settings = Settings() if port is None else Settings(port=port)
     with Everything(settings, lambda part: typer.echo(f"Starting: {part}", err=True)) as everything:
-        typer.echo(f"GovCloud Orchestrator: {settings.url}  (Ctrl-C ends it; logs: {everything.logs})")
-        if everything.is_empty():
-            typer.echo(
-                f"Nothing is loaded yet. In another terminal: GOVCLOUD_HOME={settings.home} govcloud load"
-            )
-        everything.wait()
+        # From the first word on that says so, a Ctrl-C is the ordinary end.
+        with suppress(KeyboardInterrupt):
+            typer.echo(f"GovCloud Orchestrator: {settings.url}  (Ctrl-C ends it; logs: {everything.logs})")
+            if everything.is_empty():
+                typer.echo(
+                    f"Nothing is loaded yet. In another terminal: GOVCLOUD_HOME={settings.home} govcloud load"
+                )
+            everything.wait()
         typer.echo("Ending: running work is finished first.", err=True)
 
 
