@@ -117,11 +117,10 @@ def record_switched(session: Session, run_id: UUID, plan_id: UUID, result: CutRe
     switch.outcome, switch.cut_key = "cut", result.cut
     switch.marks, switch.closed_ms = dict(result.marks), result.closed_ms
     switch.fenced_at, switch.opened_at = _instant(result.fenced_at), _instant(result.opened_at)
-    switch.name_switched = result.name_switched
-    switch.billing = billing_after(migration.billing)
+    switch.name_switched, switch.billing = result.name_switched, TRIAL
     store.keep_switch(session, switch)
     migration.serving_side, migration.serving_address = result.to, switch.to_address
-    migration.billing = switch.billing
+    migration.billing = TRIAL
     migration.trial_since = today(session) if result.to == "target" else None
     status = S.TRIAL_RUN if result.to == "target" else S.ROLLED_BACK
     store.move(session, migration, status, f"worker:{run.worker}", _facts(switch))
@@ -138,11 +137,6 @@ def record_named(session: Session, run_id: UUID, plan_id: UUID) -> None:
     told = {"switch": switch.number, "address": switch.to_address}
     store.note(session, migration, "migration:name_switched", f"worker:{run.worker}", told)
     store.touch(session, migration)
-
-
-def billing_after(before: Mapping[str, Any]) -> dict[str, str]:
-    """The billing state of both sides after a switch: a target that was accepted is billed on."""
-    return TRIAL | ({"target": "active"} if before.get("target") == "active" else {})
 
 
 def record_not_switched(
