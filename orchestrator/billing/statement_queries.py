@@ -150,6 +150,16 @@ def of_month(session: Session, month: date, status: StatementStatus) -> Sequence
     return session.exec(statement.order_by(UsageStatement.organisation_code)).all()
 
 
+def metered_after(session: Session, month: date, organisations: Sequence[str]) -> Sequence[UsageStatement]:
+    """Metered statements of these departments for later months, by month and department."""
+    statement = select(UsageStatement).where(
+        UsageStatement.month > month,
+        UsageStatement.status == StatementStatus.METERED,
+        col(UsageStatement.organisation_code).in_(organisations),
+    )
+    return session.exec(statement.order_by(col(UsageStatement.month), UsageStatement.organisation_code)).all()
+
+
 def statuses(session: Session, month: date) -> dict[str, int]:
     """How many statements of a month stand in which status."""
     statement = select(UsageStatement.status, func.count()).where(UsageStatement.month == month)

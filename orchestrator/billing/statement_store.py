@@ -16,10 +16,11 @@ from orchestrator.core import audit, transitions
 from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row
 
+_TABLES = ("statement_lines", "sku_movements", "considered_corrections")
 _EMPTY = tuple(
     f"DELETE FROM {table} WHERE statement_id = ANY(ARRAY("  # noqa: S608 - constants alone
     "SELECT id FROM usage_statements WHERE month = :month AND status = 'open'))"
-    for table in ("statement_lines", "sku_movements", "considered_corrections")
+    for table in _TABLES
 )
 # A million rows are sorted and hashed in memory; compiling the plan would take longer than it saves. The
 # planner knows no numbers of what was written or computed a moment ago: a plan for few rows would take hours.
@@ -94,6 +95,15 @@ def reopen(session: Session, row: UsageStatement, actor: str) -> None:
     """Take a metered statement back, because it is metered anew."""
     row.event_seq = None
     move(session, row, StatementStatus.OPEN, actor)
+
+
+def take_back(session: Session, row: UsageStatement, actor: str) -> None:
+    """Take a metered statement back with all that it said, because an earlier month is metered anew."""
+    row.line_count, row.total_fen = 0, 0
+    reopen(session, row, actor)
+    for table in _TABLES:
+        said = text(f"DELETE FROM {table} WHERE statement_id = :statement")  # noqa: S608 - constants alone
+        session.execute(said, {"statement": row.id})
 
 
 def empty(session: Session, month: date) -> None:

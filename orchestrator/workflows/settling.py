@@ -84,19 +84,21 @@ def order_close(session: Session, actor: Actor, month: date, *, again: bool = Fa
     require(actor, Permission.STATEMENTS_CLOSE)
     count = open_statements(session, month, actor.audit_name, again=again)
     if count:
-        jobs.enqueue(
-            session,
-            METER_JOB,
-            queue=jobs.MAINTENANCE,
-            lock=f"close:{month_text(month)}",
-            month=month_text(month),
-            actor=actor.audit_name,
-        )
+        _order_metering(session, month, actor.audit_name)
     return count
+
+
+def _order_metering(session: Session, month: date, actor: str) -> None:
+    text = month_text(month)
+    queue = jobs.MAINTENANCE
+    jobs.enqueue(session, METER_JOB, queue=queue, lock=f"close:{text}", month=text, actor=actor)
 
 
 def meter_statements(session: Session, month: date, actor: str) -> Sequence[UsageStatement]:
     """Fill the open statements of a month: lines, corrections of earlier months, movement, totals.
+
+    Later months that are metered already are opened again and metered after this one, because they open
+    with the quantities with which this one closes.
 
     Raises:
         UnpricedUsage: some day does not have exactly one price; SKU and first day are named.
@@ -109,6 +111,7 @@ def meter_statements(session: Session, month: date, actor: str) -> Sequence[Usag
     _require_priced(session, month, organisations)
     _require_whole(session, month)
     event_seq = queries.last_event_seq(session)
+    _take_later_back(session, month, organisations, actor)
     store.empty(session, month)
     store.write_lines(session, month, organisations)
     by_organisation = {row.organisation_code: row for row in statements}
@@ -118,6 +121,14 @@ def meter_statements(session: Session, month: date, actor: str) -> Sequence[Usag
     store.write_movement(session, month)
     store.finish(session, statements, event_seq, actor)
     return statements
+
+
+def _take_later_back(session: Session, month: date, organisations: Sequence[str], actor: str) -> None:
+    later = queries.metered_after(session, month, organisations)
+    for row in later:
+        store.take_back(session, store.lock(session, row.id), actor)
+    for each in sorted({row.month for row in later}):
+        _order_metering(session, each, actor)
 
 
 def _require_priced(session: Session, month: date, organisations: Sequence[str]) -> None:

@@ -8,7 +8,10 @@ from sqlalchemy import Engine, text
 from orchestrator.billing.errors import (
     StatementStale,
 )
+from orchestrator.billing.months import parse_month
+from orchestrator.core.db import transaction
 from orchestrator.policies.pack import PolicyPack
+from orchestrator.workflows import settling
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import AUGUST, JULY, JUNE
 
@@ -48,6 +51,73 @@ def test_a_late_event_gives_the_next_open_month_counter_lines_for_what_changes_a
     hosts.on_day(engine, "2019-09-01")
     closes.settle(engine, pack, AUGUST)
     assert [line for line in closes.lines(engine, AUGUST) if line[0] != "ordinary"] == []
+
+
+def meter_ordered(engine: Engine) -> list[str]:
+    """What a worker would do now: the months whose metering was ordered, each metered."""
+    query = text(
+        "SELECT args ->> 'month' FROM queue.procrastinate_jobs WHERE task_name = 'billing.meter' ORDER BY id"
+    )
+    with engine.connect() as connection:
+        ordered = list(connection.execute(query).scalars())
+    for month in ordered:
+        with transaction(engine) as session:
+            settling.meter_statements(session, parse_month(month), closes.ACTOR)
+    return ordered
+
+
+def halved_in_july_and_closed_in_august(engine: Engine, pack: PolicyPack) -> None:
+    """June is confirmed; that July was halved is known after July was metered and before August is."""
+    host = hosts.in_production(engine)
+    hosts.on_day(engine, "2019-07-01")
+    closes.settle(engine, pack, JUNE)
+    hosts.on_day(engine, "2019-08-01")
+    closes.close(engine, JULY)
+    hosts.on_day(engine, "2019-08-10")
+    closes.correct(engine, host, date(2019, 6, 25), CPU=6, MEM=32)
+    closes.correct(engine, host, date(2019, 7, 16), CPU=4, MEM=32)
+
+
+@pytest.mark.invariant(7)
+def test_a_month_that_is_metered_anew_has_the_later_ones_metered_after_it(
+    engine: Engine, pack: PolicyPack
+) -> None:
+    halved_in_july_and_closed_in_august(engine, pack)
+    hosts.on_day(engine, "2019-09-01")
+    closes.close(engine, AUGUST)
+    closes.close(engine, JULY)
+    assert closes.statement(engine, AUGUST).status == "open"
+    assert closes.lines(engine, AUGUST) == []
+    assert meter_ordered(engine) == ["2019-08"]
+    assert closes.movement(engine, JULY)[CPU] == (8, 0, 4, 4)
+    assert closes.movement(engine, AUGUST)[CPU] == (4, 0, 0, 4)
+    kinds = [[line[0] for line in closes.lines(engine, month)] for month in (JULY, AUGUST)]
+    assert [[kind for kind in month if kind != "ordinary"] for month in kinds] == [
+        ["counter", "right", "right"],
+        [],
+    ]
+
+
+@pytest.mark.invariant(7)
+def test_a_new_revision_has_the_later_months_metered_after_it(engine: Engine, pack: PolicyPack) -> None:
+    host = hosts.in_production(engine)
+    hosts.on_day(engine, "2019-07-01")
+    closes.settle(engine, pack, JUNE)
+    hosts.on_day(engine, "2019-08-01")
+    closes.close(engine, JULY)
+    issued = closes.issue(engine, pack, JULY)
+    closes.correct(engine, host, date(2019, 7, 16), CPU=4, MEM=32)
+    hosts.on_day(engine, "2019-09-01")
+    closes.close(engine, AUGUST)
+    with transaction(engine) as session:
+        officer, office = (hosts.actor(session, name) for name in ("slj.officer", "zhb.approver"))
+        settling.dispute_statement(session, officer, issued.id, "It was halved on the 16th.")
+        upheld = settling.Decision(upheld=True, reason="The meter says so.")
+        settling.decide_dispute(session, office, issued.id, upheld, pack)
+    closes.close(engine, JULY)
+    assert meter_ordered(engine) == ["2019-08"]
+    assert closes.movement(engine, JULY)[CPU] == (8, 0, 4, 4)
+    assert closes.movement(engine, AUGUST)[CPU] == (4, 0, 0, 4)
 
 
 def test_a_correction_is_itself_corrected_by_a_counter_line(engine: Engine, pack: PolicyPack) -> None:
