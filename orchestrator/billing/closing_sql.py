@@ -105,6 +105,7 @@ _SAME = """(r.resource, r.sku, r.starts, r.ends, r.quantity, r.state, r.catalogu
            v.price_fen, v.percent, v.vcpu, v.memory_gb, v.discount, v.payers::text[],
            v.shares_fen, v.amount_fen)"""
 _OF_LATE = _usage("starts", "until", "AND resource_id = ANY(CAST(:resources AS uuid[]))")
+LATE_FLAWS = flaws(_OF_LATE, _SOURCES)
 CORRECTIONS = f"""{rating(_OF_LATE, _SOURCES)}, stated AS (
     SELECT l.* FROM usage_statements s
     JOIN statement_lines l ON l.statement_id = s.id AND (

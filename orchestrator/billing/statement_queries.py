@@ -30,6 +30,15 @@ class LateMonth:
     month: date
     resources: Sequence[UUID]
 
+    def bounds(self) -> dict[str, object]:
+        """What the SQL of corrections is given of it."""
+        return {
+            "starts": self.month,
+            "until": month_after(self.month),
+            "organisations": [self.organisation],
+            "resources": list(self.resources),
+        }
+
 
 @dataclass(frozen=True)
 class ListedLine:
@@ -168,8 +177,18 @@ def statuses(session: Session, month: date) -> dict[str, int]:
 
 def flaw(session: Session, month: date, organisations: Sequence[str]) -> tuple[str, str, str, date] | None:
     """The first day of the month on which usage cannot be priced: flaw, resource, SKU and day."""
-    given = {**_bounds(month), "organisations": list(organisations)}
-    found = session.execute(text(sql.FLAWS), given).first()
+    return _first_flaw(session, sql.FLAWS, {**_bounds(month), "organisations": list(organisations)})
+
+
+def late_flaw(session: Session, late: LateMonth) -> tuple[str, str, str, date] | None:
+    """The same for an earlier month that is rated anew, on the resources that this concerns."""
+    return _first_flaw(session, sql.LATE_FLAWS, late.bounds())
+
+
+def _first_flaw(
+    session: Session, query: str, given: Mapping[str, object]
+) -> tuple[str, str, str, date] | None:
+    found = session.execute(text(query), given).first()
     return (found[0], str(found[1]), found[2], found[3]) if found else None
 
 

@@ -120,14 +120,7 @@ def write_lines(session: Session, month: date, organisations: Sequence[str]) -> 
 
 def write_corrections(session: Session, statement: UsageStatement, late: LateMonth, event_seq: int) -> None:
     """Counter what is stated for an earlier month and not true, and state what is true."""
-    given = {
-        "month": statement.month,
-        "starts": late.month,
-        "until": month_after(late.month),
-        "organisations": [late.organisation],
-        "resources": list(late.resources),
-    }
-    session.execute(text(sql.CORRECTIONS), given)
+    session.execute(text(sql.CORRECTIONS), {"month": statement.month, **late.bounds()})
     session.add(ConsideredCorrection(statement_id=statement.id, month=late.month, event_seq=event_seq))
     session.flush()
 

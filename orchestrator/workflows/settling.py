@@ -29,6 +29,7 @@ from orchestrator.billing.errors import (
 from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.models import UsageStatement
 from orchestrator.billing.months import month_after, month_text
+from orchestrator.billing.statement_queries import LateMonth
 from orchestrator.core import audit, jobs
 from orchestrator.core.calendar import add_working_days
 from orchestrator.core.clock import today
@@ -115,9 +116,8 @@ def meter_statements(session: Session, month: date, actor: str) -> Sequence[Usag
     store.empty(session, month)
     store.write_lines(session, month, organisations)
     by_organisation = {row.organisation_code: row for row in statements}
-    for late in queries.late_months(session, month):
-        if late.organisation in by_organisation:
-            store.write_corrections(session, by_organisation[late.organisation], late, event_seq)
+    for late in _late_months(session, month, organisations):
+        store.write_corrections(session, by_organisation[late.organisation], late, event_seq)
     store.write_movement(session, month)
     store.finish(session, statements, event_seq, actor)
     return statements
@@ -132,8 +132,16 @@ def _take_later_back(session: Session, month: date, organisations: Sequence[str]
 
 
 def _require_priced(session: Session, month: date, organisations: Sequence[str]) -> None:
+    """Every billed day of the month has exactly one price, and so has every one that is rated anew."""
     if found := queries.flaw(session, month, organisations):
         raise usage_queries.unpriced(*found)
+    for late in _late_months(session, month, organisations):
+        if found := queries.late_flaw(session, late):
+            raise usage_queries.unpriced(*found)
+
+
+def _late_months(session: Session, month: date, organisations: Sequence[str]) -> list[LateMonth]:
+    return [late for late in queries.late_months(session, month) if late.organisation in organisations]
 
 
 def _require_whole(session: Session, month: date) -> None:

@@ -5,17 +5,24 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine, text
 
-from orchestrator.billing.errors import (
-    StatementStale,
-)
+from orchestrator.billing.errors import StatementStale, UnpricedUsage
 from orchestrator.billing.months import parse_month
 from orchestrator.core.db import transaction
+from orchestrator.core.errors import NotFound
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.workflows import settling
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import AUGUST, JULY, JUNE
 
 CPU, MEM, SSD, BACKUP = "ECS-X86-CPU", "ECS-X86-MEM", "EVS-SSD", "BAK-VM"
+LATER_LIST = (
+    "INSERT INTO price_catalogues SELECT (jsonb_populate_record(c, jsonb_build_object('code', 'CAT-2019-07',"
+    " 'valid_from', '2019-07-01'))).* FROM price_catalogues c WHERE code = 'CAT-2019-01'"
+)
+LATER_PRICES = (
+    'INSERT INTO sku_prices SELECT (jsonb_populate_record(p, \'{"catalogue_code": "CAT-2019-07"}\')).*'
+    " FROM sku_prices p WHERE catalogue_code = 'CAT-2019-01'"
+)
 
 
 def test_what_happened_after_metering_must_be_metered_before_it_is_issued(
@@ -118,6 +125,32 @@ def test_a_new_revision_has_the_later_months_metered_after_it(engine: Engine, pa
     assert meter_ordered(engine) == ["2019-08"]
     assert closes.movement(engine, JULY)[CPU] == (8, 0, 4, 4)
     assert closes.movement(engine, AUGUST)[CPU] == (4, 0, 0, 4)
+
+
+@pytest.mark.invariant(8)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("valid_from = '2019-06-21', valid_to = '2019-07-01'", "ECS-X86-CPU has no price on 2019-06-19"),
+        ("valid_to = '2019-06-26'", "ECS-X86-CPU has no price on 2019-06-26"),
+    ],
+)
+def test_an_earlier_month_that_can_no_longer_be_priced_refuses_the_close_and_is_named(
+    engine: Engine, pack: PolicyPack, change: str, words: str
+) -> None:
+    host = hosts.in_production(engine)
+    hosts.on_day(engine, "2019-07-05")
+    closes.settle(engine, pack, JUNE)
+    closes.correct(engine, host, date(2019, 6, 25), CPU=4, MEM=32)
+    hosts.on_day(engine, "2019-08-01")
+    with engine.begin() as connection:
+        connection.execute(text(LATER_LIST))
+        connection.execute(text(LATER_PRICES))
+        connection.execute(text(f"UPDATE price_catalogues SET {change} WHERE code = 'CAT-2019-01'"))  # noqa: S608 - constants of this file
+    with pytest.raises(UnpricedUsage, match=words):
+        closes.close(engine, JULY)
+    with pytest.raises(NotFound):
+        closes.statement(engine, JULY)
 
 
 def test_a_correction_is_itself_corrected_by_a_counter_line(engine: Engine, pack: PolicyPack) -> None:
