@@ -6,20 +6,19 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel
 
 from orchestrator.adapters.statement_files.pdf import Fonts, as_pdf, packaged_fonts
 from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx, report_as_csv, report_as_xlsx
-from orchestrator.api.deps import HIGHEST, TheActor, TheService, TheSession, TheVersion, next_page
+from orchestrator.api.billing_inputs import CorrectionIn, DecisionIn
+from orchestrator.api.deps import TheActor, TheService, TheSession, TheVersion, next_page
 from orchestrator.api.resources import own_organisation
 from orchestrator.api.shapes import Page, ReasonIn, ResourceOut, Shape
 from orchestrator.billing import statement_queries as queries
-from orchestrator.billing.intervals import SkuUse
 from orchestrator.billing.lifecycle import StatementStatus
-from orchestrator.billing.models import UsageStatement
+from orchestrator.billing.models import LARGEST_POSITION, UsageStatement
 from orchestrator.billing.months import month_text, parse_month
-from orchestrator.billing.rating import Spec
 from orchestrator.billing.statement_document import StatementDocument, as_json
 from orchestrator.core.documents import Storable
 from orchestrator.departments.permissions import Permission, require
@@ -29,6 +28,7 @@ from orchestrator.workflows import metering, reporting, settling, stating
 router = APIRouter(tags=["billing"])
 
 Month = Annotated[str, Query(pattern=r"^\d{4}-\d{2}$")]
+Position = Annotated[int, Path(ge=1, le=LARGEST_POSITION)]
 Format = Literal["json", "csv", "xlsx", "pdf"]
 MEDIA: dict[str, str] = {
     "json": "application/json",
@@ -111,45 +111,6 @@ class MonthOut(BaseModel):
     to_meter: int
 
 
-class DecisionIn(ReasonIn):
-    """What is decided about a dispute."""
-
-    upheld: bool
-
-
-class SpecIn(BaseModel):
-    """The size that a percentage refers to."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    arch: str
-    vcpu: Annotated[Decimal, Field(ge=0)]
-    memory_gb: Annotated[Decimal, Field(ge=0)]
-
-
-class SkuUseIn(BaseModel):
-    """A quantity of one SKU."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    sku: str
-    quantity: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
-    spec: SpecIn | None = None
-
-    def use(self) -> SkuUse:
-        """The same as the workflow takes it."""
-        return SkuUse(self.sku, self.quantity, Spec(**self.spec.model_dump()) if self.spec else None)
-
-
-class CorrectionIn(ReasonIn):
-    """What really held from a day on: the billing state, or all SKUs; `once` is charged on that day alone."""
-
-    day: date
-    state: Literal["active", "suspended", "waived", "none"] | None = None
-    skus: list[SkuUseIn] | None = None
-    once: bool = False
-
-
 @router.post("/months/{month}/close", status_code=202)
 def close_month(month: str, actor: TheActor, session: TheSession, *, again: bool = False) -> MonthOut:
     """Open the month's statements and have them metered; doing it again goes on where it stopped."""
@@ -209,7 +170,7 @@ def list_lines(
     statement_id: UUID,
     actor: TheActor,
     session: TheSession,
-    cursor: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
+    cursor: Annotated[int, Query(ge=0, le=LARGEST_POSITION)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> LinePage:
     """The lines of a statement."""
@@ -220,7 +181,9 @@ def list_lines(
 
 
 @router.get("/statements/{statement_id}/lines/{position}")
-def trace_line(statement_id: UUID, position: int, actor: TheActor, session: TheSession) -> dict[str, Any]:
+def trace_line(
+    statement_id: UUID, position: Position, actor: TheActor, session: TheSession
+) -> dict[str, Any]:
     """A line and everything behind it: usage, run, plan with its digest, approvals, request."""
     row = stating.read_statement(session, actor, statement_id)
     item = queries.line(session, row.id, position)

@@ -229,6 +229,10 @@ class UsageStatement(SQLModel, table=True):
     decision_reason: str | None = None
 
 
+LARGEST_POSITION = 2**63 - 1
+"""No line stands behind this one."""
+
+
 class StatementLine(SQLModel, table=True):
     """One rounded line. A counter-line turns the sign of a line that was stated for an earlier `month`.
 

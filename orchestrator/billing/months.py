@@ -1,8 +1,11 @@
 """Months as their first day."""
 
+from contextlib import suppress
 from datetime import date
 
 from orchestrator.core.errors import BadInput
+
+_YEARS = range(2000, 2200)
 
 
 def month_of(day: date) -> date:
@@ -19,12 +22,13 @@ def parse_month(text: str) -> date:
     """The month that is written ``2019-06``.
 
     Raises:
-        BadInput: it is not written like that.
+        BadInput: it is not written like that, or lies in another age.
     """
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError:
-        raise BadInput("A month is written like 2019-06.", field="month") from None
+    with suppress(ValueError):
+        month = date.fromisoformat(f"{text}-01")
+        if month.year in _YEARS:
+            return month
+    raise BadInput("A month is written like 2019-06.", field="month")
 
 
 def month_text(month: date) -> str:

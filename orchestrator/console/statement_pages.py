@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Form, Path, Query, Response
 
 from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.lifecycle import StatementStatus
+from orchestrator.billing.models import LARGEST_POSITION
 from orchestrator.billing.months import month_text, parse_month
 from orchestrator.console.reading import statements as reading
 from orchestrator.console.views.common import Option, Pager
@@ -28,6 +29,8 @@ DETAIL = "statements/detail.html"
 ROWS = {"statement-rows": "statements/_rows.html"}
 
 MonthText = Annotated[str, Query(max_length=7)]
+Before = Annotated[int, Query(ge=0, le=LARGEST_POSITION)]
+Position = Annotated[int, Path(ge=1, le=LARGEST_POSITION)]
 Short = Annotated[str, Query(max_length=30)]
 
 
@@ -100,13 +103,13 @@ def close_month(visit: TheVisit, month: Annotated[str, Form(max_length=7)] = "")
 
 
 @router.get("/{statement_id}")
-def show_statement(statement_id: UUID, visit: TheVisit, before: Annotated[int, Query(ge=0)] = 0) -> Response:
+def show_statement(statement_id: UUID, visit: TheVisit, before: Before = 0) -> Response:
     """One statement; `before` is the last line of the page before."""
     return visit.show(DETAIL, reading.detail(visit, statement_id, before))
 
 
 @router.get("/{statement_id}/lines/{position}")
-def show_line(statement_id: UUID, position: int, visit: TheVisit) -> Response:
+def show_line(statement_id: UUID, position: Position, visit: TheVisit) -> Response:
     """One line, and the way from its amount to the request that caused it."""
     return visit.show("statements/line.html", reading.line_detail(visit, statement_id, position))
 

@@ -161,7 +161,7 @@ def test_usage_is_corrected_by_the_centre_with_a_reason(
     assert closes.statement(engine, closes.JUNE).total_fen == 32480
 
 
-@pytest.mark.parametrize("month", ["2019-13", "june", "2019-6"])
+@pytest.mark.parametrize("month", ["2019-13", "june", "2019-6", "0001-01", "9999-12"])
 def test_a_month_that_is_none_is_refused(callers: Callers, month: str) -> None:
     answer = callers(REVIEWER).post(f"/months/{month}/close")
     assert (answer.status_code, answer.json()["field"]) == (422, "month")
@@ -170,6 +170,15 @@ def test_a_month_that_is_none_is_refused(callers: Callers, month: str) -> None:
 def test_a_month_that_is_not_over_is_refused(callers: Callers) -> None:
     answer = callers(REVIEWER).post("/months/2019-06/close")
     assert (answer.status_code, answer.json()["field"]) == (409, "month")
+
+
+@pytest.mark.usefixtures("june")
+def test_a_line_that_cannot_be_is_refused_or_not_found(engine: Engine, callers: Callers) -> None:
+    path = f"/statements/{closes.statement(engine, closes.JUNE).id}/lines"
+    for position, status in ((-1, 422), (0, 422), (99, 404), (2**63 - 1, 404), (2**63, 422), (10**30, 422)):
+        assert callers(OFFICER).get(f"{path}/{position}").status_code == status, position
+        read = callers(OFFICER).get(f"{path}?cursor={position}")
+        assert read.status_code == (422 if position < 0 or position >= 2**63 else 200), position
 
 
 def valid(engine: Engine, starts: str, ends: str) -> None:

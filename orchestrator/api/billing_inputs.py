@@ -1,0 +1,52 @@
+"""What people send about bills: the decision about a dispute, and what really held."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.api.shapes import ReasonIn
+from orchestrator.billing.intervals import SkuUse
+from orchestrator.billing.rating import Spec
+
+Quantity = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
+
+
+class DecisionIn(ReasonIn):
+    """What is decided about a dispute."""
+
+    upheld: bool
+
+
+class SpecIn(BaseModel):
+    """The size that a percentage refers to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    arch: str
+    vcpu: Quantity
+    memory_gb: Quantity
+
+
+class SkuUseIn(BaseModel):
+    """A quantity of one SKU."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sku: str
+    quantity: Quantity
+    spec: SpecIn | None = None
+
+    def use(self) -> SkuUse:
+        """The same as the workflow takes it."""
+        return SkuUse(self.sku, self.quantity, Spec(**self.spec.model_dump()) if self.spec else None)
+
+
+class CorrectionIn(ReasonIn):
+    """What really held from a day on: the billing state, or all SKUs; `once` is charged on that day alone."""
+
+    day: date
+    state: Literal["active", "suspended", "waived", "none"] | None = None
+    skus: list[SkuUseIn] | None = None
+    once: bool = False
