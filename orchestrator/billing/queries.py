@@ -104,6 +104,14 @@ def last_event(session: Session, resource_id: UUID) -> UsageEvent:
     return found
 
 
+def released_on(session: Session, resource_id: UUID) -> date | None:
+    """The day on which the billing of a resource ended last, or None."""
+    statement = select(func.max(UsageEvent.day)).where(
+        UsageEvent.resource_id == resource_id, UsageEvent.kind == "released"
+    )
+    return session.exec(statement).one()
+
+
 def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None:
     """Resource, SKU and first day on which stored intervals are not what the events say, or None.
 

@@ -34,6 +34,7 @@ from orchestrator.workflows import pricing
 from orchestrator.workflows.queries import read_standing
 
 CALENDAR = "system:calendar"
+_GIVEN_BACK = (ResourceStatus.RELEASING, ResourceStatus.RELEASED)
 RELEASE_WAITS = timedelta(days=365)
 
 
@@ -165,12 +166,14 @@ def correct_usage(
     month receives counter-lines.
 
     Raises:
-        BadInput: the day lies ahead, or before the resource was first billed; or the SKUs do not fit.
+        BadInput: the day lies ahead, or before the resource was first billed; or the SKUs do not fit; or
+            billing would go on behind the resource's release.
     """
     row = _lock(session, actor, Permission.USAGE_CORRECT, resource_id)
     if row.opened_on is None or not row.opened_on <= correction.day <= today(session):
         raise BadInput("The day lies between the opening of the resource and today.", field="day")
     _require_fitting_skus(session, correction)
+    _require_before_release(session, row, correction)
     happening = billing.Happening(
         kind=CHARGED if correction.once else "corrected",
         day=correction.day,
@@ -189,7 +192,10 @@ def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None
         raise BadInput("Give the state, or the SKUs with their quantities.", field="skus")
     if correction.once and correction.state is not None:
         raise BadInput("What is charged once changes no state: enter the state apart.", field="state")
-    billing_of = catalogue_queries.billing_of(session, [use.sku for use in correction.skus or ()])
+    named = [use.sku for use in correction.skus or ()]
+    if len(named) != len(set(named)):
+        raise BadInput("A SKU is named once, with its whole quantity.", field="skus")
+    billing_of = catalogue_queries.billing_of(session, named)
     for use in correction.skus or ():
         kind = billing_of.get(use.sku)
         if kind is None:
@@ -198,6 +204,15 @@ def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None
             raise BadInput(f"{use.sku} is billed {kind}.", field="once")
         if (kind == "percent_of_spec") != (use.spec is not None):
             raise BadInput(f"{use.sku} is billed {kind}: give a spec there and nowhere else.", field="skus")
+
+
+def _require_before_release(session: Session, row: Resource, correction: UsageCorrection) -> None:
+    """A release that happened ends whatever was said to hold before it, and nothing begins behind it."""
+    if correction.state in (None, NOT_BILLED) or row.status not in _GIVEN_BACK:
+        return
+    released = billing_queries.released_on(session, row.id)
+    if released is not None and correction.day >= released:
+        raise BadInput(f"It was released on {released}: from then on it is not billed.", field="day")
 
 
 def _lock(session: Session, actor: Actor, permission: Permission, resource_id: UUID) -> Resource:

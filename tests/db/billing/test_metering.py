@@ -156,6 +156,7 @@ def test_a_charge_on_the_day_of_the_opening_lets_the_month_be_closed(engine: Eng
         ({"day": date(2019, 6, 18), "state": "waived"}, "between the opening"),
         ({"day": date(2019, 6, 20), "state": "waived"}, "between the opening"),
         ({"day": date(2019, 6, 19)}, "Give the state"),
+        ({"day": date(2019, 6, 19), "skus": [*sizes(CPU=4), *sizes(CPU=5)]}, "named once"),
         ({"day": date(2019, 6, 19), "skus": [SkuUse("NO-SUCH", Decimal(1))]}, "no SKU NO-SUCH"),
         ({"day": date(2019, 6, 19), "skus": [SkuUse("MIG-DAY", Decimal(1))]}, "MIG-DAY is billed one_off"),
         ({"day": date(2019, 6, 19), "skus": [SkuUse("DR-STBY", Decimal(1))]}, "give a spec there"),
@@ -174,6 +175,21 @@ def test_a_correction_that_cannot_be_is_refused(engine: Engine, what: dict[str, 
     host = hosts.in_production(engine)
     with pytest.raises(BadInput, match=words):
         correct(engine, host, **what)
+
+
+def test_nothing_is_billed_behind_a_release_but_what_came_before_it_is_corrected(engine: Engine) -> None:
+    host = hosts.in_production(engine)
+    hosts.on_day(engine, "2019-07-10")
+    hosts.release(engine, host)
+    hosts.on_day(engine, "2019-07-12")
+    for day in (date(2019, 7, 10), date(2019, 7, 12)):
+        with pytest.raises(BadInput, match="released on 2019-07-10"):
+            correct(engine, host, day=day, state="active")
+    correct(engine, host, day=date(2019, 7, 9), state="waived")
+    assert intervals(engine, CPU) == [
+        (CPU, "8", "active", "2019-06-19", "2019-07-09"),
+        (CPU, "8", "waived", "2019-07-09", "2019-07-10"),
+    ]
 
 
 def test_only_the_centre_corrects_usage_and_others_do_not_learn_what_exists(engine: Engine) -> None:
