@@ -28,7 +28,8 @@ RESOURCE_LIFECYCLE: Lifecycle[ResourceStatus] = Lifecycle(
         S.PROVISIONING: {S.FAILED, S.TRIAL, S.ACTIVE},
         S.FAILED: {S.PROVISIONING, S.RELEASED},
         S.TRIAL: {S.ACTIVE, S.RELEASING},
-        S.ACTIVE: {S.CHANGING, S.SUSPENDED, S.RELEASING},
+        # An accepted migration that goes back leaves its target on trial again (domain §6, 8d).
+        S.ACTIVE: {S.CHANGING, S.SUSPENDED, S.RELEASING, S.TRIAL},
         S.CHANGING: {S.ACTIVE},
         S.SUSPENDED: {S.ACTIVE, S.RELEASING},
         S.RELEASING: {S.RELEASED},

@@ -72,10 +72,12 @@ def activate_request(session: Session, actor: Actor, request_id: UUID) -> Resour
 
 def open_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
     """The resource is in production from today on, and billed."""
-    row.opened_on = today(session)
+    # A target that went back to trial is opened by the same apply once more: it goes on, as another event.
+    kind = "opened" if row.opened_on is None else "resumed"
+    row.opened_on = row.opened_on or today(session)
     resources.move(session, row, ResourceStatus.ACTIVE, actor)
     uses, origin = _uses(session, row, request), _origin(session, run)
-    _write(session, row, billing.Happening("opened", today(session), "active", uses, origin, actor))
+    _write(session, row, billing.Happening(kind, today(session), "active", uses, origin, actor))
 
 
 def resize_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
@@ -155,6 +157,14 @@ def hand_over(
     for row in source:
         origin = _origin(session, run)
         _write(session, row, billing.Happening("waived", today(session), "waived", None, origin, actor))
+
+
+def return_to_trial(session: Session, rows: Sequence[Resource], run: Run, actor: str) -> None:
+    """An accepted migration went back by `run`: from today on its target is on trial and costs nothing."""
+    for row in rows:
+        origin = _origin(session, run)
+        _write(session, row, billing.Happening("released", today(session), NOT_BILLED, None, origin, actor))
+        resources.move(session, row, ResourceStatus.TRIAL, actor, {"run": str(run.id)})
 
 
 def correct_usage(

@@ -21,15 +21,16 @@ from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.move import Side
 from orchestrator.migrations.movers import CutResult, Proof
 from orchestrator.migrations.plan_files import stored_plan
+from orchestrator.resources import store as resources
+from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, PlanStatus, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
+from orchestrator.workflows import metering
 
 S = MigrationStatus
-TRIAL = {"source": "not_billed", "target": "trial"}
-"""A legacy source is no resource of the cloud; the target is in its free trial until it is accepted."""
 OPEN = ("under_way", "unsettled")
 
 
@@ -117,10 +118,11 @@ def record_switched(session: Session, run_id: UUID, plan_id: UUID, result: CutRe
     switch.outcome, switch.cut_key = "cut", result.cut
     switch.marks, switch.closed_ms = dict(result.marks), result.closed_ms
     switch.fenced_at, switch.opened_at = _instant(result.fenced_at), _instant(result.opened_at)
-    switch.name_switched, switch.billing = result.name_switched, TRIAL
+    billing = _billing(session, migration, run, result.to)
+    switch.name_switched, switch.billing = result.name_switched, billing
     store.keep_switch(session, switch)
     migration.serving_side, migration.serving_address = result.to, switch.to_address
-    migration.billing = TRIAL
+    migration.billing = billing
     migration.trial_since = today(session) if result.to == "target" else None
     status = S.TRIAL_RUN if result.to == "target" else S.ROLLED_BACK
     store.move(session, migration, status, f"worker:{run.worker}", _facts(switch))
@@ -137,6 +139,20 @@ def record_named(session: Session, run_id: UUID, plan_id: UUID) -> None:
     told = {"switch": switch.number, "address": switch.to_address}
     store.note(session, migration, "migration:name_switched", f"worker:{run.worker}", told)
     store.touch(session, migration)
+
+
+def _billing(session: Session, migration: Migration, run: Run, to: Side) -> dict[str, str]:
+    """What each side costs from now on.
+
+    A legacy source is no resource of the cloud. The target is in its free trial until it is accepted, and
+    again when it went back after that; one that its department had opened before is billed throughout.
+    """
+    rows = resources.lock_all(session, run.workspace_id)
+    active = [row for row in rows if row.status == ResourceStatus.ACTIVE]
+    if to == "source" and migration.status == S.ACCEPTED:
+        metering.return_to_trial(session, active, run, f"worker:{run.worker}")
+        active = []
+    return {"source": "not_billed", "target": "active" if active else "trial"}
 
 
 def record_not_switched(

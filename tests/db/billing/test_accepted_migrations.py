@@ -1,0 +1,116 @@
+"""A migration's target is billed from its acceptance until it goes back, and from the next acceptance on."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlmodel import Session
+
+from orchestrator.core.clock import now
+from orchestrator.core.db import transaction
+from orchestrator.migrations import store
+from orchestrator.migrations.lifecycle import MigrationStatus
+from orchestrator.migrations.models import Migration, MigrationSwitch
+from orchestrator.migrations.movers import CutResult
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resources.models import Resource
+from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.workflows import metering, migrating_switches
+from tests.db.billing import hosts
+
+CPU = text(
+    "SELECT billing_state, lower(days)::text, upper(days)::text FROM usage_intervals"
+    " WHERE sku_code = 'ECS-X86-CPU' ORDER BY lower(days)"
+)
+
+
+def days(engine: Engine) -> list[tuple[str, str, str | None]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(CPU)]
+
+
+def migrate(session: Session, host: hosts.Host) -> Migration:
+    """A migration onto the host whose cut was made."""
+    request = session.get_one(ResourceRequest, host.request)
+    made = Migration(
+        number="",
+        plan_key="sample",
+        plan_digest="0" * 64,
+        title=request.title,
+        system_code=request.system_code or "",
+        organisation_code=request.organisation_code,
+        request_id=request.id,
+        workspace_id=host.workspace,
+        registered_by=request.requester_id,
+        status=MigrationStatus.TRIAL_RUN,
+        serving_side="target",
+    )
+    return store.add(session, made, "test")
+
+
+def accept(engine: Engine, host: hosts.Host, migration_id: UUID) -> None:
+    """What an acceptance does to the bill, once its proof and its trial days were looked at."""
+    with transaction(engine) as session:
+        migration = store.lock(session, migration_id)
+        rows = [session.get_one(Resource, one) for one in (host.instance, host.volume)]
+        metering.hand_over(session, (), rows, session.get_one(Run, host.run), "slj.officer")
+        store.move(session, migration, MigrationStatus.ACCEPTED, "slj.officer")
+
+
+def switch(engine: Engine, host: hosts.Host, migration_id: UUID, kind: str) -> dict[str, Any]:
+    """The transaction of a switch that was made; what the books say about the bill."""
+    with transaction(engine) as session:
+        first = session.get_one(Run, host.run)
+        plan = session.get_one(ExecutionPlan, first.plan_id)
+        given = plan.model_dump(exclude={"id", "number", "kind"})
+        made = ExecutionPlan(**given, number=f"EP-{kind}-{now(session).timestamp()}", kind=kind)
+        session.add(made)
+        session.flush()
+        run = Run(**first.model_dump(exclude={"id", "plan_id"}) | {"plan_id": made.id, "worker": "test"})
+        session.add(run)
+        session.flush()
+        store.add_act(session, migration_id, made.id, kind, 1)
+        begun = MigrationSwitch(
+            migration_id=migration_id,
+            number=0,
+            direction=kind,
+            plan_id=made.id,
+            run_id=run.id,
+            from_address="127.0.0.2",
+            to_address="127.0.0.3",
+        )
+        store.add_switch(session, begun)
+        if kind == "cut":
+            store.lock(session, migration_id).status = MigrationStatus.CUTTING_OVER
+        result = CutResult("cut", "target" if kind == "cut" else "source", None, {})
+        migrating_switches.record_switched(session, run.id, made.id, result)
+        return dict(store.lock(session, migration_id).billing)
+
+
+@pytest.mark.invariant(4)
+def test_a_target_that_goes_back_after_its_acceptance_costs_nothing_until_it_is_accepted_again(
+    engine: Engine,
+) -> None:
+    with transaction(engine) as session:
+        host = hosts.in_trial(session)
+        migration_id = migrate(session, host).id
+    hosts.on_day(engine, "2019-07-20")
+    accept(engine, host, migration_id)
+    hosts.on_day(engine, "2019-07-25")
+    assert switch(engine, host, migration_id, "return") == {"source": "not_billed", "target": "trial"}
+    assert days(engine) == [("active", "2019-07-20", "2019-07-25")]
+    hosts.on_day(engine, "2019-08-01")
+    assert switch(engine, host, migration_id, "cut") == {"source": "not_billed", "target": "trial"}
+    hosts.on_day(engine, "2019-09-01")
+    accept(engine, host, migration_id)
+    assert days(engine) == [("active", "2019-07-20", "2019-07-25"), ("active", "2019-09-01", None)]
+
+
+def test_the_books_of_a_switch_say_that_a_target_which_was_opened_before_is_billed(engine: Engine) -> None:
+    host = hosts.in_production(engine)
+    with transaction(engine) as session:
+        migration_id = migrate(session, host).id
+    assert switch(engine, host, migration_id, "cut") == {"source": "not_billed", "target": "active"}
+    assert switch(engine, host, migration_id, "return") == {"source": "not_billed", "target": "active"}
+    assert days(engine) == [("active", "2019-06-19", None)]
