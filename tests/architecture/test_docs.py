@@ -35,6 +35,16 @@ def test_every_path_in_the_documents_exists(documents: list[SourceFile], checkou
     assert not missing
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_a_reader_comes_from_the_readme_to_every_page_and_learns_what_the_demo_prints(
+    name: str, documents: list[SourceFile], checkout: Checkout
+) -> None:
+    text = (checkout.root / name).read_text(encoding="utf-8")
+    pages = [file.name for file in documents if re.fullmatch(r"docs/[\w-]+\.md", file.name)]
+    told = {*pages, "statement_total_fen", "write_pause_ms", "bill preview", "docs/images/statement.png"}
+    assert {word for word in told if word not in text} == set()
+
+
 def exists(path: str, checkout: Checkout) -> bool:
     place, _, symbol = path.partition("::")
     pattern = PLACEHOLDER.sub("*", place).rstrip("/")
