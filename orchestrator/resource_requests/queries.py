@@ -60,6 +60,7 @@ def page(
             for column in (
                 col(ResourceRequest.number),
                 col(ResourceRequest.title),
+                col(ResourceRequest.organisation_code),
                 col(ResourceRequest.system_code),
             )
         ]

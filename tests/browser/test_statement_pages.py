@@ -74,7 +74,7 @@ def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
     with opened(people, FINANCE, "/console/usage-report?year=2019") as page:
         expect(page.locator(".chart canvas")).to_be_visible()
         shoot(page, "usage-report")
-        page.get_by_role("link", name=TOTAL).first.click()
+        page.locator("tbody").last.get_by_role("link", name=TOTAL).click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("2019-06")
         page.locator('a[href*="/lines/"]').first.click()
         shoot(page, "statement-line")
@@ -86,10 +86,24 @@ def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
         expect(page.get_by_role("heading", level=1)).to_contain_text(used["number"])
 
 
+def test_every_amount_of_the_report_leads_to_what_it_is_made_of(people: People, used: Document) -> None:
+    report = "/console/usage-report?year=2019"
+    with opened(people, FINANCE, report) as page:
+        water = page.get_by_role("row").filter(has_text="SLJ")
+        paths = [str(link.get_attribute("href")) for link in water.get_by_role("link").all()]
+        assert paths == ["/console/requests?text=SLJ", "/console/statements?organisation=SLJ"]
+        totals = page.locator("tfoot").get_by_role("link")
+        paths += [str(link.get_attribute("href")) for link in totals.all()]
+        assert paths[2:] == ["/console/statements?month=2019-06"]
+    for path, seen in zip(paths, (used["number"], TOTAL, TOTAL), strict=True):
+        with opened(people, FINANCE, path) as page:
+            expect(page.locator("main")).to_contain_text(seen)
+
+
 def test_the_report_says_everything_without_javascript(browser: Browser, service: RunningService) -> None:
     page = sign_in(browser, service, FINANCE, script=False)
     page.goto(f"{service.settings.url}/console/usage-report?year=2019")
-    expect(page.get_by_role("link", name=TOTAL)).to_be_visible()
+    expect(page.get_by_role("link", name=TOTAL)).to_have_count(3)
     expect(page.locator("canvas")).to_have_count(0)
     page.context.close()
 
