@@ -58,12 +58,18 @@ def confirm(cast: Mapping[str, ApiClient], statement: Mapping[str, Any]) -> None
 
 
 def show(story: Story, client: ApiClient, statement: Mapping[str, Any]) -> None:
-    """The statement as its department reads it."""
+    """The statement as its department reads it, narrow enough that a terminal cuts nothing off."""
     document = json.loads(client.download(f"/statements/{statement['id']}/export", format="json"))
-    columns = ("resource", "sku", "quantity", "starts", "ends", "days", "amount")
-    rows = [[line[name] for name in columns] for line in document["lines"]]
-    story.table(f"{document['number']} {statement['organisation_code']} {document['month']}", columns, rows)
+    columns = ("resource", "sku", "quantity", "from", "days", "price", "amount")
+    title = f"{document['number']}: {document['organisation']['name_zh']}, {document['month']}"
+    story.table(title, columns, [_row(line) for line in document["lines"]])
     story.say(f"Total {format_cny(document['total_fen'])} CNY  {document['total_zh']}", "bold")
+
+
+def _row(line: Mapping[str, Any]) -> list[str]:
+    days = f"{line['days']}/{line['days_in_month']}"
+    price = "" if line["price_fen"] is None else format_cny(line["price_fen"])
+    return [line["resource"], line["sku"], line["quantity"], line["starts"][5:], days, price, line["amount"]]
 
 
 def save(story: Story, client: ApiClient, statement: Mapping[str, Any], folder: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -33,16 +34,36 @@ def results(demo: subprocess.CompletedProcess[str]) -> dict[str, object]:
 def test_the_demo_plays_to_the_end_and_again_where_it_has_played(stage: RunningService) -> None:
     with socket.create_server(("127.0.0.1", stage.settings.port)):
         first = stage.command("demo", "--exit")
-    assert results(first).items() >= {"resources": 9, "audit": "ok"}.items()
+    assert results(first).items() >= {"resources": 9, "audit": "ok", "statement_total_fen": 40640}.items()
     assert f"Port {stage.settings.port} is taken" in first.stderr
     assert "1,016.00 CNY a month" in first.stderr
     assert "power should be 'running', is 'stopped'" in first.stderr
+    expect_statement(first, "ST-2019-06-SLJ")
     second = stage.command("demo", "--exit")
     assert results(second).items() >= {"resources": 9, "audit": "ok"}.items()
     assert "It was loaded by an earlier demo." in second.stderr
+    assert results(second)["statement_total_fen"]
     accounts = stage.home / "demo-accounts.json"
     assert accounts.stat().st_mode & 0o777 == 0o600
     assert not [name for name, secret in json.loads(accounts.read_text()).items() if secret in second.stderr]
+
+
+def expect_statement(demo: subprocess.CompletedProcess[str], number: str) -> None:
+    """It was printed line by line with its total; paper and workbook lie where they are said to."""
+    printed = demo.stderr.partition(f"{number}: 市水利局, 2019-06")[2]
+    for words in (
+        "volume/web-2-data",
+        "ECS-X86-CPU",
+        "12/30",
+        "42.00",
+        "67.20",
+        "Total 406.40 CNY",
+        "肆佰零陆元肆角整",
+    ):
+        assert words in printed, words
+    paths = [Path(line.strip()) for line in printed.splitlines() if f"/{number}." in line]
+    assert [path.suffix for path in paths] == [".pdf", ".xlsx"]
+    assert paths[0].read_bytes().startswith(b"%PDF")
 
 
 def test_a_database_whose_clock_is_not_the_sample_citys_is_left_alone(stage: RunningService) -> None:
