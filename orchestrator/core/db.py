@@ -114,13 +114,17 @@ def _keep(session: Session) -> None:
 
 
 def _send_with_commit(session: Session, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Send the statements and the commit in one message; the session only has to let go afterwards."""
+    """Send the statements and the commit in one message; the session only has to let go afterwards.
+
+    A message of several statements has its values quoted by the driver. In a pipeline each would leave as
+    soon as it is made, and the locks of the first be held while the program makes the next.
+    """
     if statements:
         driver = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
-        with driver.pipeline():
-            for statement, values in statements:
-                driver.execute(statement, values)
-            driver.commit()
+        together = "; ".join([*(statement for statement, _ in statements), "COMMIT"])
+        values = {name: value for _, given in statements for name, value in given.items()}
+        with psycopg.ClientCursor(driver) as cursor:
+            cursor.execute(together, values)
 
 
 def _keep_note(engine: Engine, note: AuditNote) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import DateTime, Uuid, func, inspect, text
-from sqlalchemy.orm import make_transient, make_transient_to_detached
+from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Session, SQLModel, col, select
 
 from orchestrator.core.clock import today
@@ -58,40 +58,29 @@ def from_document(session: Session, table: type[Row], document: Mapping[str, Any
 
     Whatever else the session knew of this row is forgotten, so it must have been flushed.
     """
-    readers = _readers(table)
-    fields = {
-        name: readers[name](value) if value is not None and name in readers else value
-        for name, value in document.items()
-    }
-    row: Row = inspect(table).class_manager.new_instance()
-    row.__dict__.update(
-        fields
-    )  # As a query does it: what the database sends has been checked when it was written.
-    known = session.identity_map.get(inspect(table).identity_key_from_instance(row))
+    mapper = inspect(table)
+    row: Row = mapper.class_manager.new_instance()
+    # As a query does it: what the database sends was checked when it was written.
+    row.__dict__.update(document)
+    row.__dict__.update({name: read(document[name]) for name, read in _readers(table) if document[name]})
+    known = session.identity_map.get(mapper.identity_key_from_instance(row))
     if known is not None:
         session.expunge(known)
-    return as_stored(session, row)
-
-
-@cache
-def _readers(table: type[SQLModel]) -> dict[str, Callable[[str], Any]]:
-    """How the columns are read that JSON writes as text."""
-    readers: dict[type, Callable[[str], Any]] = {Uuid: UUID, DateTime: datetime.fromisoformat}
-    columns = inspect(table).columns
-    return {
-        column.key: reader
-        for column in columns
-        for kind, reader in readers.items()
-        if isinstance(column.type, kind)
-    }
-
-
-def as_stored(session: Session, row: Row) -> Row:
-    """Take a row into the session that stands in the database as it does here: nothing is to be written."""
-    make_transient(row)
     make_transient_to_detached(row)
     session.add(row)
     return row
+
+
+@cache
+def _readers(table: type[SQLModel]) -> tuple[tuple[str, Callable[[str], Any]], ...]:
+    """How the columns are read that JSON writes as text."""
+    readers: dict[type, Callable[[str], Any]] = {Uuid: UUID, DateTime: datetime.fromisoformat}
+    return tuple(
+        (column.key, reader)
+        for column in inspect(table).columns
+        for kind, reader in readers.items()
+        if isinstance(column.type, kind)
+    )
 
 
 def next_number(session: Session, column: Any, prefix: str) -> str:

@@ -16,13 +16,12 @@ from sqlmodel import Session
 from orchestrator.core.clock import now
 from orchestrator.core.db import write_with_commit
 from orchestrator.core.errors import BusinessError
-from orchestrator.core.rows import as_stored
 from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.errors import NothingLeft
 from orchestrator.resource_requests.models import ResourceRequest
 
-_ADMIT: Final = "SELECT admit_request(CAST(%(admitted)s AS jsonb))"
-_WRITTEN = ("id", "status", "status_at", "version", "submitted_at", "reason", "judgement")
+_ADMIT: Final = "SELECT admit_request(CAST(%(admitted)s AS jsonb), CAST(%(judged)s AS jsonb))"
+_WRITTEN: Final = ("id", "status", "status_at", "version", "submitted_at", "reason")
 
 
 def write(
@@ -51,11 +50,14 @@ def write(
         "targets": [take.target for take in takes],
         "amounts": [take.amount for take in takes],
     }
-    as_stored(session, request)
+    session.expunge(request)  # The session has nothing of it to write any more.
     amounts = {take.target: take.amount for take in takes}
     write_with_commit(
         session,
         _ADMIT,
-        {"admitted": json.dumps(admitted, ensure_ascii=False, default=str)},
+        {
+            "admitted": json.dumps(admitted, default=str),
+            "judged": json.dumps(request.judgement, ensure_ascii=False),
+        },
         lambda target: refused(NothingLeft.of(target, amounts[target])),
     )

@@ -22,7 +22,7 @@ END
 $$;
 """
 ADMIT = """
-CREATE FUNCTION admit_request(admitted jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION admit_request(admitted jsonb, judged jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     wanted text[] := ARRAY(SELECT jsonb_array_elements_text(admitted -> 'targets'));
     amounts bigint[] := ARRAY(SELECT CAST(jsonb_array_elements_text(admitted -> 'amounts') AS bigint));
@@ -32,7 +32,7 @@ DECLARE
 BEGIN
     UPDATE resource_requests AS request
     SET status = written.status, status_at = written.status_at, version = written.version,
-        submitted_at = written.submitted_at, reason = written.reason, judgement = written.judgement
+        submitted_at = written.submitted_at, reason = written.reason, judgement = judged
     FROM jsonb_populate_record(NULL::resource_requests, admitted -> 'request') AS written
     WHERE request.id = written.id;
     INSERT INTO holds (id, request_id, organisation_code, status, created_at, expires_at)
