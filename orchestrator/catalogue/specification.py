@@ -44,8 +44,11 @@ class SkuQuantity:
 
 
 def host_keys(key: str, count: int) -> list[str]:
-    """The keys of `count` hosts: ``web`` alone, or ``web-1``, ``web-2`` ..."""
-    return [key] if count == 1 else [f"{key}-{number}" for number in range(1, count + 1)]
+    """The keys of `count` hosts: ``web``, ``web-2``, ``web-3`` ...
+
+    Another count never renames a host: Terraform would destroy the one and make the other.
+    """
+    return [key, *(f"{key}-{number}" for number in range(2, count + 1))]
 
 
 def sku_quantities(hosts: Iterable[HostSize]) -> list[SkuQuantity]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The sandbox cloud itself, behind the product's back.")
 
-Instance = Annotated[str, typer.Argument(help="Its id, or its key, e.g. slj-2019-0001/instance/web-1.")]
+Instance = Annotated[str, typer.Argument(help="Its id, or its key, e.g. slj-2019-0001/instance/web.")]
 
 
 @app.command("list")

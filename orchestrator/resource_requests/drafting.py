@@ -85,5 +85,5 @@ class RequestDraft(BaseModel):
 
 
 def _numbers(line: LineDraft) -> range:
-    """The numbers of a line's hosts; one host alone carries the plain key."""
-    return range(1, line.count + 1) if line.count > 1 else range(0)
+    """The numbers of a line's hosts; the first carries the plain key, however many there are."""
+    return range(2, line.count + 1)

@@ -13,7 +13,7 @@ from orchestrator.resources.lifecycle import ResourceStatus
 
 
 class Resource(SQLModel, table=True):
-    """One object of a workspace; `address` is its logical name, ``instance/web-1``."""
+    """One object of a workspace; `address` is its logical name, ``instance/web-2``."""
 
     __tablename__ = "resources"
     __table_args__ = (

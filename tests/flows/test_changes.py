@@ -7,6 +7,7 @@ import pytest
 from tests import acts
 from tests.factories import make_draft, make_line
 from tests.office import Office
+from tests.running import RunningService
 
 Document = dict[str, Any]
 
@@ -61,6 +62,40 @@ def test_a_change_that_names_fewer_hosts_ends_the_rest_and_their_bill(office: Of
     ended = [item for item in office.intervals() if item[3] is not None]
     assert {end for *_, end in ended} == {"2019-06-22"}
     assert len(ended) == 4
+
+
+def changed(service: RunningService, workspace: str, count: int) -> tuple[Document, dict[str, str]]:
+    """The plan that makes the line `count` hosts, and every cloud id of the workspace after its apply."""
+    request = acts.approve(service.callers, change_of(workspace, make_line(count=count, **SMALL)))
+    plan = acts.approve_plan(service, acts.plan(service, request))
+    assert acts.apply(service, plan)["status"] == "succeeded"
+    return plan, standing(service, workspace)
+
+
+def standing(service: RunningService, workspace: str) -> dict[str, str]:
+    """Cloud ids of what stands in the workspace, by address."""
+    listed = service.callers("xxh.reviewer").done("GET", "/resources")["items"]
+    return {
+        item["address"]: item["cloud_id"]
+        for item in listed
+        if item["workspace_id"] == workspace and item["status"] != "released"
+    }
+
+
+SMALL = {"vcpu": 1, "memory_gb": 1, "disk_gb": 1, "backup_gb": 0}
+
+
+def test_a_change_of_the_number_of_hosts_keeps_the_hosts_that_stay(service: RunningService) -> None:
+    made = acts.resources(service, acts.provision(service, make_draft(make_line(**SMALL))))
+    workspace = made[0]["workspace_id"]
+    alone = standing(service, workspace)
+    more, two = changed(service, workspace, 2)
+    assert more["summary"]["counts"] == {"create": 4, "update": 0, "replace": 0, "delete": 0}
+    assert {"instance/web", "instance/web-2", "volume/web-2-data"} <= two.keys()
+    assert two.items() > alone.items()
+    fewer, one = changed(service, workspace, 1)
+    assert fewer["summary"]["counts"] == {"create": 0, "update": 0, "replace": 0, "delete": 4}
+    assert one == alone
 
 
 def test_what_a_change_adds_to_a_running_system_is_billed_at_once(office: Office) -> None:

@@ -40,15 +40,21 @@ def test_a_host_without_a_disk_carries_its_backup_itself() -> None:
     assert found[2:] == [("instance/web", "BAK-VM")]
 
 
-def test_several_equal_hosts_are_numbered_and_one_is_not() -> None:
+def test_several_equal_hosts_are_numbered_from_the_second_on() -> None:
     assert host_keys("web", 1) == ["web"]
-    assert host_keys("web", 3) == ["web-1", "web-2", "web-3"]
+    assert host_keys("web", 3) == ["web", "web-2", "web-3"]
     assert {item.address for item in sku_quantities([HOST])} == {
-        "instance/web-1",
+        "instance/web",
         "instance/web-2",
-        "volume/web-1-data",
+        "volume/web-data",
         "volume/web-2-data",
     }
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_another_count_renames_no_host(before: int, after: int) -> None:
+    kept = min(before, after)
+    assert host_keys("web", before)[:kept] == host_keys("web", after)[:kept]
 
 
 @pytest.mark.parametrize(

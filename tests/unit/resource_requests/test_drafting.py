@@ -56,8 +56,8 @@ def test_a_line_that_cannot_be_meant_is_refused(changed: dict[str, Any]) -> None
 
 
 def test_a_line_may_be_called_like_a_host_that_no_other_line_has() -> None:
-    draft = a_draft(make_line(count=2), make_line(key="web-3"), make_line(key="db"), make_line(key="db-1"))
-    assert [line.key for line in draft.lines] == ["web", "web-3", "db", "db-1"]
+    draft = a_draft(make_line(count=2), make_line(key="web-1"), make_line(key="web-3"), make_line(key="db-2"))
+    assert [line.key for line in draft.lines] == ["web", "web-1", "web-3", "db-2"]
 
 
 def test_everything_that_is_typed_freely_is_read_by_the_classification_rule() -> None:
