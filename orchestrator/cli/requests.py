@@ -38,7 +38,7 @@ NEXT = {
     "awaiting_endorsement": "The information officer endorses it: govcloud requests endorse {number}",
     "endorsed": "It can be submitted: govcloud requests submit {number}",
     "submitted": "The centre accepts it: govcloud requests accept {number}",
-    "returned": "Correct it and submit it again: govcloud requests edit {number} FILE",
+    "returned": "Correct it, have it endorsed and submit it again: govcloud requests edit {number} FILE",
     "under_review": "The centre decides: govcloud requests approve {number}",
     "approved": "The centre orders a plan: govcloud requests plan {number}",
     "planned": "An approver reads the plan: govcloud plans list",
@@ -144,10 +144,16 @@ def _acted(found: dict[str, Any], *, as_json: bool) -> None:
         print_json(found)
         return
     typer.echo(f"{found['number']} is {found['status']}. {cny(found['monthly_fen'])} a month.")
-    endorsed = found["status"] == "awaiting_endorsement" and found["endorser_id"]
-    stands = "endorsed" if endorsed else found["status"]
+    stands = _stands(found["status"], endorsed=bool(found["endorser_id"]))
     if stands in NEXT:
         typer.echo(NEXT[stands].format(number=found["number"]))
+
+
+def _stands(status: str, *, endorsed: bool) -> str:
+    """The status, told apart by whether the words that it has now are endorsed."""
+    if status == "awaiting_endorsement" and endorsed:
+        return "endorsed"
+    return "awaiting_endorsement" if status == "returned" and not endorsed else status
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

@@ -72,26 +72,31 @@ def _draft(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:
 
 
 def _endorsement(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:
-    actions: list[Action] = []
+    actions = _towards_submission(visit, request, path)
     if request.endorser_id is None and _is_inside(visit, request, P.REQUESTS_ENDORSE):
-        is_own = visit.actor.person_id == request.requester_id and not request.filed_by_officer
-        blocked = visit.say(TWICE) if is_own else ""
-        actions += [
-            Action("endorse_and_submit", f"{path}/endorse-and-submit", YES, blocked=blocked),
-            Action("endorse", f"{path}/endorse", blocked=blocked),
-            Action("decline", f"{path}/decline", NO, needs_reason=True),
-        ]
-    elif request.endorser_id is not None and _is_inside(visit, request, P.REQUESTS_DRAFT):
-        actions.append(Action("submit", f"{path}/submit", YES))
+        actions.append(Action("decline", f"{path}/decline", NO, needs_reason=True))
     return [*actions, *([_cancel(path)] if _is_requester(visit, request) else [])]
 
 
+def _towards_submission(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:
+    """What the officer does with words that nobody has endorsed yet, or the author once they are."""
+    if request.endorser_id is not None:
+        submit = Action("submit", f"{path}/submit", YES)
+        return [submit] if _is_inside(visit, request, P.REQUESTS_DRAFT) else []
+    if not _is_inside(visit, request, P.REQUESTS_ENDORSE):
+        return []
+    is_own = visit.actor.person_id == request.requester_id and not request.filed_by_officer
+    blocked = visit.say(TWICE) if is_own else ""
+    return [
+        Action("endorse_and_submit", f"{path}/endorse-and-submit", YES, blocked=blocked),
+        Action("endorse", f"{path}/endorse", blocked=blocked),
+    ]
+
+
 def _returned(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:
-    actions: list[Action] = []
+    actions = _towards_submission(visit, request, path)
     if _is_requester(visit, request):
         actions += [Action("edit", f"{path}/edit", is_link=True), _cancel(path)]
-    if _is_inside(visit, request, P.REQUESTS_DRAFT) and request.endorser_id is not None:
-        actions.insert(0, Action("submit", f"{path}/submit", YES))
     return actions
 
 

@@ -82,7 +82,7 @@ def _own(session: Session, actor: Actor) -> Iterator[Item]:
 def _own_kind(actor: Actor, request: ResourceRequest) -> str:
     """What a request of the own organisation waits for, where this person can do it."""
     is_own = request.requester_id == actor.person_id
-    if request.status == R.RETURNED:
+    if request.status == R.RETURNED and request.endorser_id is not None:
         return "correct" if is_own else ""
     if request.status == R.IN_TRIAL:
         return "activate" if actor.may(P.RESOURCES_ACTIVATE) else ""

@@ -61,13 +61,19 @@ def edit_request(
     draft: RequestDraft,
     pack: PolicyPack,
 ) -> ResourceRequest:
-    """Rewrite a draft, or a request that was returned; its hold follows when it is submitted again."""
+    """Rewrite a draft, or a request that was returned; its hold follows when it is submitted again.
+
+    Nobody has endorsed the words that are new: an endorsement ends with the words that it was given for.
+    """
     request = _own(session, actor, request_id, version)
     if request.status not in (S.DRAFT, S.RETURNED):
         raise IllegalMove(f"A request that is {request.status} can no longer be edited.")
     judging.refuse_classified(draft, actor, pack)
     judging.require_known(session, draft, request.organisation_code)
     store.write_draft(session, request, draft)
+    if request.endorser_id is not None:
+        request.endorser_id = None
+        judging.note(session, request, "resource_request:endorsement_ended", actor)
     request.version += 1
     pricing.quote_request(session, request, read_standing(session, request.id))
     return request
@@ -85,11 +91,14 @@ def ask_endorsement(
 def endorse_request(
     session: Session, actor: Actor, request_id: UUID, version: int | None = None
 ) -> ResourceRequest:
-    """The information officer of the department stands for the request (clause 13)."""
+    """The information officer of the department stands for the request (clause 13).
+
+    One that was returned and corrected is endorsed where it is: its hold stays.
+    """
     request = store.lock(session, request_id, version)
     require(actor, Permission.REQUESTS_ENDORSE, request.organisation_code)
     _same_organisation(actor, request)
-    if request.status != S.AWAITING_ENDORSEMENT:
+    if request.status not in (S.AWAITING_ENDORSEMENT, S.RETURNED):
         raise IllegalMove(f"A request that is {request.status} cannot be endorsed.")
     if actor.person_id == request.requester_id and not request.filed_by_officer:
         raise _same_person(actor, request, "endorse")

@@ -241,6 +241,26 @@ def test_a_returned_request_keeps_its_hold_until_it_expires(office: Office) -> N
     assert office.quota()["vcpu"] == (0, 0)
 
 
+def test_what_was_rewritten_after_a_return_is_endorsed_again_before_it_is_submitted(office: Office) -> None:
+    request = acts.submit(office.callers)
+    acts.act(office.callers, "xxh.reviewer", request, "return", json={"reason": "请补充材料"})
+    clerk, path = office.callers("slj.clerk"), f"/requests/{request['id']}"
+    version = clerk.get(path).headers["ETag"]
+    edited = clerk.done("PUT", path, json=make_draft(make_line(vcpu=4)), headers={"If-Match": version})
+    assert (edited["status"], edited["endorser_id"], office.quota()["vcpu"]) == ("returned", None, (8, 0))
+    refused = clerk.post(f"{path}/submit")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:govcloud:problem:endorsement_missing")
+    assert acts.act(office.callers, "slj.officer", request, "endorse")["status"] == "returned"
+    assert acts.act(office.callers, "slj.clerk", request, "submit")["status"] == "submitted"
+    assert office.quota()["vcpu"] == (4, 0)
+
+
+def test_what_was_returned_and_not_rewritten_keeps_its_endorsement(office: Office) -> None:
+    request = acts.submit(office.callers)
+    acts.act(office.callers, "xxh.reviewer", request, "return", json={"reason": "请稍后再交"})
+    assert acts.act(office.callers, "slj.clerk", request, "submit")["status"] == "submitted"
+
+
 @pytest.mark.parametrize(
     ("username", "act"),
     [("xxh.reviewer", "refuse"), ("xxh.reviewer", "reject"), ("slj.clerk", "cancel")],
