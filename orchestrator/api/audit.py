@@ -35,12 +35,13 @@ def verify(actor: TheActor, session: TheSession, service: TheService) -> dict[st
     """Walk the whole chain against the signed heads."""
     require(actor, Permission.AUDIT_READ)
     heads = read_heads(service.settings.heads_file, service.keys)
-    findings = audit.verify(session, heads)
+    findings = audit.verify(session, heads.signed)
     altered = settling.altered_statements(session)
     return {
         "ok": not findings and not altered,
         "events": audit.head(session).seq,
-        "heads": len(heads),
+        "heads": len(heads.signed),
+        "torn_heads": list(heads.torn),
         "findings": [{"seq": item.seq, "problem": item.problem} for item in findings],
         "altered_statements": altered,
     }

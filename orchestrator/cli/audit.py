@@ -34,15 +34,17 @@ def verify() -> None:
     settings = Settings()
     heads = read_heads(settings.heads_file, load_keys(settings.keys_path))
     with database() as session:
-        findings = audit.verify(session, heads)
+        findings = audit.verify(session, heads.signed)
         altered = settling.altered_statements(session)
         last = audit.head(session).seq
     for number in altered:
         typer.echo(f"statement {number} no longer says what was issued", err=True)
     for finding in findings:
         typer.echo(f"event {finding.seq}: {finding.problem}", err=True)
-    after = last - max((head.seq for head in heads), default=0)
-    typer.echo(f"{last} events, {len(heads)} signed heads, {after} events after the last head.")
+    for line in heads.torn:
+        typer.echo(f"line {line} of the heads was torn while it was written; it proves nothing", err=True)
+    after = last - max((head.seq for head in heads.signed), default=0)
+    typer.echo(f"{last} events, {len(heads.signed)} signed heads, {after} events after the last head.")
     if findings or altered:
         raise typer.Exit(1)
     typer.echo("The chain is whole.")

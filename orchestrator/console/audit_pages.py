@@ -37,12 +37,12 @@ def verify(visit: TheVisit) -> Response:
     """Walk the whole chain against the signed heads."""
     require(visit.actor, Permission.AUDIT_READ)
     heads = read_heads(visit.service.settings.heads_file, visit.service.keys)
-    found = audit.verify(visit.session, heads)
+    found = audit.verify(visit.session, heads.signed)
     check = ChainCheck(
         ok=not found,
         checked_at=now(visit.session),
         events=audit.head(visit.session).seq,
-        heads=len(heads),
+        heads=len(heads.signed),
         message=_problem(visit, found[0].problem) if found else "",
         first_bad=found[0].seq if found else None,
     )

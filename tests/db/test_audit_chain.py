@@ -132,7 +132,7 @@ ALL = [
 @pytest.mark.invariant(39)
 @pytest.mark.parametrize("tamper", ALL)
 def test_every_kind_of_tampering_is_found(chain: Engine, keys: Keys, heads: Path, tamper: Tampering) -> None:
-    exported = read_heads(heads, keys)
+    exported = list(read_heads(heads, keys).signed)
     assert problems(chain, exported) == []
     with chain.begin() as connection:
         connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
@@ -148,7 +148,9 @@ def test_a_chain_that_was_computed_again_is_whole_in_itself_and_only_the_exporte
         connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
         compute_the_whole_chain_again(connection)
     assert problems(chain, []) == []
-    assert any("exported head" in problem for problem in problems(chain, read_heads(heads, keys)))
+    assert any(
+        "exported head" in problem for problem in problems(chain, list(read_heads(heads, keys).signed))
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,9 +174,55 @@ def test_a_head_that_this_installation_did_not_sign_is_refused(
     others = load_keys(tmp_path / "other" / "keys.json")
     with transaction(chain) as session:
         append_head(tmp_path / "forged.jsonl", others, audit.head(session))
-    assert read_heads(heads, keys)
+    assert read_heads(heads, keys).signed
     with pytest.raises(HeadsForged):
         read_heads(tmp_path / "forged.jsonl", keys)
+
+
+TORN = {
+    "after its first sign": lambda line: line[:1],
+    "in the middle": lambda line: line[:60],
+    "before its last sign": lambda line: line[:-2],
+    "with a rest of NUL": lambda line: line[:60] + "\0" * 40,
+    "with nothing but NUL": lambda line: "\0" * len(line),
+}
+
+
+@pytest.mark.parametrize("tear", TORN.values(), ids=TORN.keys())
+def test_a_torn_line_is_told_apart_from_a_forged_one_and_the_next_head_is_written_behind_it(
+    chain: Engine, keys: Keys, heads: Path, tear: Callable[[str], str]
+) -> None:
+    whole = heads.read_text()
+    heads.write_text(whole + tear(whole))
+    assert (len(read_heads(heads, keys).signed), read_heads(heads, keys).torn) == (1, [2])
+    with transaction(chain) as session:
+        audit.record(session, "test:done", ("test", "next"), actor="person:1")
+    with transaction(chain) as session:
+        append_head(heads, keys, audit.head(session))
+        append_head(heads, keys, audit.head(session))
+    exported = read_heads(heads, keys)
+    assert (len(exported.signed), exported.torn) == (2, [2])
+    assert problems(chain, list(exported.signed)) == []
+
+
+def test_a_head_that_lacks_only_the_end_of_its_line_still_counts(
+    chain: Engine, keys: Keys, heads: Path
+) -> None:
+    heads.write_text(heads.read_text().rstrip("\n"))
+    with transaction(chain) as session:
+        audit.record(session, "test:done", ("test", "next"), actor="person:1")
+    with transaction(chain) as session:
+        append_head(heads, keys, audit.head(session))
+    exported = read_heads(heads, keys)
+    assert (len(exported.signed), exported.torn) == (2, [])
+
+
+@pytest.mark.usefixtures("chain")
+@pytest.mark.parametrize("line", ["x", "{}", '{"seq": 3}', '{"hash": "'])
+def test_a_line_that_this_installation_never_began_is_forged(keys: Keys, heads: Path, line: str) -> None:
+    heads.write_text(heads.read_text() + line)
+    with pytest.raises(HeadsForged, match=r"Line 2 of heads\.jsonl"):
+        read_heads(heads, keys)
 
 
 @pytest.mark.invariant(39)
@@ -182,9 +230,11 @@ def test_the_command_says_what_is_wrong_and_fails(
     chain: Engine, city_url: str, heads: Path, tmp_path: Path
 ) -> None:
     environment = {"DATABASE_URL": city_url, "GOVCLOUD_HOME": str(tmp_path)}
-    assert heads.exists()
+    with heads.open("a") as file:
+        file.write('{"seq": 1')
     whole = CliRunner().invoke(app, ["audit", "verify"], env=environment)
     assert (whole.exit_code, "The chain is whole." in whole.output) == (0, True)
+    assert "line 2 of the heads was torn" in whole.output
     with chain.begin() as connection:
         connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
         edit(connection)
