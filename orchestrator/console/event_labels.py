@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from orchestrator.console.i18n import N_
 
 EVENTS: Mapping[str, str] = {
+    "resource_request:drafted": N_("起草申请"),
     "resource_request:draft": N_("退回经办人"),
     "resource_request:awaiting_endorsement": N_("提交背书"),
     "resource_request:endorsed": N_("背书"),
@@ -25,6 +26,8 @@ EVENTS: Mapping[str, str] = {
     "resource_request:blocked": N_("政策规则不允许提交"),
     "resource_request:same_person_refused": N_("因一人多岗被拒绝"),
     "resource_request:classified_refused": N_("因含涉密标记被拒绝"),
+    "hold:committed": N_("预占转为占用"),
+    "hold:released": N_("释放预占"),
     "execution_plan:checked": N_("执行计划已检查"),
     "execution_plan:submitted": N_("执行计划提交审批"),
     "execution_plan:approved_by": N_("批准执行计划"),

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlmodel import Session, col, delete, select
 
+from orchestrator.core import audit
 from orchestrator.core.clock import now
 from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.errors import HoldSettled, NothingLeft
@@ -68,27 +69,28 @@ def hold(
         raise NothingLeft.of(lacking.target, lacking.held)
 
 
-def release(session: Session, request_id: UUID) -> bool:
+def release(session: Session, request_id: UUID, actor: str) -> bool:
     """Give back what a live hold holds; False when there is none (any more). Repeating it is harmless."""
     held = lock_hold(session, request_id)
     if held is None or held.status != "live":
         return False
-    amounts = [item for item in items(session, held.id) if item.amount > 0]
-    _change(session, held.organisation_code, [_Change(item.target, -item.amount) for item in amounts])
-    _settle(session, held, "released")
+    every = items(session, held.id)
+    changes = [_Change(item.target, -item.amount) for item in every if item.amount > 0]
+    _change(session, held.organisation_code, changes)
+    _settle(session, held, "released", every, actor)
     return True
 
 
-def drop_live(session: Session, request_id: UUID) -> None:
+def drop_live(session: Session, request_id: UUID, actor: str) -> None:
     """Give back and forget a live hold, because the request is about to hold its new amounts."""
-    if release(session, request_id):
+    if release(session, request_id, actor):
         held = lock_hold(session, request_id)
         session.exec(delete(HoldItem).where(col(HoldItem.hold_id) == (held.id if held else None)))
         session.delete(held)
         session.flush()
 
 
-def commit(session: Session, request_id: UUID) -> None:
+def commit(session: Session, request_id: UUID, actor: str) -> None:
     """Turn a live hold into a commitment; negative items give back what was committed before.
 
     Raises:
@@ -97,9 +99,10 @@ def commit(session: Session, request_id: UUID) -> None:
     held = lock_hold(session, request_id)
     if held is None or held.status != "live":
         raise HoldSettled
-    changes = [_Change(item.target, min(0, -item.amount), item.amount) for item in items(session, held.id)]
+    every = items(session, held.id)
+    changes = [_Change(item.target, min(0, -item.amount), item.amount) for item in every]
     _change(session, held.organisation_code, changes)
-    _settle(session, held, "committed")
+    _settle(session, held, "committed", every, actor)
 
 
 def lock_hold(session: Session, request_id: UUID) -> Hold | None:
@@ -112,11 +115,20 @@ def items(session: Session, hold_id: UUID) -> Sequence[HoldItem]:
     return session.exec(select(HoldItem).where(HoldItem.hold_id == hold_id).order_by(HoldItem.target)).all()
 
 
-def _settle(session: Session, held: Hold, status: str) -> None:
+def _settle(session: Session, held: Hold, status: str, every: Sequence[HoldItem], actor: str) -> None:
     held.status = status
     held.settled_at = now(session)
     session.add(held)
     session.flush()
+    amounts = {item.target: item.amount for item in every}
+    audit.record(
+        session,
+        f"hold:{status}",
+        ("hold", held.id),
+        actor=actor,
+        organisation=held.organisation_code,
+        data={"request": str(held.request_id), "amounts": amounts},
+    )
 
 
 def _change(session: Session, organisation: str, changes: Sequence[_Change]) -> _Change | None:

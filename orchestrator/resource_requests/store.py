@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, delete, select
 
-from orchestrator.core import transitions
+from orchestrator.core import audit, transitions
 from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row, next_number
 from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
@@ -15,7 +15,13 @@ from orchestrator.resource_requests.models import RequestComment, RequestLine, R
 
 
 def create(
-    session: Session, draft: RequestDraft, organisation: str, requester: UUID, *, filed_by_officer: bool
+    session: Session,
+    draft: RequestDraft,
+    organisation: str,
+    requester: UUID,
+    actor: str,
+    *,
+    filed_by_officer: bool,
 ) -> ResourceRequest:
     """Store a draft under the next number of the year, ``GC-2019-0001``."""
     request = ResourceRequest(
@@ -30,6 +36,14 @@ def create(
     )
     session.add(request)
     write_draft(session, request, draft)
+    audit.record(
+        session,
+        "resource_request:drafted",
+        ("resource_request", request.id),
+        actor=actor,
+        organisation=organisation,
+        data={"number": request.number, "kind": request.kind},
+    )
     return request
 
 

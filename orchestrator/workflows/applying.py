@@ -351,7 +351,7 @@ def _settle_absent(session: Session, row: Resource, actor: str, *, complete: boo
 
 def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
     request = requests.lock(session, plan.request_id)
-    quotas.commit(session, request.id)
+    quotas.commit(session, request.id, actor)
     workspace = store.lock_workspace(session, plan.workspace_id)
     if plan.kind == "release":
         workspace.released_at = now(session)

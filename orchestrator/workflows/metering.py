@@ -291,6 +291,7 @@ def _order_release(session: Session, request: ResourceRequest) -> None:
         draft,
         request.organisation_code,
         request.requester_id,
+        CALENDAR,
         filed_by_officer=request.filed_by_officer,
     )
     release.endorser_id = request.endorser_id

@@ -36,6 +36,7 @@ from orchestrator.workflows import admission, judging, pricing
 from orchestrator.workflows.queries import lock_standing, read_standing
 
 S = RequestStatus
+CALENDAR = "system:calendar"
 
 
 def draft_request(session: Session, actor: Actor, draft: RequestDraft, pack: PolicyPack) -> ResourceRequest:
@@ -48,7 +49,14 @@ def draft_request(session: Session, actor: Actor, draft: RequestDraft, pack: Pol
     judging.refuse_classified(draft, actor, pack)
     judging.require_known(session, draft, actor.organisation)
     officer = Role.INFORMATION_OFFICER in actor.roles
-    request = store.create(session, draft, actor.organisation, actor.person_id, filed_by_officer=officer)
+    request = store.create(
+        session,
+        draft,
+        actor.organisation,
+        actor.person_id,
+        actor.audit_name,
+        filed_by_officer=officer,
+    )
     pricing.quote_request(session, request, read_standing(session, request.id))
     return request
 
@@ -149,7 +157,7 @@ def submit_request(
         raise EndorsementMissing
     _require_only_change(session, request)
     if request.submitted_at is not None:
-        quotas.drop_live(session, request.id)
+        quotas.drop_live(session, request.id, actor.audit_name)
         standing = read_standing(session, request.id)
     sizing = pricing.quote_request(session, request, standing)
     judgement = judging.judge(session, request, sizing, standing, pack, actor)
@@ -247,7 +255,7 @@ def cancel_request(
             " what it made can then be released."
         )
     store.move(session, request, S.CANCELLED, actor.audit_name, reason)
-    quotas.release(session, request.id)
+    quotas.release(session, request.id, actor.audit_name)
     return request
 
 
@@ -260,8 +268,8 @@ def expire_requests(session: Session, pack: PolicyPack) -> int:
     expired = 0
     for request in store.lock_idle(session, unused_since, quota_queries.overdue_holds(session, now(session))):
         if run_queries.live_plan(session, request.id) is None and not _half_made(session, request):
-            store.move(session, request, S.EXPIRED, "system:calendar", "Not used in time.")
-            quotas.release(session, request.id)
+            store.move(session, request, S.EXPIRED, CALENDAR, "Not used in time.")
+            quotas.release(session, request.id, CALENDAR)
             expired += 1
     return expired
 
@@ -319,7 +327,7 @@ def _end(
     request = _reviewed(session, actor, request_id, pack, version)
     _say(session, actor, request, status.value, reason)
     store.move(session, request, status, actor.audit_name, reason)
-    quotas.release(session, request.id)
+    quotas.release(session, request.id, actor.audit_name)
     return request
 
 

@@ -1,5 +1,6 @@
 """Changes and ends of what runs: sizes, trials, two changes at once, an apply that fails halfway."""
 
+import json
 from typing import Any
 
 import pytest
@@ -276,6 +277,31 @@ def test_a_held_amount_is_released_when_the_request_comes_to_nothing(
     ended = acts.act(office.callers, username, request, act, json={"reason": "不再需要"})
     assert ended["hold"]["status"] == "released"
     assert office.quota()["vcpu"] == (0, 0)
+
+
+def told(office: Office, beginning: str) -> list[tuple[str, str, Document]]:
+    """Action, actor and data of the audit's events whose action begins so, oldest first."""
+    events = office.callers("sjj.auditor").done("GET", "/audit/events?limit=200")["items"][::-1]
+    found = [event for event in events if event["action"].startswith(beginning)]
+    return [(event["action"], event["actor"], json.loads(event["body"])["data"]) for event in found]
+
+
+@pytest.mark.invariant(38)
+def test_the_audit_tells_who_drafted_a_request_and_what_became_of_its_hold(office: Office) -> None:
+    request = office.provisioned()
+    ((_, drafter, facts),) = told(office, "resource_request:drafted")
+    assert facts == {"number": request["number"], "kind": "provision"}
+    ((action, worker, settled),) = told(office, "hold:")
+    assert (action, worker.partition(":")[0]) == ("hold:committed", "worker")
+    assert settled == {"request": request["id"], "amounts": request["hold"]["amounts"]}
+    other = acts.submit(office.callers, make_draft(make_line(vcpu=1)))
+    acts.act(office.callers, "xxh.reviewer", other, "return", json={"reason": "请补充材料"})
+    acts.act(office.callers, "slj.clerk", other, "submit")
+    acts.act(office.callers, "slj.clerk", other, "cancel", json={"reason": "不再需要"})
+    released = [
+        (action, who) for action, who, data in told(office, "hold:") if data["request"] == other["id"]
+    ]
+    assert released == [("hold:released", drafter)] * 2
 
 
 def test_a_stale_digest_is_refused_and_the_shown_one_accepted(office: Office) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from orchestrator.console import acts, labels
-from orchestrator.console.i18n import N_
 from orchestrator.console.reading.money import quote_view
 from orchestrator.console.render import money
 from orchestrator.console.views.common import Finding, Happening
@@ -81,7 +80,7 @@ def detail(visit: Visit, request: ResourceRequest) -> RequestDetail:
         findings=findings(visit, request.judgement),
         plans=tuple(_plan_row(plan) for plan in plans),
         resources=tuple(resource_row(visit, item) for item in sorted(resources, key=_kind_first)),
-        timeline=(_beginning(visit, request), *_timeline(visit, events)),
+        timeline=tuple(_timeline(visit, events)),
         acts=acts.on_request(visit, request),
         reached=frozenset({"draft"} | {event.action.partition(":")[2] for event in events}),
     )
@@ -209,16 +208,6 @@ def zone_of(visit: Visit, workspace_id: UUID) -> str:
 def _events(visit: Visit, objects: Sequence[UUID]) -> list[audit.AuditEvent]:
     found = [event for item in objects for event in audit.page(visit.session, object_id=str(item), limit=200)]
     return sorted(found, key=lambda event: event.seq)
-
-
-def _beginning(visit: Visit, request: ResourceRequest) -> Happening:
-    names = visit.names
-    return Happening(
-        request.created_at,
-        names.person(request.requester_id),
-        names.organisation_of(request.requester_id),
-        visit.say(N_("起草申请")),
-    )
 
 
 def timeline_of(visit: Visit, subject: UUID) -> tuple[Happening, ...]:

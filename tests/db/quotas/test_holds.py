@@ -24,6 +24,7 @@ from orchestrator.workflows.administering import actor_named
 from tests.factories import a_draft
 
 ORGANISATIONS = {"SLJ": "slj.clerk", "SCJG": "scjg.clerk"}
+ACTOR = "person:1"
 POOLS = ("EXT-X86", "EXT-HYG")
 
 LIMITS = text(
@@ -85,7 +86,7 @@ class Holds(RuleBasedStateMachine):
     def _request(self, organisation: str) -> UUID:
         person = actor_named(self.session, ORGANISATIONS[organisation]).person_id
         draft = a_draft(system=None)
-        return requests.create(self.session, draft, organisation, person, filed_by_officer=False).id
+        return requests.create(self.session, draft, organisation, person, ACTOR, filed_by_officer=False).id
 
     def _takes(self, organisation: str, pool: str, size: Mapping[str, int], fen: int) -> tuple[Take, ...]:
         line = self.lines[organisation]
@@ -149,7 +150,7 @@ class Holds(RuleBasedStateMachine):
             tuple(Take(take.target, take.amount - max(take.amount, 0) // share) for take in parent.takes),
         )
         assert self._hold(change)
-        store.commit(self.session, change.request)
+        store.commit(self.session, change.request, ACTOR)
         self.committed.append(rest)
         return rest
 
@@ -157,9 +158,9 @@ class Holds(RuleBasedStateMachine):
     def commit(self, held: Held) -> Any:
         if held.request not in self.live:
             with pytest.raises(HoldSettled):
-                store.commit(self.session, held.request)
+                store.commit(self.session, held.request, ACTOR)
             return multiple()
-        store.commit(self.session, held.request)
+        store.commit(self.session, held.request, ACTOR)
         applied = self.live.pop(held.request)
         self.committed.append(applied)
         return applied
@@ -167,7 +168,7 @@ class Holds(RuleBasedStateMachine):
     @rule(held=waiting)
     def release(self, held: Held) -> None:
         """Rejected, cancelled or expired; a second time it changes nothing."""
-        assert store.release(self.session, held.request) is (held.request in self.live)
+        assert store.release(self.session, held.request, ACTOR) is (held.request in self.live)
         self.live.pop(held.request, None)
 
     @rule(held=waiting, pool=st.sampled_from(POOLS), size=sizes, fen=money)
@@ -178,7 +179,7 @@ class Holds(RuleBasedStateMachine):
         again = Held(held.request, held.organisation, self._takes(held.organisation, pool, size, fen))
         try:
             with self.session.begin_nested():
-                store.drop_live(self.session, held.request)
+                store.drop_live(self.session, held.request, ACTOR)
                 fits = self._fits(again)
                 store.hold(self.session, again.request, again.organisation, again.takes, now(self.session))
         except NothingLeft:
@@ -219,7 +220,7 @@ def test_no_order_of_events_oversells_a_counter_or_loses_a_hold(shared_engine: E
 @pytest.mark.invariant(3)
 def test_a_request_has_one_hold(session: Session) -> None:
     person = actor_named(session, "slj.clerk").person_id
-    request = requests.create(session, a_draft(), "SLJ", person, filed_by_officer=False).id
+    request = requests.create(session, a_draft(), "SLJ", person, ACTOR, filed_by_officer=False).id
     store.hold(session, request, "SLJ", (), now(session))
     with pytest.raises(Exception, match="holds_request_id"):
         store.hold(session, request, "SLJ", (), now(session))
