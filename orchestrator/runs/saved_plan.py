@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+SIZED = frozenset({"instance", "volume"})
+"""Kinds whose every object somebody asked for, in a size that was quoted; the others come along with them."""
+
 CREATE, UPDATE, DELETE, REPLACE, NO_OP, READ = "create", "update", "delete", "replace", "no-op", "read"
 
 
@@ -135,7 +138,7 @@ def changes_digest(plan: Mapping[str, Any]) -> str:
 def judge(
     objects: Iterable[PlannedObject], contract: CloudContract, expected: Expectation
 ) -> list[PlanFinding]:
-    """Hold the plan against the request: only known types, no destroy, sizes and tags as quoted."""
+    """Hold the plan against the request: known types, no destroy, sizes and tags as quoted, nothing else."""
     findings: list[PlanFinding] = []
     touched = list(objects)
     for item in touched:
@@ -176,7 +179,8 @@ def _unknown_findings(item: PlannedObject, contract: CloudContract) -> list[Plan
 def _size_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
     wanted = expected.sizes.get(item.logical)
     if wanted is None:
-        return []
+        unasked = [_finding("unrequested", item, "nobody asked for this", "申请中没有该资源")]
+        return unasked if item.kind in SIZED else []
     wrong = [name for name, value in wanted.items() if item.after.get(name) != value]
     text = f"{', '.join(wrong)} differ from what was quoted"
     return [_finding("size", item, text, "规格与报价不一致")] if wrong else []

@@ -18,7 +18,7 @@ from orchestrator.runs.state_files import StateHeader
 
 TAGS = {"request": "GC-2019-0001", "department": "SLJ", "system": "SYS-019"}
 CONTRACT = CloudContract(
-    kinds={"sandbox_instance": "instance", "sandbox_volume": "volume"},
+    kinds={"sandbox_instance": "instance", "sandbox_volume": "volume", "sandbox_port": "port"},
     decisive={"sandbox_instance": ["vcpu", "pool"]},
 )
 SIZES: dict[str, dict[str, Any]] = {"instance/web": {"vcpu": 4, "pool": "EXT-X86"}}
@@ -59,7 +59,7 @@ REPLACE = ["delete", "create"]
         ("provision", [change(REPLACE)], ["destroy"]),
         ("change", [change(REPLACE)], ["destroy"]),
         ("change", [change(CREATE), change(DELETE, index="old")], []),
-        ("change", [change(CREATE), change(REPLACE, index="old")], ["destroy"]),
+        ("change", [change(CREATE), change(REPLACE, index="old")], ["destroy", "unrequested"]),
         ("provision", [change(CREATE), change(DELETE, index="old")], ["destroy"]),
         ("provision", [change(CREATE, after=SPEC | {"vcpu": 8})], ["size"]),
         ("provision", [change(CREATE, after=SPEC | {"tags": {}})], ["tags"]),
@@ -68,7 +68,12 @@ REPLACE = ["delete", "create"]
         ("provision", [change(CREATE, after_unknown={"id": True})], []),
         ("provision", [change(CREATE), change(CREATE, type="aws_instance")], ["unexpected-type"]),
         ("provision", [], ["missing"]),
-        ("provision", [change(CREATE, index="db")], ["missing"]),
+        ("provision", [change(CREATE, index="db")], ["missing", "unrequested"]),
+        ("provision", [change(CREATE), change(CREATE, index="db")], ["unrequested"]),
+        ("provision", [change(CREATE), change(CREATE, type="sandbox_volume")], ["unrequested"]),
+        ("provision", [change(CREATE), change(CREATE, type="sandbox_port")], []),
+        ("change", [change(NOTHING), change(UPDATE, index="db")], ["unrequested"]),
+        ("release", [change(DELETE), change(CREATE, index="db")], ["unrequested"]),
     ],
 )
 def test_a_plan_is_held_against_its_request(kind: str, changes: list[Any], found: list[str]) -> None:
