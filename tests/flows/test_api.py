@@ -1,5 +1,6 @@
 """What every caller of the API may rely on: statuses, problems, versions, keys, pages, the description."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -42,28 +43,71 @@ def expect_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     return body
 
 
-OBJECTS = [
-    ("GET", "/requests/{id}"),
-    ("POST", "/requests/{id}/submit"),
-    ("POST", "/requests/{id}/plans"),
-    ("GET", "/plans/{id}"),
-    ("POST", "/plans/{id}/apply"),
-    ("GET", "/runs/{id}"),
-    ("GET", "/runs/{id}/log"),
-    ("GET", "/runs/{id}/log/stream"),
-    ("POST", "/runs/{id}/cancel"),
-    ("GET", "/resources/{id}"),
-    ("POST", "/workspaces/{id}/drift-checks"),
-    ("GET", "/content-revisions/{id}"),
-    ("DELETE", "/tokens/{id}"),
-]
+WHY = {"reason": "请说明"}
+DIGEST = {"digest": "0" * 64}
+PAUSE = {"longest_ms": 1, "at_fence_ms": 1}
+RETIRED = {"stopped_on": "2019-06-19", "sanitisation": "介质已清除"}
+CORRECTION = {"day": "2019-06-19", "state": "waived"} | WHY
+
+
+def each(path: str, acts: str, body: Any = None) -> dict[str, Any]:
+    """Calls of several acts below one path, all with the same body."""
+    return {f"{path}/{act}": body for act in acts.split()}
+
+
+OBJECTS: dict[str, Any] = {
+    "GET /requests/{id}": None,
+    "PUT /requests/{id}": make_draft(),
+    **each("POST /requests/{id}", "ask-endorsement endorse submit accept approve activate plans"),
+    **each("POST /requests/{id}", "decline return refuse reject cancel", WHY),
+    "GET /plans/{id}": None,
+    "POST /plans/{id}/approve": DIGEST,
+    **each("POST /plans/{id}", "return refuse withdraw", WHY),
+    **each("POST /plans/{id}", "apply abandon"),
+    "GET /runs/{id}": None,
+    **each("GET /runs/{id}", "log log/stream"),
+    "POST /runs/{id}/cancel": None,
+    "GET /resources/{id}": None,
+    **each("POST /resources/{id}", "suspend resume", WHY),
+    "POST /resources/{id}/usage-corrections": CORRECTION,
+    "POST /workspaces/{id}/drift-checks": None,
+    "GET /content-revisions/{id}": None,
+    **each("POST /content-revisions/{id}", "approve reject", WHY),
+    "DELETE /tokens/{id}": None,
+    "GET /statements/{id}": None,
+    **each("GET /statements/{id}", "lines lines/1 movement export"),
+    **each("POST /statements/{id}", "issue confirm"),
+    "POST /statements/{id}/dispute": WHY,
+    "POST /statements/{id}/decide": WHY | {"upheld": True},
+    "GET /migrations/{id}": None,
+    **each("POST /migrations/{id}", "approve approve-cut", DIGEST),
+    **each("POST /migrations/{id}", "preflight start order-cut cut order-return return accept settle"),
+    **each("POST /migrations/{id}", "order-finalise finalise order-removal remove"),
+    "POST /migrations/{id}/switches/1/pause": PAUSE,
+    "POST /migrations/{id}/retire": RETIRED,
+    "POST /migrations/{id}/abort": WHY,
+}
+"""Every call that names an object by its id, with a body that is not at fault."""
 
 
 @pytest.mark.usefixtures("everything")
-@pytest.mark.parametrize(("method", "path"), OBJECTS)
-def test_an_unknown_id_is_not_found(callers: Callers, method: str, path: str) -> None:
-    answer = callers("xxh.reviewer2").call(method, path.format(id=uuid4()))
+@pytest.mark.parametrize("call", OBJECTS)
+def test_an_unknown_id_is_not_found(callers: Callers, call: str) -> None:
+    method, path = call.format(id=uuid4()).split()
+    headers = {"If-Match": '"1"'} if method == "PUT" else {}
+    answer = callers("xxh.reviewer2").call(method, path, json=OBJECTS[call], headers=headers)
     assert expect_problem(answer, 404)["type"].endswith("not_found")
+
+
+def test_every_call_that_names_an_object_is_among_them(callers: Callers) -> None:
+    described = callers("slj.clerk").done("GET", "/openapi.json")["paths"]
+    calls = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, methods in described.items()
+        for method in methods
+    }
+    named = {re.sub(r"{[a-z_]+_id}", "{id}", call) for call in calls if "_id}" in call}
+    assert {re.sub(r"{(position|number)}", "1", call) for call in named} == OBJECTS.keys()
 
 
 def test_an_outsider_learns_nothing_and_an_insider_without_the_right_is_refused(callers: Callers) -> None:
