@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from orchestrator.core.clock import now
 from orchestrator.core.errors import NotFound
@@ -99,6 +99,19 @@ def touch(session: Session, row: WebSession) -> None:
         row.last_seen_at = now(session)
         session.add(row)
         session.flush()
+
+
+def end_web_sessions(session: Session, person_id: UUID) -> int:
+    """Sign a person out everywhere; how many sessions were open."""
+    statement = select(WebSession).where(
+        WebSession.person_id == person_id,
+        col(WebSession.ended_at).is_(None),
+        WebSession.expires_at > now(session),
+    )
+    rows = session.exec(statement.with_for_update()).all()
+    for row in rows:
+        end_web_session(session, row)
+    return len(rows)
 
 
 def end_web_session(session: Session, row: WebSession) -> None:

@@ -164,7 +164,7 @@ def revoke_token(session: Session, actor: Actor, token_id: UUID) -> ApiToken:
 
 
 def set_password(session: Session, username: str, password: str, actor: str) -> None:
-    """Give a person a local account or a new password.
+    """Give a person a local account or a new password; whoever signed in with the old one is signed out.
 
     Raises:
         BadInput: the password is too short.
@@ -176,12 +176,14 @@ def set_password(session: Session, username: str, password: str, actor: str) -> 
     if person is None:
         raise NotFound(f"There is no person {username}.")
     store.set_password_hash(session, person, _HASHER.hash(password))
+    ended = store.end_web_sessions(session, person.id)
     audit.record(
         session,
         "identity:password_set",
         ("person", person.id),
         actor=actor,
         organisation=person.organisation_code,
+        data={"sessions_ended": ended},
     )
 
 

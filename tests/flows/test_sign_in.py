@@ -1,5 +1,6 @@
 """Accounts, sessions and tokens: who gets in, how long, and what is stored of a secret."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -96,6 +97,25 @@ def test_signing_out_ends_the_session_for_every_copy_of_the_cookie(
         left = browser.post("/console/sign-out", headers=HERE)
         assert left.status_code in (200, 204, 303)
         assert me(copy) == 401
+
+
+def test_a_new_password_ends_every_open_session_of_this_person_and_of_nobody_else(
+    browser: httpx.Client, callers: Callers, engine: Engine
+) -> None:
+    with transaction(engine) as session:
+        administering.set_password(session, "slj.officer", PASSWORD, "operator:test")
+    with httpx.Client(base_url=callers.address) as other, httpx.Client(base_url=callers.address) as second:
+        assert [sign_in(each).status_code for each in (browser, second)] == [204, 204]
+        assert sign_in(other, username="slj.officer").status_code == 204
+        with transaction(engine) as session:
+            administering.set_password(session, "slj.clerk", "another " + PASSWORD, "operator:test")
+        assert [me(each) for each in (browser, second, other)] == [401, 401, 200]
+    assert sign_in(browser, "another " + PASSWORD).status_code == 204
+    events = callers("sjj.auditor").done("GET", "/audit/events")["items"]
+    told = [
+        json.loads(event["body"])["data"] for event in events if event["action"] == "identity:password_set"
+    ]
+    assert told[0] == {"sessions_ended": 2}
 
 
 @pytest.mark.parametrize(
