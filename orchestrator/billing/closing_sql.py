@@ -46,7 +46,7 @@ FROM rated r
 JOIN usage_statements s ON s.organisation_code = r.department AND s.month = :month AND s.status = 'open'"""
 
 # Months that are final for a department, with the resources of which something became known since then
-# that no later statement has considered.
+# that no later statement has considered. What an open statement said before it was opened again is not said.
 LATE = """
 SELECT s.organisation_code, s.month, array_agg(DISTINCT e.resource_id) AS resources
 FROM usage_statements s
@@ -55,7 +55,8 @@ JOIN usage_events e ON e.resource_id = m.resource_id AND e.day < s.month + inter
 WHERE s.status IN ('confirmed', 'settled', 'locked') AND s.month < CAST(:month AS date)
   AND e.seq > greatest(s.event_seq, (
       SELECT max(c.event_seq) FROM considered_corrections c JOIN usage_statements k ON k.id = c.statement_id
-      WHERE k.organisation_code = s.organisation_code AND c.month = s.month AND k.status <> 'upheld'))
+      WHERE k.organisation_code = s.organisation_code AND c.month = s.month
+        AND k.status NOT IN ('open', 'upheld')))
 GROUP BY s.organisation_code, s.month"""
 
 # Departments that need a statement of the month and have none.
@@ -111,12 +112,12 @@ CORRECTIONS = f"""{rating(_OF_LATE, _SOURCES)}, stated AS (
     JOIN statement_lines l ON l.statement_id = s.id AND (
         l.kind = 'ordinary' AND s.month = CAST(:starts AS date)
         OR l.kind = 'right' AND l.month = CAST(:starts AS date))
-    WHERE s.organisation_code = ANY(CAST(:organisations AS text[])) AND s.status <> 'upheld'
+    WHERE s.organisation_code = ANY(CAST(:organisations AS text[])) AND s.status NOT IN ('open', 'upheld')
       AND s.month < CAST(:month AS date) AND l.resource_id = ANY(CAST(:resources AS uuid[]))
 ), valid AS (
     SELECT v.* FROM stated v WHERE NOT EXISTS (
         SELECT FROM statement_lines c JOIN usage_statements k ON k.id = c.statement_id
-        WHERE c.kind = 'counter' AND c.month = CAST(:starts AS date) AND k.status <> 'upheld'
+        WHERE c.kind = 'counter' AND c.month = CAST(:starts AS date) AND k.status NOT IN ('open', 'upheld')
           AND (c.reverses_statement_id, c.reverses_position) = (v.statement_id, v.position))
 ), corrected AS (
     SELECT 'counter' AS kind, v.month, v.resource_id, v.sku_code, v.quantity, v.billing_state,

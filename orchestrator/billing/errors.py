@@ -40,6 +40,12 @@ class EarlierStatementUndecided(BusinessError):
     zh = "上一期确认单尚未出具或存在异议"
 
 
+class LaterMonthIssued(BusinessError):
+    """A later month of this department is issued and builds on this statement."""
+
+    zh = "该单位后续月份已出具并以本期为据：请维持本期并录入用量更正，或先裁定后续月份的异议成立"
+
+
 class SamePersonInStatement(NotPermitted):
     """Whoever verifies, confirms, disputes and decides about one statement are different persons."""
 

@@ -35,5 +35,8 @@ STATEMENT_LIFECYCLE: Lifecycle[StatementStatus] = Lifecycle(
     },
 )
 
+CAN_BE_METERED = (S.OPEN, S.METERED)
+"""Up to here nothing was issued: whatever becomes known is metered into the statement itself."""
+
 FINAL_FOR_DEPARTMENT = (S.CONFIRMED, S.SETTLED, S.LOCKED)
 """From here on a late event does not change the statement: the next open month receives counter-lines."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from orchestrator.billing import closing_sql as sql
-from orchestrator.billing.lifecycle import StatementStatus
+from orchestrator.billing.lifecycle import CAN_BE_METERED, StatementStatus
 from orchestrator.billing.models import (
     MeteredResource,
     SkuMovement,
@@ -159,11 +159,11 @@ def of_month(session: Session, month: date, status: StatementStatus) -> Sequence
     return session.exec(statement.order_by(UsageStatement.organisation_code)).all()
 
 
-def metered_after(session: Session, month: date, organisations: Sequence[str]) -> Sequence[UsageStatement]:
-    """Metered statements of these departments for later months, by month and department."""
+def unissued_after(session: Session, month: date, organisations: Sequence[str]) -> Sequence[UsageStatement]:
+    """Statements of these departments for later months that are not issued, by month and department."""
     statement = select(UsageStatement).where(
         UsageStatement.month > month,
-        UsageStatement.status == StatementStatus.METERED,
+        col(UsageStatement.status).in_(CAN_BE_METERED),
         col(UsageStatement.organisation_code).in_(organisations),
     )
     return session.exec(statement.order_by(col(UsageStatement.month), UsageStatement.organisation_code)).all()

@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from orchestrator.billing import closing_sql as sql
 from orchestrator.billing.lifecycle import STATEMENT_LIFECYCLE, StatementStatus
@@ -75,6 +75,17 @@ def lock_open(session: Session, month: date) -> Sequence[UsageStatement]:
         UsageStatement.month == month, UsageStatement.status == StatementStatus.OPEN
     )
     return session.exec(statement.order_by(UsageStatement.organisation_code).with_for_update()).all()
+
+
+def lock_later(session: Session, row: UsageStatement) -> Sequence[UsageStatement]:
+    """The department's current statements of later months, locked, by month."""
+    statement = select(UsageStatement).where(
+        UsageStatement.organisation_code == row.organisation_code,
+        UsageStatement.month > row.month,
+        UsageStatement.status != StatementStatus.UPHELD,
+    )
+    found = statement.order_by(col(UsageStatement.month)).with_for_update()
+    return session.exec(found.execution_options(populate_existing=True)).all()
 
 
 def move(session: Session, row: UsageStatement, status: StatementStatus, actor: str, **data: object) -> None:

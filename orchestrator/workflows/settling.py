@@ -20,13 +20,14 @@ from orchestrator.billing import store as usage_store
 from orchestrator.billing.errors import (
     EarlierMonthOpen,
     EarlierStatementUndecided,
+    LaterMonthIssued,
     MonthNotOver,
     OwnStatement,
     SamePersonInStatement,
     StatementStale,
     UsageGap,
 )
-from orchestrator.billing.lifecycle import StatementStatus
+from orchestrator.billing.lifecycle import CAN_BE_METERED, StatementStatus
 from orchestrator.billing.models import UsageStatement
 from orchestrator.billing.months import month_after, month_text
 from orchestrator.billing.statement_queries import LateMonth
@@ -41,7 +42,7 @@ from orchestrator.policies.pack import PolicyPack
 CALENDAR = "system:calendar"
 METER_JOB = "billing.meter"
 ANSWER_STEP = "confirm_statement"
-UNDECIDED = (StatementStatus.OPEN, StatementStatus.METERED, StatementStatus.DISPUTED)
+UNDECIDED = (*CAN_BE_METERED, StatementStatus.DISPUTED)
 
 
 def open_statements(session: Session, month: date, actor: str, *, again: bool = False) -> int:
@@ -98,8 +99,8 @@ def _order_metering(session: Session, month: date, actor: str) -> None:
 def meter_statements(session: Session, month: date, actor: str) -> Sequence[UsageStatement]:
     """Fill the open statements of a month: lines, corrections of earlier months, movement, totals.
 
-    Later months that are metered already are opened again and metered after this one, because they open
-    with the quantities with which this one closes.
+    Later months that are not issued are metered after this one, because they open with the quantities with
+    which this one closes and correct what it leaves uncorrected.
 
     Raises:
         UnpricedUsage: some day does not have exactly one price; SKU and first day are named.
@@ -109,10 +110,11 @@ def meter_statements(session: Session, month: date, actor: str) -> Sequence[Usag
     store.work_on_sets(session)
     statements = store.lock_open(session, month)
     organisations = [row.organisation_code for row in statements]
+    # What later months have corrected counts for nothing here: they are taken back before anything is asked.
+    _take_later_back(session, month, organisations, actor)
     _require_priced(session, month, organisations)
     _require_whole(session, month)
     event_seq = queries.last_event_seq(session)
-    _take_later_back(session, month, organisations, actor)
     store.empty(session, month)
     store.write_lines(session, month, organisations)
     by_organisation = {row.organisation_code: row for row in statements}
@@ -124,9 +126,10 @@ def meter_statements(session: Session, month: date, actor: str) -> Sequence[Usag
 
 
 def _take_later_back(session: Session, month: date, organisations: Sequence[str], actor: str) -> None:
-    later = queries.metered_after(session, month, organisations)
+    later = queries.unissued_after(session, month, organisations)
     for row in later:
-        store.take_back(session, store.lock(session, row.id), actor)
+        if row.status == StatementStatus.METERED:
+            store.take_back(session, store.lock(session, row.id), actor)
     for each in sorted({row.month for row in later}):
         _order_metering(session, each, actor)
 
@@ -233,17 +236,29 @@ def decide_dispute(
     Raises:
         SamePersonInStatement: the actor verified or disputed it.
         OwnStatement: the actor belongs to the department.
+        LaterMonthIssued: it is to be upheld, and a later month of the department is issued.
     """
     row = store.lock(session, statement_id)
     _require_role(actor, row, pack, Role.SMART_CITY_OFFICE, Permission.STATEMENTS_DECIDE)
     _require_others(actor, row, "decide", row.verified_by_id, row.disputed_by_id)
     row.decided_by_id, row.decision_reason = actor.person_id, _needed(decision.reason)
     if decision.upheld:
+        _require_newest_issued(session, row)
         store.move(session, row, StatementStatus.UPHELD, actor.audit_name, reason=decision.reason)
         return store.add(session, row.organisation_code, row.month, actor.audit_name, replaces=row)
     row.answer_due = _answer_due(session, pack)
     store.move(session, row, StatementStatus.ISSUED, actor.audit_name, reason=decision.reason)
     return row
+
+
+def _require_newest_issued(session: Session, row: UsageStatement) -> None:
+    """An issued month opens with this one's closing and reverses its lines: nothing may pull them away."""
+    issued = [one for one in store.lock_later(session, row) if one.status not in CAN_BE_METERED]
+    if issued:
+        raise LaterMonthIssued(
+            f"{month_text(issued[-1].month)} is {issued[-1].status} and builds on this statement. Let it"
+            " stand and enter a usage correction, or uphold a dispute of the later month first."
+        )
 
 
 def escalate_statements(session: Session) -> int:

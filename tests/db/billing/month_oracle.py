@@ -1,7 +1,7 @@
 """The oracle of months in a row: random histories, prices and terms, and what they come to.
 
-It knows the rules alone: what a day carries after its last event, how a day is priced, and that a confirmed
-month is corrected by counter-lines in the next one that is closed.
+It knows the rules alone: what a day carries after its last event, how a day is priced, that a confirmed month
+is corrected by counter-lines in the next one that is metered, and that a month builds on the one before it.
 """
 
 from collections import Counter, defaultdict
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
@@ -30,6 +31,18 @@ USED = (*MONTHLY, ONCE, STANDBY, ANCHOR)
 SPEC = Spec("x86", Decimal(8), Decimal(32))
 CUT = date(2021, 1, 1)
 ONE_DAY = timedelta(days=1)
+# In which order people try things with one statement after each close; what is refused changes nothing.
+WAYS = (
+    ("issue", "confirm"),
+    ("issue", "confirm"),
+    ("issue",),
+    ("issue", "uphold", "close", "issue"),
+    ("uphold",),
+    ("close", "issue"),
+    ("again",),
+    (),
+)
+CAN_BE_METERED = ("open", "metered")
 
 
 @dataclass(frozen=True)
@@ -44,12 +57,35 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Act:
+    """What somebody tries with the statement of a month, counted from the first; a close is for all."""
+
+    kind: str
+    month: int
+    department: str
+    told: Told | None
+
+
+@dataclass(frozen=True)
 class Month:
-    """What becomes known before a month is closed, and what people do with its statements then."""
+    """What becomes known before a month is closed, and what people then do with this and earlier ones."""
 
     told: list[Told]
     again: bool
-    confirmed: bool
+    acts: list[Act]
+
+
+@dataclass
+class Stated:
+    """What a statement must say, where it stands, and how many events were known when it was metered."""
+
+    status: str = "open"
+    known: int = 0
+    ordinary: Counter[Line] = field(default_factory=Counter)
+    counters: dict[date, Counter[Line]] = field(default_factory=dict)
+    rights: dict[date, Counter[Line]] = field(default_factory=dict)
+    movement: dict[str, tuple[Fraction, ...]] = field(default_factory=dict)
+    closing: dict[tuple[str, str], Fraction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,14 +114,26 @@ def tales(draw: st.DrawFn, days: int) -> Told:
 
 
 @st.composite
+def acts(draw: st.DrawFn, newest: int, days: int) -> list[Act]:
+    """Mostly a month goes its way; some stay behind, are metered once more, or are disputed and upheld."""
+    found = []
+    for month in range(newest + 1):
+        for department in DEPARTMENTS:
+            for kind in draw(st.sampled_from(WAYS)):
+                told = draw(st.none() | tales(days)) if kind in ("uphold", "again") else None
+                found.append(Act(kind, month, department, told))
+    return found
+
+
+@st.composite
 def years(draw: st.DrawFn) -> tuple[date, list[Month], Terms]:
     """Four months of two departments, and the terms that hold in them."""
     first, month = draw(FIRST), None
     done: list[Month] = []
-    for _ in range(MONTHS):
+    for number in range(MONTHS):
         month = month_after(month or first)
         told = draw(st.lists(tales((month - first).days), max_size=4))
-        done.append(Month(told, draw(st.booleans()), draw(st.integers(0, 2)) > 0))
+        done.append(Month(told, draw(st.booleans()), draw(acts(number, (month - first).days))))
     fen = st.tuples(st.integers(0, 500_000), st.none() | st.integers(0, 100))
     prices = {(code, sku): draw(fen) for code in LISTS for sku in USED}
     period = st.sets(st.integers(0, 120), min_size=2, max_size=2).map(sorted)
@@ -101,14 +149,13 @@ def years(draw: st.DrawFn) -> tuple[date, list[Month], Terms]:
 
 @dataclass
 class Book:
-    """The oracle: what is told, what each month states that still holds, and what was stated last."""
+    """The oracle: what is told, and what every department's newest statement of each month says."""
 
     first: date
     owners: Sequence[tuple[str, str]]
     given: dict[str, list[dict[str, Any]]]
     told: list[Told] = field(default_factory=list)
-    valid: dict[tuple[str, date], Counter[Line]] = field(default_factory=dict)
-    closing: dict[str, dict[tuple[str, str], Fraction]] = field(default_factory=lambda: defaultdict(dict))
+    stated: dict[tuple[str, date], Stated] = field(default_factory=dict)
 
     def carried(self, resource: int, day: date) -> dict[str, tuple[Decimal, str]]:
         """What a day carries: the last word on the state and the last word on the sizes."""
@@ -144,9 +191,11 @@ class Book:
     def rated(self, department: str, month: date) -> Counter[Line]:
         return Counter(fraction_rater.rate(self.usage(department, month), self.given))
 
-    def movement(self, department: str, month: date) -> dict[str, tuple[Fraction, ...]]:
-        """Opening, increases, decreases and closing by SKU, day over day and resource by resource."""
-        now = dict(self.closing[department])
+    def movement(
+        self, department: str, month: date, opening: dict[tuple[str, str], Fraction]
+    ) -> tuple[dict[str, tuple[Fraction, ...]], dict[tuple[str, str], Fraction]]:
+        """Opening, increases, decreases and closing by SKU, day over day; then what resources end with."""
+        now = dict(opening)
         moved: dict[str, list[Fraction]] = defaultdict(lambda: [Fraction(0)] * 4)
         for (_, sku), quantity in now.items():
             moved[sku][0] += quantity
@@ -163,5 +212,82 @@ class Book:
             now, day = today, day + ONE_DAY
         for (_, sku), quantity in now.items():
             moved[sku][3] += quantity
-        self.closing[department] = now
-        return {sku: tuple(figures) for sku, figures in moved.items() if any(figures)}
+        return {sku: tuple(figures) for sku, figures in moved.items() if any(figures)}, now
+
+    def months(self) -> list[date]:
+        """The months that were closed so far."""
+        return sorted({month for _, month in self.stated})
+
+    def months_before(self, month: date) -> list[date]:
+        found = [self.first]
+        while found[-1] < month:
+            found.append(month_after(found[-1]))
+        return found[:-1]
+
+    def of(self, department: str) -> dict[date, Stated]:
+        return {month: one for (owner, month), one in sorted(self.stated.items()) if owner == department}
+
+    def is_stale(self, department: str, month: date) -> bool:
+        """Something that happened up to this month became known after it was metered."""
+        one = self.stated[department, month]
+        return one.status == "metered" and any(
+            self.owners[told.resource][0] == department and self.on(told) < month_after(month)
+            for told in self.told[one.known :]
+        )
+
+    def close(self, month: date, again: bool) -> bool:
+        """Meter what is open or changed, then later months that are not issued; False where it is refused."""
+        earlier = product(DEPARTMENTS, self.months_before(month))
+        if any(self.stated.get(key, Stated()).status == "open" for key in earlier):
+            return False
+        for department in DEPARTMENTS:
+            one = self.stated.setdefault((department, month), Stated())
+            if one.status == "metered" and (again or self.is_stale(department, month)):
+                one.status = "open"
+        ordered = {month}
+        for each in (this for this in self.months() if this >= month):
+            if each in ordered:
+                ordered |= self.meter(each)
+        return True
+
+    def meter(self, month: date) -> set[date]:
+        """Fill the open statements of a month; the later months that are to be metered after it."""
+        ordered = set()
+        for department in DEPARTMENTS:
+            if self.stated[department, month].status != "open":
+                continue
+            for later, one in self.of(department).items():
+                if later > month and one.status in CAN_BE_METERED:
+                    self.stated[department, later] = Stated()
+                    ordered.add(later)
+            self.stated[department, month] = self.filled(department, month)
+        return ordered
+
+    def filled(self, department: str, month: date) -> Stated:
+        """What is true now, and what corrects the confirmed months before it."""
+        earlier = {each: one for each, one in self.of(department).items() if each < month}
+        made = Stated("metered", len(self.told), self.rated(department, month))
+        for each in (each for each, one in earlier.items() if one.status == "confirmed"):
+            said, right = self.said(earlier, each), self.rated(department, each)
+            made.counters[each], made.rights[each] = said - right, right - said
+        opening = earlier[max(earlier)].closing if earlier else {}
+        made.movement, made.closing = self.movement(department, month, opening)
+        return made
+
+    @staticmethod
+    def said(statements: dict[date, Stated], month: date) -> Counter[Line]:
+        """What these statements together say of one month, line by line."""
+        said = Counter(statements[month].ordinary)
+        for one in statements.values():
+            said = said - one.counters.get(month, Counter()) + one.rights.get(month, Counter())
+        return said
+
+    def may_issue(self, department: str, month: date) -> bool:
+        before = [one for each, one in self.of(department).items() if each < month]
+        issuable = self.stated[department, month].status == "metered" and not self.is_stale(department, month)
+        return issuable and not (before and before[-1].status in CAN_BE_METERED)
+
+    def may_uphold(self, department: str, month: date) -> bool:
+        later = [one for each, one in self.of(department).items() if each > month]
+        is_newest = all(one.status in CAN_BE_METERED for one in later)
+        return self.stated[department, month].status == "issued" and is_newest

@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine, text
 
-from orchestrator.billing.errors import StatementStale, UnpricedUsage
+from orchestrator.billing.errors import LaterMonthIssued, StatementStale, UnpricedUsage
+from orchestrator.billing.models import UsageStatement
 from orchestrator.billing.months import parse_month
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import NotFound
@@ -105,6 +106,51 @@ def test_a_month_that_is_metered_anew_has_the_later_ones_metered_after_it(
     ]
 
 
+def uphold(engine: Engine, pack: PolicyPack, issued: UsageStatement) -> None:
+    with transaction(engine) as session:
+        officer, office = (hosts.actor(session, name) for name in ("slj.officer", "zhb.approver"))
+        settling.dispute_statement(session, officer, issued.id, "It was halved on the 16th.")
+        upheld = settling.Decision(upheld=True, reason="The meter says so.")
+        settling.decide_dispute(session, office, issued.id, upheld, pack)
+
+
+def stated_of_june(engine: Engine) -> int:
+    """What all statements that hold say of June, in fen."""
+    amount = text(
+        "SELECT sum(l.amount_fen) FROM statement_lines l JOIN usage_statements s ON s.id = l.statement_id"
+        " WHERE l.month = '2019-06-01' AND s.status <> 'upheld'"
+    )
+    with engine.connect() as connection:
+        return int(connection.execute(amount).scalar_one())
+
+
+@pytest.mark.invariant(7)
+def test_a_dispute_is_not_upheld_while_a_later_month_that_builds_on_it_is_issued(
+    engine: Engine, pack: PolicyPack
+) -> None:
+    host = hosts.in_production(engine)
+    hosts.on_day(engine, "2019-07-05")
+    closes.settle(engine, pack, JUNE)
+    closes.correct(engine, host, date(2019, 6, 19), CPU=4, MEM=32)
+    hosts.on_day(engine, "2019-08-01")
+    closes.close(engine, JULY)
+    july = closes.issue(engine, pack, JULY)
+    closes.correct(engine, host, date(2019, 6, 19), CPU=6, MEM=32)
+    hosts.on_day(engine, "2019-09-01")
+    closes.close(engine, AUGUST)
+    august = closes.issue(engine, pack, AUGUST)
+    with pytest.raises(LaterMonthIssued, match="2019-08 is issued and builds on this statement"):
+        uphold(engine, pack, july)
+    assert stated_of_june(engine) == 10080 + 27200
+    uphold(engine, pack, august)
+    uphold(engine, pack, july)
+    closes.close(engine, JULY)
+    assert meter_ordered(engine) == ["2019-08"]
+    assert stated_of_june(engine) == 10080 + 27200
+    kinds = {line[0] for line in closes.lines(engine, AUGUST)}
+    assert kinds == {"ordinary"}
+
+
 @pytest.mark.invariant(7)
 def test_a_new_revision_has_the_later_months_metered_after_it(engine: Engine, pack: PolicyPack) -> None:
     host = hosts.in_production(engine)
@@ -116,11 +162,7 @@ def test_a_new_revision_has_the_later_months_metered_after_it(engine: Engine, pa
     closes.correct(engine, host, date(2019, 7, 16), CPU=4, MEM=32)
     hosts.on_day(engine, "2019-09-01")
     closes.close(engine, AUGUST)
-    with transaction(engine) as session:
-        officer, office = (hosts.actor(session, name) for name in ("slj.officer", "zhb.approver"))
-        settling.dispute_statement(session, officer, issued.id, "It was halved on the 16th.")
-        upheld = settling.Decision(upheld=True, reason="The meter says so.")
-        settling.decide_dispute(session, office, issued.id, upheld, pack)
+    uphold(engine, pack, issued)
     closes.close(engine, JULY)
     assert meter_ordered(engine) == ["2019-08"]
     assert closes.movement(engine, JULY)[CPU] == (8, 0, 4, 4)
