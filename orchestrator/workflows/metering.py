@@ -17,6 +17,7 @@ from orchestrator.core.clock import now, today
 from orchestrator.core.errors import BadInput, IllegalMove
 from orchestrator.core.rows import lock_row
 from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.migrations import queries as migration_queries
 from orchestrator.quotas import store as quotas
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests import store as requests
@@ -261,7 +262,10 @@ def _write(session: Session, row: Resource, happening: billing.Happening) -> Non
 
 
 def end_trials(session: Session) -> int:
-    """Trials that ran out without activation end; an approved release of their resources waits (R-25)."""
+    """Trials that ran out without activation end; an approved release of their resources waits (R-25).
+
+    So do those of targets that a migration put back on trial, once it has ended (domain §6, 8d).
+    """
     over = {row.request_id for row in resources.trials_over(session, today(session))}
     ended = 0
     for request_id in sorted(over):
@@ -269,12 +273,25 @@ def end_trials(session: Session) -> int:
         workspace = run_store.lock_workspace(
             session, run_queries.workspace_of_request(session, request_id).id
         )
-        # A change counts from the size that runs now, so the trial ends when the change has ended.
-        if request.status == RequestStatus.IN_TRIAL and not request_queries.holding(session, workspace.id):
+        # A change counts from the size that runs now, so the trial ends when the change has ended. A release
+        # that waits already is not ordered twice.
+        if request_queries.holding(session, workspace.id):
+            continue
+        if request.status == RequestStatus.IN_TRIAL:
             requests.move(session, request, RequestStatus.TRIAL_ENDED, CALENDAR, "The trial has ended.")
-            _order_release(session, request)
-            ended += 1
+        elif not _is_left_on_trial(session, request, workspace.id):
+            continue
+        _order_release(session, request)
+        ended += 1
     return ended
+
+
+def _is_left_on_trial(session: Session, request: ResourceRequest, workspace_id: UUID) -> bool:
+    """A migration went back and has ended, and nothing in its target's workspace is in production."""
+    used = (ResourceStatus.ACTIVE, ResourceStatus.CHANGING, ResourceStatus.SUSPENDED)
+    is_over = migration_queries.live_of_request(session, request.id) is None
+    in_production = any(row.status in used for row in resources.lock_all(session, workspace_id))
+    return request.status == RequestStatus.FULFILLED and is_over and not in_production
 
 
 def _order_release(session: Session, request: ResourceRequest) -> None:

@@ -1,11 +1,12 @@
 """A migration's target is billed from its acceptance until it goes back, and from the next acceptance on."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from orchestrator.core.clock import now
 from orchestrator.core.db import transaction
@@ -114,3 +115,59 @@ def test_the_books_of_a_switch_say_that_a_target_which_was_opened_before_is_bill
     assert switch(engine, host, migration_id, "cut") == {"source": "not_billed", "target": "active"}
     assert switch(engine, host, migration_id, "return") == {"source": "not_billed", "target": "active"}
     assert days(engine) == [("active", "2019-06-19", None)]
+
+
+def end_trials(engine: Engine, day: str) -> int:
+    hosts.on_day(engine, day)
+    with transaction(engine) as session:
+        return metering.end_trials(session)
+
+
+def accepted_and_back(engine: Engine) -> tuple[hosts.Host, UUID]:
+    """A host whose migration was accepted and went back; its trial days end on 15 August."""
+    with transaction(engine) as session:
+        host = hosts.in_trial(session)
+        migration_id = migrate(session, host).id
+        session.get_one(ResourceRequest, host.request).status = "fulfilled"
+        for resource in (host.instance, host.volume):
+            session.get_one(Resource, resource).trial_ends_on = date(2019, 8, 15)
+    hosts.on_day(engine, "2019-07-20")
+    accept(engine, host, migration_id)
+    hosts.on_day(engine, "2019-07-25")
+    switch(engine, host, migration_id, "return")
+    return host, migration_id
+
+
+def releases(engine: Engine, host: hosts.Host) -> list[str]:
+    """The states of the releases that were ordered of the host's workspace."""
+    ordered = select(ResourceRequest.status).where(
+        ResourceRequest.kind == "release", ResourceRequest.target_workspace_id == host.workspace
+    )
+    with Session(engine) as session:
+        return list(session.exec(ordered))
+
+
+@pytest.mark.invariant(36)
+def test_a_target_that_went_back_is_released_once_its_trial_and_its_migration_have_ended(
+    engine: Engine,
+) -> None:
+    host, migration_id = accepted_and_back(engine)
+    assert end_trials(engine, "2019-08-20") == 0
+    with transaction(engine) as session:
+        migration = store.lock(session, migration_id)
+        store.move(session, migration, MigrationStatus.ABORTED, "xxh.reviewer")
+    assert end_trials(engine, "2019-08-14") == 0
+    assert end_trials(engine, "2019-08-15") == 1
+    assert end_trials(engine, "2019-08-16") == 0
+    assert releases(engine, host) == ["approved"]
+
+
+@pytest.mark.invariant(36)
+def test_nothing_is_released_where_something_of_the_workspace_is_in_production(engine: Engine) -> None:
+    host, migration_id = accepted_and_back(engine)
+    with transaction(engine) as session:
+        migration = store.lock(session, migration_id)
+        store.move(session, migration, MigrationStatus.ABORTED, "xxh.reviewer")
+        session.get_one(Resource, host.volume).status = "active"
+    assert end_trials(engine, "2019-08-20") == 0
+    assert releases(engine, host) == []
