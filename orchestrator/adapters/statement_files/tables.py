@@ -23,6 +23,8 @@ from orchestrator.billing.statement_document import (
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BOM = "\ufeff"
 _FONT = "微软雅黑"
+LINES_A_SHEET = 1_048_576 - 2
+"""A sheet of Excel holds no more rows; two of them are the titles and the sum."""
 Cells = tuple[str | int | Decimal, ...]
 REPORT_TITLES = (
     "部门",
@@ -68,8 +70,11 @@ def _csv_cell(cell: str | int | Decimal) -> str:
     return f"'{text}" if isinstance(cell, str) and text.startswith(_FORMULA_SIGNS) else text
 
 
-def as_xlsx(document: StatementDocument) -> bytes:
-    """Two sheets: movement with the total, and the lines with a sum; numbers are numbers."""
+def as_xlsx(document: StatementDocument, lines_a_sheet: int = LINES_A_SHEET) -> bytes:
+    """A sheet of the movement with the total, and one of the lines with a sum; numbers are numbers.
+
+    Lines that one sheet cannot hold go on on the next one, each with a sum of its own.
+    """
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, _OPTIONS) as book:
         # The same statement gives the same bytes: no time of writing goes into the file.
@@ -77,8 +82,10 @@ def as_xlsx(document: StatementDocument) -> bytes:
         created = datetime.combine(day, time(), UTC)
         book.set_properties({"title": _title(document), "created": created})
         formats = _formats(book)
-        _summary_sheet(book.add_worksheet("用量确认单"), document, formats)
-        _line_sheet(book.add_worksheet("明细"), document, formats)
+        parts = _parts([*line_cells(document)], lines_a_sheet)
+        _summary_sheet(book.add_worksheet("用量确认单"), document, parts, formats)
+        for name, cells in parts.items():
+            _line_sheet(book.add_worksheet(name), cells, formats)
     return file.getvalue()
 
 
@@ -128,7 +135,22 @@ def _formats(book: Any) -> dict[str, Any]:
     return {name: book.add_format({**base, **extra}) for name, extra in kinds.items()}
 
 
-def _summary_sheet(sheet: Any, document: StatementDocument, formats: dict[str, Any]) -> None:
+def _parts(cells: list[Cells], most: int) -> dict[str, list[Cells]]:
+    """The rows of each sheet by its name; the first one stands there even without a row."""
+    starts = range(0, max(len(cells), 1), most)
+    names = ["明细", *(f"明细{number}" for number in range(2, len(starts) + 1))]
+    return {name: cells[start : start + most] for name, start in zip(names, starts, strict=True)}
+
+
+def _sum_of(place: str, count: int) -> str:
+    """The sum of the amounts of `count` rows below the titles; `place` names another sheet, or is empty."""
+    column = xl_col_to_name(len(LINE_TITLES) - 1)
+    return f"SUM({place}{column}2:{column}{count + 1})" if count else "0"
+
+
+def _summary_sheet(
+    sheet: Any, document: StatementDocument, parts: Mapping[str, list[Cells]], formats: dict[str, Any]
+) -> None:
     sheet.write_string(0, 0, _title(document), formats["title"])
     head = (
         ("编号", document.number or "未出具"),
@@ -139,22 +161,19 @@ def _summary_sheet(sheet: Any, document: StatementDocument, formats: dict[str, A
         sheet.write_string(row, 0, name, formats["strong"])
         sheet.write_string(row, 1, value, formats["text"])
     sheet.write_string(4, 0, "合计(元)", formats["strong"])
-    count = len(document.lines)
-    column = chr(ord("A") + len(LINE_TITLES) - 1)
-    formula = f"=SUM(明细!{column}2:{column}{count + 1})" if count else "=0"
+    formula = "=" + "+".join(_sum_of(f"{name}!", len(cells)) for name, cells in parts.items())
     # A reader that does not calculate shows the value that stands beside the formula.
     sheet.write_formula(4, 1, formula, formats["sum"], document.total_fen / 100)
     _table(sheet, 6, MOVEMENT_TITLES, movement_cells(document), formats)
     _layout(sheet, _MOVEMENT_WIDTHS, rows=7)
 
 
-def _line_sheet(sheet: Any, document: StatementDocument, formats: dict[str, Any]) -> None:
-    rows = _table(sheet, 0, LINE_TITLES, line_cells(document), formats)
+def _line_sheet(sheet: Any, cells: list[Cells], formats: dict[str, Any]) -> None:
+    rows = _table(sheet, 0, LINE_TITLES, cells, formats)
     last = len(LINE_TITLES) - 1
     sheet.write_string(rows + 1, last - 1, "合计", formats["strong"])
-    column = chr(ord("A") + last)
-    formula = f"=SUM({column}2:{column}{rows + 1})" if rows else "=0"
-    sheet.write_formula(rows + 1, last, formula, formats["sum"], document.total_fen / 100)
+    total = float(sum(Decimal(row[last]) for row in cells))
+    sheet.write_formula(rows + 1, last, f"={_sum_of('', rows)}", formats["sum"], total)
     sheet.autofilter(0, 0, max(rows, 1), last)
     _layout(sheet, _LINE_WIDTHS, rows=1)
 

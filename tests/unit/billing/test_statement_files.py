@@ -14,7 +14,7 @@ import pypdfium2
 import pytest
 
 from orchestrator.adapters.statement_files.pdf import Fonts, NoFonts, as_pdf, packaged_fonts
-from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx
+from orchestrator.adapters.statement_files.tables import LINES_A_SHEET, as_csv, as_xlsx
 from orchestrator.billing.statement_document import (
     DocumentLine,
     DocumentMovement,
@@ -132,6 +132,30 @@ def test_the_workbook_has_real_numbers_a_frozen_head_and_sums_with_values() -> N
     assert lines.cell(6, 20).value == "=SUM(T2:T5)"
     assert shown["明细"].cell(6, 20).value == shown["用量确认单"].cell(5, 2).value == 3268.8
     assert written["用量确认单"].cell(5, 2).value == "=SUM(明细!T2:T5)"
+
+
+@pytest.mark.parametrize(("most", "rows"), [(3, [3, 1]), (2, [2, 2]), (1, [1, 1, 1, 1]), (4, [4])])
+def test_lines_that_one_sheet_cannot_hold_go_on_on_the_next_and_none_is_lost(
+    most: int, rows: list[int]
+) -> None:
+    data = as_xlsx(a_statement(), most)
+    shown = openpyxl.load_workbook(io.BytesIO(data), data_only=True)
+    written = openpyxl.load_workbook(io.BytesIO(data))
+    head, *sheets = written.sheetnames
+    assert sheets == ["明细", "明细2", "明细3", "明细4"][: len(rows)]
+    sums = "+".join(f"SUM({name}!T2:T{count + 1})" for name, count in zip(sheets, rows, strict=True))
+    assert (written[head].cell(5, 2).value, shown[head].cell(5, 2).value) == (f"={sums}", 3268.8)
+    amounts = []
+    for name, count in zip(sheets, rows, strict=True):
+        of_sheet = [shown[name].cell(row, 20).value for row in range(2, count + 2)]
+        assert written[name].cell(count + 2, 20).value == f"=SUM(T2:T{count + 1})"
+        assert shown[name].cell(count + 2, 20).value == pytest.approx(sum(of_sheet))
+        amounts += of_sheet
+    assert amounts == [336, -134.4, 67.2, 3000]
+
+
+def test_a_sheet_with_all_the_lines_it_may_hold_fits_the_rows_of_excel() -> None:
+    assert LINES_A_SHEET + 2 == 1_048_576
 
 
 def test_the_paper_carries_total_in_capitals_page_numbers_and_areas_for_seals() -> None:
