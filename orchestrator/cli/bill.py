@@ -222,7 +222,19 @@ def dispute(
     _act(department, month, "dispute", {"reason": reason}, as_json=as_json)
 
 
-def _act(department: str, month: str, act: str, body: dict[str, str] | None, *, as_json: bool) -> None:
+@app.command()
+def decide(
+    department: Department,
+    month: Month,
+    upheld: Annotated[bool, typer.Option("--uphold/--let-stand", help="A new revision, or it stands.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; people will read it.")],
+    as_json: AsJson = False,
+) -> None:
+    """You decide a dispute; shown is the statement that goes on: the same one, or its next revision."""
+    _act(department, month, "decide", {"upheld": upheld, "reason": reason}, as_json=as_json)
+
+
+def _act(department: str, month: str, act: str, body: dict[str, object] | None, *, as_json: bool) -> None:
     with api() as client:
         found = client.post(f"/statements/{_find(client, department, month)}/{act}", body)
     shown = ("number", "status", ("total", lambda item: cny(item["total_fen"])), "answer_due", "digest")

@@ -100,18 +100,23 @@ def july(story: Story) -> list[Document]:
     months.close(service, "2019-07")
     seen = [months.current(callers, "2019-07")]
 
+    def decide(decision: str, reason: str) -> None:
+        done = bill(story, OFFICE, "decide", "SLJ", "2019-07", decision, "--reason", reason, "--json")
+        assert done.returncode == 0, done.stderr
+        seen.append(json.loads(done.stdout))
+
     def go_on(by: str, act: str, **body: Any) -> None:
         seen.append(months.act(callers, by, seen[-1], act, **body))
 
     go_on(REVIEWER, "issue")
     go_on(PROVIDER, "dispute", reason="The provider's meter differs.")
-    go_on(OFFICE, "decide", upheld=False, reason="Within the tolerance.")
+    decide("--let-stand", "Within the tolerance.")
     go_on(OFFICER, "dispute", reason="It was halved on the 16th.")
     (instance,) = [row for row in acts.resources(service, story.request) if row["kind"] == "instance"]
     halved = [{"sku": "ECS-X86-CPU", "quantity": "4"}, {"sku": "ECS-X86-MEM", "quantity": "16"}]
     late = {"day": "2019-07-16", "reason": "The meter says so.", "skus": halved}
     callers(REVIEWER).done("POST", f"/resources/{instance['id']}/usage-corrections", json=late)
-    go_on(OFFICE, "decide", upheld=True, reason="The meter says so.")
+    decide("--uphold", "The meter says so.")
     months.close(service, "2019-07")
     seen.append(months.current(callers, "2019-07"))
     go_on(REVIEWER, "issue")
