@@ -16,6 +16,11 @@ def catalogue_on(session: Session, day: date) -> PriceCatalogue | None:
     ).one_or_none()
 
 
+def catalogue(session: Session, code: str) -> PriceCatalogue | None:
+    """A version of the price list by its code, or None where there is none."""
+    return session.get(PriceCatalogue, code)
+
+
 def priced_skus(session: Session, catalogue_code: str) -> Sequence[tuple[Sku, SkuPrice]]:
     """Every SKU of one price list with its price, by group and code."""
     statement = (

@@ -19,8 +19,14 @@ PAGE_SIZE = 50
 
 
 @router.get("/resources")
-def list_resources(visit: TheVisit, before: Annotated[UUID | None, Query()] = None) -> Response:
-    """Resources of the person's organisation, or of all."""
+def list_resources(
+    visit: TheVisit,
+    before: Annotated[UUID | None, Query()] = None,
+    only: Annotated[UUID | None, Query()] = None,
+) -> Response:
+    """Resources of the person's organisation, or of all; `only` shows that one, released or not."""
+    if only is not None:
+        return _one(visit, only)
     require(visit.actor, Permission.REQUESTS_READ)
     own = None if visit.actor.may(Permission.OBJECTS_READ_ALL) else visit.actor.organisation
     found = queries.page(visit.session, organisation=own, after=before, limit=PAGE_SIZE)
@@ -30,6 +36,14 @@ def list_resources(visit: TheVisit, before: Annotated[UUID | None, Query()] = No
         pager=Pager(None, str(before or ""), following),
         checks=_checks(visit, {one.workspace_id for one in found}),
     )
+    return visit.show("resources/list.html", page)
+
+
+def _one(visit: Visit, resource_id: UUID) -> Response:
+    found = queries.get(visit.session, resource_id)
+    require(visit.actor, Permission.REQUESTS_READ, found.organisation_code)
+    rows = (reading.item(visit, found),)
+    page = ResourceList(rows, Pager(None, "", ""), _checks(visit, {found.workspace_id}), is_one=True)
     return visit.show("resources/list.html", page)
 
 

@@ -11,6 +11,7 @@ from orchestrator.console import (
     audit_pages,
     migration_pages,
     plan_pages,
+    price_pages,
     report_pages,
     request_pages,
     resource_pages,
@@ -36,6 +37,7 @@ PARTS = (
     resource_pages,
     migration_pages,
     statement_pages,
+    price_pages,
     report_pages,
     audit_pages,
 )

@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import Engine
 
 from orchestrator.core import clock
@@ -76,14 +76,49 @@ def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
         shoot(page, "usage-report")
         page.locator("tbody").last.get_by_role("link", name=TOTAL).click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("2019-06")
-        page.locator('a[href*="/lines/"]').first.click()
+        page.get_by_role("row").filter(has_text="ECS-X86-CPU").locator('a[href*="/lines/"]').click()
         shoot(page, "statement-line")
-        cause = page.locator("#cause")
-        expect(cause).to_contain_text("EP-2019-")
+        expect(page.get_by_role("row").filter(has_text="2019-06-19")).to_contain_text("8")
+        line, cause = page.url, page.locator("#cause")
+        digest = cause.locator(".digest").first.inner_text()
         expect(cause).to_contain_text("中心审批员")
         expect(cause).to_contain_text(HOSTILE)
-        cause.get_by_role("link", name=used["number"]).click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text(used["number"])
+        for link, seen in ways(page, used):
+            link.click()
+            expect(page.locator("main")).to_contain_text(seen)
+            if seen.startswith("EP-"):
+                expect(page.locator("main")).to_contain_text(digest)
+            page.goto(line)
+
+
+def ways(page: Page, used: Document) -> list[tuple[Locator, str]]:
+    """What the page of a line leads to, and what is seen there."""
+    cause = page.locator("#cause")
+    plan = cause.get_by_role("link", name="EP-2019-")
+    run = cause.locator('a[href*="/runs/"]')
+    return [
+        (page.get_by_role("link", name="CAT-2019-01"), "ECS-X86-CPU"),
+        (cause.locator('a[href*="/resources"]'), used["number"]),
+        (run, run.inner_text()),
+        (plan, plan.inner_text()),
+        (cause.get_by_role("link", name=used["number"]), used["number"]),
+    ]
+
+
+def test_the_price_of_a_line_stands_in_the_list_that_it_names_and_its_resource_alone(
+    people: People, service: RunningService, used: Document
+) -> None:
+    statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
+    lines = service.callers(REVIEWER).done("GET", f"/statements/{statement}/lines")["items"]
+    (cpu,) = [line for line in lines if line["sku"] == "ECS-X86-CPU"]
+    with opened(people, OFFICER, f"/console/prices/{cpu['catalogue']}") as page:
+        expect(page.get_by_role("row").filter(has_text="ECS-X86-CPU")).to_contain_text("¥42.00")
+        shoot(page, "prices")
+    with opened(people, OFFICER, f"/console/resources?only={cpu['resource_id']}") as page:
+        expect(page.locator("tbody tr")).to_have_count(1)
+        expect(page.locator("tbody tr")).to_contain_text(used["number"])
+    with opened(people, "cgj.clerk", f"/console/resources?only={cpu['resource_id']}") as page:
+        expect(page.get_by_role("heading", level=1)).to_contain_text("没有找到")
 
 
 def test_every_amount_of_the_report_leads_to_what_it_is_made_of(people: People, used: Document) -> None:
@@ -114,6 +149,7 @@ def test_the_pages_fit_a_phone(
 ) -> None:
     statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
     paths = ["/console/statements", f"/console/statements/{statement}", "/console/usage-report?year=2019"]
+    paths += ["/console/prices/CAT-2019-01"]
     for path in [*paths, f"/console/statements/{statement}/lines/1"]:
         joint = "&" if "?" in path else "?"
         with opened(people, OFFICER, f"{path}{joint}lang={language}") as page:

@@ -33,8 +33,9 @@ class DriftCheck:
 
 @dataclass(frozen=True)
 class ResourceList:
-    """Page ``resources/list.html``."""
+    """Page ``resources/list.html``; `is_one` shows a single resource to which another page led."""
 
     rows: tuple[ResourceItem, ...]
     pager: Pager
     checks: tuple[DriftCheck, ...] = ()
+    is_one: bool = False

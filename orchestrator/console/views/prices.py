@@ -1,0 +1,26 @@
+"""A version of the price list, to which the amounts of statements lead."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class PriceRow:
+    """What one SKU costs a unit and month; `price` and what of it is paid while suspended are in words."""
+
+    sku: str
+    name: str
+    unit: str
+    price: str
+    suspended: str
+
+
+@dataclass(frozen=True)
+class PriceList:
+    """Page ``prices/list.html``; in force on the days `[starts, ends)`, open without `ends`."""
+
+    code: str
+    name: str
+    starts: date
+    ends: date | None
+    rows: tuple[PriceRow, ...]
