@@ -122,6 +122,7 @@ class StatementDocument:
     answer_due: date | None
     confirmed_on: date | None
     confirmed_by: str
+    verified_by: str
     digest: str
     total_fen: int
     lines: Sequence[DocumentLine]

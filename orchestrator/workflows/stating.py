@@ -62,6 +62,7 @@ def statement_document(session: Session, row: UsageStatement) -> StatementDocume
         answer_due=row.answer_due,
         confirmed_on=row.confirmed_on,
         confirmed_by=confirmer.name_zh if confirmer else "",
+        verified_by=verifier.name_zh if verifier else "",
         digest=row.digest or "",
         total_fen=row.total_fen,
         lines=sorted(

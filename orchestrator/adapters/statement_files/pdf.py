@@ -98,6 +98,7 @@ def _data(document: StatementDocument) -> dict[str, Any]:
         "answer_due": _day(document.answer_due),
         "confirmed_on": _day(document.confirmed_on),
         "confirmed_by": document.confirmed_by,
+        "verified_by": document.verified_by,
         "digest": document.digest,
         "total": format_cny(document.total_fen),
         "total_zh": document.total_zh,

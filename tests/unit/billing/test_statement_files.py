@@ -84,6 +84,7 @@ def a_statement(**changed: Any) -> StatementDocument:
         answer_due=date(2019, 8, 8),
         confirmed_on=None,
         confirmed_by="",
+        verified_by="信息化中心审核员",
         digest="0" * 64,
         total_fen=sum(line.amount_fen for line in lines),
         lines=lines,
@@ -160,6 +161,7 @@ def test_a_sheet_with_all_the_lines_it_may_hold_fits_the_rows_of_excel() -> None
 
 def test_the_paper_carries_total_in_capitals_page_numbers_and_areas_for_seals() -> None:
     first, second = pages(as_pdf(a_statement(), FONTS))
+    assert "合计3,268.80" in second
     for words in (
         "市信息化中心",
         "ST-2019-07-SLJ",
@@ -169,6 +171,7 @@ def test_the_paper_carries_total_in_capitals_page_numbers_and_areas_for_seals() 
         "更正2019年6月",
         "请于2019年8月8日前核对",
         "盖章处",
+        "核对人：信息化中心审核员",
         "—1/2—",
     ):
         assert words in first
