@@ -164,6 +164,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "mbps": "Mbps",
         "instance": N_("实例"),
         "host": N_("台"),
+        "percent_of_spec": N_("台"),
+        "db_instance": N_("实例"),
         "person_day": N_("人日"),
         "domain": N_("域名"),
         "channel": N_("通道"),

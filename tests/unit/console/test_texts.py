@@ -3,6 +3,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator.billing.statement_document import UNITS_ZH
 from orchestrator.console.labels import WORDS
 from orchestrator.console.messages import CONSOLE_DIR, extract, read_english
 from orchestrator.console.tones import TONES
@@ -56,3 +57,14 @@ def test_colours_are_only_given_to_words_that_exist() -> None:
     for kind, tones in TONES.items():
         assert tones.keys() <= WORDS[kind].keys()
         assert set(tones.values()) <= {"wait", "good", "bad", "busy"}
+
+
+def test_every_unit_of_a_price_has_a_word() -> None:
+    assert UNITS_ZH.keys() - WORDS["unit"].keys() == set()
+
+
+def test_what_stands_beneath_a_cell_stays_beneath_it_on_a_phone() -> None:
+    """A stacked cell sets its children side by side, so a text and what stands beneath it are one child."""
+    apart = re.compile(r'<td[^>]*data-label=[^>]*>[^<]+<span class="sub"')
+    for template in (CONSOLE_DIR / "templates").rglob("*.html"):
+        assert apart.findall(template.read_text("utf-8")) == [], template
