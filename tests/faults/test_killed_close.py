@@ -60,14 +60,16 @@ WORK = {
     "half_the_movement": "BEFORE INSERT ON sku_movements FOR EACH ROW WHEN (NEW.sku_code = 'EVS-SSD')",
     "first_statement_metered": "AFTER UPDATE ON " + METERED.format(when="", code="MZJ"),
     "last_statement_metered": "AFTER UPDATE ON " + METERED.format(when="", code="SLJ"),
-    "audited": "AFTER INSERT ON audit_events FOR EACH ROW WHEN (NEW.action = 'usage_statement:metered')",
 }
 """Steps of the worker before its transaction ends."""
 COMMITTED = {
     "committing": "AFTER UPDATE ON " + METERED.format(when="DEFERRABLE INITIALLY DEFERRED", code="SLJ"),
     "job_ended": f"BEFORE UPDATE ON {JOB} AND NEW.status = 'succeeded')",
 }
-"""Steps of the worker once its commit has begun: the server carries it out, although nobody hears of it."""
+"""Steps of the worker once its commit has begun: the server carries it out, although nobody hears of it.
+
+The audit events go to the server in the same message as the commit, so they are no step of their own.
+"""
 SEEN = """
 SELECT (SELECT count(*) FROM usage_statements WHERE month = '2019-07-01' AND status = 'open') AS open,
        (SELECT count(*) FROM usage_statements WHERE month = '2019-07-01' AND status = 'metered') AS metered,
