@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
         request = self._request(Path(variables["playbook_dir"]) / "programs")
         python = self._templar.template(variables.get("ansible_python_interpreter")) or "python3"
         bootstrap = (Path(variables["playbook_dir"]) / "programs/bootstrap.py").read_text("utf-8")
-        command = f"{shlex.quote(python)} -I -B -c {shlex.quote(bootstrap)}"
+        command = f"{shlex.quote(python)} -I -B -X utf8 -c {shlex.quote(bootstrap)}"
         done = self._low_level_execute_command(
             command, in_data=json.dumps(request).encode(), sudoable=False, executable=False
         )
@@ -70,6 +70,7 @@ def outcome(done: dict[str, Any]) -> dict[str, Any]:
         answer = json.loads(lines[-1])
     except ValueError:
         said = str(done.get("stderr") or done.get("stdout") or "").strip()[-2000:]
+        said = said.encode("utf-8", "backslashreplace").decode()  # It may be in another encoding.
         return {"failed": True, "rc": done.get("rc"), "msg": said or "the program ended without an answer"}
     if "refused" in answer:
         return {"failed": True, "msg": f"refused: {answer['refused']}", **answer}

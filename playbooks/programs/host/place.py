@@ -17,6 +17,15 @@ def below(path: str) -> Path:
     return place
 
 
+def printable(path: str | Path) -> str:
+    """A name as text that any reader can keep, for answers that leave the host; no two names become one.
+
+    A name is bytes. Those that are no UTF-8, as in archives from systems that wrote GBK, are told in
+    hexadecimal digits behind a backslash, and a backslash as two.
+    """
+    return os.fsencode(path).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
 def program(name: str) -> str:
     """A program that came with the one that runs, for the argument list of a service."""
     return str(Path(__file__).with_name(name))

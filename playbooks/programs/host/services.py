@@ -11,16 +11,18 @@ from place import ROOT, write_private
 
 SECONDS_TO_ACT = 60
 WITH_SVC = "HOST_ROOT" in os.environ
+PYTHON = (sys.executable, "-X", "utf8")
+"""Names of files travel between hosts as UTF-8, whatever language this host was set up in."""
 
 
 def run_service(name: str, argv: Sequence[str], *, stop: str = "SIGTERM", abort: str = "SIGKILL") -> None:
     """Make the service be these words and run; it comes back after a crash and with the host."""
     if WITH_SVC:
-        definition = {"argv": [sys.executable, *argv] if argv[0].endswith(".py") else list(argv)}
+        definition = {"argv": [*PYTHON, *argv] if argv[0].endswith(".py") else list(argv)}
         write_private(_definition(name), json.dumps({**definition, "stop": stop, "abort": abort}))
         _call(["svc", "restart", name])
         return
-    unit = f"[Service]\nExecStart={' '.join([sys.executable, *argv])}\nKillSignal={stop}\nRestart=always\n"
+    unit = f"[Service]\nExecStart={' '.join([*PYTHON, *argv])}\nKillSignal={stop}\nRestart=always\n"
     write_private(
         ROOT / f"etc/systemd/system/{name}.service", f"{unit}[Install]\nWantedBy=multi-user.target\n"
     )

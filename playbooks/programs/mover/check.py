@@ -17,7 +17,7 @@ import move as moves
 import psycopg
 from database import Connection
 from move import Move
-from place import below
+from place import below, printable
 
 NEEDED_SETTINGS = {"max_replication_slots": 2, "max_wal_senders": 4, "max_logical_replication_workers": 4}
 OLDEST = 160000
@@ -178,10 +178,10 @@ def check_folder(move: Move, folder: moves.Folder, findings: Findings) -> dict[s
 def count_file(path: Path, live: Path, totals: dict[str, Any], findings: Findings) -> None:
     seen = path.lstat()
     if not stat.S_ISREG(seen.st_mode):
-        findings.add("strange_file", file=str(path.relative_to(live)))
+        findings.add("strange_file", file=printable(path.relative_to(live)))
         return
     if not os.access(path, os.R_OK) and path.exists():  # Clients take files away while this looks.
-        findings.add("unreadable_file", file=str(path.relative_to(live)))
+        findings.add("unreadable_file", file=printable(path.relative_to(live)))
     totals["files"] += 1
     totals["bytes"] += seen.st_size
 

@@ -15,7 +15,7 @@ import readiness
 from file_pull import Copy, FilesAway
 from file_tree import Tree
 from move import Move
-from place import write_json
+from place import printable, write_json
 from psycopg import sql
 from refusal import Refused
 
@@ -232,7 +232,7 @@ class Cut:
         for tree, path in zip(self.trees, gone, strict=True):
             if not Path(tree.folder).exists():
                 continue  # A return has taken the folder from the clients.
-            if removed := [each for each in tree.look().removed if not each.endswith("/")]:
+            if removed := [printable(each) for each in tree.look().removed if not each.endswith("/")]:
                 gone[path].extend(removed)
                 write_json(self.move.folder / "cut-gone.json", {"cut": self.number, "gone": gone})
 

@@ -6,7 +6,7 @@ gets the two reports compares them.
 Rows are hashed as text, twice with different seeds, and the hashes summed, so their order plays no part.
 Files are hashed by SHA-256. Files that either side says were written after its fence moment (see late.py) are
 left out on both sides: a client may have sent again there what it was not told was stored. So are files that
-clients have taken away there.
+clients have taken away there. Names are told as `place.printable` writes them, on both sides.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from place import below
+from place import below, printable
 from psycopg import conninfo, sql
 
 ONE_WAY_TO_WRITE = {
@@ -83,11 +83,12 @@ def look_at_folder(wanted: dict[str, Any], late: list[dict[str, list[str]]]) -> 
     place = place_of(wanted)
     for path, seen in files_of(place):
         inside = path.relative_to(place)
+        name = printable(inside)
         if seen.st_ctime_ns > wanted["since"]:
-            left_out.add(str(inside))
-        if str(inside) not in left_out and (digest := digest_of(path)):
-            entry = (str(inside), seen.st_size, seen.st_mode & 0o7777, digest)
-            parts.setdefault(str(inside.parent), []).append(entry)
+            left_out.add(name)
+        if name not in left_out and (digest := digest_of(path)):
+            entry = (name, seen.st_size, seen.st_mode & 0o7777, digest)
+            parts.setdefault(printable(inside.parent), []).append(entry)
     found = {part: summary(files) for part, files in sorted(parts.items())}
     return {"parts": found, "later": len(left_out)}
 
@@ -110,7 +111,7 @@ def files_of(place: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 def summary(files: list[tuple[str, int, int, str]]) -> dict[str, Any]:
     lines = "".join(f"{mode:o} {size} {digest} {path}\0" for path, size, mode, digest in sorted(files))
-    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+    digest = hashlib.sha256(lines.encode("utf-8")).hexdigest()
     return {"files": len(files), "bytes": sum(size for _, size, _, _ in files), "hash": digest}
 
 

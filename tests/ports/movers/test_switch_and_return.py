@@ -1,6 +1,9 @@
 """A live system is switched, brought back and switched again while clients write."""
 
+import json
+import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import psycopg
@@ -115,6 +118,43 @@ def test_what_clients_take_away_after_the_opening_does_not_make_the_sides_unequa
     movers.follow("target")
     assert movers.return_().outcome == "cut"
     assert movers.prove("source").equal
+
+
+def test_names_that_are_no_utf8_are_moved_proven_and_told_in_a_form_that_any_store_keeps(
+    world: World, move: Move
+) -> None:
+    """Old archives hold names in GBK; a backslash in another name must not make two of them one."""
+    folder, file = "报表".encode("gbk"), "报表.dat".encode("gbk")
+    make_old_names(world.root(world.legacy) / UPLOADS, folder, file)
+    world.movers(move, "arm").arm()
+    movers = world.movers(move, "cut")
+    wait_until_ready(movers)
+    assert movers.cut().outcome == "cut"
+    uploads = os.fsencode(world.root(world.target) / UPLOADS)
+    Path(os.fsdecode(uploads + b"/" + file)).unlink()
+    Path(os.fsdecode(uploads + b"/" + folder + b"/late-" + file)).write_text("late")
+    proof = movers.prove("target")
+    assert proof.equal, proof.mismatches
+    assert proof.later_files == 2
+    text = json.dumps(asdict(proof), ensure_ascii=False)
+    text.encode()
+    assert {r"\xb1\xa8\xb1\xed", r"\\xb1\\xa8\\xb1\\xed"} <= set(
+        proof.reports["source"]["folders"][UPLOADS]["parts"]
+    )
+    movers.follow("target")
+    assert movers.return_().outcome == "cut"
+    assert movers.prove("source").equal
+    back = os.fsencode(world.root(world.legacy) / UPLOADS)
+    assert Path(os.fsdecode(back + b"/" + folder + b"/late-" + file)).read_text() == "late"
+
+
+def make_old_names(uploads: Path, folder: bytes, file: bytes) -> None:
+    """A file and a folder with a file, named in another encoding; beside them what their names look like."""
+    place = os.fsencode(uploads)
+    for each in (place + b"/" + folder, place + b"/" + rb"\xb1\xa8\xb1\xed"):
+        Path(os.fsdecode(each)).mkdir(exist_ok=True)
+        Path(os.fsdecode(each + b"/" + file)).write_text("old")
+    Path(os.fsdecode(place + b"/" + file)).write_text("old")
 
 
 def test_disarming_leaves_nothing_behind_and_does_not_change_who_serves(world: World, move: Move) -> None:
