@@ -1,7 +1,9 @@
 """Brings folders of the other side here and keeps them alike, pass by pass, until it is stopped.
 
 Each file is written beside its place, checked against the digest that came with it, and renamed. STATUS says
-how far it is. As a service: `file_pull.py --config FILE`; the cut makes the last passes itself.
+how far it is. The paths are the other side's words: one that leads out of the folder ends the pass, and
+nothing is written through a link. As a service: `file_pull.py
+--config FILE`; the cut makes the last passes itself.
 """
 
 import argparse
@@ -16,12 +18,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from file_server import CHUNK, GONE, HEAD
-from file_tree import DRAFT, Entry, scan
+from file_server import CHUNK, HEAD
+from file_tree import DRAFT, Entry, place_in, scan
 from place import write_json
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER, SECONDS_BETWEEN_PASSES, SECONDS_BETWEEN_TELLS = 3, 60, 1.0, 0.5
 FILES_AT_ONCE: Final = 200
+WRITE_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 class FilesAway(Exception):
@@ -106,8 +109,9 @@ class Copy:
         for path in sorted(removed, reverse=True):  # What is in a folder before the folder.
             self.remove(path)
         for path in sorted(path for path in changed if path.endswith("/")):
-            (self.place / path).mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.place / path).chmod(changed[path][2] | 0o700)
+            place = place_in(self.place, path)
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.chmod(changed[path][2] | 0o700)
         files = [path for path in changed if not path.endswith("/")]
         for start in range(0, len(files), FILES_AT_ONCE):
             self.fetch(files[start : start + FILES_AT_ONCE])
@@ -117,26 +121,27 @@ class Copy:
         return len(changed) + len(removed)
 
     def remove(self, path: str) -> None:
-        place = self.place / path
+        place = place_in(self.place, path)
         # What stays nevertheless is found by the proof.
         with contextlib.suppress(OSError):
             place.rmdir() if path.endswith("/") else place.unlink()
 
     def fetch(self, paths: Sequence[str]) -> None:
+        places = [place_in(self.place, path) for path in paths]
         self.offer.send(op="get", folder=self.number, paths=paths)
-        for path in paths:
-            self.receive(self.place / path)
+        for place in places:
+            self.receive(place)
 
     def receive(self, place: Path) -> None:
         """Take one file from the stream; one that was gone or changed under way is left for the next pass."""
         stream = self.offer.stream
         size, mtime, mode = HEAD.unpack(exactly(stream, HEAD.size))
-        if size == GONE:
+        if size < 0:
             return
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A name of its own: with more letters a name may be longer than the file system allows.
         draft, digest, left = place.with_name(DRAFT), hashlib.sha256(), size
-        with draft.open("wb", buffering=0) as file:
+        with os.fdopen(os.open(draft, WRITE_NEW, 0o600), "wb", buffering=0) as file:
             while left:
                 data = exactly(stream, min(CHUNK, left))
                 digest.update(data)

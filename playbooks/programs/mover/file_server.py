@@ -20,10 +20,11 @@ import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from file_tree import Tree
+from file_tree import Tree, place_in
 
 HEAD = struct.Struct(">qqI")
 GONE = -1
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 CHUNK = 1 << 20
 
 
@@ -58,7 +59,7 @@ class Visit(socketserver.StreamRequestHandler):
         if operation == "get":
             place = live if live.exists() else closed
             for path in request["paths"]:
-                self.send(place / path)
+                self.send(place, path)
             self.wfile.flush()
         elif operation == "open":
             if closed.exists() and not live.exists():
@@ -84,10 +85,13 @@ class Visit(socketserver.StreamRequestHandler):
             }
         )
 
-    def send(self, path: Path) -> None:
-        """The file's head, bytes and digest; one that shrinks meanwhile gets a wrong digest."""
+    def send(self, folder: Path, path: str) -> None:
+        """The file's head, bytes and digest; one that shrinks meanwhile gets a wrong digest.
+
+        A path that leads out of the folder, or to a link, is one of no file.
+        """
         try:
-            file = path.open("rb")
+            file = os.fdopen(os.open(place_in(folder, path), READ), "rb")
         except OSError:
             self.wfile.write(HEAD.pack(GONE, 0, 0))
             return

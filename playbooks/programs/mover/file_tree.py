@@ -32,6 +32,26 @@ class Changes(NamedTuple):
     removed: list[str]
 
 
+class LeadsOut(OSError):
+    """A path that the other side names is none of an entry below the folder."""
+
+
+def place_in(folder: Path, path: str) -> Path:
+    """Where an entry lies that the other side names, which is not to be trusted with more than this folder.
+
+    Raises LeadsOut for a path that is absolute, climbs, or goes through a link.
+    """
+    *above, name = path.removesuffix("/").split("/")
+    if any(part in {"", ".", ".."} or "\0" in part for part in (*above, name)):
+        raise LeadsOut(f"{path!r} is no path below a folder")
+    place = folder
+    for part in (*above, name) if path.endswith("/") else above:
+        place /= part
+        if place.is_symlink():
+            raise LeadsOut(f"{path!r} leads through a link")
+    return folder / path
+
+
 def scan(folder: str) -> dict[str, Entry]:
     """Every entry below the folder."""
     return dict(_walk(folder, ""))

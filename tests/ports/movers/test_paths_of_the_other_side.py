@@ -1,0 +1,132 @@
+"""The other side of a move is not believed: no path that it names leads out of the folder that is moved."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAMS = Path(__file__).parents[3] / "playbooks/programs"
+
+# A file server that tells what it was told to, and sends the same bytes for whatever is asked.
+LYING_SERVER = """
+import hashlib, json, socketserver, sys, threading
+from pathlib import Path
+from file_pull import Copy, Offer
+from file_server import HEAD
+
+place, changed, removed = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+
+
+class Liar(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            request = json.loads(line)
+            if request["op"] != "get":
+                answer = {"ctime": 1, "changed": changed, "removed": removed}
+                self.wfile.write(json.dumps(answer).encode() + b"\\n")
+                continue
+            for _ in request["paths"]:
+                self.wfile.write(HEAD.pack(4, 1, 0o600) + b"evil" + hashlib.sha256(b"evil").digest())
+
+
+with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Liar) as server:
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with Offer("127.0.0.1", server.server_address[1], "t") as offer:
+        try:
+            told = Copy(offer, 0, place).next_pass()
+        except OSError as error:
+            told = f"{type(error).__name__}: {error}"
+    server.shutdown()
+print(json.dumps(told))
+"""
+
+ASKING_CLIENT = """
+import json, sys, threading
+from pathlib import Path
+from file_pull import Offer, exactly
+from file_server import HEAD, FileServer
+
+live, paths = Path(sys.argv[1]), json.loads(sys.argv[2])
+config = {"address": "127.0.0.1", "port": 0, "token": "t", "folders": [[str(live), str(live) + ".closed"]]}
+sizes = []
+with FileServer(config) as server:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with Offer("127.0.0.1", server.server_address[1], "t") as offer:
+        offer.send(op="get", folder=0, paths=paths)
+        for _ in paths:
+            size, _, _ = HEAD.unpack(exactly(offer.stream, HEAD.size))
+            sizes.append(size)
+            exactly(offer.stream, size + 32 if size >= 0 else 0)
+    server.shutdown()
+print(json.dumps(sizes))
+"""
+
+
+def run(program: str, *arguments: object) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": f"{PROGRAMS / 'host'}:{PROGRAMS / 'mover'}"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a link out of it, beside one that nobody may touch."""
+    (tmp_path / "outside").mkdir(mode=0o700)
+    (tmp_path / "outside" / "kept").write_text("kept")
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads" / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "uploads" / "well").write_text("well")
+    return tmp_path / "uploads"
+
+
+def paths_that_lead_out(place: Path) -> list[str]:
+    outside = str(place.parent / "outside")
+    climbing = ["../outside/kept", "a/../../outside/kept", "./../outside/kept", ".."]
+    return [f"{outside}/kept", "/etc/hostname", *climbing, "link/kept", "a//kept", ""]
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_a_path_that_leads_out_of_the_folder_is_not_written(place: Path, number: int) -> None:
+    path = paths_that_lead_out(place)[number]
+    told = run(LYING_SERVER, place, json.dumps([[path, 4, 1, 0o600]]), "[]")
+    assert str(told).startswith("LeadsOut: ")
+    assert (place.parent / "outside" / "kept").read_text() == "kept"
+    assert sorted(each.name for each in (place.parent / "outside").iterdir()) == ["kept"]
+
+
+@pytest.mark.parametrize("path", ["../outside/", "link/", "link/new/", "../new/"])
+def test_a_folder_that_lies_outside_is_neither_made_nor_given_another_mode(place: Path, path: str) -> None:
+    told = run(LYING_SERVER, place, json.dumps([[path, 0, 0, 0o777]]), "[]")
+    assert str(told).startswith("LeadsOut: ")
+    assert (place.parent / "outside").stat().st_mode & 0o777 == 0o700
+    assert sorted(each.name for each in place.parent.iterdir()) == ["outside", "uploads"]
+
+
+@pytest.mark.parametrize("path", ["../outside/kept", "link/kept"])
+def test_a_path_that_leads_out_of_the_folder_is_not_removed(place: Path, path: str) -> None:
+    told = run(LYING_SERVER, place, "[]", json.dumps([path]))
+    assert str(told).startswith("LeadsOut: ")
+    assert (place.parent / "outside" / "kept").exists()
+
+
+def test_a_draft_that_is_a_link_is_not_written_through(place: Path) -> None:
+    (place / ".govcloud-draft").symlink_to(place.parent / "outside" / "kept")
+    assert str(run(LYING_SERVER, place, json.dumps([["new", 4, 1, 0o600]]), "[]")).startswith("OSError")
+    assert (place.parent / "outside" / "kept").read_text() == "kept"
+
+
+def test_what_is_asked_of_a_file_server_from_outside_its_folder_is_no_file(place: Path) -> None:
+    (place / "disguised").symlink_to(place.parent / "outside" / "kept")
+    asked = [*paths_that_lead_out(place), "disguised", "well"]
+    assert run(ASKING_CLIENT, place, json.dumps(asked)) == [*[-1] * 10, 4]
