@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from orchestrator.adapters.movers.sample_system import SampleClients, lost, names_of
+from orchestrator.adapters.movers.sample_system import UPLOADS, SampleClients, lost, names_of, root_of, stored
 from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.pause import write_pause
 from tests import moves
@@ -19,6 +21,16 @@ from tests.moves import APPLIER, NAME, OFFICER, REVIEWER, Legacy, Move
 from tests.running import RunningService
 
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What was acknowledged until a moment: how much, what of it is missing, and ids that are there twice."""
+
+    acknowledged: int
+    lost: tuple[int, int]
+    more_than_once: int
+    written_there: bool
 
 
 @dataclass
@@ -31,11 +43,21 @@ class Played:
     move: Move
     clients: SampleClients
     pages: dict[str, Document] = field(default_factory=dict)
-    lost: dict[str, tuple[int, int]] = field(default_factory=dict)
+    counted: dict[str, Counted] = field(default_factory=dict)
 
     def keep(self, step: str) -> Document:
         self.pages[step] = self.move.read()
         return self.pages[step]
+
+    def count(self, step: str, serving: MoveHost) -> None:
+        """Look for everything that was acknowledged until now on the side that serves now."""
+        acknowledged = self.clients.acknowledged()
+        found = stored(serving)
+        often = sum(1 for times in found.values() if times != 1)
+        latest = max(acknowledged, key=lambda each: each.at)
+        self.counted[step] = Counted(
+            len(acknowledged), lost(acknowledged, serving), often, latest.address == serving.address
+        )
 
 
 @pytest.fixture(scope="module")
@@ -53,22 +75,26 @@ def played(service: RunningService) -> Iterator[Played]:
 
 
 def _play(made: Played) -> None:
-    move = made.move
+    move, legacy = made.move, made.legacy.host
     made.keep("registered")
+    _make_old_names(made.legacy.host)
     move.armed()
     made.keep("armed")
     move.cut()
     made.keep("first cut")
     time.sleep(2)
+    made.count("first cut", made.target)
     move.well(APPLIER, "return")
     made.keep("returned")
     time.sleep(1)
+    made.count("returned", legacy)
     move.cut()
     made.keep("second cut")
     time.sleep(1)
     _hand_in_pause(made, 3)
+    made.count("second cut", made.target)
     made.clients.stop()
-    made.lost["target"] = lost(made.clients.acknowledged(), made.target)
+    made.count("writers stopped", made.target)
     move.act(OFFICER, "accept")
     made.keep("accepted")
     move.well(REVIEWER, "order-finalise")
@@ -77,6 +103,15 @@ def _play(made: Played) -> None:
     made.keep("finalised")
     move.act(APPLIER, "retire", stopped_on="2019-06-19", sanitisation="磁盘已消磁。")
     made.keep("retired")
+
+
+def _make_old_names(host: MoveHost) -> None:
+    """A file, and a folder with one, whose names an old archive has brought along in GBK."""
+    uploads = os.fsencode(root_of(host) / UPLOADS.path)
+    folder, file = b"/" + "报表".encode("gbk"), b"/" + "报表.dat".encode("gbk")
+    Path(os.fsdecode(uploads + folder)).mkdir()
+    for place in (uploads + file, uploads + folder + file):
+        Path(os.fsdecode(place)).write_text("old")
 
 
 def _hand_in_pause(made: Played, number: int) -> None:
@@ -92,11 +127,20 @@ def moment_of(instant: str) -> float:
     return datetime.fromisoformat(instant).timestamp()
 
 
-def test_every_acknowledged_write_is_on_the_serving_side_after_cut_return_and_second_cut(
-    played: Played,
+@pytest.mark.parametrize("step", ["first cut", "returned", "second cut", "writers stopped"])
+def test_every_acknowledged_write_is_found_once_on_the_serving_side_after_each_switch(
+    played: Played, step: str
 ) -> None:
-    assert played.lost["target"] == (0, 0)
-    assert len(played.clients.acknowledged()) > 500
+    counted = played.counted[step]
+    assert (counted.lost, counted.more_than_once, counted.written_there) == ((0, 0), 0, True)
+    assert counted.acknowledged > 100
+
+
+def test_names_of_files_that_are_no_utf8_are_proven_and_kept_with_the_proof(played: Played) -> None:
+    proof = played.pages["first cut"]["switches"][0]["proof"]
+    (folder,) = proof["reports"]["source"]["folders"].values()
+    assert r"\xb1\xa8\xb1\xed" in folder["parts"]
+    assert all(each["proof_equal"] for each in played.pages["second cut"]["switches"])
 
 
 def test_the_states_follow_the_way_of_the_domain(played: Played) -> None:
