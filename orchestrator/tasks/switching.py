@@ -4,19 +4,19 @@ What a worker knows after a crash it has read from the hosts: `settle` asks both
 """
 
 import time
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.migrations import serving
-from orchestrator.migrations.findings import Finding
 from orchestrator.migrations.move import Side, other
-from orchestrator.migrations.movers import CutResult, MoverFailed, Proof
+from orchestrator.migrations.movers import CutResult, MoverFailed
 from orchestrator.migrations.serving import Serving
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import rendering
 from orchestrator.runs.outcomes import Reason
+from orchestrator.tasks import switching_reasons as reasons
 from orchestrator.tasks.moving import MoveBench, at_the_movers
 from orchestrator.tasks.workbench import Workbench, at_work
 from orchestrator.workflows import migrating_runs, migrating_switches
@@ -33,7 +33,7 @@ def switch(at: MoveBench, *, after_takeover: bool) -> None:
     if state is None:
         if after_takeover or not _gate(at):
             if after_takeover:
-                _close_gate(at, _NOT_BEGUN)
+                _close_gate(at, reasons.NOT_BEGUN)
             return
         with transaction(at.bench.engine) as session:
             migrating_switches.begin_switch(session, at.run_id, at.plan_id)
@@ -62,7 +62,7 @@ def _gate(at: MoveBench) -> bool:
     with transaction(at.bench.engine) as session:
         in_window = migrating_switches.in_window(session, at.plan_id)
     if not in_window:
-        _close_gate(at, _WINDOW_OVER)
+        _close_gate(at, reasons.WINDOW_OVER)
         return False
     try:
         progress = at.movers.progress()
@@ -96,7 +96,7 @@ def _cut(at: MoveBench, to: Side) -> bool:
         return True
     if result.outcome == "unsettled":
         return settle(at)
-    _not_switched(at, result.outcome, _words(result.reason), dict(result.marks))
+    _not_switched(at, result.outcome, reasons.of_script(result.reason), dict(result.marks))
     return False
 
 
@@ -128,7 +128,7 @@ def _lead_the_name(at: MoveBench) -> bool:
                 migrating_switches.record_named(session, at.run_id, at.plan_id)
             at.frame.log.append(f"The name leads to the {state.to}.")
             return True
-    _needs_a_person(at, _NAME_BEHIND)
+    _needs_a_person(at, reasons.NAME_BEHIND)
     return False
 
 
@@ -149,9 +149,9 @@ def settle(at: MoveBench) -> bool:
         _keep(at, _what_was_made(at, state))
         return True
     if found.verdict == other(state.to):
-        _not_switched(at, "reopened", _UNDONE, {})
+        _not_switched(at, "reopened", reasons.UNDONE, {})
     else:
-        _needs_a_person(at, _BOTH if found.verdict == "both" else _UNKNOWN)
+        _needs_a_person(at, reasons.BOTH if found.verdict == "both" else reasons.UNKNOWN)
     return False
 
 
@@ -195,8 +195,10 @@ def _prove_and_follow(at: MoveBench) -> None:
     state = _state(at)
     if state is None:
         return
-    equal, why = state.proof_equal, _UNEQUAL
-    if equal is None:
+    equal, why = state.proof_equal, reasons.UNEQUAL
+    if equal is None and state.direction == "cut" and _goes_back(at):
+        equal, why = False, reasons.UNPROVEN
+    elif equal is None:
         equal, why = _prove(at, state.to)
     if equal:
         _follow(at, state)
@@ -204,6 +206,13 @@ def _prove_and_follow(at: MoveBench) -> None:
         _return_by_itself(at, why)
     else:
         _end(at, why)
+
+
+def _goes_back(at: MoveBench) -> bool:
+    """Whether a worker before this one has begun to return: the sides are no longer what the cut left."""
+    with transaction(at.bench.engine) as session:
+        back = migrating_switches.partner_plan(session, at.plan_id)
+        return back is not None and migrating_switches.switch_state(session, back) is not None
 
 
 def _prove(at: MoveBench, to: Side) -> tuple[bool, Reason]:
@@ -217,7 +226,7 @@ def _prove(at: MoveBench, to: Side) -> tuple[bool, Reason]:
         f"Proof: {proof.tables} tables, {proof.rows} rows, {proof.files} files; "
         f"{'equal' if proof.equal else 'NOT EQUAL'}; digest {proof.digest}"
     )
-    return proof.equal, _unequal(proof)
+    return proof.equal, reasons.unequal(proof)
 
 
 def _follow(at: MoveBench, state: SwitchState) -> None:
@@ -324,62 +333,3 @@ def _cloud_has(at: MoveBench, address: str) -> bool:
         workspace = run_queries.workspace(session, at.workspace_id)
     objects = at.bench.inventories[at.cloud].list_objects(workspace.key)
     return any(each.kind == "instance" and each.address == address for each in objects)
-
-
-def _words(found: Finding | None) -> Reason:
-    return migrating_runs.reason_of([found] if found else [], "The script gave no reason.")
-
-
-def _unequal(proof: Proof) -> Reason:
-    named: list[Any] = [f"{each.kind} {each.name}" for each in proof.mismatches[:5]]
-    what = ", ".join(named)
-    return Reason(
-        f"Both sides were not equal at the fence: {what}.",
-        f"隔离时刻两端内容不一致：{what}。",
-        "Look at what differs, cure its cause, then plan a new cut.",
-        "请查明差异原因并处理，随后重新编制割接计划。",
-    )
-
-
-_UNEQUAL: Final = Reason(
-    "Both sides were not equal at the fence.",
-    "隔离时刻两端内容不一致。",
-    "Look at what differs, cure its cause, then plan a new cut.",
-    "请查明差异原因并处理，随后重新编制割接计划。",
-)
-_UNDONE: Final = Reason(
-    "The switch broke off before the other side was open; the side that served serves on.",
-    "割接在对端开放前中断，原服务端继续服务。",
-    "Find the cause in the log, then plan again.",
-    "请查看日志查明原因，随后重新编制计划。",
-)
-_NOT_BEGUN: Final = Reason(
-    "The worker was lost before the switch began; nothing was touched.",
-    "工作进程在割接开始前中断，未作任何变更。",
-    "Plan it again.",
-    "请重新编制计划。",
-)
-_NAME_BEHIND: Final = Reason(
-    "The switch was made, but the name still leads to the side that serves no more: clients are turned away.",
-    "已切换，但名称仍指向不再服务的一端，客户端无法写入。",
-    "Start the name service, or open the flow to it; then settle. Nothing acknowledged is lost.",
-    "请启动名称服务或开通到它的网络，随后执行核实。已确认的写入不会丢失。",
-)
-_WINDOW_OVER: Final = Reason(
-    "The window was over before a worker could begin the cut; nothing was touched.",
-    "工作进程开始割接前窗口已结束，未作任何变更。",
-    "Plan the cut again and begin it in the next window.",
-    "请重新编制计划，并在下一窗口内开始割接。",
-)
-_UNKNOWN: Final = Reason(
-    "A side cannot be read, so nobody may be let in: no side is known to serve.",
-    "有一端无法读取，因此不得开放任何一端。",
-    "Start that host; if its cloud has it no more, let the source serve alone: then settle.",
-    "请启动该主机；如云平台已无该主机，则由源端单独恢复服务：随后执行核实。",
-)
-_BOTH: Final = Reason(
-    "Both sides accept writes.",
-    "两端都在接受写入。",
-    "Stop the application on one side at once, compare what was written, then settle.",
-    "请立即停止其中一端的应用，比对写入内容，随后执行核实。",
-)

@@ -17,7 +17,7 @@ from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.plan_files import move_key
 from tests import moves
 from tests.faults.product import Product
-from tests.moves import PLAN, Legacy, Move
+from tests.moves import APPLIER, APPROVERS, PLAN, REVIEWER, Legacy, Move
 from tests.ports.movers.faults import pid_outside
 from tests.running import wait_until
 
@@ -64,7 +64,11 @@ class Moving:
             os.kill(pid_outside(self.target, pid), number)
 
     def said(self, run: Document, words: str) -> bool:
-        return any(words in line for line in self.product.log_lines(run["id"]))
+        return self.times_said(run, words) > 0
+
+    def times_said(self, run: Document, words: str) -> int:
+        """In how many lines of its log a run has said this."""
+        return sum(words in line for line in self.product.log_lines(run["id"]))
 
     def open_sides(self) -> list[str]:
         """The sides on which the application may log in to write."""
@@ -82,6 +86,47 @@ class Moving:
         assert latest.address == host.address
 
 
+def told(run: Document) -> None:
+    """The run says in both languages what happened, and what to do next."""
+    assert all(run[name] for name in ("reason", "reason_zh", "next_step", "next_step_zh")), run
+
+
+def answers(host: MoveHost) -> bool:
+    """Whether the host's database server accepts its administrator."""
+    try:
+        may_log_in(host)
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def bring_home(moving: Moving, run: Document) -> None:
+    """Whatever the fault led to: one side serves; then a return, or a settling, lets the source serve."""
+    if run["status"] == "failed":
+        told(run)
+    if moving.move.read()["switches"][-1]["outcome"] == "unsettled":
+        moving.move.act(REVIEWER, "settle")
+        wait_until(
+            lambda: moving.move.read()["switches"][-1]["outcome"] not in ("unsettled", "under_way"),
+            "both sides are read",
+            120,
+        )
+    page = moving.move.read()
+    moving.expect_only(page["serving_side"])
+    if page["serving_side"] == "target":
+        if "return" not in [each["act"] for each in page["awaited"]]:
+            return_planned(moving)
+        moving.move.well(APPLIER, "return")
+    moving.expect_only("source")
+
+
+def return_planned(moving: Moving) -> None:
+    """Another return is planned and approved, after the one that went with the cut was used up."""
+    moving.move.well(REVIEWER, "order-return")
+    for approver in APPROVERS:
+        moving.move.act(approver, "approve", digest=moving.move.plan("return")["tuple_digest"])
+
+
 def may_log_in(host: MoveHost) -> bool:
     with psycopg.connect(admin_conninfo(host, "postgres")) as connection:
         row = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'").fetchone()
@@ -91,10 +136,17 @@ def may_log_in(host: MoveHost) -> bool:
 @contextmanager
 def slow_marker(moving: Moving, seconds: float = 8, to: str = "target") -> Iterator[None]:
     """While the block runs, `seconds` pass between the fence and the opening of a switch to this side."""
-    conninfo = admin_conninfo(moving.host(to), "app")
     moving.journal(to).unlink(missing_ok=True)
+    with slow_opening(moving.host(to), moving.key, seconds):
+        yield
+
+
+@contextmanager
+def slow_opening(host: MoveHost, key: str, seconds: float) -> Iterator[None]:
+    """While the block runs, the last rows of a move arrive on this host `seconds` late."""
+    conninfo = admin_conninfo(host, "app")
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(SLOW_MARKER.format(key=moving.key, seconds=seconds))
+        connection.execute(SLOW_MARKER.format(key=key, seconds=seconds))
     try:
         yield
     finally:
