@@ -69,13 +69,17 @@ class SampleSystem:
         variables = {"install_sample_system_seed": dict(seed)} if seed else {}
         return self.play(host, "install_sample_system.yml", variables)
 
-    def keep(self, host: MoveHost) -> None:
-        """Keep the host's data as they are now."""
-        self.play(host, "keep_sample_data.yml", {"keep_sample_data_verb": "keep"})
+    def keep(self, host: MoveHost) -> float:
+        """Keep the host's data as they are now; how many seconds that took."""
+        return self._data(host, "keep")
 
-    def restore(self, host: MoveHost) -> None:
-        """Bring back what was kept, in seconds."""
-        self.play(host, "keep_sample_data.yml", {"keep_sample_data_verb": "restore"})
+    def restore(self, host: MoveHost) -> float:
+        """Bring back what was kept, however often; how many seconds that took."""
+        return self._data(host, "restore")
+
+    def _data(self, host: MoveHost, verb: str) -> float:
+        answers = self.play(host, "keep_sample_data.yml", {"keep_sample_data_verb": verb})
+        return float(answers["Keep or restore the data"]["seconds"])
 
     def play(self, host: MoveHost, playbook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Play it on the host; the programs' answers by task. Raises SampleError."""
