@@ -27,12 +27,6 @@ SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oi
 WHERE c.relkind = %s AND c.relpersistence = ANY (%s) AND c.oid >= 16384 ORDER BY 1
 """
 NOT_REPLICATED = (("unlogged_table", "r", "u"), ("materialised_view", "m", "pu"), ("foreign_table", "f", "p"))
-OTHER_WRITERS = """
-SELECT rolname FROM pg_roles r
-WHERE rolcanlogin AND NOT rolname = ANY (%s) AND NOT rolsuper AND rolname !~ '^(pg|govcloud)_' AND EXISTS (
-    SELECT FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384
-        AND has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) ORDER BY 1
-"""
 SESSIONS = (
     "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
     " AND pid <> pg_backend_pid() AND NOT usename = ANY (%s)"
@@ -136,7 +130,7 @@ def check_source(connection: Connection, move: Move, findings: Findings) -> dict
         findings.add("large_objects", count=objects)
     if value(connection, "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"):
         findings.add("prepared_transactions")
-    for (role,) in connection.execute(OTHER_WRITERS, [writers]).fetchall():
+    for (role,) in connection.execute(database.OTHER_WRITERS, [writers]).fetchall():
         findings.add("other_writer", role=role)
     for (role,) in connection.execute(SESSIONS, [move.db.name, writers]).fetchall():
         findings.add("other_session", role=role)

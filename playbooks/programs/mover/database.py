@@ -65,6 +65,12 @@ WHERE c.relkind = 'r' AND c.relpersistence = 'p'
         AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid))
 ORDER BY 1, 2
 """
+OTHER_WRITERS = """
+SELECT rolname FROM pg_roles r
+WHERE rolcanlogin AND NOT rolname = ANY (%s) AND NOT rolsuper AND rolname !~ '^(pg|govcloud)_' AND EXISTS (
+    SELECT FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384
+        AND has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) ORDER BY 1
+"""
 SCHEMA_DIFFERENCES = """
 SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid

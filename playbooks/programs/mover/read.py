@@ -46,6 +46,12 @@ SLOTS = """
 SELECT slot_name, active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
 FROM pg_replication_slots WHERE slot_name LIKE %s
 """
+# The administrator's and the mover's own are there all the time.
+OTHER_SESSIONS = """
+SELECT DISTINCT usename FROM pg_stat_activity
+WHERE datname = %s AND backend_type = 'client backend' AND NOT usename = ANY (%s)
+    AND usename <> current_user AND usename !~ '^govcloud_' ORDER BY 1
+"""
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
@@ -78,6 +84,8 @@ def read_database(move: Move, armed: bool, trouble: list[dict[str, Any]]) -> dic
         found: dict[str, Any] = {"writers": writers}
         with database.here(move) as connection:
             found |= read_replication(connection, move)
+            if any(writers.values()):
+                look_for_others(connection, move, trouble)
             if armed:
                 look_across(connection, move, found, trouble)
     except psycopg.OperationalError as error:
@@ -119,6 +127,15 @@ def release_silent_slot(connection: Connection, move: Move) -> None:
             " WHERE slot_name = %s AND NOT active AND wal_status <> 'lost'"
         )
         connection.execute(advance, [move.outgoing])
+
+
+def look_for_others(connection: Connection, move: Move, trouble: list[dict[str, Any]]) -> None:
+    """Who may write on the side that serves without being a writer: no fence would hold those."""
+    named = list(move.db.writers)
+    for (role,) in connection.execute(database.OTHER_WRITERS, [named]).fetchall():
+        trouble.append({"code": "other_writer", "facts": {"side": move.side, "role": role}})
+    for (role,) in connection.execute(OTHER_SESSIONS, [move.db.name, named]).fetchall():
+        trouble.append({"code": "other_session", "facts": {"side": move.side, "role": role}})
 
 
 def look_across(

@@ -34,6 +34,8 @@ def require(here: Connection, there: Connection, move: Move, number: str) -> Non
         raise Refused("target_is_open", roles=", ".join(move.db.writers))
     if there.execute("SELECT 1 FROM pg_prepared_xacts WHERE database = current_database()").fetchone():
         raise Refused("prepared_transactions")
+    if other := there.execute(database.OTHER_WRITERS, writers).fetchone():
+        raise Refused("other_writer", role=other[0])
     require_following(here, move)
     if found := database.schema_differences(here, there, move.schema):
         raise Refused("schema_differs", **found[0])

@@ -152,6 +152,41 @@ def test_an_early_row_on_the_target_stops_the_copy_and_the_cut_and_never_reaches
         source.execute("DELETE FROM person WHERE id = 9001")
 
 
+def test_a_role_that_was_let_write_after_the_preflight_stops_the_cut_by_name_until_its_rights_are_taken(
+    world: World, move: Move
+) -> None:
+    world.movers(move, "arm").arm()
+    movers = world.movers(move, "cut")
+    wait_until_ready(movers)
+    with world.admin(world.legacy) as source:
+        source.execute("CREATE ROLE stranger LOGIN PASSWORD 'let me in'; GRANT INSERT ON report TO stranger")
+        try:
+            progress = movers.progress()
+            cut = movers.cut()
+        finally:
+            source.execute("DROP OWNED BY stranger; DROP ROLE stranger")
+    assert (codes(progress), progress.ready) == ({"other_writer"}, False)
+    assert (cut.outcome, cut.reason.code if cut.reason else None) == ("refused", "other_writer")
+    for found in (*progress.trouble, *([cut.reason] if cut.reason else [])):
+        assert "stranger" in found.problem_en
+        assert "stranger" in found.problem_zh
+        assert found.fix_en
+        assert found.fix_zh
+    expect_one_side(world, world.legacy)
+    assert movers.cut().outcome == "cut"
+    assert movers.prove("target").equal
+    with world.admin(world.target) as target:
+        target.execute("CREATE ROLE stranger LOGIN PASSWORD 'let me in'; GRANT INSERT ON report TO stranger")
+        try:
+            movers.follow("target")
+            back = movers.return_()
+        finally:
+            target.execute("DROP OWNED BY stranger; DROP ROLE stranger")
+    assert (back.outcome, back.reason.code if back.reason else None) == ("refused", "other_writer")
+    expect_one_side(world, world.target)
+    assert movers.return_().outcome == "cut"
+
+
 def test_a_byte_altered_on_the_target_is_found_and_is_not_carried_back(world: World, move: Move) -> None:
     world.movers(move, "arm").arm()
     movers = world.movers(move, "cut")
