@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from orchestrator.adapters.movers.sample_system import SampleClients, admin_conninfo, root_of
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.plan_files import move_key
 from tests import moves
@@ -125,6 +126,16 @@ def return_planned(moving: Moving) -> None:
     moving.move.well(REVIEWER, "order-return")
     for approver in APPROVERS:
         moving.move.act(approver, "approve", digest=moving.move.plan("return")["tuple_digest"])
+
+
+def instance_of(cloud: SandboxCloud, moving: Moving) -> str:
+    """The cloud's id of the target."""
+    keys = [row["key"] for row in moving.product.rows("SELECT key FROM workspaces")]
+    found = [
+        each for key in keys for each in cloud.list_objects(key) if each.address == moving.target.address
+    ]
+    (instance,) = [each for each in found if each.kind == "instance"]
+    return instance.cloud_id
 
 
 def may_log_in(host: MoveHost) -> bool:

@@ -12,10 +12,19 @@ import pytest
 
 from orchestrator.adapters.movers.sample_system import admin_conninfo, lost
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
-from orchestrator.migrations.move import MoveHost
-from tests.faults.moving import Document, Moving, checked_migration, may_log_in, slow_marker
+from tests.faults.moving import (
+    Moving,
+    answers,
+    bring_home,
+    checked_migration,
+    instance_of,
+    may_log_in,
+    return_planned,
+    slow_marker,
+    told,
+)
 from tests.faults.product import Product
-from tests.moves import APPLIER, APPROVERS, REVIEWER
+from tests.moves import APPLIER, REVIEWER
 from tests.ports.movers.faults import kill_database, pids_of, stopped
 from tests.running import wait_until
 
@@ -28,19 +37,6 @@ def moving(whole_product: Product) -> Iterator[Moving]:
     with checked_migration(whole_product, BUDGET_MS) as made:
         made.move.well(APPLIER, "start")
         yield made
-
-
-def answers(host: MoveHost) -> bool:
-    try:
-        may_log_in(host)
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
-def told(run: Document) -> None:
-    """The run says in both languages what happened, and what to do next."""
-    assert all(run[name] for name in ("reason", "reason_zh", "next_step", "next_step_zh")), run
 
 
 def test_a_cut_over_its_budget_is_taken_back_by_its_own_script_and_the_books_say_so(
@@ -72,21 +68,19 @@ def test_a_database_killed_between_fence_and_opening_leaves_one_side_serving_and
     bring_home(moving, ended)
 
 
-def bring_home(moving: Moving, run: Document) -> None:
-    """Whatever the fault led to: one side serves; then a return, or a settling, lets the source serve."""
-    if run["status"] == "failed":
-        told(run)
-    if moving.move.read()["switches"][-1]["outcome"] == "unsettled":
-        moving.move.act(REVIEWER, "settle")
-        wait_until(
-            lambda: moving.move.read()["switches"][-1]["outcome"] not in ("unsettled", "under_way"),
-            "both sides are read",
-            120,
-        )
-    moving.expect_only(moving.move.read()["serving_side"])
-    if moving.move.read()["serving_side"] == "target":
-        moving.move.well(APPLIER, "return")
-    moving.expect_only("source")
+@pytest.mark.parametrize("side", ["target", "source"])
+def test_a_database_killed_in_the_middle_of_a_return_leaves_one_side_serving_and_the_books_follow(
+    product: Product, moving: Moving, side: str
+) -> None:
+    host = moving.host(side)
+    moving.move.cut()
+    with slow_marker(moving, 2, to="source"):
+        run = moving.move.act(APPLIER, "return")
+        wait_until(lambda: moving.mark("fenced", "source"), "the target is fenced", 60)
+        kill_database(host)
+        ended = product.settled(run["id"], 180)
+        wait_until(lambda: answers(host), "the database is back", 60)
+    bring_home(moving, ended)
 
 
 def test_a_target_host_that_is_gone_needs_a_person_and_settling_lets_the_source_serve(
@@ -104,16 +98,6 @@ def test_a_target_host_that_is_gone_needs_a_person_and_settling_lets_the_source_
         wait_until(lambda: answers(moving.target), "the target is back", 60)
     assert ended["status"] == "failed"
     bring_home(moving, ended)
-
-
-def instance_of(cloud: SandboxCloud, moving: Moving) -> str:
-    """The cloud's id of the target."""
-    keys = [row["key"] for row in moving.product.rows("SELECT key FROM workspaces")]
-    found = [
-        each for key in keys for each in cloud.list_objects(key) if each.address == moving.target.address
-    ]
-    (instance,) = [each for each in found if each.kind == "instance"]
-    return instance.cloud_id
 
 
 def test_one_altered_byte_on_the_target_sends_the_cut_back_by_itself_with_every_write(
@@ -172,9 +156,7 @@ def test_a_return_by_itself_that_is_refused_is_told_and_people_can_return_and_cu
     assert "person" in page["reason"]
     assert page["status"] == "trial_run"
     moving.expect_only("target")
-    moving.move.well(REVIEWER, "order-return")
-    for approver in APPROVERS:
-        moving.move.act(approver, "approve", digest=moving.move.plan("return")["tuple_digest"])
+    return_planned(moving)
     moving.move.well(APPLIER, "return")
     moving.expect_only("source")
     assert [each["act"] for each in moving.move.read()["awaited"]] == ["order_cut"]
