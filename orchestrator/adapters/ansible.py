@@ -94,7 +94,7 @@ class _JobEvents:
     """Takes the output of a play line by line: job events are kept, their text is told to the log."""
 
     def __init__(self, reader: EventReader, run: EngineRun) -> None:
-        self.reader, self._log = reader, run.log
+        self.reader, self._log, self._event = reader, run.log, run.event
         self.found: list[Mapping[str, Any]] = []
 
     def line(self, text: str) -> None:
@@ -107,6 +107,8 @@ class _JobEvents:
             self._log(text)
             return
         self.found.append(event)
+        if self._event is not None:
+            self._event(event)
         for told in str(event.get("stdout", "")).splitlines():
             if told.strip():
                 self._log(told)

@@ -1,8 +1,10 @@
 """Reads of migrations, their plans and their switches."""
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from orchestrator.core.rows import get_row
@@ -17,6 +19,19 @@ def get(session: Session, migration_id: UUID) -> Migration:
         NotFound: there is none.
     """
     return get_row(session, Migration, migration_id)
+
+
+def clock_on_the_wall(session: Session) -> datetime:
+    """The real instant, whatever the product's clock shows: pauses are measured on it."""
+    found: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return found.astimezone(UTC)
+
+
+def closed_so_far_ms(session: Session, switch: MigrationSwitch) -> float | None:
+    """How long both sides have been closed while a switch is under way; None before and afterwards."""
+    if switch.outcome != "under_way" or switch.fenced_at is None:
+        return None
+    return (clock_on_the_wall(session) - switch.fenced_at).total_seconds() * 1000
 
 
 def page(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 LogSink = Callable[[str], None]
+EventSink = Callable[[Mapping[str, Any]], None]
 ShouldStop = Callable[[], str | None]
 
 
@@ -40,7 +41,8 @@ class EngineRun:
     """What one engine process needs besides its folder.
 
     `environment` is the whole extra environment, `keep_open` are file descriptors that the child
-    inherits (the fence's socket), `secrets` are texts that the log shows as ``***``.
+    inherits (the fence's socket), `secrets` are texts that the log shows as ``***``. A play tells `event` its
+    events as they come.
     """
 
     run_id: str
@@ -51,6 +53,7 @@ class EngineRun:
     timeout_seconds: float = 3600
     idle_seconds: float = 900
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    event: EventSink | None = None
 
 
 class CloudError(Exception):

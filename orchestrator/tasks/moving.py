@@ -2,14 +2,21 @@
 
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy.exc import DBAPIError
+
+from orchestrator.adapters.movers import reading
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
 from orchestrator.adapters.movers.playing import Player
+from orchestrator.core.db import transaction
 from orchestrator.migrations.move import Move
 from orchestrator.migrations.movers import Movers
 from orchestrator.tasks.workbench import Bench, Workbench, engine_run
+from orchestrator.workflows import migrating_switches
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,21 @@ def at_the_movers(
     for name in files:
         (folder / name).chmod(stat.S_IRUSR)
     run = engine_run(bench, frame, workspace_id, cloud, to_its_end=to_its_end)
+    run = replace(run, event=_clock(bench, plan_id))
     waiting = engine_run(bench, frame, workspace_id, cloud)
     movers = AnsibleMovers(move, Player(bench.ansible, folder, run))
     return MoveBench(
         bench, frame, frame.run_id, plan_id, workspace_id, cloud, move, movers, waiting.should_stop
     )
+
+
+def _clock(bench: Workbench, plan_id: UUID) -> Callable[[Mapping[str, Any]], None]:
+    """Note while a switch is under way since when both sides are closed; nothing waits for this note."""
+
+    def hear(event: Mapping[str, Any]) -> None:
+        closed = reading.closed_for_ms(event)
+        if closed is not None:
+            with suppress(DBAPIError), transaction(bench.engine) as session:
+                migrating_switches.record_closed(session, plan_id, closed)
+
+    return hear

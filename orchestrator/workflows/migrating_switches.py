@@ -7,7 +7,7 @@ found out on the hosts; this only writes it down.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -107,6 +107,15 @@ def begin_switch(session: Session, run_id: UUID, plan_id: UUID, *, automatic: bo
     store.add_switch(session, switch)
     told = {"switch": switch.number, "direction": plan.kind, "automatic": automatic}
     store.note(session, migration, "migration:switch_began", worker, told)
+
+
+def record_closed(session: Session, plan_id: UUID, closed_for_ms: float) -> None:
+    """Both sides have been closed for so long, and the switch is not over: its page counts on from here."""
+    found = queries.switch_of_plan(session, plan_id)
+    if found is not None and found.outcome == "under_way":
+        switch = store.lock_switch(session, found.migration_id, found.number)
+        switch.fenced_at = queries.clock_on_the_wall(session) - timedelta(milliseconds=closed_for_ms)
+        store.keep_switch(session, switch)
 
 
 def record_switched(session: Session, run_id: UUID, plan_id: UUID, result: CutResult) -> None:

@@ -9,6 +9,12 @@ WIDE, NARROW = 1440, 390
 FOLDER = os.environ.get("GOVCLOUD_SCREENSHOTS")
 
 
+def picture(page: Page, name: str) -> None:
+    """One picture of the page just as it is."""
+    if FOLDER is not None:
+        page.screenshot(path=Path(FOLDER) / f"{name}.png", full_page=True)
+
+
 def shoot(page: Page, name: str) -> None:
     """Pictures of the page as it is now, wide and narrow, in both languages; it ends wide and in Chinese."""
     if FOLDER is None:

@@ -8,14 +8,17 @@ from playwright.sync_api import Page, expect
 
 from orchestrator.adapters.movers.sample_system import SampleClients, lost
 from orchestrator.migrations.move import MoveHost
+from orchestrator.migrations.plan_files import move_key
 from tests import moves
 from tests.browser.people import People, act, opened, path_of
-from tests.browser.pictures import shoot
+from tests.browser.pictures import picture, shoot
+from tests.faults.moving import slow_opening
 from tests.moves import APPLIER, APPROVERS, OFFICER, PLAN, REVIEWER, Legacy
 from tests.running import RunningService
 
 CLERK = "slj.clerk"
 ENDED = 120_000
+SLOW_SECONDS = 15
 
 
 @dataclass
@@ -51,6 +54,27 @@ def approve(people: People, path: str, username: str, button: str) -> None:
         act(page, button, "已批准")
 
 
+def milliseconds(page: Page) -> float:
+    """What the page says how long both sides are, or were, closed."""
+    return float(page.locator("#closed .figure").inner_text().split(" ")[0].replace(",", ""))
+
+
+def see_the_pause_count(page: Page) -> None:
+    """While both sides are closed the page counts, wide and narrow, in both languages."""
+    expect(page.locator("#closed")).to_contain_text("两端都不接受写入，已持续", timeout=30_000)
+    figure, first = page.locator("#closed .figure").inner_text(), milliseconds(page)
+    expect(page.locator("#closed .figure")).not_to_have_text(figure)
+    assert 300 <= first < milliseconds(page) < SLOW_SECONDS * 1_000
+    address = page.url
+    for language, width in (("en", 390), ("zh", 1440)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{address.split('?')[0]}?lang={language}")
+        expect(page.locator("#closed")).to_contain_text("毫秒" if language == "zh" else "ms")
+        surplus = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert surplus <= 0
+        picture(page, f"closed-{language}-{width}")
+
+
 @pytest.mark.usefixtures("moving")
 def test_a_plan_with_mistakes_shows_all_of_them_and_keeps_what_was_typed(people: People) -> None:
     wrong = PLAN.read_text("utf-8").replace("trial_days: 0", "trial_days: -1").replace("writers: [app]", "")
@@ -68,6 +92,7 @@ def test_a_department_registers_and_the_centre_copies_through_the_pages(
 ) -> None:
     hostile = "迁移 <script>alert(1)</script> {{ 7 * 7 }}"
     plan = PLAN.read_text("utf-8").replace("title: 山洪灾害监测预警系统迁移", f'title: "{hostile}"')
+    plan = plan.replace("pause_budget_ms: 2000", "pause_budget_ms: 30000")
     with opened(people, CLERK, "/console/migrations/new") as page:
         page.get_by_label("目标主机所在的申请").select_option(moving.number)
         page.get_by_label("迁移计划（YAML）").fill(plan)
@@ -106,8 +131,13 @@ def test_the_cut_has_a_checklist_and_needs_two_approvers(people: People, moving:
     with opened(people, APPLIER, moving.path) as page:
         expect(page.locator("#migration-state")).not_to_contain_text("未满足")
         shoot(page, "scheduled")
-        act(page, "割接到目标端", "割接已排入执行队列")
-        log_ended(page)
+        number = page.get_by_role("heading", level=1).inner_text().split(" ")[0]
+        with slow_opening(moving.target, move_key(number), SLOW_SECONDS):
+            act(page, "割接到目标端", "割接已排入执行队列")
+            see_the_pause_count(page)
+            log_ended(page)
+        expect(page.locator("#closed")).to_contain_text("两端都不接受写入的时间")
+        assert milliseconds(page) > SLOW_SECONDS * 1_000
         expect(page.locator("#last-switch")).to_contain_text("一致", timeout=10_000)
         expect(page.locator("#last-switch .figure").first).to_contain_text("毫秒")
         expect(page.locator("#migration-state")).to_contain_text("试运行")

@@ -105,11 +105,12 @@ class AnsibleMovers:
 
     def _switch(self, playbook: str, to: Side) -> CutResult:
         played = self._player.play(playbook)
-        answers = played.of("Cut")
-        if answers:
-            (answer,) = answers.values()
-            return reading.cut_result(answer, to)
-        if played.refused and not played.unreachable and not played.result.stopped_because:
+        begun = played.of("Cut")
+        for answer in (*played.of("See the cut to its end").values(), *begun.values()):
+            if "outcome" in answer:
+                return reading.cut_result(answer, to)
+        untouched = not (begun or played.unreachable or played.result.stopped_because)
+        if played.refused and untouched:
             return CutResult("refused", to, None, {}, played.refused[0])
         return CutResult("unsettled", to, None, {}, _why(failed(playbook, played)))
 

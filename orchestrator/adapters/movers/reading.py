@@ -166,6 +166,13 @@ def _state(move: Move, answer: Answer | None) -> SideState:
 # --- the cut ---------------------------------------------------------------------------------------
 
 
+def closed_for_ms(event: Mapping[str, Any]) -> float | None:
+    """What an event of a play under way says of how long both sides have been closed; None of most events."""
+    data = event.get("event_data", {})
+    found = data.get("res", {}).get("answer", {}) if event.get("event") == "runner_on_ok" else {}
+    return found.get("closed_for_ms") if data.get("task") == "Cut" else None
+
+
 def cut_result(answer: Answer, to: Side) -> CutResult:
     """What the script told about itself."""
     reason = answer.get("reason")

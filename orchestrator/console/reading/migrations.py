@@ -24,6 +24,7 @@ from orchestrator.console.views.migrations import (
 from orchestrator.console.visit import Visit
 from orchestrator.core.clock import now
 from orchestrator.departments.permissions import ROLE_PERMISSIONS, Permission
+from orchestrator.migrations import queries
 from orchestrator.migrations.lifecycle import MAY_RETURN, MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.plan_files import stored_plan
@@ -256,6 +257,7 @@ def _switch(visit: Visit, item: MigrationSwitch) -> SwitchView:
         from_address=item.from_address,
         to_address=item.to_address,
         run_id=str(item.run_id),
+        closed_so_far_ms=queries.closed_so_far_ms(visit.session, item),
         closed_ms=item.closed_ms,
         pause_ms=item.pause_ms,
         pause_at_fence_ms=item.pause_at_fence_ms,

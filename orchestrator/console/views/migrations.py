@@ -136,7 +136,10 @@ class ShownPlan:
 
 @dataclass(frozen=True)
 class SwitchView:
-    """One switch from side to side; times without a writable side and pauses in milliseconds."""
+    """One switch from side to side; times without a writable side and pauses in milliseconds.
+
+    `closed_so_far_ms` counts while both sides are closed, and is None before and afterwards.
+    """
 
     number: int
     direction: str
@@ -146,6 +149,7 @@ class SwitchView:
     from_address: str
     to_address: str
     run_id: str
+    closed_so_far_ms: float | None
     closed_ms: float | None
     pause_ms: float | None
     pause_at_fence_ms: float | None

@@ -25,28 +25,62 @@ from place import write_json
 
 LONGEST_HOLD = 1800.0
 SECONDS_TO_RETURN = 900.0
+MOMENTS_MS = 300
+"""So long both sides may be closed before it is told: whoever is told sooner would slow the cut down."""
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side: the one that takes over, move}. The answer is what cut.json holds; see `Cut.run`."""
+    """order: {side: the one that takes over, move, step: begin or end}.
+
+    The answer is what cut.json holds; see `Cut.run`. Where both sides stay closed for more than moments,
+    `begin` answers {closed_for_ms} alone, and `end` has the rest.
+    """
     move = moves.read(order)
     move.secrets()
     result, journal = move.folder / "cut.json", move.folder / "cut.journal"
+    if order["step"] == "end":
+        return ended(move, result, journal)
     for leftover in (result, journal, move.folder / "cut.release", move.folder / "cut-gone.json"):
         leftover.unlink(missing_ok=True)
     child = os.fork()
     if not child:
         live_alone(move, result, journal)
-    end = time.monotonic() + SECONDS_TO_RETURN
-    while not result.exists() and time.monotonic() < end:
-        if os.waitpid(child, os.WNOHANG)[0] and not result.exists():
-            return {
-                "outcome": "unsettled",
-                "reason": {"code": "cut_died", "facts": {}},
-                "marks": marks(journal),
-            }
+    while not result.exists():
+        if os.waitpid(child, os.WNOHANG)[0]:
+            break
+        if (closed := closed_for_ms(journal)) > MOMENTS_MS and not result.exists():
+            return {"changed": True, "closed_for_ms": round(closed)}
         time.sleep(0.01)
-    return {"changed": True, **json.loads(result.read_text("utf-8"))}
+    return told(result, journal)
+
+
+def ended(move: moves.Move, result: Path, journal: Path) -> dict[str, Any]:
+    """What has become of a cut that was begun by an earlier call."""
+    end = time.monotonic() + SECONDS_TO_RETURN
+    pid = int((move.folder / "cut.pid").read_text("ascii"))
+    while not result.exists() and time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.01)
+    return told(result, journal)
+
+
+def told(result: Path, journal: Path) -> dict[str, Any]:
+    """What the cut has written down; one that died before it could leaves both sides to be read."""
+    if result.exists():
+        return {"changed": True, **json.loads(result.read_text("utf-8"))}
+    reason = {"code": "cut_died", "facts": {}}
+    return {"changed": True, "outcome": "unsettled", "reason": reason, "marks": marks(journal)}
+
+
+def closed_for_ms(journal: Path) -> float:
+    """How long no side has accepted a write so far; 0 before the fence has begun."""
+    reached = marks(journal)
+    if not reached:
+        return 0.0
+    return max(reached.values()) + (time.time() - journal.stat().st_mtime) * 1000
 
 
 def marks(journal: Path) -> dict[str, float]:
