@@ -96,6 +96,9 @@ def _cut(at: MoveBench, to: Side) -> bool:
         return True
     if result.outcome == "unsettled":
         return settle(at)
+    if to == "source" and not _cloud_has(at, at.move.target.address):
+        _needs_a_person(at, reasons.TARGET_GONE)
+        return False
     _not_switched(at, result.outcome, reasons.of_script(result.reason), dict(result.marks))
     return False
 
@@ -150,8 +153,11 @@ def settle(at: MoveBench) -> bool:
         return True
     if found.verdict == other(state.to):
         _not_switched(at, "reopened", reasons.UNDONE, {})
+    elif found.verdict == "both":
+        _needs_a_person(at, reasons.BOTH)
     else:
-        _needs_a_person(at, reasons.BOTH if found.verdict == "both" else reasons.UNKNOWN)
+        is_gone = state.to == "source" and not _cloud_has(at, at.move.target.address)
+        _needs_a_person(at, reasons.TARGET_GONE if is_gone else reasons.UNKNOWN)
     return False
 
 
@@ -310,22 +316,28 @@ def settle_run(bench: Workbench, context: JobContext, run_id: str) -> None:
         files = rendering.unpack(bench.keys.decrypt(sealed))
         move = wanted.stored_move()
         at = at_the_movers(bench, frame, plan.id, plan.workspace_id, cloud, move, files)
-        _let_source_serve_alone(at)
+        alone = _let_source_serve_alone(at)
         state = _state(at)
         made = state is not None and (state.outcome == "cut" or settle(at))
         if made and _lead_the_name(at):
-            _prove_and_follow(at)
+            if alone:
+                _end(at, reasons.SERVES_ALONE)
+            else:
+                _prove_and_follow(at)
 
 
-def _let_source_serve_alone(at: MoveBench) -> None:
-    """A person asks, nobody serves, and the cloud itself does not know the target any more."""
+def _let_source_serve_alone(at: MoveBench) -> bool:
+    """A person asks, nobody serves, and the cloud itself has no such target any more; True when done."""
     found = at.movers.sides()
     if found.source.accepts_writes is not False or found.target.accepts_writes is not None:
-        return
+        return False
     if _cloud_has(at, at.move.target.address):
-        return
+        return False
     at.frame.log.append("The cloud has no such target any more: the source is let serve alone.")
     at.movers.reopen("source", other_is_gone=True)
+    with transaction(at.bench.engine) as session:
+        migrating_switches.record_source_alone(session, at.run_id, at.plan_id)
+    return True
 
 
 def _cloud_has(at: MoveBench, address: str) -> bool:

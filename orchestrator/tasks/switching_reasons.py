@@ -65,6 +65,18 @@ UNKNOWN: Final = Reason(
     "Start that host; if its cloud has it no more, let the source serve alone: then settle.",
     "请启动该主机；如云平台已无该主机，则由源端单独恢复服务：随后执行核实。",
 )
+TARGET_GONE: Final = Reason(
+    "The cloud has the target no more. What it accepted since the switch may not have reached the source.",
+    "云平台已无目标端主机。切换后目标端接受的写入可能尚未到达源端。",
+    "If it can be brought back, do that. Else settle: the source serves alone, and such writes are missing.",
+    "如能恢复该主机，请先恢复。否则执行核实：源端单独恢复服务，上述写入将会缺失。",
+)
+SERVES_ALONE: Final = Reason(
+    "The source serves alone, because the cloud has the target no more; its last writes may be missing.",
+    "云平台已无目标端主机，源端已单独恢复服务；目标端最后的写入可能缺失。",
+    "Compare with what the clients were told was stored, then give the migration up or plan it anew.",
+    "请与客户端已获确认的写入核对，随后终止迁移或重新编制计划。",
+)
 BOTH: Final = Reason(
     "Both sides accept writes.",
     "两端都在接受写入。",

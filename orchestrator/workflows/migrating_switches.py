@@ -205,6 +205,19 @@ def record_unsettled(session: Session, run_id: UUID, plan_id: UUID, reason: Reas
     store.touch(session, migration)
 
 
+def record_source_alone(session: Session, run_id: UUID, plan_id: UUID) -> None:
+    """A person had the source serve without its target, which is gone for good; the audit names the person.
+
+    Where the target had served, what it accepted last may be missing.
+    """
+    run = run_store.lock_run(session, run_id)
+    plan = run_store.lock_plan(session, plan_id)
+    migration = _migration_of(session, plan)
+    missing = migration.serving_side == "target"
+    told = {"ordered_by": str(run.started_by), "writes_may_be_missing": missing}
+    store.note(session, migration, "migration:source_alone", f"worker:{run.worker}", told)
+
+
 def record_gate_closed(session: Session, run_id: UUID, plan_id: UUID, reason: Reason) -> None:
     """The gate was not open when the cut should begin: nothing was touched, and a new cut may be planned."""
     run = run_store.lock_run(session, run_id)

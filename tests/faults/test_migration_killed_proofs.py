@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator.adapters.movers.sample_system import lost
-from tests.faults.moving import Moving, answers, checked_migration, slow_marker, told
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from tests.faults.moving import Moving, answers, checked_migration, instance_of, may_log_in, slow_marker, told
 from tests.faults.product import Product
-from tests.moves import APPLIER
+from tests.moves import APPLIER, REVIEWER
 from tests.ports.movers.faults import kill_database, pids_of, stopped
 from tests.running import wait_until
 
@@ -103,3 +104,24 @@ def test_a_worker_killed_in_a_return_that_came_by_itself_is_followed_by_one_that
 def test_no_acknowledged_write_is_lost_through_all_of_it(moving: Moving) -> None:
     moving.clients.stop()
     assert lost(moving.clients.acknowledged(), moving.legacy.host) == (0, 0)
+
+
+def test_a_target_that_is_gone_after_the_cut_lets_a_person_have_the_source_serve_with_a_warning(
+    product: Product, moving: Moving
+) -> None:
+    moving.move.cut()
+    product.ask_cloud(op="destroy", id=instance_of(SandboxCloud(product.settings.sandbox_socket), moving))
+    run = moving.move.run(APPLIER, "return", 180)
+    told(run)
+    assert run["status"] == "failed"
+    assert "may not have reached the source" in run["reason"]
+    assert not may_log_in(moving.legacy.host)
+    moving.move.act(REVIEWER, "settle")
+    wait_until(lambda: moving.move.read()["status"] == "rolled_back", "both sides are read", 120)
+    wait_until(product.no_run_at_work, "the settling has ended", 60)
+    page = moving.move.read()
+    assert (page["serving_side"], page["status"]) == ("source", "rolled_back")
+    assert "may be missing" in page["reason"]
+    assert may_log_in(moving.legacy.host)
+    (event,) = product.rows("SELECT body FROM audit_events WHERE action = 'migration:source_alone'")
+    assert '"writes_may_be_missing":true' in event["body"].replace(" ", "")
