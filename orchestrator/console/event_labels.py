@@ -67,6 +67,7 @@ EVENTS: Mapping[str, str] = {
     "migration:rolled_back": N_("源端服务"),
     "migration:proof": N_("两端核对"),
     "migration:pause_measured": N_("登记写入暂停测量值"),
+    "migration:name_switched": N_("名称改指服务端"),
     "migration:source_alone": N_("源端单独恢复服务"),
     "migration:needs_a_person": N_("需要人工核实"),
     "migration:accepted": N_("验收，目标端开始计费"),
