@@ -69,6 +69,31 @@ def test_a_request_can_be_made_without_javascript(browser: Browser, service: Run
     page.context.close()
 
 
+def test_a_plan_is_sent_back_approved_and_applied_without_javascript(
+    browser: Browser, service: RunningService
+) -> None:
+    request = acts.approve(service.callers)
+    first = acts.plan(service, request)
+    approver = sign_in(browser, service, "xxh.approver", script=False)
+    approver.goto(f"{service.settings.url}/console/plans/{first['id']}")
+    approver.get_by_role("button", name="退回重出", exact=True).click()
+    expect(approver.get_by_role("alert")).to_be_visible()
+    approver.get_by_label("意见").fill("磁盘容量请与方案一致。")
+    act(approver, "退回重出", "已退回")
+    second = acts.plan(service, request)
+    approver.goto(f"{service.settings.url}/console/plans/{second['id']}")
+    act(approver, "批准此计划", "已批准")
+    applier = sign_in(browser, service, "csp1.applier", script=False)
+    applier.goto(f"{service.settings.url}/console/plans/{second['id']}")
+    act(applier, "执行此计划", "已排入执行队列")
+    run = path_of(applier).rsplit("/", 1)[1]
+    assert service.settled(run)["status"] == "succeeded"
+    applier.reload()
+    expect(applier.locator("main")).to_contain_text("Apply complete")
+    approver.context.close()
+    applier.context.close()
+
+
 def test_two_people_who_decide_at_once_see_who_was_first(people: People, service: RunningService) -> None:
     request = acts.submit(service.callers)
     path = f"/console/requests/{request['id']}"
