@@ -22,12 +22,12 @@ from sqlalchemy import Engine
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.core.db import create_database_engine
 from orchestrator.settings import Settings
+from tests.blocks import Block
 from tests.callers import Callers
 
 ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
 FINAL = ("succeeded", "failed", "cancelled")
-_BLOCKS = iter(range(os.getpid() % 200, 10_000))
 
 Process = subprocess.Popen[bytes]
 
@@ -66,7 +66,7 @@ class RunningService:
         self.database_url = database_url
         self.engine: Engine = create_database_engine(database_url)
         self.callers = Callers(self.engine, self.settings.url)
-        self.block = f"127.{16 + next(_BLOCKS) % 14 * 16}.0.0/12"
+        self.block = Block()
         self.web: Process | None = None
         self.cloud: Process | None = None
         self.workers: list[Process] = []
@@ -84,7 +84,7 @@ class RunningService:
         mirror = [sys.executable, "-B", str(provider / "install.py")]
         self._run([*mirror, "--mirror", str(self.settings.provider_mirror)])
         door = self.settings.sandbox_socket
-        options = ["--home", str(self.home / "sandbox"), "--socket", str(door), "--block", self.block]
+        options = ["--home", str(self.home / "sandbox"), "--socket", str(door), "--block", self.block.range]
         program = [sys.executable, "-I", "-B", str(provider / "sandboxd.py"), *options]
         self._run(["mkdir", "-p", "-m", "700", str(door.parent), str(self.settings.engine_home)])
         self.cloud = self._spawn("cloud", [*program, "--parent", str(os.getpid())])
@@ -195,6 +195,7 @@ class RunningService:
                 _end(process)
         for pid in self.leftovers():
             os.kill(pid, signal.SIGKILL)
+        self.block.free()
         self.engine.dispose()
         shutil.rmtree(self.home, ignore_errors=True)
 

@@ -105,20 +105,27 @@ def bring_home(moving: Moving, run: Document) -> None:
     """Whatever the fault led to: one side serves; then a return, or a settling, lets the source serve."""
     if run["status"] == "failed":
         told(run)
-    if moving.move.read()["switches"][-1]["outcome"] == "unsettled":
+    if "settle" in awaited(moving):
         moving.move.act(REVIEWER, "settle")
-        wait_until(
-            lambda: moving.move.read()["switches"][-1]["outcome"] not in ("unsettled", "under_way"),
-            "both sides are read",
-            120,
-        )
+        wait_until(lambda: is_settled(moving), "both sides are read", 120)
     page = moving.move.read()
     moving.expect_only(page["serving_side"])
     if page["serving_side"] == "target":
-        if "return" not in [each["act"] for each in page["awaited"]]:
+        if "return" not in awaited(moving):
             return_planned(moving)
         moving.move.well(APPLIER, "return")
     moving.expect_only("source")
+
+
+def awaited(moving: Moving) -> list[str]:
+    """What the migration waits for."""
+    return [each["act"] for each in moving.move.read()["awaited"]]
+
+
+def is_settled(moving: Moving) -> bool:
+    """Whether it is known which side serves, and no worker is at it."""
+    outcome = moving.move.read()["switches"][-1]["outcome"]
+    return outcome not in ("unsettled", "under_way") and not {"settle", "wait"} & set(awaited(moving))
 
 
 def return_planned(moving: Moving) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.blocks import Block
+
 ROOT = Path(__file__).resolve().parents[3]
 PROVIDER = ROOT / "terraform/providers/sandbox"
 NOBODY = 65534
@@ -57,12 +59,11 @@ class Daemon:
         self.home = short_folder()
         self.socket = self.home / "s.sock"
         self.log = self.home / "daemon.log"
-        # Tests that run at the same time, beside a running product, keep to loopback blocks of their own.
-        self.block = f"127.{32 + os.getpid() % 14 * 16}.0.0/12"
+        self.block = Block()
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
-        options = ["--home", str(self.home), "--socket", str(self.socket), "--block", self.block]
+        options = ["--home", str(self.home), "--socket", str(self.socket), "--block", self.block.range]
         program = [sys.executable, "-I", "-B", str(PROVIDER / "sandboxd.py"), *options]
         return unprivileged([*program, "--parent", str(os.getpid()), *(["--plain"] if self.plain else [])])
 
@@ -105,6 +106,7 @@ class Daemon:
                 self.kill()
         for pid in self.leftovers():
             os.kill(pid, signal.SIGKILL)
+        self.block.free()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def raw(self, data: bytes) -> dict[str, Any]:
