@@ -111,7 +111,7 @@ def bring_home(moving: Moving, run: Document) -> None:
     page = moving.move.read()
     moving.expect_only(page["serving_side"])
     if page["serving_side"] == "target":
-        if "return" not in awaited(moving):
+        if "return_" not in awaited(moving):
             return_planned(moving)
         moving.move.well(APPLIER, "return")
     moving.expect_only("source")
