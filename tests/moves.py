@@ -112,7 +112,9 @@ class Move:
 
     def scheduled(self) -> Document:
         """The next cut is planned, and two persons have approved it."""
-        self.well(REVIEWER, "order-cut")
+        run = self.run(REVIEWER, "order-cut")
+        found = self.plan("cut")
+        assert found["status"] == "submitted", (run["reason"], found, self.service.log_lines(run["id"])[-30:])
         for approver in APPROVERS:
             self.act(approver, "approve-cut", digest=self.plan("cut")["tuple_digest"])
         return self.read()

@@ -100,24 +100,6 @@ def test_a_target_host_that_is_gone_needs_a_person_and_settling_lets_the_source_
     bring_home(moving, ended)
 
 
-def test_one_altered_byte_on_the_target_sends_the_cut_back_by_itself_with_every_write(
-    product: Product, moving: Moving
-) -> None:
-    moving.move.scheduled()
-    with psycopg.connect(admin_conninfo(moving.target, "app"), autocommit=True) as target:
-        target.execute("UPDATE person SET name = 'X' || name WHERE id = 7")
-    run = product.settled(moving.move.act(APPLIER, "cut")["id"], 180)
-    page = moving.move.read()
-    assert run["status"] == "failed"
-    told(run)
-    assert "person" in run["reason"]
-    there, back = page["switches"][-2:]
-    assert (there["outcome"], there["proof_equal"], there["automatic"]) == ("cut", False, False)
-    assert (back["direction"], back["outcome"], back["automatic"]) == ("return", "cut", True)
-    assert page["status"] == "rolled_back"
-    moving.expect_only("source")
-
-
 def test_a_name_service_that_does_not_answer_at_the_opening_is_asked_again_until_it_leads_the_clients(
     product: Product, moving: Moving
 ) -> None:

@@ -6,10 +6,11 @@ After each exactly one side accepts writes, nothing acknowledged is lost, and th
 import signal
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
-from orchestrator.adapters.movers.sample_system import lost
-from tests.faults.moving import Moving, checked_migration, slow_marker
+from orchestrator.adapters.movers.sample_system import admin_conninfo, lost
+from tests.faults.moving import Moving, checked_migration, slow_marker, told
 from tests.faults.product import Product
 from tests.moves import APPLIER
 from tests.running import wait_until
@@ -101,6 +102,25 @@ def test_a_worker_killed_while_it_returns_is_followed_by_one_that_finds_the_sour
     page = moving.move.read()
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
     assert (page["status"], page["switches"][-1]["proof_equal"]) == ("rolled_back", True)
+    moving.expect_only("source")
+
+
+def test_one_altered_byte_on_the_target_sends_the_cut_back_by_itself_with_every_write(
+    product: Product, moving: Moving
+) -> None:
+    """Last, because sides that differ do not follow each other until they are armed again."""
+    moving.move.scheduled()
+    with psycopg.connect(admin_conninfo(moving.target, "app"), autocommit=True) as target:
+        target.execute("UPDATE person SET name = 'X' || name WHERE id = 7")
+    run = product.settled(moving.move.act(APPLIER, "cut")["id"], 180)
+    page = moving.move.read()
+    assert run["status"] == "failed"
+    told(run)
+    assert "person" in run["reason"]
+    there, back = page["switches"][-2:]
+    assert (there["outcome"], there["proof_equal"], there["automatic"]) == ("cut", False, False)
+    assert (back["direction"], back["outcome"], back["automatic"]) == ("return", "cut", True)
+    assert page["status"] == "rolled_back"
     moving.expect_only("source")
 
 
