@@ -1,6 +1,6 @@
 """How long the close of a month with a million usage intervals takes, beside a plain INSERT … SELECT.
 
-The product's side is the whole close: prices and gaps looked for twice, statements opened, every line rated,
+The product's side is the whole close: prices looked for twice, gaps, statements opened, every line rated,
 movement, totals, audit. The other side copies the finished lines into a table of the same columns and
 indexes. The first month is the worst one, in which every host was opened; in each later one some are resized.
 """
@@ -201,9 +201,9 @@ def close(engine: Engine, month: date) -> float:
     """Both steps of a close as the product takes them; seconds."""
     begun = time.perf_counter()
     with transaction(engine) as session:
-        settling.open_statements(session, month, ACTOR)
+        opened = settling.open_statements(session, month, ACTOR)
     with transaction(engine) as session:
-        settling.meter_statements(session, month, ACTOR)
+        settling.meter_statements(session, month, ACTOR, opened.event_seq)
     return time.perf_counter() - begun
 
 

@@ -159,7 +159,7 @@ TERMS = _TERMS.format(cpu=_PART.format(counts="vcpu"), ram=_PART.format(counts="
 # A run begins where the row before it ends earlier or differs; it ends where the next run's predecessor ends.
 # One sort serves everything, without grouping, and one empty row after the last gives the last run its end.
 _RUNS = """pieces AS (
-    SELECT t.pair, u.resource, u.sku, u.run, u.quantity, u.state, u.vcpu, u.memory_gb, t.class,
+    SELECT t.pair, u.resource, u.run, u.quantity, u.state, u.vcpu, u.memory_gb, t.class,
            4 * t.class + CASE u.state WHEN 'active' THEN 0 WHEN 'suspended' THEN 1 ELSE 2 END AS charged_as,
            CASE WHEN u.arch <> '' THEN u.vcpu || '/' || u.memory_gb END AS size,
            t.billing = 'one_off' AS once, greatest(u.starts, t.starts) AS starts,
@@ -168,7 +168,7 @@ _RUNS = """pieces AS (
     JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
                 AND t.starts < u.ends AND u.starts < t.ends
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 ), marked AS (
     SELECT *, lag(ends) OVER w AS before, row_number() OVER w AS place,
            once OR lag(ends) OVER w IS DISTINCT FROM starts OR lag(resource) OVER w <> resource
@@ -177,7 +177,7 @@ _RUNS = """pieces AS (
     FROM pieces
     WINDOW w AS (ORDER BY pair, resource, starts)
 ), runs AS (
-    SELECT resource, sku, run, place, quantity, state, vcpu, memory_gb, class, starts,
+    SELECT resource, run, place, quantity, state, vcpu, memory_gb, class, starts,
            lead(before) OVER (ORDER BY pair, resource, starts) AS ends
     FROM marked WHERE begins
 )"""
@@ -208,7 +208,7 @@ _AMOUNTS = f"""classes AS (
            2000000::numeric * CASE WHEN billing = 'one_off' THEN 1 ELSE month_days END AS twice
     FROM terms ORDER BY class
 ), charged AS (
-    SELECT r.*, c.department, c.month, c.month_days, c.catalogue, c.price_fen, c.percent, c.discount,
+    SELECT r.*, c.department, c.sku, c.month, c.month_days, c.catalogue, c.price_fen, c.percent, c.discount,
            c.payers, c.percents, c.weight, c.twice,
            CASE WHEN c.flat IS NOT NULL THEN r.quantity * c.flat
                 WHEN c.billing = 'percent_of_spec'

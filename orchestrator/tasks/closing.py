@@ -12,11 +12,11 @@ from orchestrator.workflows import settling
 logger = logging.getLogger(__name__)
 
 
-def meter_month(bench: Workbench, _context: JobContext, month: str, actor: str) -> None:
+def meter_month(bench: Workbench, _context: JobContext, month: str, actor: str, compared: int = 0) -> None:
     """One transaction: a worker that dies leaves the statements open, and the job runs again."""
     try:
         with transaction(bench.engine) as session:
-            settling.meter_statements(session, parse_month(month), actor)
+            settling.meter_statements(session, parse_month(month), actor, compared)
     except BusinessError as error:
         # Prices or usage changed after the close was ordered; whoever closes again is told.
         logger.warning("%s was not metered: %s", month, error.detail)

@@ -45,8 +45,16 @@ ANSWER_STEP = "confirm_statement"
 UNDECIDED = (*CAN_BE_METERED, StatementStatus.DISPUTED)
 
 
-def open_statements(session: Session, month: date, actor: str, *, again: bool = False) -> int:
-    """Give every department that used something in `month` an open statement; how many are open now.
+@dataclass(frozen=True)
+class Opened:
+    """How many statements of a month are open, and up to which event their usage was compared with events."""
+
+    count: int
+    event_seq: int
+
+
+def open_statements(session: Session, month: date, actor: str, *, again: bool = False) -> Opened:
+    """Give every department that used something in `month` an open statement.
 
     A metered statement is opened again when something became known about it since, or, with `again`, in
     any case. What was issued stays as it is.
@@ -73,8 +81,8 @@ def open_statements(session: Session, month: date, actor: str, *, again: bool = 
         store.add(session, organisation, month, actor)
     opened = queries.of_month(session, month, StatementStatus.OPEN)
     _require_priced(session, month, [row.organisation_code for row in opened])
-    _require_whole(session, month)
-    return len(opened)
+    _require_whole(session, queries.checked_up_to(session, month))
+    return Opened(len(opened), queries.last_event_seq(session))
 
 
 def order_close(session: Session, actor: Actor, month: date, *, again: bool = False) -> int:
@@ -84,20 +92,23 @@ def order_close(session: Session, actor: Actor, month: date, *, again: bool = Fa
         MonthNotOver, EarlierMonthOpen, UnpricedUsage, UsageGap: nothing is opened.
     """
     require(actor, Permission.STATEMENTS_CLOSE)
-    count = open_statements(session, month, actor.audit_name, again=again)
-    if count:
-        _order_metering(session, month, actor.audit_name)
-    return count
+    opened = open_statements(session, month, actor.audit_name, again=again)
+    if opened.count:
+        _order_metering(session, month, actor.audit_name, opened.event_seq)
+    return opened.count
 
 
-def _order_metering(session: Session, month: date, actor: str) -> None:
+def _order_metering(session: Session, month: date, actor: str, compared: int = 0) -> None:
     text = month_text(month)
-    queue = jobs.MAINTENANCE
-    jobs.enqueue(session, METER_JOB, queue=queue, lock=f"close:{text}", month=text, actor=actor)
+    given = {"month": text, "actor": actor, "compared": compared}
+    jobs.enqueue(session, METER_JOB, queue=jobs.MAINTENANCE, lock=f"close:{text}", **given)
 
 
-def meter_statements(session: Session, month: date, actor: str) -> Sequence[UsageStatement]:
+def meter_statements(session: Session, month: date, actor: str, compared: int = 0) -> Sequence[UsageStatement]:
     """Fill the open statements of a month: lines, corrections of earlier months, movement, totals.
+
+    Usage was compared with every event up to the number `compared` when the statements were opened; only
+    resources with a later event are compared again, because usage changes with an event alone.
 
     Later months that are not issued are metered after this one, because they open with the quantities with
     which this one closes and correct what it leaves uncorrected.
@@ -113,7 +124,7 @@ def meter_statements(session: Session, month: date, actor: str) -> Sequence[Usag
     # What later months have corrected counts for nothing here: they are taken back before anything is asked.
     _take_later_back(session, month, organisations, actor)
     _require_priced(session, month, organisations)
-    _require_whole(session, month)
+    _require_whole(session, max(compared, queries.checked_up_to(session, month)))
     event_seq = queries.last_event_seq(session)
     store.empty(session, month)
     store.write_lines(session, month, organisations)
@@ -147,8 +158,8 @@ def _late_months(session: Session, month: date, organisations: Sequence[str]) ->
     return [late for late in queries.late_months(session, month) if late.organisation in organisations]
 
 
-def _require_whole(session: Session, month: date) -> None:
-    if gap := usage_queries.first_gap(session, queries.checked_up_to(session, month)):
+def _require_whole(session: Session, compared: int) -> None:
+    if gap := usage_queries.first_gap(session, compared):
         resource, sku, day = gap
         raise UsageGap(
             f"{sku} of resource {resource} differs from its events on {day}.", sku=sku, day=day.isoformat()
