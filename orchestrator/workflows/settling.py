@@ -104,7 +104,9 @@ def _order_metering(session: Session, month: date, actor: str, compared: int = 0
     jobs.enqueue(session, METER_JOB, queue=jobs.MAINTENANCE, lock=f"close:{text}", **given)
 
 
-def meter_statements(session: Session, month: date, actor: str, compared: int = 0) -> Sequence[UsageStatement]:
+def meter_statements(
+    session: Session, month: date, actor: str, compared: int = 0
+) -> Sequence[UsageStatement]:
     """Fill the open statements of a month: lines, corrections of earlier months, movement, totals.
 
     Usage was compared with every event up to the number `compared` when the statements were opened; only
