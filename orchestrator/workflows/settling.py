@@ -100,8 +100,15 @@ def order_close(session: Session, actor: Actor, month: date, *, again: bool = Fa
 
 def _order_metering(session: Session, month: date, actor: str, compared: int = 0) -> None:
     text = month_text(month)
-    given = {"month": text, "actor": actor, "compared": compared}
-    jobs.enqueue(session, METER_JOB, queue=jobs.MAINTENANCE, lock=f"close:{text}", **given)
+    jobs.enqueue(
+        session,
+        METER_JOB,
+        queue=jobs.MAINTENANCE,
+        lock=f"close:{text}",
+        month=text,
+        actor=actor,
+        compared=compared,
+    )
 
 
 def meter_statements(
