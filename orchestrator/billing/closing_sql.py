@@ -138,11 +138,12 @@ FROM corrected c
 JOIN usage_statements s ON s.organisation_code = ANY(CAST(:organisations AS text[]))
                        AND s.month = CAST(:month AS date) AND s.status = 'open'"""
 
+# A condition that is no join: few resources are looked up for each of a million lines, never the other way.
+_MOVES = "(l.resource_id IN (SELECT resource_id FROM moving)) IS TRUE"
+
 # Day over day, for each resource, then summed. A resource that nothing happened to in the month, and of
 # which nothing became known, has the same quantity on every day of it as was stated at the end of the month
 # before: it moves nothing and is left out.
-# A condition that is no join: few resources are looked up for each of a million lines, never the other way.
-_MOVES = "(l.resource_id IN (SELECT resource_id FROM moving)) IS TRUE"
 MOVEMENT = f"""WITH opened AS (
     SELECT s.id, s.organisation_code, p.id AS previous_id, p.month AS previous_month, p.event_seq
     FROM usage_statements s
