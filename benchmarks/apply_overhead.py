@@ -38,7 +38,7 @@ class Pairs:
         self.by_hand.append(by_hand)
 
     def _with_product(self) -> tuple[float, float]:
-        request = self.city.approved_request(hosts=1)
+        request = self.city.approved_request(hosts=RESOURCES)
         self.city.wait_until_idle()
         begun = time.perf_counter()
         plan = self.city.generate(request)

@@ -23,7 +23,7 @@ _UNWANTED = {"failed", "rejected", "stale"}
 
 def kept_files(city: City) -> ByHand:
     """One run that is not counted: it warms the product up and leaves the files that are run by hand."""
-    plan = city.generate(city.approved_request(hosts=1))
+    plan = city.generate(city.approved_request(hosts=RESOURCES))
     city.statuses.wait(plan, "submitted")
     prepared = city.settings.runs_dir / f"plan-{plan}"
     hand = ByHand.copied(city.settings, prepared, city.settings.home / "by-hand" / "files")
@@ -35,7 +35,7 @@ def kept_files(city: City) -> ByHand:
 
 def with_product(city: City, workspaces: int) -> float:
     """Order a run in each of so many new workspaces; seconds from the first call to the last `applied`."""
-    requests = [city.approved_request(hosts=1) for _ in range(workspaces)]
+    requests = [city.approved_request(hosts=RESOURCES) for _ in range(workspaces)]
     city.wait_until_idle()
     begun = time.perf_counter()
     with ThreadPoolExecutor(1) as orders:
