@@ -12,6 +12,7 @@ from orchestrator.billing.rating_sql import (
     SPLITS_STORED,
     flaws,
     rating,
+    terms,
 )
 
 _SOURCES = (PRICES_STORED, SKUS_STORED, DISCOUNTS_STORED, SPLITS_STORED)
@@ -37,9 +38,34 @@ _RATED = """r.month, r.resource, r.sku, r.quantity, r.state, r.catalogue, r.pric
     r.percent::int, r.vcpu, r.memory_gb, r.discount, r.starts, r.ends, r.month_days, r.amount_fen, r.payers,
     r.shares_fen, r.run"""
 
-FLAWS = flaws(_OF_MONTH, _SOURCES)
+# What a close asks of all usage, from one look at it: who uses what, since when, and when in the month.
+KEEP_USE = (
+    "DROP TABLE IF EXISTS closing_use",
+    """CREATE TEMP TABLE closing_use ON COMMIT DROP AS
+    SELECT organisation_code AS department, sku_code AS sku, spec_arch AS arch, min(lower(days)) AS first,
+           min(greatest(lower(days), CAST(:month AS date))) FILTER (WHERE within) AS lo,
+           max(least(coalesce(upper(days), 'infinity'), CAST(:ends AS date))) FILTER (WHERE within) AS hi
+    FROM (SELECT *, days && daterange(CAST(:month AS date), CAST(:ends AS date)) AS within
+          FROM usage_intervals) AS i
+    GROUP BY organisation_code, sku_code, spec_arch""",
+)
+_PAIRS = """pairs AS (
+    SELECT department, sku, arch, lo, hi FROM closing_use
+    WHERE lo IS NOT NULL AND department = ANY(CAST(:organisations AS text[]))
+)"""
 
-LINES = f"""{rating(_OF_MONTH, _SOURCES)}
+# The terms of the month are few. Kept until the transaction ends, and analysed, they are computed once for
+# all that asks for them, and the planner sees that it is they that fit into a small hash table.
+KEEP_TERMS = (
+    "DROP TABLE IF EXISTS closing_terms",
+    f"""CREATE TEMP TABLE closing_terms ON COMMIT DROP AS
+    WITH {terms(_OF_MONTH, _SOURCES, _PAIRS)} SELECT * FROM terms""",
+    "ANALYZE closing_terms",
+)
+_KEPT = f"{_OF_MONTH}, terms AS NOT MATERIALIZED (SELECT * FROM closing_terms)"
+FLAWS = flaws(_KEPT)
+
+LINES = f"""{rating(_KEPT)}
 INSERT INTO statement_lines ({_COLUMNS})
 SELECT s.id, r.place, 'ordinary', {_RATED}
 FROM rated r
@@ -62,8 +88,7 @@ GROUP BY s.organisation_code, s.month"""
 # Departments that need a statement of the month and have none.
 WANTED = f"""
 SELECT o.organisation_code FROM (
-    SELECT DISTINCT organisation_code FROM usage_intervals
-    WHERE days && daterange(CAST(:month AS date), CAST(:ends AS date))
+    SELECT department AS organisation_code FROM closing_use WHERE lo IS NOT NULL
     UNION
     SELECT s.organisation_code FROM usage_statements s JOIN sku_movements m ON m.statement_id = s.id
     WHERE s.status <> 'upheld' AND m.closing > 0
@@ -79,7 +104,7 @@ ORDER BY o.organisation_code"""
 # The first month before this one in which a department used something that is on no metered statement.
 UNSTATED = """
 SELECT g.month::date, o.organisation_code
-FROM (SELECT organisation_code, min(lower(days)) AS first FROM usage_intervals GROUP BY 1) AS o
+FROM (SELECT department AS organisation_code, min(first) AS first FROM closing_use GROUP BY 1) AS o
 CROSS JOIN LATERAL generate_series(
     date_trunc('month', o.first::timestamp), CAST(:month AS date) - interval '1 month', interval '1 month'
 ) AS g(month)
@@ -106,8 +131,9 @@ _SAME = """(r.resource, r.sku, r.starts, r.ends, r.quantity, r.state, r.catalogu
            v.price_fen, v.percent, v.vcpu, v.memory_gb, v.discount, v.payers::text[],
            v.shares_fen, v.amount_fen)"""
 _OF_LATE = _usage("starts", "until", "AND resource_id = ANY(CAST(:resources AS uuid[]))")
-LATE_FLAWS = flaws(_OF_LATE, _SOURCES)
-CORRECTIONS = f"""{rating(_OF_LATE, _SOURCES)}, stated AS (
+_LATE_TERMS = terms(_OF_LATE, _SOURCES)
+LATE_FLAWS = flaws(_LATE_TERMS)
+CORRECTIONS = f"""{rating(_LATE_TERMS)}, stated AS (
     SELECT l.* FROM usage_statements s
     JOIN statement_lines l ON l.statement_id = s.id AND (
         l.kind = 'ordinary' AND s.month = CAST(:starts AS date)
@@ -138,6 +164,21 @@ FROM corrected c
 JOIN usage_statements s ON s.organisation_code = ANY(CAST(:organisations AS text[]))
                        AND s.month = CAST(:month AS date) AND s.status = 'open'"""
 
+# What the open statements say of every SKU, from one look at their lines. The planner, which does not know
+# how many there are by now, would sort them first.
+KEEP_SUMS = (
+    "DROP TABLE IF EXISTS closing_sums",
+    "SET LOCAL enable_sort = off",
+    """CREATE TEMP TABLE closing_sums ON COMMIT DROP AS
+    SELECT statement_id, sku_code, count(*) AS line_count, sum(amount_fen) AS total_fen,
+           sum(quantity) FILTER (WHERE kind = 'ordinary' AND ends = CAST(:ends AS date)) AS closing
+    FROM statement_lines
+    WHERE statement_id = ANY(ARRAY(
+        SELECT id FROM usage_statements WHERE month = CAST(:month AS date) AND status = 'open'))
+    GROUP BY statement_id, sku_code""",
+    "SET LOCAL enable_sort = on",
+)
+
 # A condition that is no join: few resources are looked up for each of a million lines, never the other way.
 _MOVES = "(l.resource_id IN (SELECT resource_id FROM moving)) IS TRUE"
 
@@ -155,30 +196,23 @@ MOVEMENT = f"""WITH opened AS (
 ), lasting AS (
     SELECT code FROM skus WHERE billing <> 'one_off'
 ), moving AS (
-    SELECT i.resource_id FROM usage_intervals i JOIN opened o USING (organisation_code)
-    WHERE lower(i.days) >= CAST(:month AS date) AND lower(i.days) < CAST(:ends AS date)
-       OR upper(i.days) >= CAST(:month AS date) AND upper(i.days) < CAST(:ends AS date)
-    UNION
-    SELECT e.resource_id FROM usage_events e
-    JOIN metered_resources m USING (resource_id)
-    JOIN opened o USING (organisation_code)
-    WHERE e.seq > (SELECT min(coalesce(event_seq, 0)) FROM opened)
-      AND e.seq > coalesce(o.event_seq, 0) AND e.day < CAST(:month AS date)
+    SELECT resource_id FROM usage_events
+    WHERE day < CAST(:ends AS date)
+      AND (day >= CAST(:month AS date) OR seq > (SELECT min(coalesce(event_seq, 0)) FROM opened))
+), touched AS MATERIALIZED (
+    SELECT l.* FROM statement_lines l JOIN lasting ON lasting.code = l.sku_code
+    WHERE l.statement_id = ANY(ARRAY(SELECT id FROM opened UNION ALL SELECT previous_id FROM opened))
+      AND l.kind = 'ordinary' AND {_MOVES}
 ), deltas AS (
     SELECT l.statement_id, l.resource_id, l.sku_code, edge.day, edge.quantity
-    FROM statement_lines l
+    FROM touched l
     JOIN opened o ON o.id = l.statement_id
-    JOIN lasting ON lasting.code = l.sku_code
     CROSS JOIN LATERAL (VALUES (l.starts, l.quantity), (l.ends, -l.quantity)) AS edge(day, quantity)
-    WHERE l.statement_id = ANY(ARRAY(SELECT id FROM opened)) AND {_MOVES}
-      AND l.kind = 'ordinary' AND edge.day < CAST(:ends AS date)
+    WHERE edge.day < CAST(:ends AS date)
     UNION ALL
     SELECT o.id, l.resource_id, l.sku_code, CAST(:month AS date), -l.quantity
     FROM opened o
-    JOIN statement_lines l ON l.statement_id = o.previous_id AND l.kind = 'ordinary'
-                          AND l.ends = o.previous_month + interval '1 month'
-    JOIN lasting ON lasting.code = l.sku_code
-    WHERE l.statement_id = ANY(ARRAY(SELECT previous_id FROM opened)) AND {_MOVES}
+    JOIN touched l ON l.statement_id = o.previous_id AND l.ends = o.previous_month + interval '1 month'
 ), daily AS (
     SELECT statement_id, sku_code, sum(quantity) AS change FROM deltas
     GROUP BY statement_id, resource_id, sku_code, day
@@ -187,12 +221,8 @@ MOVEMENT = f"""WITH opened AS (
            sum(greatest(-change, 0)) AS decreases
     FROM daily GROUP BY statement_id, sku_code
 ), closings AS (
-    SELECT ending.statement_id, ending.sku_code, ending.closing
-    FROM (SELECT statement_id, sku_code, sum(quantity) AS closing FROM statement_lines
-          WHERE statement_id = ANY(ARRAY(SELECT id FROM opened))
-            AND kind = 'ordinary' AND ends = CAST(:ends AS date)
-          GROUP BY statement_id, sku_code) AS ending
-    JOIN lasting ON lasting.code = ending.sku_code
+    SELECT a.statement_id, a.sku_code, a.closing
+    FROM closing_sums a JOIN lasting ON lasting.code = a.sku_code WHERE a.closing IS NOT NULL
 ), openings AS (
     SELECT o.id AS statement_id, m.sku_code, m.closing AS opening
     FROM opened o JOIN sku_movements m ON m.statement_id = o.previous_id WHERE m.closing > 0
@@ -205,15 +235,10 @@ FULL JOIN changes USING (statement_id, sku_code)
 FULL JOIN closings USING (statement_id, sku_code)
 WHERE coalesce(opening, increases, decreases, closing) IS NOT NULL"""
 
-TOTALS = """WITH opened AS (
-    SELECT id FROM usage_statements WHERE month = CAST(:month AS date) AND status = 'open'
-), added AS (
-    SELECT statement_id, count(*)::int AS line_count, sum(amount_fen)::bigint AS total_fen
-    FROM statement_lines WHERE statement_id = ANY(ARRAY(SELECT id FROM opened))
-    GROUP BY statement_id
-)
-SELECT o.id, coalesce(a.line_count, 0), coalesce(a.total_fen, 0)
-FROM opened o LEFT JOIN added a ON a.statement_id = o.id"""
+TOTALS = """
+SELECT s.id, coalesce(sum(a.line_count), 0)::int, coalesce(sum(a.total_fen), 0)::bigint
+FROM usage_statements s LEFT JOIN closing_sums a ON a.statement_id = s.id
+WHERE s.month = CAST(:month AS date) AND s.status = 'open' GROUP BY s.id"""
 
 # What was issued, as text: every figure of every line in order, then the movement.
 DIGEST = """

@@ -10,7 +10,7 @@ from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from orchestrator.billing.errors import UnpricedUsage
-from orchestrator.billing.gaps_sql import GAPS
+from orchestrator.billing.gaps_sql import FEW, GAPS, GAPS_OF_FEW
 from orchestrator.billing.models import UsageEvent, UsageInterval
 from orchestrator.billing.rating import RatedLine, Usage
 from orchestrator.billing.rating_sql import (
@@ -26,6 +26,7 @@ from orchestrator.billing.rating_sql import (
     USAGE_GIVEN,
     flaws,
     rating,
+    terms,
 )
 from orchestrator.core.errors import NotFound
 
@@ -69,9 +70,10 @@ def _rate(
     if not usage:
         return []
     relations = {**given, "usage": json.dumps([_row(item) for item in usage], default=str)}
-    if found := session.execute(text(flaws(USAGE_GIVEN, sources)), relations).first():
+    priced = terms(USAGE_GIVEN, sources)
+    if found := session.execute(text(flaws(priced)), relations).first():
         raise unpriced(*found)
-    rows = session.execute(text(rating(USAGE_GIVEN, sources) + _LINES), relations)
+    rows = session.execute(text(rating(priced) + _LINES), relations)
     # Sorted here, because a database may sort texts by the rules of a language.
     return sorted((RatedLine(*row) for row in rows), key=lambda line: (line.resource, line.sku, line.starts))
 
@@ -117,7 +119,9 @@ def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None
 
     Looks at every resource with an event whose number is above `after`.
     """
-    found = session.execute(text(GAPS), {"after": after}).first()
+    newer = select(UsageEvent.seq).where(col(UsageEvent.seq) > after).limit(FEW + 1).subquery()
+    few = session.exec(select(func.count()).select_from(newer)).one() <= FEW
+    found = session.execute(text(GAPS_OF_FEW if few else GAPS), {"after": after}).first()
     return (found[0], found[1], found[2]) if found else None
 
 

@@ -64,10 +64,13 @@ SPLITS_STORED = """splits AS (
     FROM billing_payer_splits
 )"""
 
-# What is priced: the SKU itself, and for a percentage the vCPU and memory SKUs of the architecture.
-_TERMS = """pairs AS (
+# pairs(department, sku, arch, lo, hi): what is used, and the first day and the end of all its usage.
+_PAIRS = """pairs AS (
     SELECT department, sku, arch, min(starts) AS lo, max(ends) AS hi FROM usage GROUP BY department, sku, arch
-), bounds AS (
+)"""
+
+# What is priced: the SKU itself, and for a percentage the vCPU and memory SKUs of the architecture.
+_TERMS_TEXT = """bounds AS (
     SELECT date_trunc('month', min(lo)::timestamp)::date AS lo,
            (date_trunc('month', (max(hi) - 1)::timestamp) + interval '1 month')::date AS hi
     FROM pairs
@@ -154,32 +157,43 @@ _PART = """
         WHERE k.billing = 'percent_of_spec' AND part.arch = s.arch AND part.counts = '{counts}'
           AND part.billing = 'monthly'"""
 
-TERMS = _TERMS.format(cpu=_PART.format(counts="vcpu"), ram=_PART.format(counts="memory_gb"))
+_TERMS = _TERMS_TEXT.format(cpu=_PART.format(counts="vcpu"), ram=_PART.format(counts="memory_gb"))
 
-# A run begins where the row before it ends earlier or differs; it ends where the next run's predecessor ends.
-# One sort serves everything, without grouping, and one empty row after the last gives the last run its end.
-_RUNS = """pieces AS (
+# A piece that covers its whole month has no neighbour in that month: it is a run as it is, and most are.
+# Among the others a run begins where the row before it ends earlier or differs, and ends where the next run's
+# predecessor ends. One sort serves them, without grouping, and one empty row after the last gives the last
+# run its end.
+_RUNS = """pieces AS MATERIALIZED (
     SELECT t.pair, u.resource, u.run, u.quantity, u.state, u.vcpu, u.memory_gb, t.class,
-           4 * t.class + CASE u.state WHEN 'active' THEN 0 WHEN 'suspended' THEN 1 ELSE 2 END AS charged_as,
-           CASE WHEN u.arch <> '' THEN u.vcpu || '/' || u.memory_gb END AS size,
-           t.billing = 'one_off' AS once, greatest(u.starts, t.starts) AS starts,
-           least(u.ends, t.ends) AS ends
+           u.arch <> '' AS sized, t.billing = 'one_off' AS once,
+           greatest(u.starts, t.starts) AS starts, least(u.ends, t.ends) AS ends,
+           least(u.ends, t.ends) - greatest(u.starts, t.starts) = t.month_days AS whole
     FROM usage u
     JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
                 AND t.starts < u.ends AND u.starts < t.ends
+), parts AS (
+    SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends, once,
+           4 * class + CASE state WHEN 'active' THEN 0 WHEN 'suspended' THEN 1 ELSE 2 END AS charged_as,
+           CASE WHEN sized THEN vcpu || '/' || memory_gb END AS size
+    FROM pieces WHERE NOT whole
     UNION ALL
     SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 ), marked AS (
-    SELECT *, lag(ends) OVER w AS before, row_number() OVER w AS place,
+    SELECT *, lag(ends) OVER w AS before,
            once OR lag(ends) OVER w IS DISTINCT FROM starts OR lag(resource) OVER w <> resource
            OR lag(charged_as) OVER w <> charged_as OR lag(quantity) OVER w <> quantity
            OR lag(size) OVER w IS DISTINCT FROM size AS begins
-    FROM pieces
+    FROM parts
     WINDOW w AS (ORDER BY pair, resource, starts)
-), runs AS (
-    SELECT resource, run, place, quantity, state, vcpu, memory_gb, class, starts,
+), joined AS (
+    SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts,
            lead(before) OVER (ORDER BY pair, resource, starts) AS ends
     FROM marked WHERE begins
+), runs AS (
+    SELECT *, row_number() OVER (ORDER BY pair, resource, starts) AS place
+    FROM (SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends
+          FROM pieces WHERE whole
+          UNION ALL SELECT * FROM joined WHERE pair IS NOT NULL) AS r
 )"""
 
 
@@ -236,21 +250,25 @@ COLUMNS = """resource, sku, quantity, catalogue, price_fen::bigint, starts, ends
     department, state, vcpu, memory_gb, percent, discount, payers, shares_fen"""
 
 
-def rating(usage: str, sources: tuple[str, ...]) -> str:
-    """The relation `rated`, one row a line, over usage and its sources: prices, kinds, discounts, splits."""
-    return "WITH " + ", ".join((usage, *sources, TERMS, _RUNS, _AMOUNTS))
+def terms(usage: str, sources: tuple[str, ...], pairs: str = _PAIRS) -> str:
+    """The relations `usage` and `terms`, from usage and its sources: prices, kinds, discounts, splits.
+
+    `pairs` is a relation for who has the sums of usage at hand.
+    """
+    return ", ".join((usage, *sources, pairs, _TERMS))
 
 
-def flaws(usage: str, sources: tuple[str, ...]) -> str:
+def rating(given: str) -> str:
+    """The relation `rated`, one row a line, over what `terms` gives."""
+    return f"WITH {given}, {_RUNS}, {_AMOUNTS}"
+
+
+def flaws(given: str) -> str:
     """The days on which usage cannot be priced, the first ones first; empty where all of it can."""
-    return (
-        "WITH "
-        + ", ".join((usage, *sources, TERMS))
-        + """
+    return f"""WITH {given}
         SELECT t.flaw, u.resource, u.sku, greatest(u.starts, t.starts) AS day
         FROM usage u
         JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
                     AND t.starts < u.ends AND u.starts < t.ends
         WHERE t.flaw IS NOT NULL
         ORDER BY day, u.sku, u.resource LIMIT 1"""
-    )

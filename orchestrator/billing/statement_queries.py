@@ -176,7 +176,7 @@ def statuses(session: Session, month: date) -> dict[str, int]:
 
 
 def flaw(session: Session, month: date, organisations: Sequence[str]) -> tuple[str, str, str, date] | None:
-    """The first day of the month on which usage cannot be priced: flaw, resource, SKU and day."""
+    """The first day of the month that cannot be priced, by the terms kept: flaw, resource, SKU and day."""
     return _first_flaw(session, sql.FLAWS, {**_bounds(month), "organisations": list(organisations)})
 
 

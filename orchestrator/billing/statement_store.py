@@ -17,11 +17,6 @@ from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row
 
 _TABLES = ("statement_lines", "sku_movements", "considered_corrections")
-_EMPTY = tuple(
-    f"DELETE FROM {table} WHERE statement_id = ANY(ARRAY("  # noqa: S608 - constants alone
-    "SELECT id FROM usage_statements WHERE month = :month AND status = 'open'))"
-    for table in _TABLES
-)
 # A million rows are sorted and hashed in memory; compiling the plan would take longer than it saves. The
 # planner knows no numbers of what was written or computed a moment ago: a plan for few rows would take hours.
 _FOR_SETS = (
@@ -112,19 +107,34 @@ def take_back(session: Session, row: UsageStatement, actor: str) -> None:
     """Take a metered statement back with all that it said, because an earlier month is metered anew."""
     row.line_count, row.total_fen = 0, 0
     reopen(session, row, actor)
+    empty(session, row)
+
+
+def empty(session: Session, row: UsageStatement) -> None:
+    """Remove what an earlier metering left in an open statement."""
     for table in _TABLES:
         said = text(f"DELETE FROM {table} WHERE statement_id = :statement")  # noqa: S608 - constants alone
         session.execute(said, {"statement": row.id})
 
 
-def empty(session: Session, month: date) -> None:
-    """Remove what an earlier metering left in the open statements of a month."""
-    for statement in _EMPTY:
-        session.execute(text(statement), {"month": month})
+def keep_use(session: Session, month: date) -> None:
+    """Look at all usage once and keep, until this transaction ends, what a close of the month asks of it."""
+    _keep(session, sql.KEEP_USE, month=month, ends=month_after(month))
+
+
+def keep_terms(session: Session, month: date, organisations: Sequence[str]) -> None:
+    """Keep, in the same way, what a day of these departments' usage in the month costs."""
+    bounds = {"month": month, "ends": month_after(month)}
+    _keep(session, sql.KEEP_TERMS, **bounds, organisations=list(organisations))
+
+
+def _keep(session: Session, statements: Sequence[str], **given: object) -> None:
+    for statement in statements:
+        session.execute(text(statement), given if ":month" in statement else {})
 
 
 def write_lines(session: Session, month: date, organisations: Sequence[str]) -> None:
-    """Rate the month's usage of these departments into their open statements."""
+    """Rate the month's usage of these departments, whose terms are kept, into their open statements."""
     given = {"month": month, "ends": month_after(month), "organisations": list(organisations)}
     session.execute(text(sql.LINES), given)
 
@@ -137,12 +147,12 @@ def write_corrections(session: Session, statement: UsageStatement, late: LateMon
 
 
 def write_movement(session: Session, month: date) -> None:
-    """How the quantities of every SKU moved in the open statements of a month."""
-    session.execute(text(sql.MOVEMENT), {"month": month, "ends": month_after(month)})
+    """Add up the open statements of a month, and say how the quantities of every SKU moved in them."""
+    _keep(session, (*sql.KEEP_SUMS, sql.MOVEMENT), month=month, ends=month_after(month))
 
 
 def finish(session: Session, statements: Sequence[UsageStatement], event_seq: int, actor: str) -> None:
-    """Add up the open statements of a month and call them metered."""
+    """Give the open statements of a month their sums, which are kept, and call them metered."""
     if not statements:
         return
     rows = session.execute(text(sql.TOTALS), {"month": statements[0].month})

@@ -68,6 +68,7 @@ def open_statements(session: Session, month: date, actor: str, *, again: bool = 
     store.work_on_sets(session)
     if month_after(month) > today(session):
         raise MonthNotOver(f"{month_text(month)} ends on {month_after(month)}.", field="month")
+    store.keep_use(session, month)
     if earlier := queries.unstated(session, month):
         raise EarlierMonthOpen(
             f"{month_text(earlier[0])} of {earlier[1]} is not closed.", month=month_text(earlier[0])
@@ -132,10 +133,12 @@ def meter_statements(
     organisations = [row.organisation_code for row in statements]
     # What later months have corrected counts for nothing here: they are taken back before anything is asked.
     _take_later_back(session, month, organisations, actor)
+    store.keep_use(session, month)
     _require_priced(session, month, organisations)
     _require_whole(session, max(compared, queries.checked_up_to(session, month)))
     event_seq = queries.last_event_seq(session)
-    store.empty(session, month)
+    for row in statements:
+        store.empty(session, row)
     store.write_lines(session, month, organisations)
     by_organisation = {row.organisation_code: row for row in statements}
     for late in _late_months(session, month, organisations):
@@ -156,6 +159,7 @@ def _take_later_back(session: Session, month: date, organisations: Sequence[str]
 
 def _require_priced(session: Session, month: date, organisations: Sequence[str]) -> None:
     """Every billed day of the month has exactly one price, and so has every one that is rated anew."""
+    store.keep_terms(session, month, organisations)
     if found := queries.flaw(session, month, organisations):
         raise usage_queries.unpriced(*found)
     for late in _late_months(session, month, organisations):
