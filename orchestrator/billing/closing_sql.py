@@ -44,7 +44,8 @@ KEEP_USE = (
     """CREATE TEMP TABLE closing_use ON COMMIT DROP AS
     SELECT organisation_code AS department, sku_code AS sku, spec_arch AS arch, min(lower(days)) AS first,
            min(greatest(lower(days), CAST(:month AS date))) FILTER (WHERE within) AS lo,
-           max(least(coalesce(upper(days), 'infinity'), CAST(:ends AS date))) FILTER (WHERE within) AS hi
+           max(least(coalesce(upper(days), 'infinity'), CAST(:ends AS date))) FILTER (WHERE within) AS hi,
+           count(*) FILTER (WHERE within) AS intervals
     FROM (SELECT *, days && daterange(CAST(:month AS date), CAST(:ends AS date)) AS within
           FROM usage_intervals) AS i
     GROUP BY organisation_code, sku_code, spec_arch""",
@@ -53,6 +54,10 @@ _PAIRS = """pairs AS (
     SELECT department, sku, arch, lo, hi FROM closing_use
     WHERE lo IS NOT NULL AND department = ANY(CAST(:organisations AS text[]))
 )"""
+
+INTERVALS = """
+SELECT department, sum(intervals)::bigint FROM closing_use
+WHERE department = ANY(CAST(:organisations AS text[])) GROUP BY department ORDER BY department"""
 
 # The terms of the month are few. Kept until the transaction ends, and analysed, they are computed once for
 # all that asks for them, and the planner sees that it is they that fit into a small hash table.

@@ -17,6 +17,8 @@ from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row
 
 _TABLES = ("statement_lines", "sku_movements", "considered_corrections")
+# So many lines at a time are sorted, and shown to the trigger that guards them, in the memory given below.
+AT_ONCE = 500_000
 # A million rows are sorted and hashed in memory; compiling the plan would take longer than it saves. The
 # planner knows no numbers of what was written or computed a moment ago: a plan for few rows would take hours.
 _FOR_SETS = (
@@ -135,8 +137,23 @@ def _keep(session: Session, statements: Sequence[str], **given: object) -> None:
 
 def write_lines(session: Session, month: date, organisations: Sequence[str]) -> None:
     """Rate the month's usage of these departments, whose terms are kept, into their open statements."""
-    given = {"month": month, "ends": month_after(month), "organisations": list(organisations)}
-    session.execute(text(sql.LINES), given)
+    bounds = {"month": month, "ends": month_after(month)}
+    intervals = session.execute(text(sql.INTERVALS), {"organisations": list(organisations)})
+    for some in _groups([(row[0], row[1]) for row in intervals]):
+        session.execute(text(sql.LINES), {**bounds, "organisations": some})
+
+
+def _groups(intervals: Sequence[tuple[str, int]]) -> list[list[str]]:
+    """Departments one after another, as many together as have no more than `AT_ONCE` intervals, or one."""
+    groups: list[list[str]] = []
+    room = 0
+    for organisation, count in intervals:
+        if not groups or count > room:
+            groups.append([])
+            room = AT_ONCE
+        groups[-1].append(organisation)
+        room -= count
+    return groups
 
 
 def write_corrections(session: Session, statement: UsageStatement, late: LateMonth, event_seq: int) -> None:
