@@ -1,7 +1,9 @@
 """Ansible action: send one of our programs to the host with its order, in one go, and take its answer.
 
     - name: Arm the source
-      run_program: {program: mover/arm_source, order: "{{ move }}"}
+      run_program: {program: mover/arm_source, order: "{{ move }}", secrets: [forward_password]}
+
+A host is sent the secrets that the task names and no others.
 
 The program is a function `main(order, secrets) -> dict` in `programs/<folder>/<name>.py` of this very bundle.
 It travels through the connection's standard input, so an approved bundle never runs what an earlier one left
@@ -29,7 +31,7 @@ class ActionModule(ActionBase):
     """One task on one host."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"order", "program"})
+    _VALID_ARGS = frozenset({"order", "program", "secrets"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer of the program; `failed` when it refuses or breaks off."""
@@ -55,8 +57,15 @@ class ActionModule(ActionBase):
             "files": files,
             "program": match["name"],
             "order": self._task.args.get("order", {}),
-            "secrets": json.loads(os.environ.get(SECRETS, "{}")),
+            "secrets": self._secrets(),
         }
+
+    def _secrets(self) -> dict[str, str]:
+        given: dict[str, str] = json.loads(os.environ.get(SECRETS, "{}"))
+        named = self._task.args.get("secrets", [])
+        if missing := sorted(set(named) - given.keys()):
+            raise AnsibleActionFail(f"secrets: {', '.join(missing)} are not given to this play")
+        return {name: given[name] for name in named}
 
 
 def read(folder: Path) -> dict[str, str]:

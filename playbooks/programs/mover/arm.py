@@ -17,7 +17,7 @@ from refusal import Refused
 
 
 def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, move, step: offer, receive or listen}; secrets: both ways' passwords and tokens."""
+    """order: {side, move, step: offer, receive or listen}; secrets: all but the other's name token."""
     move = moves.read(order)
     if order["step"] == "listen":
         return listen(move)

@@ -1,0 +1,107 @@
+"""Whoever takes what a host was given for a move can do one thing in one direction with it."""
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from orchestrator.migrations.move import Move, MoveHost
+from tests.ports.movers.legacy import World, expect_one_side, settle, wait_until_ready
+
+FORBIDDEN = (
+    "INSERT INTO report (client, number) VALUES ('thief', 1)",
+    "UPDATE report SET client = 'thief'",
+    "DELETE FROM report",
+    "TRUNCATE report",
+    "CREATE TABLE public.mine (id int)",
+    "ALTER ROLE app LOGIN",
+    "CREATE ROLE mine",
+    "CREATE PUBLICATION mine FOR TABLE report",
+)
+
+
+@pytest.fixture(scope="module")
+def armed(world: World) -> Iterator[Move]:
+    move = world.move("credentials")
+    world.movers(move, "arm").arm()
+    wait_until_ready(world.movers(move, "arm"))
+    yield move
+    settle(world, move)
+
+
+def kept(world: World, move: Move, host: MoveHost) -> dict[str, str]:
+    path = world.root(host) / f"srv/govcloud/{move.key}/secrets.json"
+    return dict(json.loads(path.read_text()))
+
+
+def ask(address: str, port: int, /, **request: Any) -> dict[str, Any]:
+    """One line of JSON each way; empty when the other side says nothing."""
+    with socket.create_connection((address, port), 5) as door:
+        door.sendall(json.dumps(request).encode() + b"\n")
+        return dict(json.loads(door.makefile("rb").readline() or b"{}"))
+
+
+def test_a_host_keeps_its_way_to_the_other_side_and_nothing_of_the_other_way(
+    world: World, armed: Move
+) -> None:
+    source, target = kept(world, armed, world.legacy), kept(world, armed, world.target)
+    assert set(target) == {"forward_password", "forward_files", "forward_names", "reverse_files"}
+    assert set(source) == {"reverse_password", "reverse_files", "reverse_names", "forward_files"}
+    for host, others in (
+        (world.legacy, {target["forward_names"]}),
+        (world.target, {source["reverse_names"]}),
+        (
+            world.names,
+            {*source.values(), *target.values()} - {target["forward_names"], source["reverse_names"]},
+        ),
+    ):
+        said = [path.read_bytes() for path in world.root(host).rglob("*.json") if path.is_file()]
+        assert not [each for each in others for content in said if each.encode() in content], host.name
+
+
+@pytest.mark.parametrize("way", ["forward", "reverse"])
+def test_the_role_of_a_way_logs_in_on_one_side_and_reads_there(world: World, armed: Move, way: str) -> None:
+    here, there = (world.legacy, world.target) if way == "forward" else (world.target, world.legacy)
+    password = kept(world, armed, there)[f"{way}_password"]
+    login: dict[str, Any] = {
+        "dbname": "app",
+        "user": f"govcloud_{armed.key}_{way}",
+        "password": password,
+        "connect_timeout": 3,
+    }
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(host=there.address, **login)
+    with psycopg.connect(host=here.address, autocommit=True, **login) as connection:
+        assert connection.execute("SELECT count(*) FROM report").fetchone() is not None
+        for statement in FORBIDDEN:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+
+
+def test_the_token_of_a_sides_files_opens_that_side_alone_and_only_what_is_moved(
+    world: World, armed: Move
+) -> None:
+    port, tokens = armed.files_port, kept(world, armed, world.target)
+    source, target = world.legacy.address, world.target.address
+    look = {"op": "look", "folder": 0}
+    assert "changed" in ask(source, port, token=tokens["forward_files"], **look)
+    unknown = {"error": "this token is not known"}
+    assert ask(target, port, token=tokens["forward_files"], **look) == unknown
+    assert ask(source, port, token=tokens["reverse_files"], **look) == unknown
+    assert ask(source, port, **look) == unknown
+    assert "error" in ask(source, port, token=tokens["forward_files"], op="put", folder=0)
+
+
+def test_the_token_of_the_name_points_it_to_the_own_side_alone(world: World, armed: Move) -> None:
+    assert armed.name is not None
+    address, port = world.names.address, armed.name.port
+    token = kept(world, armed, world.legacy)["reverse_names"]
+    assert ask(address, port, op="hello", token=token)["to"] == world.legacy.address
+    wish = {"name": armed.name.record, "to": world.target.address, "address": world.target.address}
+    assert ask(address, port, op="switch", token=token, **wish)["address"] == world.legacy.address
+    assert ask(address, port, op="switch", token="a guess") == {"error": "this token is not known"}
+    assert world.address_of_name() == world.legacy.address
+    expect_one_side(world, world.legacy)
