@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from orchestrator.billing import statement_store
 from orchestrator.billing.errors import (
     EarlierMonthOpen,
     EarlierStatementUndecided,
@@ -98,6 +99,29 @@ def test_closing_again_changes_nothing_and_metering_again_gives_the_same(engine:
     assert closes.stored(engine) == before
     assert closes.close(engine, JUNE, again=True) == 2
     assert closes.stored(engine) == before
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 7])
+def test_departments_metered_in_groups_are_billed_what_all_together_are(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    for key, department in (("web", "SLJ"), ("gate", "MZJ")):
+        hosts.in_production(engine, key, department)
+    hosts.on_day(engine, "2019-07-01")
+    assert closes.close(engine, JUNE) == 2
+    together = said(engine)
+    monkeypatch.setattr(statement_store, "AT_ONCE", at_once)
+    assert closes.close(engine, JUNE, again=True) == 2
+    assert said(engine) == together
+
+
+def said(engine: Engine) -> list[tuple[object, ...]]:
+    """Lines and movement of both departments in June; each of the four intervals has a line."""
+    found = [
+        (closes.lines(engine, JUNE, code), closes.movement(engine, JUNE, code)) for code in hosts.OFFICERS
+    ]
+    assert [len(lines) for lines, _ in found] == [4, 4]
+    return list(found)
 
 
 def test_a_month_is_closed_when_it_is_over_and_after_those_before(engine: Engine) -> None:
