@@ -45,6 +45,9 @@ CHECKOUT_ID := $(shell printf %s "$$PWD" | cksum | cut -d' ' -f1)
 export GOVCLOUD_HOME ?= $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/govcloud/$(CHECKOUT_ID)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_PYTHON_DOWNLOADS := never
+# Whom the machine trusts, a network of its own registry and authority included.
+export UV_SYSTEM_CERTS ?= true
+export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 unexport VIRTUAL_ENV
 
 ASSETS := $(shell find assets -type f -not -path '*/node_modules/*' 2>/dev/null)
