@@ -40,6 +40,13 @@ TEXTS: Final[Texts] = {
         "See that the source's file service runs and the flow to it is open.",
         "请检查源端文件服务及到它的网络。",
     ),
+    "folder_in_use": (
+        True,
+        "The folder was given back, because these processes hold it open to write: {processes}",
+        "以下进程仍以写方式打开该目录，已恢复原状：{processes}",
+        "Let them end or close their files, then cut again.",
+        "结束这些进程或关闭其文件后重新割接。",
+    ),
     "host_away": (
         True,
         "The host {host} cannot be reached.",

@@ -153,10 +153,28 @@ class Cut:
 
     def last_files(self) -> None:
         try:
-            self.result["last_files"] = sum(copy.next_pass("shut") for copy in self.copies)
-            self.result["folders_shut"] = [copy.looked_at for copy in self.copies]
+            files = sum(copy.next_pass("shut") for copy in self.copies)
+            shut = [copy.looked_at for copy in self.copies]
+            # With a database nothing is acknowledged that is not in it; folders alone have no such judge.
+            if not self.move.database:
+                shut = [
+                    self.wait_for_users(copy) or moment
+                    for copy, moment in zip(self.copies, shut, strict=True)
+                ]
+                files += sum(copy.next_pass() for copy in self.copies)
+            self.result["last_files"], self.result["folders_shut"] = files, shut
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits.
             self.trouble = error
+
+    def wait_for_users(self, copy: Copy) -> int:
+        """Until nobody holds the folder open: when that was, 0 where nobody did. Raises Refused."""
+        end, waited = time.monotonic() + SECONDS_TO_END_SESSIONS, False
+        while users := copy.users():
+            if time.monotonic() > end:
+                raise Refused("folder_in_use", processes=", ".join(users))
+            waited = True
+            time.sleep(TICK)
+        return copy.looked_at if waited else 0
 
     def require_time(self) -> None:
         if time.monotonic() - self.began > self.move.budget_ms / 1000:

@@ -105,6 +105,12 @@ class Copy:
             self.wanted.pop(path, None)
         return self.apply(changed, answer["removed"])
 
+    def users(self) -> list[str]:
+        """The other side's processes that could still write in the folder; `looked_at` is the moment."""
+        answer = self.offer.ask(op="users", folder=self.number)
+        self.looked_at = int(answer["now"])
+        return list(answer["users"])
+
     def apply(self, changed: dict[str, Entry], removed: Sequence[str], tell: Any = None) -> int:
         for path in sorted(removed, reverse=True):  # What is in a folder before the folder.
             self.remove(path)

@@ -6,6 +6,7 @@ One JSON line each way, then the bytes where there are any. The first line of a 
     {"op": "get", "folder": 0, "paths": [path]} -> for each: size, mtime_ns, mode; the bytes; their SHA-256
     {"op": "shut", "folder": 0}                 -> as look, after the folder was taken from the application
     {"op": "open", "folder": 0}                 -> {}, after it was given back
+    {"op": "users", "folder": 0}                -> {"now": ns, "users": [name]}, who can still write there
 
 Looks of one connection tell the changes since its last look.
 """
@@ -17,9 +18,11 @@ import json
 import os
 import socketserver
 import struct
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import folder_users
 from file_tree import Tree, place_in
 
 HEAD = struct.Struct(">qqI")
@@ -65,12 +68,15 @@ class Visit(socketserver.StreamRequestHandler):
             if closed.exists() and not live.exists():
                 closed.rename(live)
             self.answer({})
+        elif operation == "users":
+            users = folder_users.writers(live if live.exists() else closed)
+            self.answer({"users": users, "now": time.time_ns()})
         elif operation in {"look", "shut"}:
             if operation == "shut" and live.exists():
                 live.rename(closed)
             self.look(number, live if live.exists() else closed)
         else:
-            self.answer({"error": f"op: {operation!r} is none of look, get, shut, open"})
+            self.answer({"error": f"op: {operation!r} is none of look, get, shut, open, users"})
 
     def look(self, number: int, place: Path) -> None:
         tree = self.trees.get(number) or self.trees.setdefault(number, Tree(place))

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PROGRAMS = Path(__file__).parents[3] / "playbooks/programs"
 
 LOOKS = """
@@ -119,3 +121,53 @@ def test_a_file_whose_name_is_as_long_as_a_name_may_be_is_copied(tmp_path: Path)
 def test_a_file_that_a_client_takes_away_is_not_called_unreadable(tmp_path: Path) -> None:
     (tmp_path / "draft.part").write_text("x")
     assert run(CHECKS, tmp_path) == []
+
+
+HOLDERS = """
+import mmap, os, sys, time
+from pathlib import Path
+
+place, how = Path(sys.argv[1]), sys.argv[2]
+if how == "writes":
+    held = (place / "log.txt").open("ab")
+elif how == "reads":
+    held = (place / "log.txt").open("rb")
+elif how == "maps":
+    with (place / "log.txt").open("r+b") as file:
+        held = mmap.mmap(file.fileno(), 0)
+elif how == "stands":
+    os.chdir(place)
+else:
+    held = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+USERS = """
+import json, sys
+from pathlib import Path
+import folder_users
+
+print(json.dumps(folder_users.writers(Path(sys.argv[1]))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "counts"),
+    [("writes", True), ("reads", False), ("maps", True), ("stands", True), ("folder", True)],
+)
+def test_whoever_can_still_write_in_a_renamed_folder_is_named(tmp_path: Path, how: str, counts: bool) -> None:
+    live, closed = tmp_path / "uploads", tmp_path / "uploads.closed"
+    live.mkdir()
+    (live / "log.txt").write_text("first")
+    argv = [sys.executable, "-c", HOLDERS, str(live), how]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            live.rename(closed)
+            found = run(USERS, closed)
+            assert [f"({holder.pid})" in each for each in found] == ([True] if counts else [])
+        finally:
+            holder.kill()
+    assert run(USERS, closed) == []

@@ -148,6 +148,29 @@ def test_names_that_are_no_utf8_are_moved_proven_and_told_in_a_form_that_any_sto
     assert Path(os.fsdecode(back + b"/" + folder + b"/late-" + file)).read_text() == "late"
 
 
+def test_folders_alone_are_not_cut_while_a_process_could_still_write_in_them(world: World) -> None:
+    move = world.move("alone", database=None)
+    try:
+        world.movers(move, "arm").arm()
+        movers = world.movers(move, "cut")
+        wait_until_ready(movers)
+        uploads = world.root(world.legacy) / UPLOADS
+        with (uploads / "held.log").open("ab") as held:
+            ended = movers.cut()
+            assert ended.outcome == "reopened", ended
+            assert "folder_in_use" in str(ended)
+            held.write(b"acknowledged")
+        assert (uploads / "held.log").read_bytes() == b"acknowledged"
+        ended = movers.cut()
+        assert ended.outcome == "cut", ended
+        assert (world.root(world.target) / UPLOADS / "held.log").read_bytes() == b"acknowledged"
+        assert movers.prove("target").equal
+        movers.follow("target")
+        assert movers.return_().outcome == "cut"
+    finally:
+        settle(world, move)
+
+
 def make_old_names(uploads: Path, folder: bytes, file: bytes) -> None:
     """A file and a folder with a file, named in another encoding; beside them what their names look like."""
     place = os.fsencode(uploads)
