@@ -1,9 +1,11 @@
 """The web process: JSON API under /api/v1, pages under /console, static files under /static."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
@@ -61,6 +63,22 @@ def create_app(parts: Service | None = None) -> FastAPI:
     app.add_api_route("/", _to_console, include_in_schema=False)
     app.add_api_route("/healthz", _healthz, include_in_schema=False)
     return app
+
+
+class WebServer(uvicorn.Server):
+    """Serves the application until SIGTERM or SIGINT.
+
+    Log streams would stay open as long as their runs, so a stop ends them before it waits for other requests.
+    """
+
+    def __init__(self, app: FastAPI, **options: Any) -> None:
+        super().__init__(uvicorn.Config(app, log_level="warning", ws="none", **options))
+        self._service: Service = app.state.service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the log streams and then everything else."""
+        self._service.logs.stop()
+        await super().shutdown(sockets)
 
 
 def _api() -> APIRouter:

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-import uvicorn
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from orchestrator.adapters.content_files import read_content
 from orchestrator.adapters.policy_files import load_pack
-from orchestrator.app import create_app
+from orchestrator.app import WebServer, create_app
 from orchestrator.core import clock
 from orchestrator.core.db import create_database_engine, transaction
 from orchestrator.departments.permissions import Actor
@@ -246,8 +245,7 @@ def shared_callers(shared_engine: Engine, tmp_path_factory: pytest.TempPathFacto
 
 @contextmanager
 def _serving(settings: Settings, port: int = 0) -> Iterator[str]:
-    config = uvicorn.Config(create_app(wire_service(settings)), log_level="warning", ws="none")
-    server = uvicorn.Server(config)
+    server = WebServer(create_app(wire_service(settings)))
     with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -75,10 +75,19 @@ class RunLogHub:
         """Begin to listen."""
         self._thread.start()
 
-    def close(self) -> None:
-        """End listening and every subscription."""
+    @property
+    def is_stopping(self) -> bool:
+        """True once subscriptions end although their runs go on."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """End every subscription; does not wait."""
         self._stopping.set()
         self._tell(self._all_feeds(), _Signal.CLOSED)
+
+    def close(self) -> None:
+        """End every subscription and the listening thread."""
+        self.stop()
         self._thread.join(5)
 
     def __enter__(self) -> Self:
@@ -89,7 +98,7 @@ class RunLogHub:
         self.close()
 
     async def subscribe(self, run_id: str, after_line: int = 0) -> AsyncIterator[LogLines]:
-        """Every line behind number `after_line`, each once and in order, until the run has ended.
+        """Every line behind number `after_line`, each once and in order, until the run has ended or `stop`.
 
         A reader that comes back names the last line it has. While the database is away, readers wait.
         """
@@ -113,12 +122,13 @@ class RunLogHub:
                 news = await self._next(feed, run_id)
 
     async def _next(self, feed: "_Feed", run_id: str) -> _News:
-        while True:
+        while not self._stopping.is_set():
             with suppress(TimeoutError):
                 return await asyncio.wait_for(feed.get(), _ASK_AFTER_SECONDS)
             # The announcement of the end may have been lost with a connection or a process.
             if await self._has_ended(run_id):
                 return _Signal.ENDED
+        return _Signal.CLOSED
 
     async def _has_ended(self, run_id: str) -> bool:
         try:

@@ -1,20 +1,32 @@
 """Runs: read, follow the log live, cancel."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from orchestrator.api.deps import HIGHEST, TheActor, TheService, TheSession, next_page, whole_number
 from orchestrator.api.shapes import Page, RunOut
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
+from orchestrator.runs.models import Run
 from orchestrator.workflows import recovering
 
 router = APIRouter(prefix="/runs", tags=["runs"])
+
+
+def readable_run(run_id: UUID, actor: TheActor, session: TheSession) -> Run:
+    """The run of the path, which the actor may read."""
+    run = queries.run(session, run_id)
+    require(actor, Permission.REQUESTS_READ, run.organisation_code)
+    return run
+
+
+def forbid_storing(response: Response) -> None:
+    """Let no cache keep the answer; the headers of a stream leave before its first event is made."""
+    response.headers["Cache-Control"] = "no-store"
 
 
 class RunPage(Page):
@@ -40,54 +52,47 @@ def list_runs(
 
 
 @router.get("/{run_id}")
-def read_run(run_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
+def read_run(run: Annotated[Run, Depends(readable_run)]) -> RunOut:
     """One run."""
-    run = queries.run(session, run_id)
-    require(actor, Permission.REQUESTS_READ, run.organisation_code)
     return RunOut.model_validate(run)
 
 
 @router.get("/{run_id}/log")
 def read_log(
-    run_id: UUID, actor: TheActor, session: TheSession, after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0
+    run: Annotated[Run, Depends(readable_run)],
+    session: TheSession,
+    after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
 ) -> dict[str, list[str] | int]:
     """The lines of the log after line `after`; `last` is the number of the last one."""
-    run = queries.run(session, run_id)
-    require(actor, Permission.REQUESTS_READ, run.organisation_code)
     numbered = [
         (chunk.first_line + offset, line)
-        for chunk in queries.log_chunks(session, run_id, after)
+        for chunk in queries.log_chunks(session, run.id, after)
         for offset, line in enumerate(chunk.text.split("\n"))
     ]
     later = [(number, line) for number, line in numbered if number > after]
     return {"lines": [line for _, line in later], "last": later[-1][0] if later else after}
 
 
-@router.get("/{run_id}/log/stream", response_class=EventSourceResponse)
-def stream_log(
-    run_id: UUID,
-    actor: TheActor,
-    session: TheSession,
+@router.get(
+    "/{run_id}/log/stream", response_class=EventSourceResponse, dependencies=[Depends(forbid_storing)]
+)
+async def stream_log(
+    run: Annotated[Run, Depends(readable_run)],
     service: TheService,
     after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
-) -> EventSourceResponse:
-    """The log as server-sent events ``lines`` (a JSON list), ended by ``done``.
+) -> AsyncIterator[ServerSentEvent]:
+    """The log as server-sent events ``lines`` (a JSON list), followed by ``done`` once the run has ended.
 
-    The id of an event is the number of its last line, so a client resumes without gap or repetition.
+    The id of an event is the number of its last line, so a client resumes without gap or repetition. A
+    stream that ends without ``done`` was interrupted; the client resumes it.
     """
-    run = queries.run(session, run_id)
-    require(actor, Permission.REQUESTS_READ, run.organisation_code)
     known = whole_number(last_event_id or "")
     resumed = after if known is None else known
-
-    async def events() -> AsyncIterator[ServerSentEvent]:
-        async for item in service.logs.subscribe(str(run_id), resumed):
-            text = json.dumps(list(item.lines), ensure_ascii=False)
-            yield ServerSentEvent(text, id=str(item.last_line), event="lines")
-        yield ServerSentEvent("{}", event="done")
-
-    return EventSourceResponse(events(), headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"})
+    async for item in service.logs.subscribe(str(run.id), resumed):
+        yield ServerSentEvent(data=list(item.lines), id=str(item.last_line), event="lines")
+    if not service.logs.is_stopping:
+        yield ServerSentEvent(data={}, event="done")
 
 
 @router.post("/{run_id}/cancel", status_code=202)

@@ -38,20 +38,16 @@ def up(port: Annotated[int | None, PORT] = None) -> None:
 
 def web() -> None:
     """Serve the API and the console; needs DATABASE_URL."""
-    import uvicorn
-
+    from orchestrator.app import WebServer, create_app
     from orchestrator.settings import Settings
+    from orchestrator.wiring import service
 
     settings = Settings()
     _log_everything()
-    uvicorn.run(
-        "orchestrator.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        timeout_graceful_shutdown=5,
-    )
+    app = create_app(service(settings))
+    server = WebServer(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=5)
+    with suppress(KeyboardInterrupt):  # Ctrl-C is the ordinary end in a terminal.
+        server.run()
 
 
 def worker(zone: Annotated[str | None, ZONES] = None) -> None:
