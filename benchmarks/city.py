@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Self
 from uuid import UUID
 
-import httpx
+import httpx2
 import psycopg
 from sqlalchemy import Engine, text
 
@@ -95,7 +95,7 @@ class City:
     settings: Settings
     engine: Engine
     statuses: Statuses
-    _clients: dict[str, httpx.Client]
+    _clients: dict[str, httpx2.Client]
 
     @classmethod
     def of(cls, settings: Settings, database_url: str) -> Self:
@@ -105,20 +105,20 @@ class City:
         return cls(settings, engine, Statuses(database_url), {})
 
     def call(self, person: str, method: str, path: str, body: Any = None) -> Any:
-        """One call of the API as `person`; raises httpx.HTTPStatusError."""
+        """One call of the API as `person`; raises httpx2.HTTPStatusError."""
         answer = self.client(person).request(method, f"/api/v1{path}", json=body)
         if answer.is_error:
             raise RuntimeError(f"{method} {path} as {person}: {answer.status_code} {answer.text}")
         return answer.json()
 
-    def client(self, person: str) -> httpx.Client:
+    def client(self, person: str) -> httpx2.Client:
         """A client with a token of the person."""
         if person not in self._clients:
             with transaction(self.engine) as session:
                 actor = administering.actor_named(session, person)
                 scopes = [permission.value for permission in actor.permissions]
                 token, _ = administering.create_token(session, actor, "benchmark", scopes, timedelta(days=1))
-            self._clients[person] = httpx.Client(
+            self._clients[person] = httpx2.Client(
                 base_url=self.settings.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
             )
         return self._clients[person]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import httpx
+import httpx2
 from sqlalchemy import Engine
 
 from orchestrator.core.db import transaction
@@ -15,25 +15,25 @@ from orchestrator.workflows import administering
 class Caller:
     """One person's way into ``/api/v1``."""
 
-    def __init__(self, http: httpx.Client, token: str) -> None:
+    def __init__(self, http: httpx2.Client, token: str) -> None:
         self._http = http
         self.token = token
 
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Whatever the service answers; `path` begins after ``/api/v1``."""
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         return self._http.request(method, f"/api/v1{path}", headers=headers, **options)
 
-    def get(self, path: str, **options: Any) -> httpx.Response:
+    def get(self, path: str, **options: Any) -> httpx2.Response:
         return self.call("GET", path, **options)
 
-    def post(self, path: str, **options: Any) -> httpx.Response:
+    def post(self, path: str, **options: Any) -> httpx2.Response:
         return self.call("POST", path, **options)
 
-    def put(self, path: str, **options: Any) -> httpx.Response:
+    def put(self, path: str, **options: Any) -> httpx2.Response:
         return self.call("PUT", path, **options)
 
-    def delete(self, path: str, **options: Any) -> httpx.Response:
+    def delete(self, path: str, **options: Any) -> httpx2.Response:
         return self.call("DELETE", path, **options)
 
     def done(self, method: str, path: str, **options: Any) -> Any:
@@ -49,7 +49,7 @@ class Callers:
     def __init__(self, engine: Engine, address: str) -> None:
         self._engine = engine
         self.address = address
-        self.http = httpx.Client(base_url=address, timeout=60, limits=httpx.Limits(max_connections=64))
+        self.http = httpx2.Client(base_url=address, timeout=60, limits=httpx2.Limits(max_connections=64))
         self._known: dict[tuple[str, ...], Caller] = {}
 
     def __call__(self, username: str, *scopes: Permission) -> Caller:

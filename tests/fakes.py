@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from orchestrator.runs.engine import CloudObject, EngineResult, EngineRun
 
@@ -105,8 +105,10 @@ class _Backend:
         self._auth = (run.environment["TF_HTTP_USERNAME"], run.environment["TF_HTTP_PASSWORD"])
         self._lock = {"ID": str(uuid4()), "Operation": "OperationTypeApply"}
 
-    def _call(self, method: str, **options: Any) -> httpx.Response:
-        return httpx.request(method, self._address, auth=self._auth, timeout=30, **options).raise_for_status()
+    def _call(self, method: str, **options: Any) -> httpx2.Response:
+        return httpx2.request(
+            method, self._address, auth=self._auth, timeout=30, **options
+        ).raise_for_status()
 
     def __enter__(self) -> None:
         self._call("LOCK", json=self._lock)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from sqlalchemy import Engine
 
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
@@ -154,8 +154,8 @@ class RunningService:
         assert self.web is not None
         assert self.web.poll() is None, self.log_of("web").read_text()
         try:
-            return httpx.get(f"{self.settings.url}/healthz", timeout=2).status_code == 200
-        except httpx.TransportError:
+            return httpx2.get(f"{self.settings.url}/healthz", timeout=2).status_code == 200
+        except httpx2.TransportError:
             return False
 
     def ask_cloud(self, **request: Any) -> dict[str, Any]:

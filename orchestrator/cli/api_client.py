@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 
 SECONDS_TO_ANSWER = 60.0
 KEPT_SECONDS = 2.0
@@ -45,11 +45,11 @@ class ApiClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # A proxy of the environment is meant for other hosts than this one.
         local = urlsplit(self.url).hostname in {"127.0.0.1", "::1", "localhost"}
-        self._http = httpx.Client(
+        self._http = httpx2.Client(
             base_url=f"{self.url}/api/v1",
             headers=headers,
             timeout=SECONDS_TO_ANSWER,
-            limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS),
+            limits=httpx2.Limits(keepalive_expiry=KEPT_SECONDS),
             trust_env=not local,
         )
 
@@ -91,14 +91,14 @@ class ApiClient:
                 # A web process that is told to stop ends its streams too.
                 if self.get(f"/runs/{run_id}")["status"] in FINAL:
                     return
-            except (httpx.TransportError, Unreachable) as error:
+            except (httpx2.TransportError, Unreachable) as error:
                 failures += 1
                 if failures > STREAM_RETRIES:
                     raise self._unreachable(error) from error
             time.sleep(STREAM_PAUSE_SECONDS)
 
     def _events(self, path: str, after: int) -> Iterator[tuple[int, list[str]]]:
-        timeout = httpx.Timeout(SECONDS_TO_ANSWER, read=STREAM_SILENCE_SECONDS)
+        timeout = httpx2.Timeout(SECONDS_TO_ANSWER, read=STREAM_SILENCE_SECONDS)
         with self._http.stream("GET", path, params={"after": after}, timeout=timeout) as answer:
             if answer.is_error:
                 answer.read()
@@ -109,10 +109,10 @@ class ApiClient:
         answer = self._answer(method, path, **parts)
         return answer.json() if answer.content else None
 
-    def _answer(self, method: str, path: str, **parts: Any) -> httpx.Response:
+    def _answer(self, method: str, path: str, **parts: Any) -> httpx2.Response:
         try:
             answer = self._http.request(method, path, **parts)
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise self._unreachable(error) from error
         if answer.is_error:
             raise _problem(answer)
@@ -136,7 +136,7 @@ def _header_names(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def _problem(answer: httpx.Response) -> ApiProblem:
+def _problem(answer: httpx2.Response) -> ApiProblem:
     try:
         document = answer.json()
     except ValueError:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import Engine, text
 
@@ -248,7 +248,7 @@ def test_a_whole_path_is_offered_by_buttons(people: Visitors, callers: Callers) 
 
 def test_no_page_names_a_folder_of_the_machine(people: Visitors) -> None:
     home = str(Path.home())
-    pages: list[httpx.Response] = [
+    pages: list[httpx2.Response] = [
         people("xxh.admin").get(p) for p in ("/console/", "/console/runs", "/console/audit")
     ]
     assert all(home not in page.text for page in pages)

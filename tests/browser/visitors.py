@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-import httpx
+import httpx2
 from sqlalchemy import Engine
 
 from orchestrator.core.db import transaction
@@ -16,12 +16,12 @@ class Visitor:
     """One person's browser, as far as forms and cookies go."""
 
     def __init__(self, address: str) -> None:
-        self.http = httpx.Client(base_url=address, headers={"Origin": address}, timeout=60)
+        self.http = httpx2.Client(base_url=address, headers={"Origin": address}, timeout=60)
 
-    def get(self, path: str, **options: Any) -> httpx.Response:
+    def get(self, path: str, **options: Any) -> httpx2.Response:
         return self.http.get(path, **options)
 
-    def post(self, path: str, data: dict[str, str] | None = None, **options: Any) -> httpx.Response:
+    def post(self, path: str, data: dict[str, str] | None = None, **options: Any) -> httpx2.Response:
         return self.http.post(path, data=data or {}, **options)
 
     def sent(self, path: str, data: dict[str, str] | None = None) -> str:
@@ -60,7 +60,7 @@ class Visitors:
             visitor.http.close()
 
 
-def words(answer: httpx.Response) -> str:
+def words(answer: httpx2.Response) -> str:
     """What a reader sees of a page, roughly: its text without tags."""
     text = re.sub(r"<(script|style).*?</\1>", " ", answer.text, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
@@ -120,7 +120,7 @@ class Kills:
         (self.seen[step],) = [dict(row) for row in self.product.rows(SEEN)]
 
     def order(self) -> None:
-        with suppress(httpx.TransportError):
+        with suppress(httpx2.TransportError):
             months.order_close(self.product.callers, MONTH)
 
     def kill_the_web(self, step: str) -> None:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import Engine, text
 
@@ -33,7 +33,7 @@ def everything(shared_engine: Engine) -> None:
         )
 
 
-def expect_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+def expect_problem(answer: httpx2.Response, status: int) -> dict[str, Any]:
     """The problem document of a refusal."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

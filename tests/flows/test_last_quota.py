@@ -3,7 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import Engine, text
 
@@ -28,7 +28,7 @@ def endorsed(callers: Callers, number: int, **size: int) -> str:
     return request
 
 
-def submit_all_at_once(callers: Callers, requests: list[str]) -> list[httpx.Response]:
+def submit_all_at_once(callers: Callers, requests: list[str]) -> list[httpx2.Response]:
     """Every request by a client of its own, all at the same time."""
     clerk = callers("slj.clerk")
     with ThreadPoolExecutor(len(requests)) as clients:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import Engine, text
 
@@ -20,19 +20,19 @@ HERE = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
-def browser(callers: Callers, engine: Engine) -> Iterator[httpx.Client]:
+def browser(callers: Callers, engine: Engine) -> Iterator[httpx2.Client]:
     with transaction(engine) as session:
         administering.set_password(session, "slj.clerk", PASSWORD, "operator:test")
-    with httpx.Client(base_url=callers.address, timeout=30) as client:
+    with httpx2.Client(base_url=callers.address, timeout=30) as client:
         yield client
 
 
-def sign_in(browser: httpx.Client, password: str = PASSWORD, username: str = "slj.clerk") -> httpx.Response:
+def sign_in(browser: httpx2.Client, password: str = PASSWORD, username: str = "slj.clerk") -> httpx2.Response:
     document = {"username": username, "password": password}
     return browser.post("/api/v1/session", json=document, headers=HERE)
 
 
-def me(browser: httpx.Client) -> int:
+def me(browser: httpx2.Client) -> int:
     return browser.get("/api/v1/me").status_code
 
 
@@ -41,7 +41,7 @@ def pass_time(engine: Engine, **span: float) -> None:
         clock.advance(session, timedelta(**span))
 
 
-def test_a_password_opens_a_session_in_a_cookie_that_scripts_cannot_read(browser: httpx.Client) -> None:
+def test_a_password_opens_a_session_in_a_cookie_that_scripts_cannot_read(browser: httpx2.Client) -> None:
     assert me(browser) == 401
     answer = sign_in(browser)
     cookie = answer.headers["set-cookie"].lower()
@@ -51,13 +51,13 @@ def test_a_password_opens_a_session_in_a_cookie_that_scripts_cannot_read(browser
     assert me(browser) == 200
 
 
-def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(browser: httpx.Client) -> None:
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(browser: httpx2.Client) -> None:
     wrong, unknown = sign_in(browser, "x" * 12), sign_in(browser, username="nobody.here")
     assert (wrong.status_code, wrong.json()) == (401, unknown.json())
 
 
 def test_after_five_wrong_passwords_the_account_rests_even_for_the_right_one(
-    browser: httpx.Client, engine: Engine
+    browser: httpx2.Client, engine: Engine
 ) -> None:
     assert [sign_in(browser, "x" * 12).status_code for _ in range(5)] == [401] * 5
     locked = sign_in(browser)
@@ -66,14 +66,14 @@ def test_after_five_wrong_passwords_the_account_rests_even_for_the_right_one(
     assert sign_in(browser).status_code == 204
 
 
-def test_a_right_password_ends_the_count_of_wrong_ones(browser: httpx.Client) -> None:
+def test_a_right_password_ends_the_count_of_wrong_ones(browser: httpx2.Client) -> None:
     for _ in range(3):
         assert [sign_in(browser, "x" * 12).status_code for _ in range(4)] == [401] * 4
         assert sign_in(browser).status_code == 204
 
 
 def test_an_idle_session_ends_and_a_used_one_lasts_until_its_latest_instant(
-    browser: httpx.Client, engine: Engine
+    browser: httpx2.Client, engine: Engine
 ) -> None:
     sign_in(browser)
     for _ in range(3):
@@ -89,10 +89,10 @@ def test_an_idle_session_ends_and_a_used_one_lasts_until_its_latest_instant(
 
 
 def test_signing_out_ends_the_session_for_every_copy_of_the_cookie(
-    browser: httpx.Client, callers: Callers
+    browser: httpx2.Client, callers: Callers
 ) -> None:
     sign_in(browser)
-    with httpx.Client(base_url=callers.address, cookies=browser.cookies) as copy:
+    with httpx2.Client(base_url=callers.address, cookies=browser.cookies) as copy:
         assert me(copy) == 200
         left = browser.post("/console/sign-out", headers=HERE)
         assert left.status_code in (200, 204, 303)
@@ -100,11 +100,11 @@ def test_signing_out_ends_the_session_for_every_copy_of_the_cookie(
 
 
 def test_a_new_password_ends_every_open_session_of_this_person_and_of_nobody_else(
-    browser: httpx.Client, callers: Callers, engine: Engine
+    browser: httpx2.Client, callers: Callers, engine: Engine
 ) -> None:
     with transaction(engine) as session:
         administering.set_password(session, "slj.officer", PASSWORD, "operator:test")
-    with httpx.Client(base_url=callers.address) as other, httpx.Client(base_url=callers.address) as second:
+    with httpx2.Client(base_url=callers.address) as other, httpx2.Client(base_url=callers.address) as second:
         assert [sign_in(each).status_code for each in (browser, second)] == [204, 204]
         assert sign_in(other, username="slj.officer").status_code == 204
         with transaction(engine) as session:
@@ -127,7 +127,7 @@ def test_a_new_password_ends_every_open_session_of_this_person_and_of_nobody_els
         {"Origin": "http://evil.example"},
     ],
 )
-def test_another_site_cannot_write_with_the_cookie(browser: httpx.Client, headers: dict[str, str]) -> None:
+def test_another_site_cannot_write_with_the_cookie(browser: httpx2.Client, headers: dict[str, str]) -> None:
     sign_in(browser)
     refused = browser.post("/api/v1/requests", json=make_draft(), headers=headers)
     assert refused.status_code == 403
@@ -142,7 +142,7 @@ def test_the_wall_does_not_stand_in_the_way_of_tokens(callers: Callers) -> None:
 
 @pytest.mark.invariant(24)
 def test_of_passwords_sessions_and_tokens_only_hashes_are_stored(
-    browser: httpx.Client, callers: Callers, engine: Engine
+    browser: httpx2.Client, callers: Callers, engine: Engine
 ) -> None:
     sign_in(browser)
     session = next(iter(browser.cookies.jar)).value or ""

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import text
 
@@ -168,7 +168,7 @@ def pages(service: RunningService, *paths: str) -> list[str]:
     """The pages of these paths as the approver gets them."""
     with transaction(service.engine) as session:
         administering.set_password(session, "xxh.approver", PASSWORD, "operator:test")
-    with httpx.Client(base_url=service.settings.url, timeout=30, follow_redirects=True) as browser:
+    with httpx2.Client(base_url=service.settings.url, timeout=30, follow_redirects=True) as browser:
         account = {"username": "xxh.approver", "password": PASSWORD}
         browser.post("/api/v1/session", json=account, headers={"Sec-Fetch-Site": "same-origin"})
         answers = [browser.get(f"/console/{path}") for path in paths]

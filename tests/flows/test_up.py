@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.running import ROOT, Process, RunningService, unprivileged, wait_until
@@ -42,8 +42,8 @@ def up(place: RunningService) -> Iterator[Process]:
 
 def is_up(place: RunningService) -> bool:
     try:
-        return httpx.get(f"{place.settings.url}/healthz", timeout=2).status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(f"{place.settings.url}/healthz", timeout=2).status_code == 200
+    except httpx2.TransportError:
         return False
 
 

@@ -18,7 +18,7 @@ from orchestrator.cli.request_files import BadFile, read_request
 from orchestrator.cli.showing import cny, when
 from orchestrator.core.errors import NotFound
 
-HEAVY = {"alembic", "fastapi", "httpx", "procrastinate", "psycopg", "pydantic", "sqlalchemy", "uvicorn"}
+HEAVY = {"alembic", "fastapi", "httpx2", "procrastinate", "psycopg", "pydantic", "sqlalchemy", "uvicorn"}
 LINE: dict[str, Any] = {
     "key": "sms",
     "label": "短信",
