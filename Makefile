@@ -8,7 +8,7 @@ ARGS ?=
 NAME ?=
 export ARGS NAME
 
-TARGETS := bench check demo fmt run test up wheel
+TARGETS := audit bench check demo fmt outdated run test up wheel
 
 .PHONY: help lock $(TARGETS)
 
@@ -22,6 +22,8 @@ help:
 	@echo "make bench NAME=x  run benchmarks/x.py"
 	@echo "make wheel         build both packages into dist/, content folders included"
 	@echo "make lock          resolve the dependencies again and write requirements/*.txt"
+	@echo "make outdated      locked packages of which the registry has a newer version"
+	@echo "make audit         locked packages against published advisories"
 
 ifeq ($(shell id -u),0)
 
@@ -35,6 +37,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Compiled once here, because an account that may not write the environment would compile at every start.
 PIP := $(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)
+
+# Runs a program with the npm that builds the assets, in an environment of its own.
+WITH_TOOLS := $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/build.txt
 
 # An account without a home of its own (nobody) gets one inside the checkout.
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
@@ -71,12 +76,12 @@ $(VENV)/dev.stamp: $(VENV)/runtime.stamp requirements/dev.txt
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/assets.stamp: $(VENV)/uv.stamp requirements/build.txt $(ASSETS)
+$(VENV)/assets.stamp: $(VENV)/uv.stamp requirements/build.txt orchestrator/__init__.py $(ASSETS)
 	@echo "Building the console's style sheets and scripts"
 	@$(PIP) --no-deps --build-constraints requirements/build.txt --reinstall-package govcloud-assets ./assets
 	@touch $@
 
-$(VENV)/project.stamp: $(VENV)/runtime.stamp $(VENV)/assets.stamp pyproject.toml
+$(VENV)/project.stamp: $(VENV)/runtime.stamp $(VENV)/assets.stamp pyproject.toml orchestrator/__init__.py
 	@$(PIP) --no-deps --build-constraints requirements/build.txt --editable .
 	@touch $@
 
@@ -113,5 +118,11 @@ wheel: $(VENV)/uv.stamp
 
 lock: $(VENV)/uv.stamp
 	@tools/lock.sh $(BIN)/uv
+
+outdated: $(VENV)/uv.stamp
+	@$(WITH_TOOLS) python tools/outdated.py
+
+audit: $(VENV)/uv.stamp
+	@$(WITH_TOOLS) --with-requirements requirements/audit.txt python tools/audit.py
 
 endif

@@ -1,6 +1,6 @@
-"""Build hook: carries the content folders of the repository inside the wheel.
+"""Build hook: puts the content folders of the repository into the wheel, which requires the assets wheel.
 
-An editable install reads them from the work tree instead, so nothing is copied for it.
+An editable install reads the content from the work tree, and `make` builds the assets first.
 """
 
 from pathlib import Path
@@ -13,17 +13,23 @@ LEFT_BY_TOOLS = {".terraform", "__pycache__"}
 
 
 class WheelContent(BuildHookInterface[Any]):
-    """Maps `<folder>/...` of the repository to `orchestrator/_content/<folder>/...` of the wheel."""
+    """Maps `<folder>/...` of the repository to `orchestrator/_content/<folder>/...` of the wheel.
+
+    The assets are required here and not in pyproject.toml, because no registry has them: the locked lists
+    are resolved from pyproject.toml, and the version stands in one place only.
+    """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add every content file to a standard wheel.
+        """Add every content file and the requirement to a standard wheel.
 
         Args:
             version: hatchling's name of the wheel version, "standard" or "editable".
-            build_data: hatchling's mutable build settings; `force_include` maps sources to places.
+            build_data: hatchling's mutable build settings; `force_include` maps sources to places,
+                `dependencies` are added to those of pyproject.toml.
         """
         if version == "editable":
             return
+        build_data["dependencies"].append(f"govcloud-assets=={self.metadata.version}")
         for path in content_files(Path(self.root)):
             build_data["force_include"][str(path)] = f"orchestrator/_content/{path.relative_to(self.root)}"
 

@@ -1,0 +1,85 @@
+"""Lists the locked packages of which the registry has a newer version; the Makefile calls it.
+
+The registries are asked as `make lock` asks them, through uv and npm with the settings of the machine. Each
+package is asked for alone, so a version that another package or pyproject.toml holds back is listed too.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PIN = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?==([^ ;\\\n]+)(?: ; ([^\\\n]+?))?(?: \\)?$", re.MULTILINE)
+RESOLVE = [
+    "uv",
+    "pip",
+    "compile",
+    "--quiet",
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--no-deps",
+    "--no-annotate",
+]
+
+
+def main() -> int:
+    """Print one line a package of which there is a newer version; the exit code is 0."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt"))
+    rows = [*newer(versions(text), versions(resolved(text))), *newer_npm(ROOT / "assets")]
+    for name, locked, newest in rows:
+        print(f"{name:<28} {locked:<20} {newest}")
+    print(
+        f"{len(rows)} packages have a newer version." if rows else "Every package is at its newest version."
+    )
+    return 0
+
+
+def versions(text: str) -> dict[str, set[str]]:
+    """Return the versions of each package of a list; a package may have one a Python version."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for name, version, _ in PIN.findall(text):
+        found[name].add(version)
+    return dict(found)
+
+
+def resolved(text: str) -> str:
+    """Return the list that uv writes when it is free to choose the versions of all packages of `text`."""
+    wanted = {f"{name} ; {marker}" if marker else name for name, _, marker in PIN.findall(text)}
+    done = subprocess.run(
+        [*RESOLVE, "-"], input="\n".join(wanted), check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+def newer(locked: dict[str, set[str]], newest: dict[str, set[str]]) -> list[tuple[str, str, str]]:
+    """Return name, locked and newest versions of each package that differs, by name."""
+    return [
+        (name, ", ".join(sorted(held)), ", ".join(sorted(newest[name])))
+        for name, held in sorted(locked.items())
+        if not newest[name] <= held
+    ]
+
+
+def newer_npm(folder: Path) -> list[tuple[str, str, str]]:
+    """Return name, locked and newest version of each npm package of the console that has a newer one."""
+    pinned = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    # npm ends with 1 where anything is outdated, or not installed.
+    done = subprocess.run(
+        ["npm", "outdated", "--json"], cwd=folder, check=False, stdout=subprocess.PIPE, text=True
+    )
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        sys.exit(f"npm: {answer['error'].get('summary', answer['error'])}")
+    return [
+        (name, version, answer[name]["latest"])
+        for name, version in pinned.items()
+        if name in answer and answer[name]["latest"] != version
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
