@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints the first Python >= 3.11 that can make virtual environments; ends with 1 where there is none.
-# PYTHON names one that must be taken.
+# PYTHON names one that must be taken. The newest tested one comes first: 3.11 gets an ansible-core that is no longer
+# maintained, and 3.14 has not been tested yet.
 set -u
 
 usable() {
