@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from orchestrator.runs.engine import EngineResult, EngineRun
 
 WORK_FOLDER: Final = "ansible"
 _MARK: Final = "GOVCLOUD_PLAY"
-_INHERITED: Final = ("SSL_CERT_DIR", "SSL_CERT_FILE", "SSH_AUTH_SOCK", "TZ")
+_INHERITED: Final = ("LD_LIBRARY_PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "SSH_AUTH_SOCK", "TZ")
 _PLAYBOOK: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}\.yml")
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _GROUP: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -44,14 +45,15 @@ class AnsibleRunnerEngine:
         self._grace_seconds = grace_seconds
 
     def version(self) -> str:
-        """Version of ansible-core, e.g. ``2.19.14``."""
+        """Version of ansible-core, e.g. ``2.21.5``."""
         return importlib.metadata.version("ansible-core")
 
     def run(self, folder: Path, playbook: str, run: EngineRun) -> EngineResult:
         """Play `folder/project/<playbook>` on the hosts of `folder/inventory/hosts.json`.
 
         `events` are ansible-runner's job events; return code 0 = all well, 2 = a task failed, 4 = a host
-        could not be reached. Everything written lies in `folder/ansible`. Raises BundleError, OSError.
+        could not be reached. Everything written lies in `folder/ansible`, but for sockets, which lie in a
+        temporary folder that is removed with the play. Raises BundleError, OSError.
         """
         if not _PLAYBOOK.fullmatch(playbook) or not (folder / "project" / playbook).is_file():
             raise BundleError(f"project/{playbook}: there is no such playbook")
@@ -59,17 +61,26 @@ class AnsibleRunnerEngine:
         run.log(f"$ ansible-playbook {playbook}")
         events = _JobEvents(EventReader(run.log, run.secrets), run)
         mark = f"{run.run_id} {time.monotonic_ns()}"
-        try:
-            outcome = self._play(folder, work, playbook, run, mark, events)
-        finally:
-            _sweep(mark)
+        # The path of a socket has at most 107 bytes, and `folder` may be longer.
+        with tempfile.TemporaryDirectory(prefix="gc-play-", ignore_cleanup_errors=True) as sockets:
+            environment = {**_environment(folder, work, sockets), **run.environment, _MARK: mark}
+            try:
+                outcome = self._play(folder, work, playbook, run, environment, events)
+            finally:
+                _sweep(mark)
         stderr = events.reader.redacted(outcome.stderr_tail)
         for line in stderr.splitlines():
             run.log(line)
         return EngineResult(outcome.returncode, outcome.stopped_because, tuple(events.found), stderr)
 
     def _play(
-        self, folder: Path, work: Path, playbook: str, run: EngineRun, mark: str, events: "_JobEvents"
+        self,
+        folder: Path,
+        work: Path,
+        playbook: str,
+        run: EngineRun,
+        environment: Mapping[str, str],
+        events: "_JobEvents",
     ) -> ProcessOutcome:
         inherited = [word for descriptor in run.keep_open for word in ("--keep-open", str(descriptor))]
         return run_process(
@@ -79,7 +90,7 @@ class AnsibleRunnerEngine:
                 *("--inventory", str(work / "inventory.yml"), *inherited),
             ],
             cwd=folder,
-            env={**_environment(folder, work), **run.environment, _MARK: mark},
+            env=environment,
             output=work / "events.jsonl",
             on_line=events.line,
             should_stop=run.should_stop,
@@ -189,8 +200,11 @@ def _require(pattern: re.Pattern[str], name: str, what: str) -> None:
         raise BundleError(f"{what} {name!r} does not match {pattern.pattern}")
 
 
-def _environment(folder: Path, work: Path) -> dict[str, str]:
-    """The whole environment of a play; no ansible.cfg of this machine has a say in it."""
+def _environment(folder: Path, work: Path, sockets: str) -> dict[str, str]:
+    """The whole environment of a play; no ansible.cfg of this machine has a say in it.
+
+    `sockets` is the folder in which Ansible's processes meet.
+    """
     commands = str(Path(sys.executable).parent)
     package = str(Path(__file__).resolve().parents[2])
     return {name: os.environ[name] for name in _INHERITED if name in os.environ} | {
@@ -209,7 +223,7 @@ def _environment(folder: Path, work: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PATH": os.pathsep.join([commands, os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": package,
-        "TMPDIR": str(work / "tmp"),
+        "TMPDIR": sockets,
     }
 
 

@@ -24,7 +24,16 @@ from orchestrator.settings import Settings
 PLAN_FILE: Final = "plan.bin"
 _CLI_CONFIG_FILE: Final = "terraform.rc"
 _CONSOLE_SCRIPT: Final = "govcloud-terraform"
-_INHERITED: Final = ("LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ")
+_INHERITED: Final = (
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "TZ",
+)
 _VERSION_TIMEOUT_SECONDS: Final = 60
 
 

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -229,6 +230,22 @@ def test_the_fence_is_held_down_to_ansible_playbook(
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_ansible_has_a_private_folder_for_sockets_however_deep_the_bundle_lies(
+    engine: AnsibleEngine, host: dict[str, Any], tmp_path: Path
+) -> None:
+    bundle = Bundle(tmp_path / ("deep" * 30), host)
+    report = "- debug: msg=\"{{ lookup('env', 'TMPDIR') }} {{ lookup('pipe', 'stat -c %a $TMPDIR') }}\""
+    result = engine.run(bundle.folder, bundle.write_playbook(report), bundle.run())
+    assert (result.returncode, result.stopped_because) == (0, None), bundle.lines
+    (message,) = [
+        event["event_data"]["res"]["msg"] for event in result.events if event["event"] == "runner_on_ok"
+    ]
+    folder, mode = message.split()
+    assert len(f"{folder}/pymp-12345678/listener-12345678") <= 107
+    assert mode == "700"
+    assert not Path(folder).exists()
+
+
 def test_secrets_show_as_stars_in_log_and_events(engine: AnsibleEngine, bundle: Bundle) -> None:
     bundle.write_variables({"password": "hunter\"2'x"})
     playbook = bundle.write_playbook("- {name: Say, ansible.builtin.debug: {msg: 'it is {{ password }}'}}")
@@ -266,7 +283,8 @@ def test_only_a_playbook_of_the_bundle_is_played(
 
 
 def test_the_version_is_that_of_ansible_core(engine: AnsibleEngine) -> None:
-    assert engine.version().startswith("2.19.")
+    line = "2.19." if sys.version_info < (3, 12) else "2.21."
+    assert engine.version().startswith(line)
 
 
 def sleepers() -> list[int]:
