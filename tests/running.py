@@ -22,7 +22,6 @@ from sqlalchemy import Engine
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.core.db import create_database_engine
 from orchestrator.settings import Settings
-from tests.blocks import Block
 from tests.callers import Callers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,7 +65,6 @@ class RunningService:
         self.database_url = database_url
         self.engine: Engine = create_database_engine(database_url)
         self.callers = Callers(self.engine, self.settings.url)
-        self.block = Block()
         self.web: Process | None = None
         self.cloud: Process | None = None
         self.workers: list[Process] = []
@@ -84,7 +82,7 @@ class RunningService:
         mirror = [sys.executable, "-B", str(provider / "install.py")]
         self._run([*mirror, "--mirror", str(self.settings.provider_mirror)])
         door = self.settings.sandbox_socket
-        options = ["--home", str(self.home / "sandbox"), "--socket", str(door), "--block", self.block.range]
+        options = ["--home", str(self.home / "sandbox"), "--socket", str(door)]
         program = [sys.executable, "-I", "-B", str(provider / "sandboxd.py"), *options]
         self._run(["mkdir", "-p", "-m", "700", str(door.parent), str(self.settings.engine_home)])
         self.cloud = self._spawn("cloud", [*program, "--parent", str(os.getpid())])
@@ -195,7 +193,6 @@ class RunningService:
                 _end(process)
         for pid in self.leftovers():
             os.kill(pid, signal.SIGKILL)
-        self.block.free()
         self.engine.dispose()
         shutil.rmtree(self.home, ignore_errors=True)
 
