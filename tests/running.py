@@ -47,10 +47,12 @@ def wait_until(holds: Callable[[], Any], what: str, seconds: float = 30) -> Any:
     return value
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+def reserve_port() -> socket.socket:
+    """A socket whose port nobody else is given while it is open, and on which a server can listen."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
 
 
 class RunningService:
@@ -61,7 +63,9 @@ class RunningService:
         self.home = Path(tempfile.mkdtemp(prefix="gcs-", dir="/tmp"))
         if os.getuid() == 0:
             os.chown(self.home, NOBODY, NOBODY)
-        self.settings = Settings(home=self.home, port=free_port(), database_url=database_url)
+        self.reserved = reserve_port()
+        port = self.reserved.getsockname()[1]
+        self.settings = Settings(home=self.home, port=port, database_url=database_url)
         self.database_url = database_url
         self.engine: Engine = create_database_engine(database_url)
         self.callers = Callers(self.engine, self.settings.url)
@@ -194,6 +198,7 @@ class RunningService:
         for pid in self.leftovers():
             os.kill(pid, signal.SIGKILL)
         self.engine.dispose()
+        self.reserved.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def leftovers(self) -> list[int]:

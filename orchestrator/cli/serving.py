@@ -7,6 +7,7 @@ import typer
 
 PORT = typer.Option("--port", min=1, max=65535, help="Port of the web process.")
 ZONES = typer.Option("--zone", help="Zones whose runs this worker takes, separated by commas.")
+DESCRIPTOR = typer.Option("--fd", min=3, help="Serve on this inherited, listening socket instead of a port.")
 EXIT = typer.Option("--exit", help="End after the last step and print the results as one JSON line.")
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -36,15 +37,17 @@ def up(port: Annotated[int | None, PORT] = None) -> None:
         typer.echo("Ending: running work is finished first.", err=True)
 
 
-def web() -> None:
+def web(descriptor: Annotated[int | None, DESCRIPTOR] = None) -> None:
     """Serve the API and the console; needs DATABASE_URL."""
+    import socket
+
     import uvicorn
 
     from orchestrator.settings import Settings
 
     settings = Settings()
     _log_everything()
-    uvicorn.run(
+    config = uvicorn.Config(
         "orchestrator.app:create_app",
         factory=True,
         host=settings.host,
@@ -52,6 +55,8 @@ def web() -> None:
         log_level="warning",
         timeout_graceful_shutdown=5,
     )
+    inherited = None if descriptor is None else [socket.socket(fileno=descriptor)]
+    uvicorn.Server(config).run(sockets=inherited)
 
 
 def worker(zone: Annotated[str | None, ZONES] = None) -> None:

@@ -166,6 +166,8 @@ class Feeder:
         self.close()
 
     def push(self) -> None:
+        if not self.open:  # The init's answer came with the same event and has closed it.
+            return
         self.rest = self.rest or next(self.feed, b"")
         if not self.rest:
             self.close()

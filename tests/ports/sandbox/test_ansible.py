@@ -176,7 +176,7 @@ def test_a_host_of_another_cloud_in_the_expected_place_is_refused(
         place.symlink_to(foreign["host_root"])
         bundle.write_host(ansible_host=bundle.host["address"], ansible_sandbox_root=str(place))
         result = engine.run(bundle.folder, "baseline.yml", bundle.run())
-        assert result.returncode == 4
+        assert result.returncode == 4, "\n".join(bundle.lines)
         told = f"this is the host {foreign['id']}, not '{bundle.host['id']}'"
         assert any(told in line for line in bundle.lines), bundle.lines
         assert not (place / ".govcloud-baseline.json").exists()
