@@ -15,7 +15,10 @@ ALIVE: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+PROVEN = {"require_auth": "scram-sha-256"} if psycopg.pq.version() >= 160000 else {}
+"""A server has to prove that it knows the password, too: another cloud's at the same address does not."""
 OFFER = """
+SET LOCAL password_encryption = 'scram-sha-256';
 CREATE SCHEMA {schema};
 CREATE TABLE {schema}.cut (
     id text NOT NULL, kind text NOT NULL, side text NOT NULL, turn bigint NOT NULL DEFAULT 0,
@@ -95,6 +98,7 @@ def peer_conninfo(move: Move) -> str:
         password=move.secrets()[f"{move.way_in}_password"],
         application_name=move.incoming,
         **ALIVE,
+        **PROVEN,
     )
 
 

@@ -16,6 +16,8 @@ from refusal import Refused
 
 SERVICE = "postgresql"
 SECONDS_TO_START = 30
+PROVEN = {"require_auth": "scram-sha-256"} if psycopg.pq.version() >= 160000 else {}
+"""The server has to prove that it knows the password, too: another cloud's at the same address does not."""
 SETTINGS = {
     "dynamic_shared_memory_type": "mmap",  # Nothing in /dev/shm, which is small in containers.
     "log_line_prefix": "'%m [%p] %q%u@%d '",
@@ -82,7 +84,7 @@ def make_cluster(data: Path, admin: Path, order: dict[str, Any]) -> None:
     with (data / "postgresql.conf").open("a") as file:
         file.write("include 'govcloud.conf'\n")
     where = {"host": order["address"], "port": order["port"], "user": "postgres", "password": password}
-    write_private(admin, conninfo.make_conninfo(**where, dbname="postgres"))
+    write_private(admin, conninfo.make_conninfo(**where, **PROVEN, dbname="postgres"))
 
 
 def environment() -> dict[str, str]:
