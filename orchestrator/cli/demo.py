@@ -102,9 +102,7 @@ def play(port: int | None, stop_after: bool) -> None:
     story = Story(Console(stderr=True, highlight=False), len(PLAY) + 1)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = Settings(as_of=AS_OF) if port is None else Settings(as_of=AS_OF, port=port)
-    everything = Everything(
-        settings, lambda part: story.doing(f"Starting: {part}"), any_port=port is None
-    )
+    everything = Everything(settings, lambda part: story.doing(f"Starting: {part}"), any_port=port is None)
     try:
         with ExitStack() as stack:
             stage = play_in(everything, story, stack)
@@ -127,7 +125,9 @@ def play_in(everything: Everything, story: Story, stack: ExitStack) -> Stage:
             wanted = everything.settings.port
             port = stack.enter_context(everything).settings.port
             if port != wanted:
-                story.say(f"Port {wanted} is taken by another program; this demo listens on {port}.", "yellow")
+                story.say(
+                    f"Port {wanted} is taken by another program; this demo listens on {port}.", "yellow"
+                )
         engine = create_database_engine(everything.database_url)
         stack.callback(engine.dispose)
         stage = Stage(story, everything.settings, engine)

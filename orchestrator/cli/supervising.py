@@ -61,8 +61,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        reason = "is taken by another program" if error.errno == errno.EADDRINUSE else error.strerror
-        raise PortTaken(f"Port {port} of {host}: {reason}; choose another with --port.") from error
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is taken by another program" if taken else f"cannot be served: {error.strerror}"
+        raise PortTaken(f"Port {port} of {host} {reason}; choose another with --port.") from error
 
 
 @dataclass
@@ -278,7 +279,9 @@ class Everything:
         give_up = time.monotonic() + PATIENCE_SECONDS
         while not ready():
             if part.has_died() or time.monotonic() > give_up:
-                raise PartDied(f"The part {name} did not come up{part.last_words()}. Its log: {part.log_path}")
+                raise PartDied(
+                    f"The part {name} did not come up{part.last_words()}. Its log: {part.log_path}"
+                )
             time.sleep(0.05)
 
     def _web_answers(self) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import psycopg
+from database_login import PROVEN
 from move import Move
 from place import below
 from psycopg import conninfo, sql
@@ -15,8 +16,6 @@ ALIVE: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
-PROVEN = {"require_auth": "scram-sha-256"} if psycopg.pq.version() >= 160000 else {}
-"""A server has to prove that it knows the password, too: another cloud's at the same address does not."""
 OFFER = """
 SET LOCAL password_encryption = 'scram-sha-256';
 CREATE SCHEMA {schema};

@@ -1,7 +1,7 @@
 """Offers folders of this host to the other side of a move: what is in them, what changed, the bytes.
 
-A connection begins with a handshake by which both sides prove that they have the token (`handshake.py`). After
-that, one JSON line each way, then the bytes where there are any:
+A connection begins with a handshake by which both sides prove that they have the token (`handshake.py`).
+After that, one JSON line each way, then the bytes where there are any:
 
     {"op": "look", "folder": 0}                 -> {"changed": [[path, size, mtime, mode]], "removed": [path]}
     {"op": "get", "folder": 0, "paths": [path]} -> for each: size, mtime_ns, mode; the bytes; their SHA-256

@@ -10,14 +10,13 @@ from typing import Any
 
 import psycopg
 import services
+from database_login import PROVEN
 from place import below, write_private
 from psycopg import conninfo
 from refusal import Refused
 
 SERVICE = "postgresql"
 SECONDS_TO_START = 30
-PROVEN = {"require_auth": "scram-sha-256"} if psycopg.pq.version() >= 160000 else {}
-"""The server has to prove that it knows the password, too: another cloud's at the same address does not."""
 SETTINGS = {
     "dynamic_shared_memory_type": "mmap",  # Nothing in /dev/shm, which is small in containers.
     "log_line_prefix": "'%m [%p] %q%u@%d '",

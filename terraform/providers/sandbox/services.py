@@ -37,9 +37,8 @@ def spawn(argv: list[str], claim: int, **options: Any) -> subprocess.Popen[bytes
     def before_exec() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
-    return subprocess.Popen(  # noqa: PLW1509
-        argv, start_new_session=True, preexec_fn=before_exec, pass_fds=(claim,), **options
-    )
+    options |= {"start_new_session": True, "pass_fds": (claim,)}
+    return subprocess.Popen(argv, preexec_fn=before_exec, **options)  # noqa: PLW1509
 
 
 def read_definition(path: Path) -> dict[str, Any]:

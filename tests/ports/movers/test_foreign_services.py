@@ -82,7 +82,8 @@ def stranger(reply: bytes) -> Iterator[tuple[int, bytearray]]:
 
 @pytest.mark.parametrize(("code", "error"), [(FILES, "FilesAway"), (NAMES, "Refused")])
 @pytest.mark.parametrize(
-    "reply", [b"{}\n", b'{"nonce": "1", "proof": "2"}\n', b"[" * 4096 + b"\n", b"HTTP/1.1 200 OK\r\n", b"\xff\n"]
+    "reply",
+    [b"{}\n", b'{"nonce": "1", "proof": "2"}\n', b"[" * 4096 + b"\n", b"HTTP/1.1 200 OK\r\n", b"\xff\n"],
 )
 def test_a_service_without_the_token_gets_no_request_and_no_token(
     tmp_path: Path, code: str, error: str, reply: bytes
@@ -114,4 +115,4 @@ def test_a_database_that_lets_anybody_in_is_not_the_other_side(tmp_path: Path, s
     # All but the place and the account of the server that is there instead.
     elsewhere = {name: demanded[name] for name in demanded if name not in {"host", "port", "dbname", "user"}}
     with pytest.raises(psycopg.OperationalError, match="authentication"):
-        psycopg.connect(trusting, **elsewhere)
+        psycopg.connect(conninfo.make_conninfo(trusting, **elsewhere))

@@ -59,12 +59,17 @@ def answer(where: tuple[str, int]) -> str:
         return ""
 
 
+def first_answer(where: tuple[str, int]) -> str:
+    """The id that the service tells, once it answers."""
+    wait_until(lambda: answer(where), "the service answers")
+    return answer(where)
+
+
 def test_two_clouds_at_once_serve_the_same_key_at_different_addresses(cloud: Daemon, other: Daemon) -> None:
     services = {serve_name(daemon): daemon for daemon in (cloud, other.start())}
     assert len(services) == 2
     for where, daemon in services.items():
-        wait_until(lambda where=where: answer(where), "the service answers")
-        assert daemon.read(answer(where))["address"] == where[0]
+        assert daemon.read(first_answer(where))["address"] == where[0]
     assert identity(cloud)["id"] != identity(other)["id"]
 
 
@@ -108,7 +113,9 @@ def test_a_cloud_that_has_hosts_elsewhere_is_not_moved_to_another_block(cloud: D
     assert f"this cloud keeps {kept}" in refusal(cloud)
 
 
-@pytest.mark.parametrize("block", ["127.0.0.0/13", "127.16.0.0/12", "10.0.0.0/13", "127.17.0.0/13", "nonsense"])
+@pytest.mark.parametrize(
+    "block", ["127.0.0.0/13", "127.16.0.0/12", "10.0.0.0/13", "127.17.0.0/13", "nonsense"]
+)
 def test_a_block_that_no_cloud_can_have_is_refused_by_its_name(other: Daemon, block: str) -> None:
     other.options = ("--block", block)
     refused = subprocess.run(other.command(), capture_output=True, text=True, timeout=30, check=False)
@@ -141,7 +148,10 @@ def test_a_block_in_which_another_program_listens_is_refused_and_otherwise_passe
         where = f"{host['address']}:{listener.getsockname()[1]}"
         assert f"another program listens at {where} (tcp, account {os.getuid()})" in refusal(cloud)
         other.home.joinpath("cloud.json").unlink(missing_ok=True)
-        assert claims_of(other.home, block) == f"all 1 address blocks of this machine are taken by other {ENDING}"
+        assert (
+            claims_of(other.home, block)
+            == f"all 1 address blocks of this machine are taken by other {ENDING}"
+        )
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
         resolver.bind((host["address"], 0))
         assert "(udp, " in refusal(cloud)
