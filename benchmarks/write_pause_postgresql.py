@@ -89,7 +89,7 @@ def place(seed: dict[str, int]) -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="gcb-", dir="/tmp") as home:
         folder, door = Path(home), Path(home) / "s.sock"
         program = [sys.executable, "-I", "-B", str(ROOT / "terraform/providers/sandbox/sandboxd.py")]
-        options = ["--home", f"{home}/c", "--socket", str(door), "--block", "127.224.0.0/12"]
+        options = ["--home", f"{home}/c", "--socket", str(door)]
         with (folder / "cloud.log").open("wb") as log:
             cloud = subprocess.Popen(
                 [*program, *options, "--parent", str(os.getpid())], stdout=log, stderr=log

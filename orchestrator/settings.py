@@ -3,7 +3,6 @@
 import os
 import sys
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field
@@ -52,7 +51,7 @@ class Settings(BaseSettings):
     terraform_timeout_seconds: float = 3600
     terraform_idle_seconds: float = 900
 
-    @cached_property
+    @property
     def url(self) -> str:
         """Where workers and people reach the web process."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")

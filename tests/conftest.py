@@ -32,7 +32,7 @@ from tests.factories import AS_OF
 from tests.office import Office
 from tests.parts import skip_without
 from tests.postgres import Server, start_server
-from tests.running import RunningService, free_port
+from tests.running import RunningService, reserve_port
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -282,9 +282,10 @@ def _running(url: str) -> Iterator[RunningService]:
 @pytest.fixture
 def office(engine: Engine, city_url: str, tmp_path: Path, pack: PolicyPack) -> Iterator[Office]:
     """People, the API, and a worker with engines in memory that works off the queue when it is told to."""
-    port = free_port()
+    reserved = reserve_port()
+    port = reserved.getsockname()[1]
     settings = Settings(home=tmp_path / "home", database_url=city_url, port=port)
-    with _serving(settings, port):
+    with reserved, _serving(settings, port):
         made = Office(engine, settings, pack)
         yield made
         made.callers.close()

@@ -22,7 +22,6 @@ from sqlalchemy import Engine
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.core.db import create_database_engine
 from orchestrator.settings import Settings
-from tests.blocks import Block
 from tests.callers import Callers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,10 +47,12 @@ def wait_until(holds: Callable[[], Any], what: str, seconds: float = 30) -> Any:
     return value
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+def reserve_port() -> socket.socket:
+    """A socket whose port nobody else is given while it is open, and on which a server can listen."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
 
 
 class RunningService:
@@ -62,11 +63,12 @@ class RunningService:
         self.home = Path(tempfile.mkdtemp(prefix="gcs-", dir="/tmp"))
         if os.getuid() == 0:
             os.chown(self.home, NOBODY, NOBODY)
-        self.settings = Settings(home=self.home, port=free_port(), database_url=database_url)
+        self.reserved = reserve_port()
+        port = self.reserved.getsockname()[1]
+        self.settings = Settings(home=self.home, port=port, database_url=database_url)
         self.database_url = database_url
         self.engine: Engine = create_database_engine(database_url)
         self.callers = Callers(self.engine, self.settings.url)
-        self.block = Block()
         self.web: Process | None = None
         self.cloud: Process | None = None
         self.workers: list[Process] = []
@@ -84,7 +86,7 @@ class RunningService:
         mirror = [sys.executable, "-B", str(provider / "install.py")]
         self._run([*mirror, "--mirror", str(self.settings.provider_mirror)])
         door = self.settings.sandbox_socket
-        options = ["--home", str(self.home / "sandbox"), "--socket", str(door), "--block", self.block.range]
+        options = ["--home", str(self.home / "sandbox"), "--socket", str(door)]
         program = [sys.executable, "-I", "-B", str(provider / "sandboxd.py"), *options]
         self._run(["mkdir", "-p", "-m", "700", str(door.parent), str(self.settings.engine_home)])
         self.cloud = self._spawn("cloud", [*program, "--parent", str(os.getpid())])
@@ -195,8 +197,8 @@ class RunningService:
                 _end(process)
         for pid in self.leftovers():
             os.kill(pid, signal.SIGKILL)
-        self.block.free()
         self.engine.dispose()
+        self.reserved.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def leftovers(self) -> list[int]:

@@ -38,7 +38,7 @@ from orchestrator.cli.demo_move import (
 from orchestrator.cli.demo_room import find_room
 from orchestrator.cli.demo_story import Story, show_drift, show_plan, show_report
 from orchestrator.cli.refusals import complain, explain
-from orchestrator.cli.supervising import Everything, free_port, is_free
+from orchestrator.cli.supervising import Everything
 from orchestrator.core import audit
 from orchestrator.core.clock import CITY
 from orchestrator.core.db import create_database_engine, transaction
@@ -100,7 +100,9 @@ def play(port: int | None, stop_after: bool) -> None:
     Whatever fails, everything that was started is ended, and the reason and the place of the logs are told.
     """
     story = Story(Console(stderr=True, highlight=False), len(PLAY) + 1)
-    everything = Everything(choose_settings(port, story), lambda part: story.doing(f"Starting: {part}"))
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = Settings(as_of=AS_OF) if port is None else Settings(as_of=AS_OF, port=port)
+    everything = Everything(settings, lambda part: story.doing(f"Starting: {part}"), any_port=port is None)
     try:
         with ExitStack() as stack:
             stage = play_in(everything, story, stack)
@@ -120,7 +122,12 @@ def play_in(everything: Everything, story: Story, stack: ExitStack) -> Stage:
     began = time.monotonic()
     with story.progress:
         with story.step("Start everything: database, sandbox cloud, web process, worker"):
-            stack.enter_context(everything)
+            wanted = everything.settings.port
+            port = stack.enter_context(everything).settings.port
+            if port != wanted:
+                story.say(
+                    f"Port {wanted} is taken by another program; this demo listens on {port}.", "yellow"
+                )
         engine = create_database_engine(everything.database_url)
         stack.callback(engine.dispose)
         stage = Stage(story, everything.settings, engine)
@@ -138,17 +145,6 @@ def defect(error: Exception, logs: Path) -> list[str]:
     with path.open("a") as file:
         traceback.print_exception(error, file=file)
     return [f"The demo made an error: {type(error).__name__}: {error}", f"All of it is in {path}"]
-
-
-def choose_settings(port: int | None, story: Story) -> Settings:
-    """The settings of the demo: the sample city's date, and a port that is free."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    wanted = Settings(as_of=AS_OF) if port is None else Settings(as_of=AS_OF, port=port)
-    if port is not None or is_free(wanted.host, wanted.port):
-        return wanted
-    other = free_port(wanted.host)
-    story.say(f"Port {wanted.port} is taken by another program; this demo listens on {other}.", "yellow")
-    return wanted.model_copy(update={"port": other})
 
 
 def load_city(stage: Stage) -> None:

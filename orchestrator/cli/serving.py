@@ -7,6 +7,7 @@ import typer
 
 PORT = typer.Option("--port", min=1, max=65535, help="Port of the web process.")
 ZONES = typer.Option("--zone", help="Zones whose runs this worker takes, separated by commas.")
+DESCRIPTOR = typer.Option("--fd", min=3, help="Serve on this inherited, listening socket instead of a port.")
 EXIT = typer.Option("--exit", help="End after the last step and print the results as one JSON line.")
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -36,8 +37,10 @@ def up(port: Annotated[int | None, PORT] = None) -> None:
         typer.echo("Ending: running work is finished first.", err=True)
 
 
-def web() -> None:
+def web(descriptor: Annotated[int | None, DESCRIPTOR] = None) -> None:
     """Serve the API and the console; needs DATABASE_URL."""
+    import socket
+
     from orchestrator.app import WebServer, create_app
     from orchestrator.settings import Settings
     from orchestrator.wiring import service
@@ -46,8 +49,9 @@ def web() -> None:
     _log_everything()
     app = create_app(service(settings))
     server = WebServer(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=5)
+    inherited = None if descriptor is None else [socket.socket(fileno=descriptor)]
     with suppress(KeyboardInterrupt):  # Ctrl-C is the ordinary end in a terminal.
-        server.run()
+        server.run(sockets=inherited)
 
 
 def worker(zone: Annotated[str | None, ZONES] = None) -> None:

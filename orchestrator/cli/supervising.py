@@ -1,5 +1,6 @@
 """Everything under one command: each part a process of its own, started in order, restarted when it dies."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from orchestrator.adapters.embedded_postgres import EmbeddedPostgres
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
@@ -51,26 +52,18 @@ class AlreadyRunning(BusinessError):
 
 
 class PortTaken(BusinessError):
-    """Another program listens on the port."""
+    """The web process cannot listen on its port."""
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a process may listen on the port."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port(host: str) -> int:
-    """A port on which nobody listens now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as door:
-        door.bind((host, 0))
-        port: int = door.getsockname()[1]
-    return port
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on the port, or on any free one when it is 0. Raises PortTaken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is taken by another program" if taken else f"cannot be served: {error.strerror}"
+        raise PortTaken(f"Port {port} of {host} {reason}; choose another with --port.") from error
 
 
 @dataclass
@@ -81,6 +74,7 @@ class Part:
     argv: list[str]
     environment: Mapping[str, str]
     log_path: Path
+    descriptors: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -94,11 +88,17 @@ class Part:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self.descriptors,
             )
 
     def has_died(self) -> bool:
         """Whether it was started and has ended by itself."""
         return self.process is not None and self.process.poll() is not None
+
+    def last_words(self) -> str:
+        """The last line of its log, to follow a sentence about it; empty for a log without a line."""
+        lines = self.log_path.read_text("utf-8", "replace").splitlines()
+        return f": {lines[-1].strip()}" if lines else ""
 
     def terminate(self) -> None:
         """Send SIGTERM; for a worker the second one means: stop the runs at work too."""
@@ -121,10 +121,17 @@ class Everything:
     """Database, sandbox cloud, web and one worker, as a context manager.
 
     While it is entered, SIGTERM means the same as Ctrl-C. `told` hears the name of what is started next.
+    With `any_port`, another port serves where that of the settings is taken; `settings` then has that one.
     """
 
-    def __init__(self, settings: Settings, told: Callable[[str], None] = lambda _part: None) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        told: Callable[[str], None] = lambda _part: None,
+        *,
+        any_port: bool = False,
+    ) -> None:
+        self.settings, self.any_port = settings, any_port
         self.database: EmbeddedPostgres | None = None
         self.parts: list[Part] = []
         self._told = told
@@ -168,19 +175,18 @@ class Everything:
         """
         for folder in (self.settings.home, self.logs, self.settings.engine_home):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._take_folder()
-        if not is_free(self.settings.host, self.settings.port):
-            raise PortTaken(
-                f"Port {self.settings.port} is taken by another program; choose another with --port."
-            )
+        lock = self._take_folder()
+        listener = self._take_port()
+        lock.write(f"process {os.getpid()}, {self.settings.url}\n")
+        lock.flush()
         self._start_database()
         self._start_cloud()
         self._told("web process and worker")
-        self._start_part("web", [*self._govcloud, "web"])
+        self._start_part("web", [*self._govcloud, "web", "--fd", str(listener)], listener)
         self._start_part("worker", [*self._govcloud, "worker"])
         self._wait_for("web", self._web_answers)
 
-    def _take_folder(self) -> None:
+    def _take_folder(self) -> TextIO:
         lock = self._folder.enter_context((self.settings.home / "up.lock").open("a+"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -191,8 +197,20 @@ class Everything:
                 "End it with Ctrl-C there, or set GOVCLOUD_HOME to another folder."
             ) from None
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}, {self.settings.url}\n")
-        lock.flush()
+        return lock
+
+    def _take_port(self) -> int:
+        """Listen before anything else starts, so that two products never agree on one port."""
+        host, port = self.settings.host, self.settings.port
+        try:
+            listener = listen(host, port)
+        except PortTaken:
+            if not self.any_port:
+                raise
+            listener = listen(host, 0)
+            self.settings = self.settings.model_copy(update={"port": listener.getsockname()[1]})
+        self._folder.enter_context(listener)
+        return listener.fileno()
 
     def _start_database(self) -> None:
         if self.settings.database_url is None:
@@ -242,13 +260,13 @@ class Everything:
         self._start_part("cloud", [sys.executable, "-I", "-B", str(provider / "sandboxd.py"), *options])
         self._wait_for("cloud", SandboxCloud(place).is_running)
 
-    def _start_part(self, name: str, argv: list[str]) -> None:
+    def _start_part(self, name: str, argv: list[str], *descriptors: int) -> None:
         environment = os.environ | {
             "DATABASE_URL": self.database_url,
             "GOVCLOUD_HOME": str(self.settings.home),
             "GOVCLOUD_PORT": str(self.settings.port),
         }
-        part = Part(name, argv, environment, self.logs / f"{name}.log")
+        part = Part(name, argv, environment, self.logs / f"{name}.log", descriptors)
         part.start()
         self.parts.append(part)
 
@@ -261,7 +279,9 @@ class Everything:
         give_up = time.monotonic() + PATIENCE_SECONDS
         while not ready():
             if part.has_died() or time.monotonic() > give_up:
-                raise PartDied(f"The part {name} did not come up; read {part.log_path}")
+                raise PartDied(
+                    f"The part {name} did not come up{part.last_words()}. Its log: {part.log_path}"
+                )
             time.sleep(0.05)
 
     def _web_answers(self) -> bool:

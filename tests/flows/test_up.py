@@ -1,7 +1,9 @@
 """Everything under one command: it comes up, starts again what dies, and leaves nothing behind at its end."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.ports.sandbox.daemon import Daemon
 from tests.running import ROOT, Process, RunningService, unprivileged, wait_until
 
 
@@ -81,6 +84,30 @@ def test_a_part_that_dies_is_started_again(place: RunningService, up: Process) -
     wait_until(lambda: is_up(place) and len(parts(place)) == 3, "every part is back", 60)
     assert not set(before.values()) & set(parts(place).values())
     assert up.poll() is None
+
+
+def test_a_cloud_that_cannot_have_its_addresses_is_told_with_its_reason(place: RunningService) -> None:
+    other = Daemon(plain=True)
+    try:
+        taken = json.loads((other.start().home / "cloud.json").read_text())
+        sandbox = place.settings.sandbox_socket.parent
+        subprocess.run(unprivileged(["mkdir", "-p", "-m", "700", str(sandbox)]), check=True)
+        (sandbox / "cloud.json").write_text(json.dumps({**taken, "id": "another"}))
+        up = place.command("up")
+    finally:
+        other.close()
+    assert up.returncode == 1
+    assert f"{taken['block']} belongs to another sandbox cloud (process {other.pid}, " in up.stderr
+    assert str(place.home / "log/cloud.log") in up.stderr
+    assert place.leftovers() == []
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started(place: RunningService) -> None:
+    with socket.create_server(("127.0.0.1", place.settings.port)):
+        up = place.command("up")
+    assert up.returncode == 1
+    assert f"Port {place.settings.port} of 127.0.0.1 is taken by another program" in up.stderr
+    assert "Starting" not in up.stderr
 
 
 def test_nothing_outlives_a_supervisor_that_was_killed(place: RunningService, up: Process) -> None:

@@ -3,6 +3,8 @@
 The command becomes a child of that init: it has the host's environment and folders, it dies with the host,
 and the init kills it when this side goes away. The three streams are pipes whose far ends are handed over
 with the request, so that nothing stands between the command and Ansible.
+
+Each request names the host that it is meant for; the init of any other host, or cloud, refuses it.
 """
 
 import array
@@ -91,7 +93,8 @@ class Connection(ConnectionBase):
             stdout, theirs_out = os.pipe()
             stderr, theirs_err = os.pipe()
             try:
-                request = json.dumps({"op": "exec", "cmd": command}).encode() + b"\n"
+                host = Path(self.get_option("sandbox_root")).name
+                request = json.dumps({"op": "exec", "host": host, "cmd": command}).encode() + b"\n"
                 handed_over = array.array("i", [theirs_in, theirs_out, theirs_err])
                 sent = door.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed_over)])
                 door.sendall(request[sent:])
@@ -163,6 +166,8 @@ class Feeder:
         self.close()
 
     def push(self) -> None:
+        if not self.open:  # The init's answer came with the same event and has closed it.
+            return
         self.rest = self.rest or next(self.feed, b"")
         if not self.rest:
             self.close()

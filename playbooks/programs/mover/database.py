@@ -3,6 +3,7 @@
 from typing import Any
 
 import psycopg
+from database_login import PROVEN
 from move import Move
 from place import below
 from psycopg import conninfo, sql
@@ -16,6 +17,7 @@ ALIVE: dict[str, Any] = {
     "keepalives_count": 3,
 }
 OFFER = """
+SET LOCAL password_encryption = 'scram-sha-256';
 CREATE SCHEMA {schema};
 CREATE TABLE {schema}.cut (
     id text NOT NULL, kind text NOT NULL, side text NOT NULL, turn bigint NOT NULL DEFAULT 0,
@@ -95,6 +97,7 @@ def peer_conninfo(move: Move) -> str:
         password=move.secrets()[f"{move.way_in}_password"],
         application_name=move.incoming,
         **ALIVE,
+        **PROVEN,
     )
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+import handshake
 from file_server import CHUNK, HEAD
 from file_tree import DRAFT, Entry, place_in, scan
 from place import write_json
@@ -32,10 +33,9 @@ class FilesAway(Exception):
 
 
 class Offer:
-    """A connection to the other side's file server."""
+    """A connection to the other side's file server, which has proved that it is that. Raises FilesAway."""
 
     def __init__(self, address: str, port: int, token: str) -> None:
-        self.token: str | None = token
         try:
             self.door = socket.create_connection((address, port), SECONDS_TO_CONNECT)
         except OSError as error:
@@ -43,17 +43,24 @@ class Offer:
         self.door.settimeout(SECONDS_TO_ANSWER)
         self.door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = io.BufferedReader(socket.SocketIO(self.door, "r"), 1 << 18)
+        try:
+            with self.door.makefile("wb") as writing:
+                handshake.call(token, self.stream, writing)
+        except (OSError, handshake.UnprovenError) as error:
+            self.close()
+            raise FilesAway(f"{address}:{port}: {error}") from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self.stream.close()
         self.door.close()
 
     def send(self, **request: Any) -> None:
-        if self.token is not None:
-            request["token"], self.token = self.token, None
         try:
             self.door.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:

@@ -1,8 +1,9 @@
 """Offers folders of this host to the other side of a move: what is in them, what changed, the bytes.
 
-One JSON line each way, then the bytes where there are any. The first line of a connection carries the token:
+A connection begins with a handshake by which both sides prove that they have the token (`handshake.py`).
+After that, one JSON line each way, then the bytes where there are any:
 
-    {"op": "look", "folder": 0, "token": ""}    -> {"changed": [[path, size, mtime, mode]], "removed": [path]}
+    {"op": "look", "folder": 0}                 -> {"changed": [[path, size, mtime, mode]], "removed": [path]}
     {"op": "get", "folder": 0, "paths": [path]} -> for each: size, mtime_ns, mode; the bytes; their SHA-256
     {"op": "shut", "folder": 0}                 -> as look, after the folder was taken from the application
     {"op": "open", "folder": 0}                 -> {}, after it was given back
@@ -13,7 +14,6 @@ Looks of one connection tell the changes since its last look.
 
 import argparse
 import hashlib
-import hmac
 import json
 import os
 import socketserver
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import folder_users
+import handshake
 from file_tree import Tree, place_in
 
 HEAD = struct.Struct(">qqI")
@@ -39,15 +40,11 @@ class Visit(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         self.trees: dict[int, Tree] = {}
-        self.known = False
+        if handshake.answer([self.server.token], self.rfile, self.wfile) is None:
+            return
         for line in self.rfile:
-            request = json.loads(line)
-            self.known = self.known or hmac.compare_digest(str(request.get("token")), self.server.token)
-            if not self.known:
-                self.answer({"error": "this token is not known"})
-                return
             try:
-                self.obey(request)
+                self.obey(json.loads(line))
             except OSError as error:
                 self.answer({"error": str(error)})
 

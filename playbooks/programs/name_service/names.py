@@ -2,7 +2,8 @@
 
 Names lie in FOLDER/names.json {name: address}, which anybody may read instead of asking. FOLDER/tokens.json
 {token: {name, from, to}} says what each token may do: switch this one name from this address to that one.
-Control is one JSON line each way over TCP, so that a caller can have its connection open and checked early.
+Control is one JSON line each way over TCP, so that a caller can have its connection open and checked early. A
+connection begins with a handshake by which both sides prove that they have the token (`handshake.py`).
 """
 
 import argparse
@@ -15,6 +16,8 @@ import threading
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
+
+import handshake
 
 HEADER = struct.Struct(">HHHHHH")
 ANSWERED, NO_SUCH_NAME, TYPE_A, CLASS_IN = 0x8580, 0x8583, 1, 1
@@ -31,14 +34,15 @@ class Names:
         names: dict[str, str] = read(self.path)
         return names
 
-    def rights(self, token: Any) -> dict[str, str] | None:
-        return read(self.tokens).get(token) if isinstance(token, str) else None
+    def rights(self, token: str) -> dict[str, str] | None:
+        rights: dict[str, str] | None = read(self.tokens).get(token)
+        return rights
 
-    def switch(self, token: Any) -> dict[str, Any]:
+    def switch(self, token: str) -> dict[str, Any]:
         """Do what the token is for; a name that points elsewhere is left alone and reported."""
         rights = self.rights(token)
         if rights is None:
-            return {"error": "this token is not known"}
+            return {"error": handshake.UNKNOWN}
         with self.lock:
             names = self.all()
             now = names.get(rights["name"])
@@ -89,24 +93,27 @@ def answer(packet: bytes, names: dict[str, str]) -> bytes:
 
 
 class Control(socketserver.StreamRequestHandler):
-    """A connection that may ask and switch as often as it likes; its first line says who it is."""
+    """A connection that may ask and switch as often as it likes, for the token that it began with."""
 
     disable_nagle_algorithm = True
     server: "ControlServer"
 
     def handle(self) -> None:
+        token = handshake.answer(read(self.server.names.tokens), self.rfile, self.wfile)
+        if token is None:
+            return
         for line in self.rfile:
-            self.wfile.write(json.dumps(self.obey(line)).encode() + b"\n")
+            self.wfile.write(json.dumps(self.obey(line, token)).encode() + b"\n")
 
-    def obey(self, line: bytes) -> dict[str, Any]:
+    def obey(self, line: bytes, token: str) -> dict[str, Any]:
         try:
             request = json.loads(line)
         except ValueError:
             return {"error": "the request is not JSON"}
         names = self.server.names
         if request.get("op") == "switch":
-            return names.switch(request.get("token"))
-        rights = names.rights(request.get("token"))
+            return names.switch(token)
+        rights = names.rights(token)
         if request.get("op") == "hello" and rights is not None:
             return {**rights, "address": names.all().get(rights["name"])}
         return {"error": "op: is neither hello nor switch, or the token is not known"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import services
+from database_login import PROVEN
 from place import below, write_private
 from psycopg import conninfo
 from refusal import Refused
@@ -82,7 +83,7 @@ def make_cluster(data: Path, admin: Path, order: dict[str, Any]) -> None:
     with (data / "postgresql.conf").open("a") as file:
         file.write("include 'govcloud.conf'\n")
     where = {"host": order["address"], "port": order["port"], "user": "postgres", "password": password}
-    write_private(admin, conninfo.make_conninfo(**where, dbname="postgres"))
+    write_private(admin, conninfo.make_conninfo(**where, **PROVEN, dbname="postgres"))
 
 
 def environment() -> dict[str, str]:

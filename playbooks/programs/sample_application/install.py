@@ -33,12 +33,13 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 
 def configuration(order: dict[str, Any], admin: str) -> dict[str, Any]:
     """The application's settings, with a password made here: each host's role has one of its own."""
-    place = {"host": order["address"], "port": str(conninfo.conninfo_to_dict(admin).get("port", 5432))}
+    kept = ("port", "require_auth")
+    place = {name: value for name, value in conninfo.conninfo_to_dict(admin).items() if name in kept}
     login = {"user": ROLE, "password": random_texts.token_urlsafe(18), "dbname": order["database"]}
     return {
         "address": order["address"],
         "port": order["port"],
-        "database": conninfo.make_conninfo(**place, **login),
+        "database": conninfo.make_conninfo(host=order["address"], **place, **login),
         "uploads": str(below(order["uploads"])),
     }
 

@@ -59,8 +59,7 @@ class Cloud:
     # --- start and end of the cloud --------------------------------------------------------------
 
     async def wake(self) -> None:
-        """Sweep what an earlier run left, finish what it began, boot what should run; then answer."""
-        kernel.sweep(str(self.hosts.folder))
+        """Finish what an earlier run began, boot what should run; then answer."""
         for leftover in self.hosts.folder.glob(".*.doomed"):
             await asyncio.to_thread(remove_folder, leftover)
         gate = asyncio.Semaphore(BOOTS_AT_ONCE)

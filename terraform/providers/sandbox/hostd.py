@@ -2,10 +2,11 @@
 
 The door is a unix socket at ROOT/run/init.sock; one request a connection, one JSON line each way:
 
-    {"op": "exec", "cmd": "..."} with three descriptors attached (stdin, stdout, stderr) -> {"rc": 0}
+    {"op": "exec", "host": "i-...", "cmd": "..."} with three descriptors (stdin, stdout, stderr) -> {"rc": 0}
     {"op": "svc", "verb": "start|stop|restart|status", "name": "..."} -> {"services": [...]}
 
-A command is a child of this process: it has the host's environment, dies with the host, and is killed when
+A command names the host that it is meant for, and any other host refuses it; ids are unique among clouds.
+It is a child of this process: it has the host's environment, dies with the host, and is killed when
 the client goes away. One thread only, because the kernel's death signal watches the thread that forked.
 """
 
@@ -52,8 +53,8 @@ class Caller:
 class Init:
     """The host: its services by name, its callers by socket, and whether it is on its way down."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
-        self.root, self.environment = root, environment
+    def __init__(self, root: Path, environment: Mapping[str, str], claim: int) -> None:
+        self.root, self.environment, self.claim = root, environment, claim
         self.services: dict[str, Service] = {}
         self.callers: dict[socket.socket, Caller] = {}
         self.selector = selectors.DefaultSelector()
@@ -170,6 +171,8 @@ class Init:
 
     def execute(self, caller: Caller, request: dict[str, Any]) -> None:
         command = request.get("cmd")
+        if request.get("host") != self.root.name:
+            raise RequestError(f"this is the host {self.root.name}, not {request.get('host')!r}")
         if not isinstance(command, str) or len(caller.descriptors) != STREAMS:
             raise RequestError("exec: a text `cmd` and three descriptors are needed")
         if self.going:
@@ -177,6 +180,7 @@ class Init:
         stdin, stdout, stderr = caller.descriptors
         caller.command = spawn(
             ["/bin/sh", "-c", command],
+            self.claim,
             cwd=self.root,
             env=dict(self.environment),
             stdin=stdin,
@@ -227,7 +231,7 @@ class Init:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise RequestError(f"name: {name!r} does not match {NAME.pattern}")
         if name not in self.services:
-            self.services[name] = Service(name, self.root, self.environment)
+            self.services[name] = Service(name, self.root, self.environment, self.claim)
         return self.services[name]
 
     def answer(self, caller: Caller, message: dict[str, Any]) -> None:
@@ -281,6 +285,9 @@ def main() -> int:
     parser.add_argument(
         "--ready", type=int, required=True, help="descriptor that gets one byte when the host is up"
     )
+    parser.add_argument(
+        "--claim", type=int, required=True, help="descriptor of the claim of the cloud's addresses"
+    )
     parser.add_argument("--hide", action="append", default=[], help="use namespaces and hide this folder")
     arguments = parser.parse_args()
     kernel.die_with_parent(signal.SIGTERM, arguments.parent)
@@ -288,7 +295,7 @@ def main() -> int:
         nsrun.enter(arguments.root, arguments.hide)
     kernel.become_subreaper()
     os.umask(0o077)
-    host = Init(Path(arguments.root), dict(os.environ))
+    host = Init(Path(arguments.root), dict(os.environ), arguments.claim)
     signal.signal(signal.SIGTERM, lambda _signal, _frame: host.go("stop"))
     signal.signal(signal.SIGQUIT, lambda _signal, _frame: host.go("abort"))
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)

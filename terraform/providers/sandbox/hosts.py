@@ -43,8 +43,8 @@ class Running:
 class Hosts:
     """The hosts that run; `when_lost` are called with instance id and exit code when an init ends unasked."""
 
-    def __init__(self, home: Path, hide: Sequence[str]) -> None:
-        self.folder, self.logs, self.hide = home / "hosts", home / "log", hide
+    def __init__(self, home: Path, hide: Sequence[str], claim: int) -> None:
+        self.folder, self.logs, self.hide, self.claim = home / "hosts", home / "log", hide, claim
         self.when_lost: list[Callable[[str, int], None]] = []
         self.running: dict[str, Running] = {}
         self.closing = False
@@ -82,10 +82,10 @@ class Hosts:
         init = [sys.executable, "-I", "-S", "-B", str(HERE / "hostd.py"), "--root", str(root), *hidden]
         with (self.logs / f"{record.id}.log").open("ab") as log:
             return subprocess.Popen(
-                [*init, "--parent", str(os.getpid()), "--ready", str(ready)],
+                [*init, "--parent", str(os.getpid()), "--ready", str(ready), "--claim", str(self.claim)],
                 cwd=root,
                 env=environment(record, root),
-                pass_fds=(ready,),
+                pass_fds=(ready, self.claim),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -46,8 +46,8 @@ class Record:
 class Inventory:
     """The objects under one home folder. Not safe for threads: one event loop uses it."""
 
-    def __init__(self, home: Path, block: IPv4Network) -> None:
-        self.home, self.block = home, block
+    def __init__(self, home: Path, block: IPv4Network, cloud: str) -> None:
+        self.home, self.block, self.cloud = home, block, cloud
         self.folder = home / "objects"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for draft in self.folder.glob(".*.tmp"):
@@ -93,7 +93,8 @@ class Inventory:
         self.require_references(key.split("/", 1)[0], spec)
         self.require_capacity(kind, spec, None)
         self.counters["serial"] += 1
-        digest = hashlib.sha256(f"{key} {self.counters['serial']}".encode()).hexdigest()
+        # With the cloud's identity in it, no id is ever given out by two clouds.
+        digest = hashlib.sha256(f"{self.cloud} {key} {self.counters['serial']}".encode()).hexdigest()
         record = Record(f"{ID_PREFIX[kind]}-{digest[:12]}", key, kind, spec, tags, run)
         if kind == "network":
             taken = {other.cidr or "" for other in self.of_kind("network")}

@@ -27,6 +27,7 @@ from typing import Any, TextIO
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` leaves a program's own folder out.
 
 import kernel
+from blocks import BLOCKS, BlockTaken, Claim, checked_block, claim_block
 from cloud import Cloud
 from hosts import HERE, LONGEST_HOME, LONGEST_SOCKET_PATH, Hosts
 from inventory import Inventory
@@ -74,10 +75,10 @@ async def read_request(reader: asyncio.StreamReader) -> Any:
         raise CloudError(400, f"the request is not JSON: {error}") from None
 
 
-async def serve(home: Path, door: socket.socket, block: IPv4Network, hide: list[str]) -> None:
+async def serve(home: Path, door: socket.socket, claim: Claim, hide: list[str]) -> None:
     """Answer what comes to the listening socket until SIGTERM or SIGINT, then stop all hosts."""
-    hosts = Hosts(home, hide)
-    cloud = Cloud(Inventory(home, block), hosts)
+    hosts = Hosts(home, hide, claim.socket.fileno())
+    cloud = Cloud(Inventory(home, claim.block, claim.cloud), hosts)
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGCHLD, hosts.children_ended)
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -87,7 +88,10 @@ async def serve(home: Path, door: socket.socket, block: IPv4Network, hide: list[
     waking = asyncio.create_task(cloud.wake())
     waking.add_done_callback(lambda _task: None if cloud.ready.is_set() else ended.set())
     LOG.info(
-        "serving %s (%s)", door.getsockname(), "hosts have namespaces of their own" if hide else "plain hosts"
+        "serving %s with the addresses %s (%s)",
+        door.getsockname(),
+        claim.block,
+        "hosts have namespaces of their own" if hide else "plain hosts",
     )
     await ended.wait()
     server.close()
@@ -123,6 +127,15 @@ def the_only_one(home: Path) -> TextIO:
     return file
 
 
+def own_block(home: Path, wanted: IPv4Network | None) -> Claim:
+    """Claim the cloud's addresses, once no host of an earlier run holds them; leave with a reason."""
+    try:
+        kernel.sweep(f"{home}/hosts")
+        return claim_block(home, wanted)
+    except (BlockTaken, TimeoutError) as error:
+        sys.exit(f"the sandbox cloud of {home} cannot start: {error}")
+
+
 def namespaces_work(home: Path, hide: list[str]) -> bool:
     """True when a host can have namespaces here, found out by giving some to a short-lived one."""
     with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as root:
@@ -152,7 +165,7 @@ def main() -> None:
     )
     parser.add_argument("--socket", type=Path, required=True, help="unix socket to serve")
     parser.add_argument(
-        "--block", type=IPv4Network, default=IPv4Network("127.16.0.0/12"), help="loopback block"
+        "--block", type=checked_block, help=f"claim this block, one of {BLOCKS[0]} to {BLOCKS[-1]}"
     )
     parser.add_argument("--hide", action="append", default=[], help="another folder that no host may see")
     parser.add_argument(
@@ -162,8 +175,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if os.getuid() == 0:
         sys.exit("the sandbox cloud does not run as root: it deletes in folders that its hosts control")
-    if not arguments.block.is_loopback:
-        sys.exit(f"--block {arguments.block} is not a part of 127.0.0.0/8")
     if len(os.fsencode(arguments.home.absolute())) > LONGEST_HOME:
         sys.exit(
             f"--home {arguments.home.absolute()}: at most {LONGEST_HOME} bytes, for the sockets of the hosts"
@@ -178,10 +189,11 @@ def main() -> None:
     home = arguments.home.absolute()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = the_only_one(home)
+    claim = own_block(home, arguments.block)
     hide = [str(home), *(str(Path(folder).absolute()) for folder in arguments.hide)]
     namespaced = not arguments.plain and namespaces_work(home, hide)
-    with lock, open_door(arguments.socket) as door:
-        asyncio.run(serve(home, door, arguments.block, hide if namespaced else []))
+    with lock, claim.socket, open_door(arguments.socket) as door:
+        asyncio.run(serve(home, door, claim, hide if namespaced else []))
         arguments.socket.unlink(missing_ok=True)
 
 

@@ -27,16 +27,18 @@ class RequestError(Exception):
     """A request or a service file that cannot be carried out; the text names the field."""
 
 
-def spawn(argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
+def spawn(argv: list[str], claim: int, **options: Any) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own that the kernel kills when this process ends.
 
+    It inherits the descriptor `claim`: what it starts may outlive this process, and would keep the addresses.
     Only for programs with one thread: the child runs Python between fork and exec.
     """
 
     def before_exec() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
-    return subprocess.Popen(argv, start_new_session=True, preexec_fn=before_exec, **options)  # noqa: PLW1509
+    options |= {"start_new_session": True, "pass_fds": (claim,)}
+    return subprocess.Popen(argv, preexec_fn=before_exec, **options)  # noqa: PLW1509
 
 
 def read_definition(path: Path) -> dict[str, Any]:
@@ -73,8 +75,8 @@ def signal_named(path: Path, name: Any) -> signal.Signals:
 class Service:
     """One service: what is wanted, what runs, when it may be tried again."""
 
-    def __init__(self, name: str, root: Path, environment: Mapping[str, str]) -> None:
-        self.name, self.root, self.environment = name, root, environment
+    def __init__(self, name: str, root: Path, environment: Mapping[str, str], claim: int) -> None:
+        self.name, self.root, self.environment, self.claim = name, root, environment, claim
         self.definition = read_definition(root / "etc/sv" / f"{name}.json")
         self.process: subprocess.Popen[bytes] | None = None
         self.wanted, self.stopping = False, False
@@ -93,6 +95,7 @@ class Service:
             try:
                 self.process = spawn(
                     self.definition["argv"],
+                    self.claim,
                     cwd=self.root,
                     env={**self.environment, **self.definition["env"]},
                     stdin=subprocess.DEVNULL,

@@ -1,5 +1,7 @@
 """Whoever takes what a host was given for a move can do one thing in one direction with it."""
 
+import hashlib
+import hmac
 import json
 import socket
 from collections.abc import Iterator
@@ -37,11 +39,24 @@ def kept(world: World, move: Move, host: MoveHost) -> dict[str, str]:
     return dict(json.loads(path.read_text()))
 
 
-def ask(address: str, port: int, /, **request: Any) -> dict[str, Any]:
-    """One line of JSON each way; empty when the other side says nothing."""
-    with socket.create_connection((address, port), 5) as door:
-        door.sendall(json.dumps(request).encode() + b"\n")
-        return dict(json.loads(door.makefile("rb").readline() or b"{}"))
+def ask(address: str, port: int, token: str, /, **request: Any) -> dict[str, Any]:
+    """The answer to one request behind a handshake; what ends the handshake is the answer as well."""
+    with socket.create_connection((address, port), 5) as door, door.makefile("rwb") as lines:
+
+        def exchange(value: dict[str, Any]) -> dict[str, Any]:
+            lines.write(json.dumps(value).encode() + b"\n")
+            lines.flush()
+            return dict(json.loads(lines.readline() or b"{}"))
+
+        name = hashlib.sha256(token.encode()).hexdigest()[:16]
+        told = exchange({"secret": name, "nonce": "own"})
+        if "error" in told:
+            return told
+        words = {role: f"{role} own {told['nonce']}".encode() for role in ("answering", "caller")}
+        proofs = {role: hmac.new(token.encode(), each, "sha256").hexdigest() for role, each in words.items()}
+        assert told["proof"] == proofs["answering"]
+        lines.write(json.dumps({"proof": proofs["caller"]}).encode() + b"\n")
+        return exchange(request)
 
 
 def test_a_host_keeps_its_way_to_the_other_side_and_nothing_of_the_other_way(
@@ -87,21 +102,21 @@ def test_the_token_of_a_sides_files_opens_that_side_alone_and_only_what_is_moved
     port, tokens = armed.files_port, kept(world, armed, world.target)
     source, target = world.legacy.address, world.target.address
     look = {"op": "look", "folder": 0}
-    assert "changed" in ask(source, port, token=tokens["forward_files"], **look)
+    assert "changed" in ask(source, port, tokens["forward_files"], **look)
     unknown = {"error": "this token is not known"}
-    assert ask(target, port, token=tokens["forward_files"], **look) == unknown
-    assert ask(source, port, token=tokens["reverse_files"], **look) == unknown
-    assert ask(source, port, **look) == unknown
-    assert "error" in ask(source, port, token=tokens["forward_files"], op="put", folder=0)
+    assert ask(target, port, tokens["forward_files"], **look) == unknown
+    assert ask(source, port, tokens["reverse_files"], **look) == unknown
+    assert ask(source, port, "", **look) == unknown
+    assert "error" in ask(source, port, tokens["forward_files"], op="put", folder=0)
 
 
 def test_the_token_of_the_name_points_it_to_the_own_side_alone(world: World, armed: Move) -> None:
     assert armed.name is not None
     address, port = world.names.address, armed.name.port
     token = kept(world, armed, world.legacy)["reverse_names"]
-    assert ask(address, port, op="hello", token=token)["to"] == world.legacy.address
+    assert ask(address, port, token, op="hello")["to"] == world.legacy.address
     wish = {"name": armed.name.record, "to": world.target.address, "address": world.target.address}
-    assert ask(address, port, op="switch", token=token, **wish)["address"] == world.legacy.address
-    assert ask(address, port, op="switch", token="a guess") == {"error": "this token is not known"}
+    assert ask(address, port, token, op="switch", **wish)["address"] == world.legacy.address
+    assert ask(address, port, "a guess", op="switch") == {"error": "this token is not known"}
     assert world.address_of_name() == world.legacy.address
     expect_one_side(world, world.legacy)

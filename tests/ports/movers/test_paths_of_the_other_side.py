@@ -11,10 +11,11 @@ import pytest
 
 PROGRAMS = Path(__file__).parents[3] / "playbooks/programs"
 
-# A file server that tells what it was told to, and sends the same bytes for whatever is asked.
+# A file server that has the token, tells what it was told to, and sends the same bytes for whatever is asked.
 LYING_SERVER = """
 import hashlib, json, socketserver, sys, threading
 from pathlib import Path
+import handshake
 from file_pull import Copy, Offer
 from file_server import HEAD
 
@@ -23,6 +24,7 @@ place, changed, removed = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads
 
 class Liar(socketserver.StreamRequestHandler):
     def handle(self):
+        handshake.answer(["t"], self.rfile, self.wfile)
         for line in self.rfile:
             request = json.loads(line)
             if request["op"] != "get":

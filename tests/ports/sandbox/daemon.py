@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.blocks import Block
-
 ROOT = Path(__file__).resolve().parents[3]
 PROVIDER = ROOT / "terraform/providers/sandbox"
 NOBODY = 65534
@@ -54,16 +52,15 @@ def short_folder() -> Path:
 class Daemon:
     """The cloud of one home folder, and its process while it runs."""
 
-    def __init__(self, *, plain: bool) -> None:
-        self.plain = plain
+    def __init__(self, *options: str, plain: bool) -> None:
+        self.options, self.plain = options, plain
         self.home = short_folder()
         self.socket = self.home / "s.sock"
         self.log = self.home / "daemon.log"
-        self.block = Block()
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
-        options = ["--home", str(self.home), "--socket", str(self.socket), "--block", self.block.range]
+        options = ["--home", str(self.home), "--socket", str(self.socket), *self.options]
         program = [sys.executable, "-I", "-B", str(PROVIDER / "sandboxd.py"), *options]
         return unprivileged([*program, "--parent", str(os.getpid()), *(["--plain"] if self.plain else [])])
 
@@ -106,7 +103,6 @@ class Daemon:
                 self.kill()
         for pid in self.leftovers():
             os.kill(pid, signal.SIGKILL)
-        self.block.free()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def raw(self, data: bytes) -> dict[str, Any]:
@@ -149,8 +145,8 @@ class Daemon:
         """Run a shell command in the host, and its exit code."""
         with socket.socket(socket.AF_UNIX) as door, Path(os.devnull).open("r+b") as nothing:
             door.connect(f"{host_root}/run/init.sock")
-            request = json.dumps({"op": "exec", "cmd": command}).encode() + b"\n"
-            socket.send_fds(door, [request], [nothing.fileno()] * 3)
+            request = {"op": "exec", "host": Path(host_root).name, "cmd": command}
+            socket.send_fds(door, [json.dumps(request).encode() + b"\n"], [nothing.fileno()] * 3)
             return int(json.loads(door.makefile("rb").readline())["rc"])
 
     def hosts(self) -> list[int]:

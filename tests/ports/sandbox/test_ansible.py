@@ -168,11 +168,29 @@ def test_a_host_that_is_not_running_is_unreachable(
     assert any("is not running" in line for line in bundle.lines)
 
 
+def test_a_host_of_another_cloud_in_the_expected_place_is_refused(
+    engine: AnsibleEngine, bundle: Bundle, host_cloud: Daemon
+) -> None:
+    other, place = Daemon(plain=True), host_cloud.home / bundle.host["id"]
+    try:
+        foreign = other.start().instance("web-1")
+        place.symlink_to(foreign["host_root"])
+        bundle.write_host(ansible_host=bundle.host["address"], ansible_sandbox_root=str(place))
+        result = engine.run(bundle.folder, "baseline.yml", bundle.run())
+        assert result.returncode == 4, "\n".join(bundle.lines)
+        told = f"this is the host {foreign['id']}, not '{bundle.host['id']}'"
+        assert any(told in line for line in bundle.lines), bundle.lines
+        assert not (place / ".govcloud-baseline.json").exists()
+    finally:
+        place.unlink(missing_ok=True)
+        other.close()
+
+
 def test_a_host_that_stops_in_mid_task_is_unreachable(
     engine: AnsibleEngine, bundle: Bundle, host_cloud: Daemon
 ) -> None:
     def stop_host() -> str | None:
-        if sleepers():
+        if sleepers(bundle):
             host_cloud.ask(op="stop", id=bundle.host["id"])
         return None
 
@@ -187,19 +205,19 @@ def test_a_play_that_must_stop_ends_with_every_process_of_it(
     engine: AnsibleEngine, bundle: Bundle, why: str
 ) -> None:
     limits = {"cancelled": {}, "timeout": {"timeout_seconds": 3.0}, "idle": {"idle_seconds": 2.5}}[why]
-    stop = (lambda: "cancelled" if sleepers() else None) if why == "cancelled" else (lambda: None)
+    stop = (lambda: "cancelled" if sleepers(bundle) else None) if why == "cancelled" else (lambda: None)
     began = time.monotonic()
     result = engine.run(bundle.folder, bundle.write_playbook(SLOW), bundle.run(should_stop=stop, **limits))
     assert result.stopped_because == why
     assert result.returncode != 0
     assert time.monotonic() - began < 20
     assert not players(bundle)
-    wait_until(lambda: not sleepers(), "the host has ended the command")
+    wait_until(lambda: not sleepers(bundle), "the host has ended the command")
 
 
 def test_a_killed_player_leaves_no_ansible_behind(engine: AnsibleEngine, bundle: Bundle) -> None:
     def kill_player() -> str | None:
-        if sleepers():
+        if sleepers(bundle):
             player = next(pid for pid in players(bundle) if b"ansible_play" in command_line(pid))
             os.kill(player, 9)
         return None
@@ -216,7 +234,7 @@ def test_the_fence_is_held_down_to_ansible_playbook(
     holders: set[bytes] = set()
 
     def look() -> str | None:
-        if sleepers():
+        if sleepers(bundle):
             holders.update(command_line(pid).split(b"\0")[1] for pid in players(bundle) if holds(pid, fence))
             return "cancelled"
         return None
@@ -287,8 +305,11 @@ def test_the_version_is_that_of_ansible_core(engine: AnsibleEngine) -> None:
     assert engine.version().startswith(line)
 
 
-def sleepers() -> list[int]:
-    return [pid for pid in all_pids() if command_line(pid).endswith(b"sleep\x007078\0")]
+def sleepers(bundle: Bundle) -> list[int]:
+    """Every process of the bundle's host that sleeps as SLOW says."""
+    root = f"HOST_ROOT={bundle.host['host_root']}".encode()
+    pids = [pid for pid in all_pids() if command_line(pid).endswith(b"sleep\x007078\0")]
+    return [pid for pid in pids if root in environment(pid).split(b"\0")]
 
 
 def players(bundle: Bundle) -> list[int]:

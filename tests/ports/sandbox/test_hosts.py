@@ -178,7 +178,8 @@ def test_a_command_ends_with_the_client_that_asked_for_it(daemon: Daemon) -> Non
     host = daemon.instance()
     with socket.socket(socket.AF_UNIX) as door, Path(os.devnull).open("r+b") as nothing:
         door.connect(f"{host['host_root']}/run/init.sock")
-        socket.send_fds(door, [b'{"op": "exec", "cmd": "sleep 7077"}\n'], [nothing.fileno()] * 3)
+        request = {"op": "exec", "host": host["id"], "cmd": "sleep 7077"}
+        socket.send_fds(door, [json.dumps(request).encode() + b"\n"], [nothing.fileno()] * 3)
         wait_until(lambda: sleepers(daemon), "the command runs")
     wait_until(lambda: not sleepers(daemon), "the command has ended")
 
