@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from orchestrator import __version__
@@ -23,6 +23,7 @@ from orchestrator.api import (
     state,
 )
 from orchestrator.api.deps import Service, TheSession
+from orchestrator.api.texts import require_storable_texts
 from orchestrator.console import routes
 from orchestrator.console.security import PageSecurity
 from orchestrator.core.clock import now
@@ -49,6 +50,7 @@ def create_app(parts: Service | None = None) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        dependencies=[Depends(require_storable_texts)],
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,

@@ -12,7 +12,6 @@ from sqlmodel import Session
 
 from orchestrator.adapters.run_log_hub import RunLogHub
 from orchestrator.core.db import transaction
-from orchestrator.core.documents import Storable
 from orchestrator.core.errors import BadInput, NotSignedIn
 from orchestrator.core.sealing import Keys
 from orchestrator.departments.permissions import Actor
@@ -114,7 +113,7 @@ async def read_body(request: Request) -> bytes:
 
 
 TheBody = Annotated[bytes, Depends(read_body)]
-NumberCursor = Annotated[Storable | None, Query(max_length=30)]
+NumberCursor = Annotated[str | None, Query(max_length=30)]
 """The number, such as ``GC-2019-0001``, behind which the next page begins."""
 CountCursor = Annotated[int | None, Query(ge=0, le=HIGHEST)]
 """The count behind which the next page begins."""
