@@ -3,11 +3,12 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from anyio import to_thread
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 
 from orchestrator import __version__
 from orchestrator.api import (
@@ -16,6 +17,7 @@ from orchestrator.api import (
     catalogue,
     content,
     errors,
+    health,
     migrations,
     people,
     plans,
@@ -24,15 +26,20 @@ from orchestrator.api import (
     runs,
     state,
 )
-from orchestrator.api.deps import Service, TheSession
+from orchestrator.api.deps import Service, hold_slot
+from orchestrator.api.texts import require_storable_texts
 from orchestrator.console import routes
 from orchestrator.console.security import PageSecurity
-from orchestrator.core.clock import now
 from orchestrator.settings import Settings
 from orchestrator.wiring import service
 
 DESCRIPTION = """Departments ask for compute and storage, operators approve and apply exactly the plan
 they saw, finance and audit read. Errors are RFC 9457 problems; amounts are integer fen (0.01 CNY)."""
+
+FILE_THREADS: Final = 16
+"""Threads that read static files, beside one for every call that is worked on."""
+BEFORE_EVERY_CALL: Final = (Depends(require_storable_texts), Depends(hold_slot, scope="function"))
+"""In this order: a call whose body is still on its way holds no slot."""
 
 
 def create_app(parts: Service | None = None) -> FastAPI:
@@ -41,6 +48,7 @@ def create_app(parts: Service | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = made.settings.max_calls + FILE_THREADS
         made.logs.start()
         yield
         made.logs.close()
@@ -51,6 +59,7 @@ def create_app(parts: Service | None = None) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        dependencies=BEFORE_EVERY_CALL,
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -61,7 +70,7 @@ def create_app(parts: Service | None = None) -> FastAPI:
     errors.install(app, page_for=routes.page_for)
     app.add_middleware(PageSecurity, session_cookie=made.cookie)
     app.add_api_route("/", _to_console, include_in_schema=False)
-    app.add_api_route("/healthz", _healthz, include_in_schema=False)
+    health.install(app)
     return app
 
 
@@ -102,9 +111,3 @@ def _api() -> APIRouter:
 
 def _to_console(_request: Request) -> Response:
     return RedirectResponse("/console/", status_code=303)
-
-
-def _healthz(session: TheSession) -> JSONResponse:
-    """200 when the database answers; the time is the product's."""
-    body: dict[str, Any] = {"status": "ok", "now": now(session).isoformat()}
-    return JSONResponse(body)

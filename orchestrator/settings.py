@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8765
     public_url: str | None = None
+    max_calls: int = Field(default=24, ge=1)
+    max_waiting_calls: int = Field(default=200, ge=0)
     zones: str = "extranet,internet,dev"
     slots: int = 2
     as_of: datetime | None = None

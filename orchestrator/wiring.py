@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.policy_files import load_pack
 from orchestrator.adapters.run_folders import CloudModules, RunFolders
-from orchestrator.adapters.run_log_hub import RunLogHub
+from orchestrator.adapters.run_log_hub import READERS, RunLogHub
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.adapters.terraform import TerraformProcesses, find_terraform
+from orchestrator.api.admission import Admission
 from orchestrator.api.deps import Service
 from orchestrator.core.db import create_database_engine, transaction
 from orchestrator.core.errors import BadInput
@@ -30,6 +31,10 @@ TABLES = metadata.tables
 """Every table is imported before the first query, because foreign keys name tables of other packages."""
 
 
+BESIDE_CALLS = READERS + 2
+"""A web process has these connections beside its calls': log readers, log listener, readiness check."""
+
+
 def database_url(settings: Settings) -> str:
     """The address of the database.
 
@@ -44,14 +49,16 @@ def database_url(settings: Settings) -> str:
 
 
 def service(settings: Settings) -> Service:
-    """The parts of a web process."""
-    engine = create_database_engine(database_url(settings))
+    """The parts of a web process; its pool has a connection for everything that can ask for one at once."""
+    pool_size = settings.max_calls + BESIDE_CALLS
+    engine = create_database_engine(database_url(settings), pool_size=pool_size, max_overflow=0)
     return Service(
         engine=engine,
         settings=settings,
         keys=load_keys(settings.keys_path),
         pack=load_pack(settings.content_dir / "policies" / settings.policy_pack),
         logs=RunLogHub(engine, partial(_has_ended, engine)),
+        admission=Admission(settings.max_calls, settings.max_waiting_calls),
     )
 
 

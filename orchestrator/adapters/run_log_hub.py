@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Self
+from typing import Final, Self, TypeVar, TypeVarTuple
 
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Engine
 
 from orchestrator.adapters.run_log import CHANNEL, OUTAGE, own_connection
 
+READERS: Final = 4
+"""How many connections all streams of a process use together, besides the one that listens."""
 _READ_CHUNKS: Final = 200
 _FEED_LENGTH: Final = 512
 _ASK_AFTER_SECONDS: Final = 5.0
@@ -26,6 +29,9 @@ WHERE run_id = %(run)s AND seq >= COALESCE((
     WHERE run_id = %(run)s AND first_line <= %(line)s ORDER BY seq DESC LIMIT 1), 0)
 ORDER BY seq LIMIT %(limit)s
 """
+
+Found = TypeVar("Found")
+Given = TypeVarTuple("Given")
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +74,7 @@ class RunLogHub:
         self._is_finished = is_finished
         self._feeds: dict[str, set[_Feed]] = {}
         self._guard = threading.Lock()
+        self._readers = CapacityLimiter(READERS)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._listen_for_ever, name="run log hub", daemon=True)
 
@@ -132,18 +139,22 @@ class RunLogHub:
 
     async def _has_ended(self, run_id: str) -> bool:
         try:
-            return await asyncio.to_thread(self._is_finished, run_id)
+            return await self._in_thread(self._is_finished, run_id)
         except OUTAGE:
             return False
 
     async def _read(self, run_id: str, known: int) -> list[LogLines]:
         while True:
             try:
-                return await asyncio.to_thread(self._read_table, run_id, known)
+                return await self._in_thread(self._read_table, run_id, known)
             except OUTAGE:
                 if self._stopping.is_set():
                     return []
                 await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _in_thread(self, look: Callable[[*Given], Found], *given: *Given) -> Found:
+        """Look into the database; streams wait for each other, never in the line of ordinary calls."""
+        return await to_thread.run_sync(look, *given, abandon_on_cancel=True, limiter=self._readers)
 
     def _read_table(self, run_id: str, known: int) -> list[LogLines]:
         values = {"run": run_id, "line": known + 1, "limit": _READ_CHUNKS}

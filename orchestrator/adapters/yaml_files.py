@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import yaml
 
+from orchestrator.core.texts import unstorable_character
+
 Path = tuple[str | int, ...]
 """Where a value stands: names of fields and positions in sequences, outermost first."""
 
@@ -139,7 +141,7 @@ class _Conversion:
             return dict(self._items(node, path))
         if isinstance(node, yaml.SequenceNode):
             return tuple(self.value(item, (*path, index)) for index, item in enumerate(node.value))
-        return _scalar(node)
+        return self._scalar(node, path)
 
     def _items(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, object]]:
         seen: dict[str, Place] = {}
@@ -148,6 +150,10 @@ class _Conversion:
             if not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
                 self.faults.append(Fault(place, path, "the name of a field is a text"))
                 continue
+            if character := unstorable_character(key.value):
+                message = f"the name of a field contains {character}, which cannot be stored"
+                self.faults.append(Fault(place, path, message))
+                continue
             if key.value in seen:
                 message = f'the field "{key.value}" is already given in line {seen[key.value].line}'
                 self.faults.append(Fault(place, (*path, key.value), message))
@@ -155,8 +161,15 @@ class _Conversion:
             seen[key.value] = self.places[(*path, key.value)] = place
             yield key.value, self.value(value, (*path, key.value))
 
+    def _scalar(self, node: yaml.Node, path: Path) -> object:
+        """The plain value, with a fault where an escape wrote a character that cannot be stored."""
+        if character := unstorable_character(node.value):
+            message = f"the text contains {character}, which cannot be stored"
+            self.faults.append(Fault(self.places[path], path, message))
+        return _plain(node)
 
-def _scalar(node: yaml.Node) -> object:
+
+def _plain(node: yaml.Node) -> object:
     if node.tag == f"{_TAG}bool":
         return node.value == "true"
     if node.tag == f"{_TAG}int":

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from orchestrator.adapters.audit_heads import read_heads
 from orchestrator.api.deps import CountCursor, TheActor, TheService, TheSession, next_page
 from orchestrator.core import audit
-from orchestrator.core.documents import Storable
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.workflows import settling
 
@@ -19,7 +18,7 @@ def list_events(
     asked: Request,
     actor: TheActor,
     session: TheSession,
-    object_id: Annotated[Storable | None, Query(max_length=100)] = None,
+    object_id: Annotated[str | None, Query(max_length=100)] = None,
     cursor: CountCursor = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.models import LARGEST_POSITION, UsageStatement
 from orchestrator.billing.months import month_text, parse_month
 from orchestrator.billing.statement_document import StatementDocument, as_json
-from orchestrator.core.documents import Storable
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.settings import Settings
 from orchestrator.workflows import metering, reporting, settling, stating
@@ -136,7 +135,7 @@ def list_statements(
     asked: Request,
     actor: TheActor,
     session: TheSession,
-    organisation: Storable | None = None,
+    organisation: str | None = None,
     month: Month | None = None,
     status: StatementStatus | None = None,
     cursor: UUID | None = None,

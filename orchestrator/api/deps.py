@@ -1,7 +1,7 @@
 """What every route is given: the service's parts, a transaction, the person who acts, the version read."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from orchestrator.adapters.run_log_hub import RunLogHub
+from orchestrator.api.admission import Admission
 from orchestrator.core.db import transaction
-from orchestrator.core.documents import Storable
 from orchestrator.core.errors import BadInput, NotSignedIn
 from orchestrator.core.sealing import Keys
 from orchestrator.departments.permissions import Actor
@@ -35,6 +35,7 @@ class Service:
     keys: Keys
     pack: PolicyPack
     logs: RunLogHub
+    admission: Admission
 
     @property
     def cookie(self) -> str:
@@ -47,13 +48,24 @@ class Service:
         return timedelta(minutes=self.settings.session_idle_minutes)
 
 
-def get_service(request: Request) -> Service:
+def service_of(request: Request) -> Service:
     """The parts of this process."""
     service: Service = request.app.state.service
     return service
 
 
+async def get_service(request: Request) -> Service:
+    """The same as a dependency that needs no thread."""
+    return service_of(request)
+
+
 TheService = Annotated[Service, Depends(get_service)]
+
+
+async def hold_slot(service: TheService) -> AsyncIterator[None]:
+    """Hold a slot from before the first connection is taken until the answer is ready to be sent."""
+    async with service.admission.slot():
+        yield
 
 
 def get_session(service: TheService) -> Iterator[Session]:
@@ -114,7 +126,7 @@ async def read_body(request: Request) -> bytes:
 
 
 TheBody = Annotated[bytes, Depends(read_body)]
-NumberCursor = Annotated[Storable | None, Query(max_length=30)]
+NumberCursor = Annotated[str | None, Query(max_length=30)]
 """The number, such as ``GC-2019-0001``, behind which the next page begins."""
 CountCursor = Annotated[int | None, Query(ge=0, le=HIGHEST)]
 """The count behind which the next page begins."""

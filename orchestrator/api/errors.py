@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problems: business errors by their class, broken constraints by their name."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,6 +14,9 @@ from orchestrator.core.errors import BadInput, BusinessError
 from orchestrator.runs.errors import PersonTwice
 
 log = logging.getLogger(__name__)
+
+PageFor = Callable[[Request, int, Exception], Awaitable[Response | None]]
+"""Turns the problem of a console request into a page; None for any other request."""
 
 PERSON_CONSTRAINTS = ("another_person", "distinct_persons")
 
@@ -44,15 +48,20 @@ def constraint_error(error: IntegrityError) -> BusinessError:
     return BusinessError("The database refused the change because a rule would be broken.", constraint=name)
 
 
-def validation_problem(error: RequestValidationError) -> JSONResponse:
-    """Every field that is wrong, by its path; values are not echoed."""
-    errors = [
+def wrong_fields(error: RequestValidationError) -> list[dict[str, str]]:
+    """Every field that is wrong, by its path, with the reason; values are not echoed."""
+    return [
         {
             "field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]),
             "message": item["msg"],
         }
         for item in error.errors()
     ]
+
+
+def validation_problem(error: RequestValidationError) -> JSONResponse:
+    """All wrong fields as one problem."""
+    errors = wrong_fields(error)
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     return problem(
         422,
@@ -64,43 +73,45 @@ def validation_problem(error: RequestValidationError) -> JSONResponse:
     )
 
 
-def install(app: FastAPI, page_for: Any = None) -> None:
-    """Register the handlers; `page_for` may turn a problem of a console request into a page."""
+def install(app: FastAPI, page_for: PageFor) -> None:
+    """Register the handlers, which need no thread: when calls are refused, none is free."""
 
-    def answer(request: Request, response: JSONResponse, error: Exception) -> Response:
-        page = page_for(request, response.status_code, error) if page_for else None
-        return page or response
+    async def answer(request: Request, response: JSONResponse, error: Exception) -> Response:
+        shown = await page_for(request, response.status_code, error) or response
+        if isinstance(error, BusinessError) and error.retry_after is not None:
+            shown.headers["Retry-After"] = str(error.retry_after)
+        return shown
 
-    def on_business(request: Request, error: Exception) -> Response:
+    async def on_business(request: Request, error: Exception) -> Response:
         assert isinstance(error, BusinessError)  # noqa: S101 - the handler is registered for this class
-        return answer(request, business_problem(error), error)
+        return await answer(request, business_problem(error), error)
 
-    def on_integrity(request: Request, error: Exception) -> Response:
+    async def on_integrity(request: Request, error: Exception) -> Response:
         assert isinstance(error, IntegrityError)  # noqa: S101 - as above
         meaning = constraint_error(error)
-        return answer(request, business_problem(meaning), meaning)
+        return await answer(request, business_problem(meaning), meaning)
 
-    def on_data(request: Request, error: Exception) -> Response:
+    async def on_data(request: Request, error: Exception) -> Response:
         # Its own words would repeat what was sent.
         kind = type(error.__cause__).__name__
         log.warning("%s %s was sent what cannot be stored: %s", request.method, request.url.path, kind)
         meaning = BadInput("It holds a sign or a number that cannot be stored.")
-        return answer(request, business_problem(meaning), meaning)
+        return await answer(request, business_problem(meaning), meaning)
 
-    def on_validation(request: Request, error: Exception) -> Response:
+    async def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-        return answer(request, validation_problem(error), error)
+        return await answer(request, validation_problem(error), error)
 
-    def on_http(request: Request, error: Exception) -> Response:
+    async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
         shown = problem(error.status_code, code, str(error.detail), str(error.detail))
-        return answer(request, shown, error)
+        return await answer(request, shown, error)
 
-    def on_bug(request: Request, error: Exception) -> Response:
+    async def on_bug(request: Request, error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         shown = problem(500, "internal_error", "The service made an error.", "It was logged.")
-        return answer(request, shown, error)
+        return await answer(request, shown, error)
 
     app.add_exception_handler(BusinessError, on_business)
     app.add_exception_handler(IntegrityError, on_integrity)

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from orchestrator.api.deps import TheActor, TheService, TheSession
 from orchestrator.api.shapes import Shape
 from orchestrator.core.db import transaction
-from orchestrator.core.documents import NO_NUL, Storable
 from orchestrator.departments import queries
 from orchestrator.departments.errors import WrongCredentials
 from orchestrator.workflows import administering
@@ -23,7 +22,7 @@ class SignInIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    username: Annotated[Storable, Field(max_length=100)]
+    username: Annotated[str, Field(max_length=100)]
     password: Annotated[str, Field(max_length=200)]
 
 
@@ -32,7 +31,7 @@ class TokenIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), NO_NUL]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     scopes: list[str]
     expires_in_days: Annotated[float, Field(gt=0, le=365)] = 30
 

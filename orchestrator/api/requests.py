@@ -20,7 +20,6 @@ from orchestrator.api.deps import (
     next_page,
 )
 from orchestrator.api.shapes import LineOut, Page, QuoteOut, ReasonIn, RequestDetail, RequestOut, RunOut
-from orchestrator.core.documents import Storable
 from orchestrator.core.errors import VersionRequired
 from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Actor, Permission, require
@@ -93,7 +92,7 @@ def list_requests(
     actor: TheActor,
     session: TheSession,
     status: Annotated[list[RequestStatus] | None, Query()] = None,
-    search: Annotated[Storable, Query(max_length=100)] = "",
+    search: Annotated[str, Query(max_length=100)] = "",
     cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RequestPage:

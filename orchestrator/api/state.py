@@ -10,9 +10,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from orchestrator.api.deps import Service, TheBody, get_service
+from orchestrator.api.deps import TheBody, TheService
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BadInput, NotSignedIn
+from orchestrator.core.texts import require_storable
 from orchestrator.runs.errors import StateLocked
 from orchestrator.workflows import keeping_state
 
@@ -35,13 +36,7 @@ async def run_token(request: Request) -> str:
     return token
 
 
-async def the_service(request: Request) -> Service:
-    """The parts of this process."""
-    return get_service(request)
-
-
 Token = Annotated[str, Depends(run_token)]
-TheService = Annotated[Service, Depends(the_service)]
 
 
 @router.get("/{workspace_id}")
@@ -84,6 +79,7 @@ def _lock_info(body: bytes) -> dict[str, Any]:
         raise BadInput("The lock is described by a JSON object.") from error
     if not isinstance(info, dict):
         raise BadInput("The lock is described by a JSON object.")
+    require_storable(info.items())
     return info
 
 

@@ -88,6 +88,7 @@ def main() -> None:
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
     """
+    _refuse_undecodable(sys.argv)
     try:
         if os.geteuid() == 0 and _works_on_the_machine(sys.argv[1:]):
             from orchestrator.core.account import become_unprivileged
@@ -100,6 +101,16 @@ def main() -> None:
             raise
         complain(lines)
         sys.exit(1)
+
+
+def _refuse_undecodable(words: list[str]) -> None:
+    """End with exit code 2 where the bytes of an argument are no text: nothing could send or store them."""
+    for position, word in enumerate(words):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            complain([f"Argument {position} is not text in UTF-8."])
+            sys.exit(2)
 
 
 def _works_on_the_machine(words: list[str]) -> bool:

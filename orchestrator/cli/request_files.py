@@ -25,12 +25,19 @@ def read_request(path: Path) -> "RequestDraft":
     """
     from pydantic import ValidationError
 
+    from orchestrator.core.texts import UnstorableText, require_storable
     from orchestrator.resource_requests.drafting import RequestDraft
 
     try:
-        return RequestDraft.model_validate(_document(path))
+        draft = RequestDraft.model_validate(_document(path))
+        require_storable(draft.model_dump().items())
     except ValidationError as error:
         raise BadFile(path, [_problem(item) for item in error.errors()]) from None
+    except UnstorableText as error:
+        raise BadFile(
+            path, [f"{item['field']}: {item['message']}" for item in error.extra["errors"]]
+        ) from None
+    return draft
 
 
 def _document(path: Path) -> Any:

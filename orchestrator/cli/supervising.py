@@ -285,7 +285,7 @@ class Everything:
             time.sleep(0.05)
 
     def _web_answers(self) -> bool:
-        address = f"http://{self.settings.host}:{self.settings.port}/healthz"
+        address = f"http://{self.settings.host}:{self.settings.port}/readyz"
         try:
             with urllib.request.urlopen(address, timeout=2) as answer:
                 return bool(answer.status == HTTPStatus.OK)

@@ -8,7 +8,6 @@ from orchestrator.console.i18n import N_
 from orchestrator.console.render import money
 from orchestrator.console.views.prices import PriceList, PriceRow
 from orchestrator.console.visit import TheVisit, Visit
-from orchestrator.core.documents import Storable
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission, require
 
@@ -20,7 +19,7 @@ ABOVE = N_("以上：%(price)s")
 
 
 @router.get("/{code}")
-def show_prices(code: Storable, visit: TheVisit) -> Response:
+def show_prices(code: str, visit: TheVisit) -> Response:
     """The prices of one version, whether it is in force today or not."""
     require(visit.actor, Permission.REQUESTS_READ)
     found = queries.catalogue(visit.session, code)

@@ -27,7 +27,7 @@ MESSAGES: Mapping[str, str] = {
     "less_than_equal": N_("不能大于 %(le)s。"),
     "literal_error": N_("请从列表中选择。"),
     "too_long": N_("最多 %(max_length)s 项。"),
-    "wrong_field": N_("同一项只填一次，且不能包含空字符。"),
+    "wrong_field": N_("同一项只填一次。"),
     "value_error": N_("各组云主机的名称不能相同，总数不能超过 300 台。"),
 }
 """What to tell the reader for each kind of error of the draft's fields; `%(…)s` are its limits."""

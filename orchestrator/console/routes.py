@@ -4,8 +4,11 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 
-from orchestrator.api.deps import find_actor, get_service
+from orchestrator.api.deps import Service, find_actor, service_of
+from orchestrator.api.errors import wrong_fields
 from orchestrator.console import (
     approval_pages,
     audit_pages,
@@ -19,7 +22,7 @@ from orchestrator.console import (
     session_pages,
     statement_pages,
 )
-from orchestrator.console.i18n import choose_language
+from orchestrator.console.i18n import Language, choose_language
 from orchestrator.console.render import render
 from orchestrator.console.static import AssetFiles
 from orchestrator.console.visit import Visit, go, open_visit, words_of
@@ -27,7 +30,8 @@ from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
 
 PAGES = "/console"
-NOT_SIGNED_IN, FORBIDDEN, MISSING, BROKEN = 401, 403, 404, 500
+NOT_SIGNED_IN, MISSING = 401, 404
+ERROR_PAGES = frozenset({403, 404, 409, 422, 500, 503})
 PARTS = (
     session_pages,
     approval_pages,
@@ -52,7 +56,7 @@ def install(app: FastAPI) -> None:
     app.mount("/static", AssetFiles(), name="static")
 
 
-def page_for(request: Request, status: int, error: Exception) -> Response | None:
+async def page_for(request: Request, status: int, error: Exception) -> Response | None:
     """An error as a page where a page was asked for; None leaves the problem document."""
     if not request.url.path.startswith(PAGES):
         return None
@@ -60,7 +64,7 @@ def page_for(request: Request, status: int, error: Exception) -> Response | None
         return _to_sign_in(request)
     again: Again | None = getattr(request.state, "again", None)
     if again is not None and isinstance(error, BusinessError) and status != MISSING:
-        return _page_again(request, status, error, again)
+        return await _page_again(request, status, error, again)
     return _error_page(request, status, error)
 
 
@@ -74,19 +78,29 @@ def _to_sign_in(request: Request) -> Response:
     return go(path)
 
 
-def _page_again(request: Request, status: int, error: BusinessError, again: Again) -> Response:
+async def _page_again(request: Request, status: int, error: BusinessError, again: Again) -> Response:
     """The page from which the refused act came, as things are now: the act itself is rolled back."""
-    service = get_service(request)
-    with transaction(service.engine) as session:
-        actor = find_actor(request, service, session)
-        response = again(open_visit(request, session, actor, service), error)
+    service = service_of(request)
+    async with service.admission.slot(admitted_before=True):
+        response = await run_in_threadpool(_read_again, request, service, error, again)
     response.status_code = status
     return response
+
+
+def _read_again(request: Request, service: Service, error: BusinessError, again: Again) -> Response:
+    with transaction(service.engine) as session:
+        actor = find_actor(request, service, session)
+        return again(open_visit(request, session, actor, service), error)
 
 
 def _error_page(request: Request, status: int, error: Exception) -> Response:
     frame = getattr(request.state, "frame", None)
     language = choose_language(request, frame.actor.language if frame else None)
-    reason = words_of(error, language) if isinstance(error, BusinessError) else ""
-    name = {FORBIDDEN: "403", MISSING: "404", BROKEN: "500"}.get(status, "409")
-    return render(request, f"errors/{name}.html", status=status, reason=reason)
+    name = status if status in ERROR_PAGES else 409
+    return render(request, f"errors/{name}.html", status=status, reason=_reason(error, language))
+
+
+def _reason(error: Exception, language: Language) -> str:
+    if isinstance(error, RequestValidationError):
+        return ", ".join(item["field"] for item in wrong_fields(error))
+    return words_of(error, language) if isinstance(error, BusinessError) else ""

@@ -37,15 +37,16 @@ def libpq_url(database_url: str) -> str:
     return f"postgresql://{rest}"
 
 
-def create_database_engine(database_url: str, pool_size: int = 10) -> Engine:
+def create_database_engine(database_url: str, pool_size: int = 10, max_overflow: int = 20) -> Engine:
     """An engine whose every connection finds the tables of the product and of the queue.
 
+    It opens at most `pool_size` and `max_overflow` connections together, and keeps `pool_size` of them open.
     A server with just-in-time compilation would compile the rater anew at each call, for seconds.
     """
     return create_engine(
         sqlalchemy_url(database_url),
         pool_size=pool_size,
-        max_overflow=20,
+        max_overflow=max_overflow,
         pool_pre_ping=True,
         connect_args={"options": "-c search_path=public,queue -c jit=off"},
     )
@@ -75,6 +76,12 @@ def reading(engine: Engine) -> Iterator[Session]:
         session.execute(text("SET TRANSACTION READ ONLY"))
         yield session
         session.rollback()
+
+
+def ping(engine: Engine) -> None:
+    """Return once the database has answered; errors of the connection are raised."""
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from orchestrator.core.money import parse_cny
 
@@ -40,25 +40,13 @@ def _plain_text(value: object) -> object:
     return value
 
 
-def _storable(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a text holds no NUL sign")
-    return value
-
-
 Fen = Annotated[int, BeforeValidator(_fen)]
 """Whole fen, written in CNY as text."""
 
 Day = Annotated[date, BeforeValidator(_day)]
 """A day, written like ``2019-06-19``."""
 
-NO_NUL = AfterValidator(_storable)
-"""After the constraints of a text: all of Unicode may stand in it but NUL, which PostgreSQL does not keep."""
-
-Storable = Annotated[str, NO_NUL]
-"""Any text that PostgreSQL keeps."""
-
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), NO_NUL]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 """Why somebody decided so, in their own words."""
 
 PlainText = Annotated[str, BeforeValidator(_plain_text)]

@@ -24,6 +24,8 @@ class BusinessError(Exception):
 
     status: ClassVar[int] = 409
     zh: ClassVar[str] = "无法执行该操作"
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which the same call may succeed, where that is known."""
 
     def __init__(self, detail: str | None = None, *, field: str | None = None, **extra: Any) -> None:
         self.title = (type(self).__doc__ or "").strip().splitlines()[0]

@@ -9,11 +9,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from orchestrator.core.documents import NO_NUL, Storable
-
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NO_NUL]
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), NO_NUL]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HostService = Literal["HSS", "LOG", "BST"]
 
@@ -57,7 +55,7 @@ class RequestDraft(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["provision", "change", "release"] = "provision"
-    system: Storable | None = Field(default=None, max_length=40)
+    system: str | None = Field(default=None, max_length=40)
     workspace: UUID | None = None
     zone_class: Literal["production", "trial"] = "production"
     title: Text

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.core.texts import unstorable_character
+
 
 @dataclass(frozen=True)
 class StateHeader:
@@ -18,9 +20,10 @@ def header(body: bytes) -> StateHeader | None:
     """Lineage and serial of a state file, or None when it is not one."""
     try:
         document = json.loads(body)
-        return StateHeader(str(document["lineage"]), int(document["serial"]))
+        found = StateHeader(str(document["lineage"]), int(document["serial"]))
     except (ValueError, KeyError, TypeError):
         return None
+    return None if unstorable_character(found.lineage) else found
 
 
 def refusal(new: StateHeader, current: StateHeader | None) -> str | None:

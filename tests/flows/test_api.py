@@ -152,52 +152,20 @@ def test_wrong_input_names_every_field_and_repeats_no_value(callers: Callers) ->
     assert secret not in str(body)
 
 
-UNSTORABLE = [
-    ("GET", "/requests?search=%00", "search"),
-    ("GET", "/requests?cursor=%00", "cursor"),
-    ("GET", "/plans?cursor=%00", "cursor"),
-    ("GET", "/audit/events?object_id=%00", "object_id"),
-    ("GET", "/audit/events?cursor=" + "9" * 40, "cursor"),
-    ("GET", "/content-revisions?cursor=" + "9" * 40, "cursor"),
-]
-
-
 @pytest.mark.usefixtures("everything")
-@pytest.mark.parametrize(("method", "path", "field"), UNSTORABLE)
-def test_a_query_that_the_database_cannot_hold_is_refused_by_its_field(
-    callers: Callers, method: str, path: str, field: str
-) -> None:
+@pytest.mark.parametrize("path", ["/audit/events", "/content-revisions"])
+def test_a_count_that_the_database_cannot_hold_is_refused_by_its_field(callers: Callers, path: str) -> None:
     username = "sjj.auditor" if "audit" in path else "xxh.reviewer2"
-    assert expect_problem(callers(username).call(method, path), 422)["field"] == field
+    answer = callers(username).get(f"{path}?cursor={'9' * 40}")
+    assert expect_problem(answer, 422)["field"] == "cursor"
 
 
-@pytest.mark.parametrize(
-    ("draft", "field"),
-    [
-        (make_draft(title="a\0b"), "title"),
-        (make_draft(justification="a\0b"), "justification"),
-        (make_draft(system="a\0b"), "system"),
-        (make_draft(make_line(label="a\0b")), "lines.0.label"),
-    ],
-)
-def test_a_text_with_a_nul_sign_is_refused_by_its_field(
-    callers: Callers, draft: dict[str, Any], field: str
-) -> None:
-    assert expect_problem(callers("slj.clerk").post("/requests", json=draft), 422)["field"] == field
-
-
-@pytest.mark.parametrize("reason", ["", "  ", "a\0b", "x" * 4001])
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 4001])
 def test_an_act_that_asks_why_takes_words_and_not_too_many(callers: Callers, reason: str) -> None:
     request = acts.draft(callers)
     answer = callers("slj.clerk").post(f"/requests/{request['id']}/cancel", json={"reason": reason})
     assert expect_problem(answer, 422)["field"] == "reason"
     assert callers("slj.clerk").done("GET", f"/requests/{request['id']}")["status"] == "draft"
-
-
-def test_what_no_field_is_guarded_against_is_refused_by_the_database_as_input(callers: Callers) -> None:
-    hidden = {"username": "slj.clerk", "password": "a\0b"}
-    expect_problem(callers.http.post("/api/v1/session", json=hidden), 401)
-    expect_problem(callers.http.post("/api/v1/session", json=hidden | {"username": "a\0"}), 422)
 
 
 @pytest.mark.parametrize("version", ["\u00b2", "9" * 5000, "-1", "1.0"])

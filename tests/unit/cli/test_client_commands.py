@@ -97,6 +97,11 @@ def test_every_wrong_field_of_a_file_is_named(tmp_path: Path) -> None:
         (b"[]", "dictionary"),
         (b"", "dictionary"),
         (b" " * 1_000_001, "at most one million bytes"),
+        (json.dumps(REQUEST | {"title": "a\0"}).encode(), r"title: The text contains U\+0000"),
+        (
+            json.dumps(REQUEST | {"lines": [LINE | {"label": "\ud800"}]}).encode(),
+            r"lines\.0\.label: ",
+        ),
     ],
 )
 def test_what_is_no_request_is_refused_with_its_place(content: bytes, said: str, tmp_path: Path) -> None:
@@ -104,6 +109,12 @@ def test_what_is_no_request_is_refused_with_its_place(content: bytes, said: str,
     file.write_bytes(content)
     with pytest.raises(BadFile, match=said):
         read_request(file)
+
+
+def test_an_argument_that_is_no_text_is_wrong_usage() -> None:
+    argv: list[str | bytes] = [sys.executable, "-m", "orchestrator", "requests", "show", b"GC-\xff"]
+    ended = subprocess.run(argv, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (2, "Argument 3 is not text in UTF-8.\n")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

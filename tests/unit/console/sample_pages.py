@@ -284,5 +284,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "error_403": ("errors/403.html", {"reason": "plans:approve"}),
     "error_404": ("errors/404.html", {"reason": ""}),
     "error_409": ("errors/409.html", {"reason": "摘要已经变化。"}),
+    "error_422": ("errors/422.html", {"reason": "title"}),
     "error_500": ("errors/500.html", {"reason": ""}),
+    "error_503": ("errors/503.html", {"reason": ""}),
 }

@@ -52,6 +52,20 @@ def test_all_mistakes_of_all_files_are_reported_at_once_sorted(folder: Path) -> 
 
 
 MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
+    "a text that cannot be stored": (
+        SYSTEMS,
+        "os: CentOS 7.6",
+        r'os: "Cent\0OS"',
+        "systems[0].source.os",
+        "the text contains U+0000",
+    ),
+    "a field whose name cannot be stored": (
+        SYSTEMS,
+        "arch: x86",
+        r'"ar\0ch": x86',
+        "systems[0].source",
+        "the name of a field contains U+0000",
+    ),
     "a number that is none": (SLJ, "vcpu: 32", "vcpu: many", "quota.vcpu", "valid integer"),
     "a negative size": (SLJ, "vcpu: 32", "vcpu: -1", "quota.vcpu", "greater than or equal to 0"),
     "a truth value as a size": (SLJ, "vcpu: 32", "vcpu: true", "quota.vcpu", "valid integer"),

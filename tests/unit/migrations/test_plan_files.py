@@ -74,6 +74,14 @@ def test_a_contradiction_is_told_in_words(good: str, bad: str, said: str) -> Non
     assert said in "\n".join(mistakes(SAMPLE.read_text("utf-8").replace(good, bad)))
 
 
+def test_an_escape_that_writes_an_unstorable_character_is_told_at_its_field() -> None:
+    title = next(line for line in SAMPLE.read_text().splitlines() if line.startswith("title:"))
+    for escape in (r"\0", r"\ud800"):
+        told = mistakes(SAMPLE.read_text().replace(title, f'title: "a{escape}b"'))
+        assert told
+        assert all(problem.startswith("plan.yml:") for problem in told)
+
+
 def test_the_plan_names_no_address_of_the_target_and_the_move_takes_it_from_outside() -> None:
     moved = move_of(sample(), "MG-2019-0001", SOURCE, TARGET, NAMES)
     assert "address" not in sample().model_dump()["target"]
