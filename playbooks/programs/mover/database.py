@@ -3,6 +3,7 @@
 from typing import Any
 
 import psycopg
+from administrator import pinned
 from move import Move
 from place import below
 from psycopg import conninfo, sql
@@ -22,7 +23,7 @@ CREATE TABLE {schema}.cut (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     lsn pg_lsn NOT NULL DEFAULT pg_current_wal_lsn(), PRIMARY KEY (id, kind));
 CREATE FUNCTION {schema}.let_in(allowed boolean) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog AS $body$
+    SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     writer text;
 BEGIN
@@ -33,7 +34,7 @@ END $body$;
 -- Ends the writers' sessions and counts those that were there. A session on its way in has looked up its role
 -- but has no name in pg_stat_activity yet; it holds a virtual transaction already, so it is counted too.
 CREATE FUNCTION {schema}.end_sessions() RETURNS bigint LANGUAGE sql SECURITY DEFINER
-    SET search_path = pg_catalog AS $body$
+    SET search_path = pg_catalog, pg_temp AS $body$
     SELECT (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE usename = ANY ({writers}::text[]))
         + (SELECT count(*) FROM pg_locks l
@@ -80,9 +81,9 @@ WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
 
 
 def admin_conninfo(move: Move, database: str | None = None) -> str:
-    """How this host's administrator connects, to the move's database unless another is named."""
+    """Return how this host's administrator connects: to the migrated database unless another is named."""
     text = below(move.db.admin).read_text("utf-8").strip()
-    return conninfo.make_conninfo(text, dbname=database or move.db.name, **ALIVE)
+    return pinned(text, dbname=database or move.db.name, **ALIVE)
 
 
 def peer_conninfo(move: Move) -> str:
@@ -105,7 +106,7 @@ def here(move: Move, database: str | None = None) -> Connection:
 
 def there(move: Move) -> Connection:
     """A connection to the other side. Raises psycopg.OperationalError."""
-    return psycopg.connect(peer_conninfo(move), autocommit=True)
+    return psycopg.connect(pinned(peer_conninfo(move)), autocommit=True)
 
 
 def offer(connection: Connection, move: Move, password: str) -> None:

@@ -18,6 +18,10 @@ from place import read_json
 from psycopg import sql
 
 MOST_DIFFERENCES = 20
+# Views in a schema that the owner of the database has made would run with the rights of the administrator.
+OWN_SCHEMA = (
+    "SELECT 1 FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner WHERE n.nspname = %s AND r.rolsuper"
+)
 WRITERS = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)"
 FENCES = (
     "SELECT id, kind, side, turn FROM {schema}.cut"
@@ -99,12 +103,12 @@ def read_database(move: Move, armed: bool, trouble: list[dict[str, Any]]) -> dic
 
 
 def read_replication(connection: Connection, move: Move) -> dict[str, Any]:
-    schema = connection.execute("SELECT to_regnamespace(%s)", [move.schema]).fetchone()
+    schema = connection.execute(OWN_SCHEMA, [move.schema]).fetchone()
     fences = sql.SQL(FENCES).format(schema=sql.Identifier(move.schema))
     state = connection.execute(SUBSCRIPTION, [move.incoming]).fetchone()
     release_silent_slot(connection, move)
     return {
-        "fences": [list(row) for row in connection.execute(fences)] if schema and schema[0] else [],
+        "fences": [list(row) for row in connection.execute(fences)] if schema else [],
         "subscription": dict(zip(("enabled", "running", "errors"), state, strict=True)) if state else None,
         "tables": [list(row) for row in connection.execute(TABLES, [move.incoming])],
         "slots": [
