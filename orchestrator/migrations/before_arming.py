@@ -122,9 +122,9 @@ TEXTS: Final[Texts] = {
     "no_replica_identity": (
         True,
         "The table {table} has no replica identity: its updates would fail once it is published.",
-        "表 {table} 没有复制标识：发布后其更新会失败。",
-        "Add a primary key, or ALTER TABLE {table} REPLICA IDENTITY FULL.",
-        "增加主键，或执行 ALTER TABLE {table} REPLICA IDENTITY FULL。",
+        "表 {table} 没有复制标识：发布后更新和删除会失败。",
+        "Add a primary key. REPLICA IDENTITY FULL works too, unless a column is of type json, xml or point.",
+        "请增加主键；没有 json、xml、point 列时也可设为 REPLICA IDENTITY FULL。",
     ),
     "other_session": (
         False,
@@ -146,6 +146,34 @@ TEXTS: Final[Texts] = {
         "源端有两阶段事务，隔离无法结束它们。",
         "Commit or roll them back.",
         "请提交或回滚。",
+    ),
+    "replica_identity_deferrable": (
+        True,
+        "The primary key of {table} is deferrable: updates and deletes would fail once it is published.",
+        "表 {table} 的主键可延迟检查（DEFERRABLE），不能作复制标识：发布后更新和删除会失败。",
+        "Make it NOT DEFERRABLE; or ALTER TABLE {table} REPLICA IDENTITY USING INDEX with another index.",
+        "改为 NOT DEFERRABLE；或执行 ALTER TABLE {table} REPLICA IDENTITY USING INDEX 指定其他唯一索引。",
+    ),
+    "replica_identity_generated": (
+        True,
+        "The replica identity of {table} has generated columns: updates and deletes would fail.",
+        "表 {table} 的复制标识含生成列，而生成列不参与复制：更新和删除会失败。",
+        "Make a primary key of ordinary columns, or use ALTER TABLE {table} REPLICA IDENTITY USING INDEX.",
+        "以普通列建立主键，或执行 ALTER TABLE {table} REPLICA IDENTITY USING INDEX。",
+    ),
+    "replica_identity_index": (
+        True,
+        "The index for the replica identity of {table} is gone or invalid: updates and deletes would fail.",
+        "表 {table} 指定为复制标识的索引不存在或无效：发布后更新和删除会失败。",
+        "ALTER TABLE {table} REPLICA IDENTITY DEFAULT with a primary key, else USING INDEX with a valid one.",
+        "有主键时执行 ALTER TABLE {table} REPLICA IDENTITY DEFAULT，否则用 USING INDEX 指定有效索引。",
+    ),
+    "replica_identity_nothing": (
+        True,
+        "The table {table} has REPLICA IDENTITY NOTHING: its updates would fail once it is published.",
+        "表 {table} 设为 REPLICA IDENTITY NOTHING：发布后更新和删除会失败。",
+        "ALTER TABLE {table} REPLICA IDENTITY DEFAULT; add a primary key first if it has none.",
+        "执行 ALTER TABLE {table} REPLICA IDENTITY DEFAULT；没有主键时请先增加主键。",
     ),
     "setting_too_small": (
         True,

@@ -15,6 +15,7 @@ from typing import Any
 import database
 import move as moves
 import psycopg
+import replica_identity
 from database import Connection
 from move import Move
 from place import below, printable
@@ -124,8 +125,8 @@ def check_source(connection: Connection, move: Move, findings: Findings) -> dict
     for code, kind, persistence in NOT_REPLICATED:
         for (name,) in connection.execute(RELATIONS, [kind, list(persistence)]).fetchall():
             findings.add(code, table=name)
-    for schema, table in connection.execute(database.WITHOUT_IDENTITY).fetchall():
-        findings.add("no_replica_identity", table=f"{schema}.{table}")
+    for table, code in replica_identity.tables_without(connection):
+        findings.add(code, table=table)
     if objects := value(connection, "SELECT count(*) FROM pg_largeobject_metadata"):
         findings.add("large_objects", count=objects)
     if value(connection, "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"):

@@ -57,15 +57,6 @@ WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)
 """
-WITHOUT_IDENTITY = """
-SELECT n.nspname, c.relname
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence = 'p'
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
-    AND (c.relreplident = 'n' OR c.relreplident = 'd'
-        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid))
-ORDER BY 1, 2
-"""
 OTHER_WRITERS = """
 SELECT rolname FROM pg_roles r
 WHERE rolcanlogin AND NOT rolname = ANY (%s) AND NOT rolsuper AND rolname !~ '^(pg|govcloud)_' AND EXISTS (

@@ -11,6 +11,7 @@ import cut
 import database
 import move as moves
 import psycopg
+import replica_identity
 import services
 from database import Connection
 from move import Move
@@ -89,7 +90,7 @@ def read_database(move: Move, armed: bool, trouble: list[dict[str, Any]]) -> dic
         with database.here(move) as connection:
             found |= read_replication(connection, move)
             if any(writers.values()):
-                look_for_others(connection, move, trouble)
+                look_at_writing(connection, move, trouble)
             if armed:
                 look_across(connection, move, found, trouble)
     except psycopg.OperationalError as error:
@@ -133,13 +134,15 @@ def release_silent_slot(connection: Connection, move: Move) -> None:
         connection.execute(advance, [move.outgoing])
 
 
-def look_for_others(connection: Connection, move: Move, trouble: list[dict[str, Any]]) -> None:
-    """Who may write on the side that serves without being a writer: no fence would hold those."""
+def look_at_writing(connection: Connection, move: Move, trouble: list[dict[str, Any]]) -> None:
+    """On the side that serves: who may write unfenced, and tables that cannot be written while published."""
     named = list(move.db.writers)
     for (role,) in connection.execute(database.OTHER_WRITERS, [named]).fetchall():
         trouble.append({"code": "other_writer", "facts": {"side": move.side, "role": role}})
     for (role,) in connection.execute(OTHER_SESSIONS, [move.db.name, named]).fetchall():
         trouble.append({"code": "other_session", "facts": {"side": move.side, "role": role}})
+    for table, code in replica_identity.tables_without(connection):
+        trouble.append({"code": code, "facts": {"side": move.side, "table": table}})
 
 
 def look_across(
