@@ -81,8 +81,8 @@ TEXTS: Final[Texts] = {
         True,
         "The source has {count} large objects, which are not replicated.",
         "源端有 {count} 个大对象，无法复制。",
-        "Turn them into bytea columns, or choose the mover dump_restore.",
-        "改为 bytea 列，或选用 dump_restore。",
+        "Turn them into bytea columns.",
+        "请改为 bytea 列。",
     ),
     "long_transaction": (
         False,
@@ -228,8 +228,8 @@ TEXTS: Final[Texts] = {
         True,
         "The {side}'s server has version {version}; at least {oldest} is needed.",
         "{side_zh}数据库版本为 {version}，至少需要 {oldest}。",
-        "Choose the mover dump_restore, or upgrade first.",
-        "选用 dump_restore，或先升级。",
+        "Upgrade this server to PostgreSQL {oldest} or later first.",
+        "请先将该数据库升级到 PostgreSQL {oldest} 或更高版本。",
     ),
     "versions_fall": (
         True,

@@ -91,10 +91,10 @@ TEXTS: Final[Texts] = {
     ),
     "no_program": (
         True,
-        "The program {program} is missing on the target.",
-        "目标端缺少程序 {program}。",
-        "Install PostgreSQL's client programs.",
-        "请安装 PostgreSQL 客户端程序。",
+        "The target lacks the programs {program} and psql of PostgreSQL {versions}.",
+        "目标端缺少 PostgreSQL {versions} 的程序 {program} 和 psql。",
+        "Install the client programs of the target server's version.",
+        "请安装与目标端数据库同版本的 PostgreSQL 客户端程序。",
     ),
     "no_way_back": (
         True,

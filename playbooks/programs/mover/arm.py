@@ -59,12 +59,14 @@ def receive_database(move: Move, password: str) -> None:
     with database.there(move) as source, database.here(move, "postgres") as admin:
         if schema_copy.can_log_in(admin, move.db.writers):
             raise Refused("target_is_open", roles=", ".join(move.db.writers))
+        versions = [each.info.server_version // 10000 for each in (source, admin)]
+        programs = schema_copy.programs_folder(versions[0], versions[1])
         drop_subscription(move)
         schema_copy.copy_roles(source, admin, move)
         schema_copy.make_database(source, admin, move)
     with database.here(move) as connection:
         database.withdraw(connection, move)
-        schema_copy.copy_schema(move)
+        schema_copy.copy_schema(move, programs)
         database.offer(connection, move, password)
         database.subscribe(connection, move, follows=True)
 

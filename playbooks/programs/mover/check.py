@@ -16,9 +16,11 @@ import database
 import move as moves
 import psycopg
 import replica_identity
+import schema_copy
 from database import Connection
 from move import Move
 from place import below, printable
+from refusal import Refused
 
 NEEDED_SETTINGS = {"max_replication_slots": 2, "max_wal_senders": 4, "max_logical_replication_workers": 4}
 OLDEST = 160000
@@ -75,6 +77,8 @@ def check_server(move: Move, findings: Findings) -> dict[str, Any]:
         with database.here(move, "postgres") as admin:
             facts = check_settings(admin, findings)
             check_writers(admin, move, findings)
+            if move.side == "target":
+                check_programs(facts["version"] // 10000, findings)
             exists = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [move.db.name]).fetchone()
     except (psycopg.OperationalError, OSError) as error:
         findings.add("database_away", error=str(error).strip()[-300:])
@@ -104,6 +108,14 @@ def check_settings(admin: Connection, findings: Findings) -> dict[str, Any]:
         findings.add("no_free_slot")
     known = [row[0] for row in admin.execute("SELECT name FROM pg_available_extensions")]
     return {"version": version, "available_extensions": known}
+
+
+def check_programs(major: int, findings: Findings) -> None:
+    """The target copies the schema with programs that write for its own version, or for an older one."""
+    try:
+        schema_copy.programs_folder(OLDEST // 10000, major)
+    except Refused as refused:
+        findings.add(refused.code, **refused.facts)
 
 
 def check_writers(admin: Connection, move: Move, findings: Findings) -> None:

@@ -44,7 +44,7 @@ WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 SUBSCRIPTION = """
 SELECT s.subenabled, st.pid IS NOT NULL, coalesce(x.apply_error_count, 0) + coalesce(x.sync_error_count, 0)
 FROM pg_subscription s LEFT JOIN pg_stat_subscription_stats x ON x.subid = s.oid
-    LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.worker_type = 'apply'
+    LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.relid IS NULL AND st.leader_pid IS NULL
 WHERE s.subname = %s
 """
 SLOTS = """
