@@ -26,6 +26,13 @@ TEXTS: Final[Texts] = {
         "Wait until it has ended.",
         "等待其结束。",
     ),
+    "copy_fails": (
+        True,
+        "The first copy of the table {table} fails on the {side}: {last}",
+        "表 {table} 在{side_zh}的首次复制失败：{last}",
+        "Remove the cause (a trigger, a CHECK, a missing right); the copy is then retried automatically.",
+        "请消除原因（触发器、CHECK 约束、缺少权限等），之后会自动重新复制。",
+    ),
     "cut_died": (
         True,
         "The process of the cut was killed.",

@@ -7,11 +7,13 @@ again, and would fill its disk.
 import contextlib
 from typing import Any
 
+import copy_failures
 import cut
 import database
 import move as moves
 import psycopg
 import replica_identity
+import server_log
 import services
 from database import Connection
 from move import Move
@@ -42,11 +44,12 @@ WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg_toast%'
 """
 SUBSCRIPTION = """
-SELECT s.subenabled, st.pid IS NOT NULL, coalesce(x.apply_error_count, 0) + coalesce(x.sync_error_count, 0)
+SELECT s.subenabled, st.pid IS NOT NULL, coalesce(x.apply_error_count, 0), coalesce(x.sync_error_count, 0)
 FROM pg_subscription s LEFT JOIN pg_stat_subscription_stats x ON x.subid = s.oid
     LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.relid IS NULL AND st.leader_pid IS NULL
 WHERE s.subname = %s
 """
+SUBSCRIPTION_FIELDS = ("enabled", "running", "errors", "copy_errors")
 SLOTS = """
 SELECT slot_name, active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
 FROM pg_replication_slots WHERE slot_name LIKE %s
@@ -93,6 +96,7 @@ def read_database(move: Move, armed: bool, trouble: list[dict[str, Any]]) -> dic
                 look_at_writing(connection, move, trouble)
             if armed:
                 look_across(connection, move, found, trouble)
+                look_for_failures(connection, move, found, trouble)
     except psycopg.OperationalError as error:
         if "does not exist" in str(error):  # There is no such database yet; its writers were read before.
             return {"writers": writers, "fences": [], "slots": []}
@@ -110,7 +114,7 @@ def read_replication(connection: Connection, move: Move) -> dict[str, Any]:
     release_silent_slot(connection, move)
     return {
         "fences": [list(row) for row in connection.execute(fences)] if schema else [],
-        "subscription": dict(zip(("enabled", "running", "errors"), state, strict=True)) if state else None,
+        "subscription": dict(zip(SUBSCRIPTION_FIELDS, state, strict=True)) if state else None,
         "tables": [list(row) for row in connection.execute(TABLES, [move.incoming])],
         "slots": [
             dict(zip(("name", "active", "wal_status", "retained_bytes"), row, strict=True))
@@ -159,19 +163,22 @@ def look_across(
         found["reaches_other"] = False
         facts = {"side": move.side, "error": str(error).strip()[-300:]}
         trouble.append({"code": "other_side_away", "facts": facts})
+
+
+def look_for_failures(
+    connection: Connection, move: Move, found: dict[str, Any], trouble: list[dict[str, Any]]
+) -> None:
+    """Whether changes cannot be applied here, and which first copies have failed, in the server's words."""
     subscription = found["subscription"]
-    if subscription and subscription["enabled"] and (subscription["errors"] or not subscription["running"]):
-        log = move.folder.parents[1] / "var/log/postgresql.log"
-        facts = {"side": move.side, "errors": subscription["errors"], "last": last_error(log)}
-        if not subscription["running"]:
-            trouble.append({"code": "apply_fails", "facts": facts})
-
-
-def last_error(log: Any) -> str:
-    """The last error that the server's log tells, where it can be found."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 65536))
-        lines = file.read().decode("utf-8", "replace").splitlines()
-        found = [line.split("ERROR:", 1)[1].strip() for line in lines if "ERROR:" in line]
-        return found[-1][:300] if found else ""
-    return ""
+    if not subscription or not subscription["enabled"]:
+        return
+    applies = subscription["running"]
+    if applies and not subscription["copy_errors"]:
+        return
+    errors = server_log.errors(connection, move.incoming)
+    if not applies:
+        facts = {"side": move.side, "errors": subscription["errors"], "last": (errors or {}).get("", "-")}
+        trouble.append({"code": "apply_fails", "facts": facts})
+    if subscription["copy_errors"]:
+        failed = copy_failures.failed_copies(connection, move.incoming, errors)
+        trouble += [{"code": "copy_fails", "facts": {"side": move.side, **facts}} for facts in failed]
