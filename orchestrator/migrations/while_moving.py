@@ -26,6 +26,13 @@ TEXTS: Final[Texts] = {
         "Wait until it has ended.",
         "等待其结束。",
     ),
+    "copy_fails": (
+        True,
+        "The first copy of the table {table} fails on the {side}: {last}",
+        "表 {table} 在{side_zh}的首次复制失败：{last}",
+        "Remove the cause (a trigger, a CHECK, a missing right); the copy is then retried automatically.",
+        "请消除原因（触发器、CHECK 约束、缺少权限等），之后会自动重新复制。",
+    ),
     "cut_died": (
         True,
         "The process of the cut was killed.",
@@ -91,10 +98,10 @@ TEXTS: Final[Texts] = {
     ),
     "no_program": (
         True,
-        "The program {program} is missing on the target.",
-        "目标端缺少程序 {program}。",
-        "Install PostgreSQL's client programs.",
-        "请安装 PostgreSQL 客户端程序。",
+        "The target lacks the programs {program} and psql of PostgreSQL {versions}.",
+        "目标端缺少 PostgreSQL {versions} 的程序 {program} 和 psql。",
+        "Install the client programs of the target server's version.",
+        "请安装与目标端数据库同版本的 PostgreSQL 客户端程序。",
     ),
     "no_way_back": (
         True,

@@ -10,6 +10,7 @@ import database
 import file_offer
 import move as moves
 import psycopg
+import replica_identity
 import schema_copy
 from move import Move
 from psycopg import sql
@@ -36,10 +37,10 @@ def offer(move: Move, secrets: dict[str, str]) -> dict[str, Any]:
 
 
 def require_replica_identity(connection: database.Connection) -> None:
-    """Publishing a table without one would make the application's own updates fail."""
-    found = [f"{row[0]}.{row[1]}" for row in connection.execute(database.WITHOUT_IDENTITY)]
-    if found:
-        raise Refused("no_replica_identity", table=", ".join(found))
+    """Publishing a table without one would make the application's own updates fail. Raises Refused."""
+    if found := replica_identity.tables_without(connection):
+        code = found[0][1]
+        raise Refused(code, table=", ".join(table for table, why in found if why == code))
 
 
 def receive(move: Move, secrets: dict[str, str]) -> dict[str, Any]:
@@ -58,12 +59,14 @@ def receive_database(move: Move, password: str) -> None:
     with database.there(move) as source, database.here(move, "postgres") as admin:
         if schema_copy.can_log_in(admin, move.db.writers):
             raise Refused("target_is_open", roles=", ".join(move.db.writers))
+        versions = [each.info.server_version // 10000 for each in (source, admin)]
+        programs = schema_copy.programs_folder(versions[0], versions[1])
         drop_subscription(move)
         schema_copy.copy_roles(source, admin, move)
         schema_copy.make_database(source, admin, move)
     with database.here(move) as connection:
         database.withdraw(connection, move)
-        schema_copy.copy_schema(move)
+        schema_copy.copy_schema(move, programs)
         database.offer(connection, move, password)
         database.subscribe(connection, move, follows=True)
 

@@ -15,9 +15,12 @@ from typing import Any
 import database
 import move as moves
 import psycopg
+import replica_identity
+import schema_copy
 from database import Connection
 from move import Move
 from place import below, printable
+from refusal import Refused
 
 NEEDED_SETTINGS = {"max_replication_slots": 2, "max_wal_senders": 4, "max_logical_replication_workers": 4}
 OLDEST = 160000
@@ -74,6 +77,8 @@ def check_server(move: Move, findings: Findings) -> dict[str, Any]:
         with database.here(move, "postgres") as admin:
             facts = check_settings(admin, findings)
             check_writers(admin, move, findings)
+            if move.side == "target":
+                check_programs(facts["version"] // 10000, findings)
             exists = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [move.db.name]).fetchone()
     except (psycopg.OperationalError, OSError) as error:
         findings.add("database_away", error=str(error).strip()[-300:])
@@ -105,6 +110,14 @@ def check_settings(admin: Connection, findings: Findings) -> dict[str, Any]:
     return {"version": version, "available_extensions": known}
 
 
+def check_programs(major: int, findings: Findings) -> None:
+    """The target copies the schema with programs that write for its own version, or for an older one."""
+    try:
+        schema_copy.programs_folder(OLDEST // 10000, major)
+    except Refused as refused:
+        findings.add(refused.code, **refused.facts)
+
+
 def check_writers(admin: Connection, move: Move, findings: Findings) -> None:
     query = "SELECT rolname, rolcanlogin, rolsuper FROM pg_roles WHERE rolname = ANY (%s)"
     known = {row[0]: row[1:] for row in admin.execute(query, [list(move.db.writers)])}
@@ -124,8 +137,8 @@ def check_source(connection: Connection, move: Move, findings: Findings) -> dict
     for code, kind, persistence in NOT_REPLICATED:
         for (name,) in connection.execute(RELATIONS, [kind, list(persistence)]).fetchall():
             findings.add(code, table=name)
-    for schema, table in connection.execute(database.WITHOUT_IDENTITY).fetchall():
-        findings.add("no_replica_identity", table=f"{schema}.{table}")
+    for table, code in replica_identity.tables_without(connection):
+        findings.add(code, table=table)
     if objects := value(connection, "SELECT count(*) FROM pg_largeobject_metadata"):
         findings.add("large_objects", count=objects)
     if value(connection, "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import psycopg
+from administrator import pinned
 from database_login import PROVEN
 from move import Move
 from place import below
@@ -24,7 +25,7 @@ CREATE TABLE {schema}.cut (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     lsn pg_lsn NOT NULL DEFAULT pg_current_wal_lsn(), PRIMARY KEY (id, kind));
 CREATE FUNCTION {schema}.let_in(allowed boolean) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog AS $body$
+    SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     writer text;
 BEGIN
@@ -35,7 +36,7 @@ END $body$;
 -- Ends the writers' sessions and counts those that were there. A session on its way in has looked up its role
 -- but has no name in pg_stat_activity yet; it holds a virtual transaction already, so it is counted too.
 CREATE FUNCTION {schema}.end_sessions() RETURNS bigint LANGUAGE sql SECURITY DEFINER
-    SET search_path = pg_catalog AS $body$
+    SET search_path = pg_catalog, pg_temp AS $body$
     SELECT (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE usename = ANY ({writers}::text[]))
         + (SELECT count(*) FROM pg_locks l
@@ -58,15 +59,6 @@ WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)
 """
-WITHOUT_IDENTITY = """
-SELECT n.nspname, c.relname
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence = 'p'
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
-    AND (c.relreplident = 'n' OR c.relreplident = 'd'
-        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid))
-ORDER BY 1, 2
-"""
 OTHER_WRITERS = """
 SELECT rolname FROM pg_roles r
 WHERE rolcanlogin AND NOT rolname = ANY (%s) AND NOT rolsuper AND rolname !~ '^(pg|govcloud)_' AND EXISTS (
@@ -82,9 +74,9 @@ WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
 
 
 def admin_conninfo(move: Move, database: str | None = None) -> str:
-    """How this host's administrator connects, to the move's database unless another is named."""
+    """Return how this host's administrator connects: to the migrated database unless another is named."""
     text = below(move.db.admin).read_text("utf-8").strip()
-    return conninfo.make_conninfo(text, dbname=database or move.db.name, **ALIVE)
+    return pinned(text, dbname=database or move.db.name, **ALIVE)
 
 
 def peer_conninfo(move: Move) -> str:
@@ -108,7 +100,7 @@ def here(move: Move, database: str | None = None) -> Connection:
 
 def there(move: Move) -> Connection:
     """A connection to the other side. Raises psycopg.OperationalError."""
-    return psycopg.connect(peer_conninfo(move), autocommit=True)
+    return psycopg.connect(pinned(peer_conninfo(move)), autocommit=True)
 
 
 def offer(connection: Connection, move: Move, password: str) -> None:

@@ -7,10 +7,13 @@ again, and would fill its disk.
 import contextlib
 from typing import Any
 
+import copy_failures
 import cut
 import database
 import move as moves
 import psycopg
+import replica_identity
+import server_log
 import services
 from database import Connection
 from move import Move
@@ -18,6 +21,10 @@ from place import read_json
 from psycopg import sql
 
 MOST_DIFFERENCES = 20
+# Views in a schema that the owner of the database has made would run with the rights of the administrator.
+OWN_SCHEMA = (
+    "SELECT 1 FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner WHERE n.nspname = %s AND r.rolsuper"
+)
 WRITERS = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)"
 FENCES = (
     "SELECT id, kind, side, turn FROM {schema}.cut"
@@ -37,11 +44,12 @@ WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg_toast%'
 """
 SUBSCRIPTION = """
-SELECT s.subenabled, st.pid IS NOT NULL, coalesce(x.apply_error_count, 0) + coalesce(x.sync_error_count, 0)
+SELECT s.subenabled, st.pid IS NOT NULL, coalesce(x.apply_error_count, 0), coalesce(x.sync_error_count, 0)
 FROM pg_subscription s LEFT JOIN pg_stat_subscription_stats x ON x.subid = s.oid
-    LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.worker_type = 'apply'
+    LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.relid IS NULL AND st.leader_pid IS NULL
 WHERE s.subname = %s
 """
+SUBSCRIPTION_FIELDS = ("enabled", "running", "errors", "copy_errors")
 SLOTS = """
 SELECT slot_name, active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
 FROM pg_replication_slots WHERE slot_name LIKE %s
@@ -85,9 +93,10 @@ def read_database(move: Move, armed: bool, trouble: list[dict[str, Any]]) -> dic
         with database.here(move) as connection:
             found |= read_replication(connection, move)
             if any(writers.values()):
-                look_for_others(connection, move, trouble)
+                look_at_writing(connection, move, trouble)
             if armed:
                 look_across(connection, move, found, trouble)
+                look_for_failures(connection, move, found, trouble)
     except psycopg.OperationalError as error:
         if "does not exist" in str(error):  # There is no such database yet; its writers were read before.
             return {"writers": writers, "fences": [], "slots": []}
@@ -99,13 +108,13 @@ def read_database(move: Move, armed: bool, trouble: list[dict[str, Any]]) -> dic
 
 
 def read_replication(connection: Connection, move: Move) -> dict[str, Any]:
-    schema = connection.execute("SELECT to_regnamespace(%s)", [move.schema]).fetchone()
+    schema = connection.execute(OWN_SCHEMA, [move.schema]).fetchone()
     fences = sql.SQL(FENCES).format(schema=sql.Identifier(move.schema))
     state = connection.execute(SUBSCRIPTION, [move.incoming]).fetchone()
     release_silent_slot(connection, move)
     return {
-        "fences": [list(row) for row in connection.execute(fences)] if schema and schema[0] else [],
-        "subscription": dict(zip(("enabled", "running", "errors"), state, strict=True)) if state else None,
+        "fences": [list(row) for row in connection.execute(fences)] if schema else [],
+        "subscription": dict(zip(SUBSCRIPTION_FIELDS, state, strict=True)) if state else None,
         "tables": [list(row) for row in connection.execute(TABLES, [move.incoming])],
         "slots": [
             dict(zip(("name", "active", "wal_status", "retained_bytes"), row, strict=True))
@@ -129,13 +138,15 @@ def release_silent_slot(connection: Connection, move: Move) -> None:
         connection.execute(advance, [move.outgoing])
 
 
-def look_for_others(connection: Connection, move: Move, trouble: list[dict[str, Any]]) -> None:
-    """Who may write on the side that serves without being a writer: no fence would hold those."""
+def look_at_writing(connection: Connection, move: Move, trouble: list[dict[str, Any]]) -> None:
+    """On the side that serves: who may write unfenced, and tables that cannot be written while published."""
     named = list(move.db.writers)
     for (role,) in connection.execute(database.OTHER_WRITERS, [named]).fetchall():
         trouble.append({"code": "other_writer", "facts": {"side": move.side, "role": role}})
     for (role,) in connection.execute(OTHER_SESSIONS, [move.db.name, named]).fetchall():
         trouble.append({"code": "other_session", "facts": {"side": move.side, "role": role}})
+    for table, code in replica_identity.tables_without(connection):
+        trouble.append({"code": code, "facts": {"side": move.side, "table": table}})
 
 
 def look_across(
@@ -152,19 +163,22 @@ def look_across(
         found["reaches_other"] = False
         facts = {"side": move.side, "error": str(error).strip()[-300:]}
         trouble.append({"code": "other_side_away", "facts": facts})
+
+
+def look_for_failures(
+    connection: Connection, move: Move, found: dict[str, Any], trouble: list[dict[str, Any]]
+) -> None:
+    """Whether changes cannot be applied here, and which first copies have failed, in the server's words."""
     subscription = found["subscription"]
-    if subscription and subscription["enabled"] and (subscription["errors"] or not subscription["running"]):
-        log = move.folder.parents[1] / "var/log/postgresql.log"
-        facts = {"side": move.side, "errors": subscription["errors"], "last": last_error(log)}
-        if not subscription["running"]:
-            trouble.append({"code": "apply_fails", "facts": facts})
-
-
-def last_error(log: Any) -> str:
-    """The last error that the server's log tells, where it can be found."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 65536))
-        lines = file.read().decode("utf-8", "replace").splitlines()
-        found = [line.split("ERROR:", 1)[1].strip() for line in lines if "ERROR:" in line]
-        return found[-1][:300] if found else ""
-    return ""
+    if not subscription or not subscription["enabled"]:
+        return
+    applies = subscription["running"]
+    if applies and not subscription["copy_errors"]:
+        return
+    errors = server_log.errors(connection, move.incoming)
+    if not applies:
+        facts = {"side": move.side, "errors": subscription["errors"], "last": (errors or {}).get("", "-")}
+        trouble.append({"code": "apply_fails", "facts": facts})
+    if subscription["copy_errors"]:
+        failed = copy_failures.failed_copies(connection, move.incoming, errors)
+        trouble += [{"code": "copy_fails", "facts": {"side": move.side, **facts}} for facts in failed]

@@ -9,9 +9,11 @@ from psycopg import sql
 from refusal import Refused
 
 SECONDS_TO_ARRIVE = 5.0
+# The worker that applies copies no table and has no leader; before 17 there is no worker_type.
 FOLLOWING = """
 SELECT s.subenabled, st.pid IS NOT NULL
-FROM pg_subscription s LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.worker_type = 'apply'
+FROM pg_subscription s
+    LEFT JOIN pg_stat_subscription st ON st.subid = s.oid AND st.relid IS NULL AND st.leader_pid IS NULL
 WHERE s.subname = %s
 """
 COPYING = (

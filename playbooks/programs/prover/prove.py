@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from administrator import pinned
 from place import below, printable
-from psycopg import conninfo, sql
+from psycopg import sql
 
 ONE_WAY_TO_WRITE = {
     "DateStyle": "ISO, YMD",
@@ -28,7 +29,6 @@ ONE_WAY_TO_WRITE = {
     "bytea_output": "hex",
     "extra_float_digits": "1",
     "lc_monetary": "C",
-    "search_path": "pg_catalog",
     "row_security": "off",
 }
 TABLES = """
@@ -36,10 +36,11 @@ SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.rel
 WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT LIKE 'govcloud\\_%' ORDER BY 1, 2
 """
+# As an anonymous row: the owner of a table may have made a cast of its own from the table's row to text.
 HASHES = """
 SELECT count(*), coalesce(sum(hashtextextended(line, 0)::numeric), 0)::text,
     coalesce(sum(hashtextextended(line, 7)::numeric), 0)::text
-FROM (SELECT t::text AS line FROM {schema}.{table} AS t OFFSET 0) AS lines
+FROM (SELECT ROW(t.*)::text AS line FROM {schema}.{table} AS t OFFSET 0) AS lines
 """
 SEQUENCES = (
     "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
@@ -60,8 +61,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 def look_at_database(wanted: dict[str, Any], snapshot: str | None) -> dict[str, Any]:
     """Rows and hash of every table as the snapshot shows them, and where the sequences stand now."""
     text = below(wanted["admin"]).read_text("utf-8").strip()
-    where = conninfo.make_conninfo(text, dbname=wanted["name"], connect_timeout=5)
-    with psycopg.connect(where) as connection:
+    with psycopg.connect(pinned(text, dbname=wanted["name"], connect_timeout=5)) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         if snapshot:
             connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))

@@ -21,6 +21,16 @@ from tests.ports.movers.legacy import (
 )
 from tests.ports.sandbox.daemon import wait_until
 
+REFUSES_COPIES = """
+CREATE TABLE picky (n int PRIMARY KEY, name text);
+INSERT INTO picky VALUES (1, '城北');
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no station is named %', NEW.name; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON picky FOR EACH ROW EXECUTE FUNCTION refuse();
+ALTER TABLE picky ENABLE ALWAYS TRIGGER refuse;
+"""
+FAILED_COPIES = "SELECT coalesce(sum(sync_error_count), 0) FROM pg_stat_subscription_stats"
+
 
 @pytest.fixture
 def move(world: World) -> Iterator[Move]:
@@ -49,6 +59,7 @@ def test_a_preflight_names_every_problem_at_once_and_changes_nothing(world: Worl
     closed = world.root(world.target) / UPLOADS
     with world.admin(world.legacy) as source, world.admin(world.target, "postgres") as target:
         source.execute("CREATE TABLE bare (n int); CREATE UNLOGGED TABLE gone (n int PRIMARY KEY)")
+        source.execute("CREATE TABLE deferred (n int PRIMARY KEY DEFERRABLE)")
         source.execute("SELECT lo_create(0); CREATE ROLE stranger LOGIN; GRANT INSERT ON bare TO stranger")
         target.execute("ALTER ROLE app LOGIN")
         links.symlink_to("/etc/hostname")
@@ -61,11 +72,12 @@ def test_a_preflight_names_every_problem_at_once_and_changes_nothing(world: Worl
             links.unlink()
             shutil.rmtree(closed)
             target.execute("ALTER ROLE app NOLOGIN")
-            source.execute("DROP TABLE bare, gone; DROP ROLE stranger")
+            source.execute("DROP TABLE bare, deferred, gone; DROP ROLE stranger")
             source.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
     found = {each.code for each in preflight.findings}
     expected = {"no_replica_identity", "unlogged_table", "large_objects", "other_writer", "target_is_open"}
-    assert found == expected | {"strange_file", "folder_exists", "other_session"}
+    expected |= {"replica_identity_deferrable", "strange_file", "folder_exists", "other_session"}
+    assert found == expected
     assert [each.code for each in again.findings] == [each.code for each in preflight.findings]
     assert not preflight.passed
     assert all(each.fix_en and each.fix_zh for each in preflight.findings)
@@ -113,6 +125,28 @@ def test_a_column_added_during_the_copy_is_told_and_heals_when_it_is_added_on_th
             with world.admin(world.legacy) as source:
                 source.execute("ALTER TABLE report DROP COLUMN extra")
         expect_all_stored(world, clients.acknowledged(), world.legacy)
+
+
+def test_a_copy_that_fails_is_told_at_the_next_look_with_the_servers_words_and_goes_on_once_cured(
+    world: World, move: Move
+) -> None:
+    with world.admin(world.legacy) as source:
+        source.execute(REFUSES_COPIES)
+        try:
+            world.movers(move, "arm").arm()
+            movers = world.movers(move, "cut")
+            with world.admin(world.target) as target:
+                wait_until(lambda: target.execute(FAILED_COPIES).fetchone() != (0,), "a copy fails", 60)
+                progress = movers.progress()
+                assert movers.cut().outcome == "refused"
+                target.execute("ALTER TABLE picky DISABLE TRIGGER refuse")
+            wait_until_ready(movers)
+        finally:
+            source.execute("DROP TABLE picky; DROP FUNCTION refuse")
+    (found,) = progress.trouble
+    assert (found.code, found.facts["table"], progress.ready) == ("copy_fails", "public.picky", False)
+    assert found.facts["last"] == "no station is named 城北"
+    assert all("no station is named 城北" in text for text in (found.problem_en, found.problem_zh))
 
 
 def test_an_early_row_on_the_target_stops_the_copy_and_the_cut_and_never_reaches_the_source(

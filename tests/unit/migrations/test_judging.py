@@ -50,7 +50,7 @@ def test_a_move_that_could_not_be_carried_out_is_refused_by_field(
 
 def test_every_code_that_a_program_reports_has_words_in_both_languages() -> None:
     sources = "\n".join(path.read_text() for path in PROGRAMS.glob("*/*.py"))
-    pattern = r'(?:Refused\(|findings\.add\(|"code": )"([a-z_]+)"'
+    pattern = r"""(?:Refused\(|findings\.add\(|"code": |THEN |ELSE )["']([a-z_]+)["']"""
     internal = {"no_database_part", "no_folders"}  # Faults of the program itself, shown as they are.
     codes = set(re.findall(pattern, sources)) - internal
     known = {**before_arming.TEXTS, **while_moving.TEXTS}
