@@ -18,7 +18,7 @@ OpenPage = Callable[[str, str, bool], Page]
 
 @pytest.fixture
 def open_page(browser: Browser, office: Office) -> Iterator[OpenPage]:
-    """``open_page("slj.clerk", "/console/", True)``: the page as this person sees it, with or without script."""
+    """``open_page("slj.clerk", "/console/", False)``: the page as this person sees it, without script."""
     opened: list[Page] = []
 
     def open_one(username: str, path: str, script: bool) -> Page:
@@ -80,6 +80,12 @@ def test_enter_in_the_form_of_a_change_keeps_every_group_of_the_live_workspace(
     page.locator('[name="title"]').press("Enter")
     expect(page.locator(".notice-good")).to_contain_text("草稿已保存")
     assert stored(office, page)["lines"] == draft["lines"]
+    page.get_by_role("link", name="修改").click()
+    page.get_by_role("button", name="删除第 2 组").click()
+    expect(page.get_by_role("note").locator("code")).to_have_text(["db", "db-data"])
+    page.locator('[name="title"]').press("Enter")
+    expect(page.locator(".notice-good")).to_contain_text("草稿已保存")
+    expect(page.get_by_role("note").locator("code")).to_have_text(["db", "db-data"])
 
 
 def test_enter_in_the_form_of_a_release_does_not_send_it(open_page: OpenPage, office: Office) -> None:
