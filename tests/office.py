@@ -30,6 +30,7 @@ class Office:
 
     def __init__(self, engine: Engine, settings: Settings, pack: PolicyPack) -> None:
         self.engine = engine
+        self.settings = settings
         self.callers = Callers(engine, settings.url)
         self.cloud = FakeCloud()
         self.bench = Workbench(

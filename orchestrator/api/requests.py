@@ -31,6 +31,7 @@ from orchestrator.resource_requests.drafting import MOST_LINES, LineDraft, Reque
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.workflows import metering, planning, pricing, requesting
+from orchestrator.workflows.removals import removed_by_request
 
 router = APIRouter(tags=["requests"])
 
@@ -309,6 +310,7 @@ def detail(session: Session, request: ResourceRequest) -> RequestDetail:
         judgement=request.judgement,
         hold=_hold_of(session, request),
         comments=[comment.model_dump(mode="json") for comment in queries.comments(session, request.id)],
+        removals=removed_by_request(session, request),
     )
 
 

@@ -69,13 +69,17 @@ class RequestOut(Shape):
 
 
 class RequestDetail(RequestOut):
-    """A request with its lines, its price, what the rules said and what it holds."""
+    """A request with its lines, its price, what the rules said and what it holds.
+
+    `removals` are the live hosts and data disks that its plan will destroy, by address.
+    """
 
     lines: list[LineOut]
     quote: dict[str, Any]
     judgement: list[dict[str, Any]]
     hold: dict[str, Any] | None
     comments: list[dict[str, Any]]
+    removals: list[str] = []
 
 
 class RunOut(Shape):

@@ -51,6 +51,12 @@ def host_keys(key: str, count: int) -> list[str]:
     return [key, *(f"{key}-{number}" for number in range(2, count + 1))]
 
 
+def host_addresses(key: str, count: int, disk_gb: int) -> list[str]:
+    """The addresses of `count` hosts and of their data disks, where they have one."""
+    disks = [f"volume/{host}-data" for host in host_keys(key, count)] if disk_gb else []
+    return [*(f"instance/{host}" for host in host_keys(key, count)), *disks]
+
+
 def sku_quantities(hosts: Iterable[HostSize]) -> list[SkuQuantity]:
     """Every resource's SKUs, in the order of the request."""
     priced = [host for host in hosts if not host.free]

@@ -144,6 +144,7 @@ def _acted(found: dict[str, Any], *, as_json: bool) -> None:
         print_json(found)
         return
     typer.echo(f"{found['number']} is {found['status']}. {cny(found['monthly_fen'])} a month.")
+    _show_removals(found)
     stands = _stands(found["status"], endorsed=bool(found["endorser_id"]))
     if stands in NEXT:
         typer.echo(NEXT[stands].format(number=found["number"]))
@@ -165,6 +166,7 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
     pool = ("pool", lambda line: line["pool_code"])
     columns = ("key", "label", pool, "count", "vcpu", "memory_gb", "disk_gb", "disk_tier", "backup_gb")
     show_list(found["lines"], columns, as_json=False)
+    _show_removals(found)
     for result in found["judgement"]:
         if result["verdict"] not in ("pass", "not_applicable"):
             typer.echo(f"{result['rule_id']} {result['verdict']}: {result['message_en']}")
@@ -172,6 +174,12 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
         print_table((f"{found['hold']['status']} hold", "amount"), _amounts(found["hold"]["amounts"]))
     for comment in found["comments"]:
         typer.echo(f"{comment.get('kind', 'comment')}: {comment.get('text', '')}")
+
+
+def _show_removals(found: dict[str, Any]) -> None:
+    """Name the live objects that the request destroys when it is carried out."""
+    if found["removals"]:
+        typer.echo(f"Its plan will destroy, with all data: {', '.join(found['removals'])}")
 
 
 def _amounts(amounts: dict[str, int]) -> list[tuple[str, object]]:

@@ -8,21 +8,24 @@ from uuid import UUID, uuid4
 from orchestrator.console import labels
 from orchestrator.console.i18n import N_
 from orchestrator.console.reading.money import quota_card, quote_view
-from orchestrator.console.request_form import SERVICES, LineForm, RequestForm, read_draft
+from orchestrator.console.request_form import SERVICES, LineForm, RequestForm, is_edit, read_draft
 from orchestrator.console.views.common import Option, QuotaCard
-from orchestrator.console.views.requests import FormChoices, QuoteBox, RequestFormPage
+from orchestrator.console.views.requests import FormChoices, QuoteBox, Removal, RequestFormPage
 from orchestrator.console.visit import Visit, words_of
 from orchestrator.core.errors import BusinessError
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries as request_queries
-from orchestrator.resource_requests.drafting import LineDraft
+from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
 from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.runs import queries as run_queries
 from orchestrator.systems import queries as system_queries
 from orchestrator.workflows import pricing
+from orchestrator.workflows.removals import removed_by_draft
 
 NO_SYSTEM = N_("（不属于任何系统）")
+UNKNOWN_ACT = N_("没有保存任何内容：未知操作“%(act)s”（字段 act）。请使用本页的按钮。")
+UNSEEN_REMOVALS = N_("没有保存：本申请将销毁页面上未列出的资源。请核对“将销毁的资源”清单，确认后再保存。")
 
 
 def form_page(
@@ -78,26 +81,48 @@ def field_errors(visit: Visit, form: RequestForm) -> dict[str, str]:
     return {name: visit.say(text, **limits) for name, (text, limits) in errors.items()}
 
 
+def form_errors(
+    visit: Visit, form: RequestForm, draft: RequestDraft | None, act: str, shown_removals: str
+) -> dict[str, str]:
+    """What keeps a form from being stored, by field; its page showed the addresses in `shown_removals`."""
+    if act not in ("save", "send") and not is_edit(act):
+        return {"": visit.say(UNKNOWN_ACT, act=act[:40])}
+    if draft is None:
+        return field_errors(visit, form)
+    unseen = {removal.address for removal in removals_of(visit, draft)} - set(shown_removals.split())
+    return {"": visit.say(UNSEEN_REMOVALS)} if unseen else {}
+
+
 def refused(visit: Visit, error: BusinessError) -> dict[str, str]:
     """What a workflow held against the form; a field that the form knows is marked, else the whole form."""
     known = error.field in ("title", "system", "zone_class", "justification")
     return {str(error.field) if known else "": words_of(error, visit.language)}
 
 
+def removals_of(visit: Visit, draft: RequestDraft) -> tuple[Removal, ...]:
+    """The live objects of the person's organisation that a draft leaves out."""
+    return tuple(map(Removal, removed_by_draft(visit.session, draft, visit.actor.organisation)))
+
+
 def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
     """The price of what is typed so far; texts that only people read may still be missing."""
-    texts = {"title": form.title or "-", "justification": form.justification or "-"}
+    if form.missing:
+        return QuoteBox(problems=tuple(field_errors(visit, form).values()))
     lines = tuple(replace(line, label=line.label or "-") for line in form.lines)
-    draft, _ = read_draft(replace(form, **texts, lines=lines))
+    title, justification = form.title or "-", form.justification or "-"
+    draft, _ = read_draft(replace(form, title=title, justification=justification, lines=lines))
+    removals = removals_of(visit, draft) if draft else ()
     if draft is None or not draft.lines:
-        return QuoteBox(quota=quota_card(visit, visit.actor.organisation))
+        return QuoteBox(quota=quota_card(visit, visit.actor.organisation), removals=removals)
     try:
         price = pricing.quote_lines(visit.session, draft.lines)
+        quota = _asked(visit, form, draft.lines) if form.kind in ("provision", "change") else None
     except BusinessError as error:
-        return QuoteBox(problems=(words_of(error, visit.language),))
+        return QuoteBox(problems=(words_of(error, visit.language),), removals=removals)
     return QuoteBox(
+        removals=removals,
         quote=quote_view(visit, price.catalogue, price.lines, price.monthly_fen),
-        quota=_asked(visit, form, draft.lines) if form.kind in ("provision", "change") else None,
+        quota=quota,
     )
 
 

@@ -1,20 +1,25 @@
 """Pages of resource requests: list, form, live quote, detail, and every step on one."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.exceptions import HTTPException
 
-from orchestrator.console.forms import field_errors, form_of, form_page, new_form, quote_box, refused
+from orchestrator.console.forms import form_errors, form_of, form_page, new_form, quote_box, refused
+from orchestrator.console.i18n import N_
 from orchestrator.console.reading import requests as reading
 from orchestrator.console.reading.money import quota_card
-from orchestrator.console.request_form import RequestForm, apply_edit, read_draft, read_form
+from orchestrator.console.render import wants_part
+from orchestrator.console.request_form import RequestForm, apply_edit, is_edit, read_draft, read_form
 from orchestrator.console.views.common import Pager
-from orchestrator.console.views.requests import RequestList
+from orchestrator.console.views.requests import RequestFormPage, RequestList
 from orchestrator.console.visit import TheVisit, Visit, go, need_reason, words_of
-from orchestrator.core.errors import BusinessError, NotFound
+from orchestrator.core.errors import BadInput, BusinessError, NotFound, VersionConflict
 from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.resource_requests import queries
@@ -25,14 +30,28 @@ from orchestrator.workflows import metering, planning, requesting
 router = APIRouter(prefix="/console", include_in_schema=False)
 
 PAGE_SIZE = 20
-UNPROCESSABLE = 422
+LONGEST_VERSION = 9
+OK, UNPROCESSABLE = 200, 422
 FORM = "requests/form.html"
+TOO_MANY_FIELDS = N_("表单的字段过多或过长，没有保存任何内容。")
+SENT_TWICE = N_("字段 %(name)s 出现了两次，没有保存任何内容。")
 FORM_PARTS = {"request-fields": "requests/_fields.html"}
 
 
 async def read_sent(request: Request) -> Mapping[str, str]:
-    """The posted fields that are texts."""
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    """The posted fields that are texts.
+
+    Raises:
+        BadInput: there are more fields than any page has, or one is there twice.
+    """
+    try:
+        pairs = (await request.form()).multi_items()
+    except HTTPException as error:
+        raise BadInput(str(error.detail), detail_zh=TOO_MANY_FIELDS) from None
+    name, times = max(Counter(name for name, _ in pairs).items(), key=itemgetter(1), default=("", 0))
+    if times > 1:
+        raise BadInput(f"The field {name} was sent twice.", field=name, detail_zh=SENT_TWICE % {"name": name})
+    return {name: value for name, value in pairs if isinstance(value, str)}
 
 
 Sent = Annotated[Mapping[str, str], Depends(read_sent)]
@@ -94,7 +113,7 @@ def send_new_form(visit: TheVisit, sent: Sent) -> Response:
     """Store a new draft, and hand it to the officer where that was asked."""
     require(visit.actor, Permission.REQUESTS_DRAFT)
     form, act, key = read_form(sent), sent.get("act", ""), sent.get("key", "")
-    draft, page = _draft_or_page(visit, form, act, key=key)
+    draft, page = _draft_or_page(visit, form, sent, key=key)
     if draft is None:
         return page
     visit.on_refusal(lambda again, error: _form_again(again, form, error, key=key))
@@ -122,14 +141,17 @@ def show_form(request_id: UUID, visit: TheVisit) -> Response:
 @router.post("/requests/{request_id}/edit")
 def send_form(request_id: UUID, visit: TheVisit, sent: Sent) -> Response:
     """Rewrite a draft or a returned request."""
-    form, act = read_form(sent), sent.get("act", "")
-    draft, page = _draft_or_page(visit, form, act, request_id=request_id)
+    form, act, version = read_form(sent), sent.get("act", ""), _version(sent)
+    if version is None:
+        form = replace(form, missing=(*form.missing, "version"))
+    draft, page = _draft_or_page(visit, form, sent, request_id=request_id)
     if draft is None:
         return page
-    visit.on_refusal(lambda again, error: _form_again(again, form, error, request_id=request_id))
-    edited = requesting.edit_request(
-        visit.session, visit.actor, request_id, _version(sent), draft, visit.service.pack
+    visit.on_refusal(
+        lambda again, error: _form_again(again, form, error, request_id=request_id, version=version or 0)
     )
+    pack = visit.service.pack
+    edited = requesting.edit_request(visit.session, visit.actor, request_id, version, draft, pack)
     if act == "send" and edited.status == RequestStatus.DRAFT:
         requesting.ask_endorsement(visit.session, visit.actor, request_id)
         return go(f"/console/requests/{request_id}", "sent")
@@ -137,25 +159,51 @@ def send_form(request_id: UUID, visit: TheVisit, sent: Sent) -> Response:
 
 
 def _draft_or_page(
-    visit: Visit, form: RequestForm, act: str, *, request_id: UUID | None = None, key: str = ""
+    visit: Visit,
+    form: RequestForm,
+    sent: Mapping[str, str],
+    *,
+    request_id: UUID | None = None,
+    key: str = "",
 ) -> tuple[RequestDraft | None, Response]:
     """The draft that is to be stored, or the form again: with another line, a price, or its errors."""
     request = reading.find(visit, request_id) if request_id else None
-    if act not in ("save", "send"):
-        changed = apply_edit(form, act)
-        return None, visit.show(FORM, form_page(visit, changed, request=request, key=key), parts=FORM_PARTS)
+    act = sent.get("act", "")
+    if is_edit(act) and not form.missing:
+        page = form_page(visit, apply_edit(form, act), request=request, key=key)
+        return None, _show_fields(visit, page)
     draft, _ = read_draft(form)
-    if draft is not None:
+    errors = form_errors(visit, form, draft, act, sent.get("shown_removals", ""))
+    if draft is not None and not errors:
         return draft, Response()
-    page = form_page(visit, form, request=request, key=key, errors=field_errors(visit, form))
-    return None, visit.show(FORM, page, status=UNPROCESSABLE)
+    return None, _show_fields(visit, form_page(visit, form, request=request, key=key, errors=errors))
+
+
+def _show_fields(visit: Visit, page: RequestFormPage) -> Response:
+    """The form, or its fields where htmx asked for them; then the price is asked for again."""
+    is_part = wants_part(visit.request, "request-fields")
+    # htmx shows nothing of an answer that is an error.
+    status = UNPROCESSABLE if page.errors and not is_part else OK
+    response = visit.show(FORM, page, status=status, parts=FORM_PARTS)
+    if is_part:
+        response.headers["HX-Trigger-After-Swap"] = "lines-changed"
+    return response
 
 
 def _form_again(
-    visit: Visit, form: RequestForm, error: BusinessError, *, request_id: UUID | None = None, key: str = ""
+    visit: Visit,
+    form: RequestForm,
+    error: BusinessError,
+    *,
+    request_id: UUID | None = None,
+    version: int = 0,
+    key: str = "",
 ) -> Response:
     request = reading.find(visit, request_id) if request_id else None
     page = form_page(visit, form, request=request, key=key, errors=refused(visit, error))
+    if isinstance(error, VersionConflict):
+        # Saved on the newer version, the form would destroy lines that its author never saw.
+        page = replace(page, version=version)
     return visit.show(FORM, page)
 
 
@@ -254,4 +302,4 @@ def _detail_again(visit: Visit, request_id: UUID, error: BusinessError, reason: 
 
 def _version(sent: Mapping[str, str]) -> int | None:
     version = sent.get("version", "")
-    return int(version) if version.isdecimal() else None
+    return int(version) if version.isdecimal() and len(version) <= LONGEST_VERSION else None

@@ -4,10 +4,13 @@ Free text stays text: it never becomes a key, an address or code. Keys are check
 pattern because they become addresses in Terraform.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -65,16 +68,20 @@ class RequestDraft(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> "RequestDraft":
         if (self.kind == "provision") != (self.workspace is None):
-            raise ValueError("a change or release names its workspace, a provision has none")
+            raise PydanticCustomError(
+                "workspace_of_kind", "A change or release names its workspace, a provision has none."
+            )
         if (self.kind == "release") == bool(self.lines):
-            raise ValueError("a release has no lines, every other request has at least one")
-        keys = [line.key for line in self.lines]
-        if len(set(keys)) != len(keys):
-            raise ValueError("two lines have the same key")
-        if set(keys) & {f"{line.key}-{number}" for line in self.lines for number in _numbers(line)}:
-            raise ValueError("a line has the key of a numbered host of another line")
-        if sum(line.count for line in self.lines) > MAX_HOSTS:
-            raise ValueError(f"a request has at most {MAX_HOSTS} hosts")
+            raise PydanticCustomError(
+                "lines_of_kind", "A release has no lines, every other request has at least one."
+            )
+        _refuse_shared_keys(self.lines)
+        hosts = sum(line.count for line in self.lines)
+        if hosts > MAX_HOSTS:
+            limits = {"most": MAX_HOSTS, "hosts": hosts}
+            raise PydanticCustomError(
+                "too_many_hosts", "{hosts} hosts; a request has at most {most}.", limits
+            )
         return self
 
     def free_texts(self) -> list[str]:
@@ -82,6 +89,14 @@ class RequestDraft(BaseModel):
         return [self.title, self.justification, *(line.label for line in self.lines)]
 
 
-def _numbers(line: LineDraft) -> range:
-    """The numbers of a line's hosts; the first carries the plain key, however many there are."""
-    return range(2, line.count + 1)
+def _refuse_shared_keys(lines: Iterable[LineDraft]) -> None:
+    """Refuse two lines of one key, and a line with the key of a numbered host (``web-2``) of another."""
+    hosts = Counter(key for line in lines for key in (line.key, *_numbered(line)))
+    shared = next((key for key, times in hosts.items() if times > 1), None)
+    if shared is not None:
+        raise PydanticCustomError("shared_key", "Two hosts would have the key {key}.", {"key": shared})
+
+
+def _numbered(line: LineDraft) -> list[str]:
+    """The keys of a line's hosts but the first, which carries the plain key."""
+    return [f"{line.key}-{number}" for number in range(2, line.count + 1)]

@@ -45,5 +45,8 @@ REQUEST_LIFECYCLE: Lifecycle[RequestStatus] = Lifecycle(
 HOLDING = frozenset({S.SUBMITTED, S.RETURNED, S.ACCEPTED, S.UNDER_REVIEW, S.APPROVED, S.PLANNED})
 """In these states a request holds quota, pool and budget."""
 
+PENDING = HOLDING | {S.DRAFT, S.AWAITING_ENDORSEMENT}
+"""In these states a request has neither ended nor been carried out."""
+
 RELEASING = frozenset({S.REFUSED, S.REJECTED, S.CANCELLED, S.EXPIRED})
 """Entering one of these states releases the hold."""

@@ -78,13 +78,17 @@ def require_known(session: Session, draft: RequestDraft, organisation: str) -> N
     if draft.system is not None:
         system = system_queries.find(session, draft.system)
         if system is None or system.organisation_code != organisation:
-            raise BadInput(f"{organisation} has no system {draft.system}.", field="system")
+            zh = f"本单位没有信息系统 {draft.system}"
+            raise BadInput(f"{organisation} has no system {draft.system}.", field="system", detail_zh=zh)
     pools = quota_queries.pools(session)
     for line in draft.lines:
         if line.pool not in pools:
-            raise BadInput(f"There is no resource pool {line.pool}.", field=f"lines.{line.key}.pool")
+            zh = f"云主机 {line.key}：没有资源池 {line.pool}"
+            field = f"lines.{line.key}.pool"
+            raise BadInput(f"There is no resource pool {line.pool}.", field=field, detail_zh=zh)
     if len({pools[line.pool].zone for line in draft.lines}) > 1:
-        raise BadInput("All hosts of one request lie in one zone.", field="lines.pool")
+        zh = "一份申请的云主机须在同一网络分区"
+        raise BadInput("All hosts of one request lie in one zone.", field="lines.pool", detail_zh=zh)
     if draft.workspace is not None:
         _require_workspace(session, draft, organisation)
 
@@ -95,7 +99,8 @@ def _require_workspace(session: Session, draft: RequestDraft, organisation: str)
     except NotFound:
         workspace = None
     if workspace is None or workspace.organisation_code != organisation or workspace.released_at is not None:
-        raise BadInput("There is no such workspace of your organisation.", field="workspace")
+        zh = "本单位没有该工作区"
+        raise BadInput("There is no such workspace of your organisation.", field="workspace", detail_zh=zh)
     pricing.current_request(session, workspace.id)
 
 

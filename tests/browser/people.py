@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from orchestrator.core.db import transaction
 from orchestrator.workflows import administering
+from tests.office import Office
 from tests.running import RunningService
 
 PASSWORD = "correct-horse-2019"
@@ -16,7 +17,9 @@ People = Callable[[str], Page]
 """``people("slj.clerk")``: a signed-in page of that person, the same one at every later call."""
 
 
-def sign_in(browser: Browser, service: RunningService, username: str, *, script: bool = True) -> Page:
+def sign_in(
+    browser: Browser, service: RunningService | Office, username: str, *, script: bool = True
+) -> Page:
     """A page of this person, who has just signed in."""
     if (str(service.engine.url), username) not in _WITH_PASSWORD:  # A new one would end the sessions before.
         with transaction(service.engine) as session:

@@ -32,6 +32,7 @@ def form(**changed: str) -> dict[str, str]:
         "disk_tier": "SSD",
         "backup_gb": "500",
         "count": "1",
+        "ports": "",
     }
     head = {
         "title": "扩建",
@@ -39,6 +40,9 @@ def form(**changed: str) -> dict[str, str]:
         "zone_class": "production",
         "justification": "汛期",
         "act": "save",
+        "kind": "provision",
+        "workspace": "",
+        "line_count": "1",
     }
     return head | {"key": uuid4().hex} | {f"lines-0-{name}": value for name, value in line.items()} | changed
 
@@ -231,7 +235,8 @@ def test_a_whole_path_is_offered_by_buttons(people: Visitors, callers: Callers) 
     officer.sent(f"{path}/endorse-and-submit")
     reviewer.sent(f"{path}/accept")
     reviewer.sent(f"{path}/return", {"reason": "请补充端口用途"})
-    edited = form(act="save", **{"lines-0-ports": "80，443"})
+    version = str(callers("slj.clerk").done("GET", path.removeprefix("/console"))["version"])
+    edited = form(act="save", version=version, **{"lines-0-ports": "80，443"})
     clerk.sent(f"{path}/edit", edited)
     assert f"{path}/submit" not in clerk.get(path).text
     assert path.rpartition("/")[2] in officer.get("/console/approvals?waiting=endorse").text

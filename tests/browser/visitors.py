@@ -1,6 +1,7 @@
 """People who open pages: signed in through the sign-in form, with the headers that a browser sends."""
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 import httpx2
@@ -64,3 +65,45 @@ def words(answer: httpx2.Response) -> str:
     """What a reader sees of a page, roughly: its text without tags."""
     text = re.sub(r"<(script|style).*?</\1>", " ", answer.text, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+
+
+def typed(answer: httpx.Response, form: str = "request-form") -> dict[str, str]:
+    """The fields that a browser sends of the form with this id as it stands, without the button pressed."""
+    fields = _Fields(form)
+    fields.feed(answer.text)
+    return fields.sent
+
+
+class _Fields(HTMLParser):
+    """Collects the fields of one form: `sent` maps their names to their values."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self.sent: dict[str, str] = {}
+        self._form = form
+        self._inside = False
+        self._open = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._inside = given.get("id") == self._form
+        if not self._inside:
+            return
+        if tag in ("select", "textarea"):
+            self._open = given["name"]
+            self.sent[self._open] = ""
+        if tag == "option" and "selected" in given:
+            self.sent[self._open] = given["value"]
+        if tag == "input" and ("checked" in given or given["type"] != "checkbox"):
+            self.sent[given["name"]] = given["value"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._inside = False
+        if tag in ("select", "textarea"):
+            self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside and self._open and self.get_starttag_text().startswith("<textarea"):  # type: ignore[union-attr]
+            self.sent[self._open] += data

@@ -21,6 +21,13 @@ justification: 汛期短信发布
 lines:
   - {key: sms, label: "[bold]短信[/bold]", pool: EXT-X86, vcpu: 2, memory_gb: 8, disk_gb: 100, backup_gb: 100}
 """
+RELEASE = """
+kind: release
+workspace: {}
+system: SYS-019
+title: 停用短信节点
+justification: 业务已下线
+"""
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,10 @@ def test_a_request_goes_from_a_file_to_resources_by_commands(say: Say, file: Pat
     assert "Reality is as the state says." in done(say("xxh.reviewer", "drift", "check", workspace))
     assert "is fulfilled" in done(say("slj.officer", "requests", "activate", number))
     assert "[bold]短信[/bold]" in done(say("slj.clerk", "requests", "show", number))
+    made = json.loads(done(say("slj.clerk", "resources", "list", "--request", number, "--json")))
+    file.with_name("release.yaml").write_text(RELEASE.format(made[0]["workspace_id"]), encoding="utf-8")
+    release = done(say("slj.clerk", "requests", "draft", str(file.with_name("release.yaml"))))
+    assert "Its plan will destroy, with all data: instance/sms" in release
 
 
 def test_another_digest_than_the_shown_one_is_refused(say: Say) -> None:

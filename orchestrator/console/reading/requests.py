@@ -14,6 +14,7 @@ from orchestrator.console.views.requests import (
     HoldRow,
     InstanceLine,
     PlanRow,
+    Removal,
     RequestDetail,
     RequestRow,
     ResourceRow,
@@ -30,6 +31,7 @@ from orchestrator.resources import queries as resource_queries
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs.models import ExecutionPlan
+from orchestrator.workflows.removals import removed_by_request
 
 STEPS: Mapping[str, str] = {RequestStatus.SUBMITTED: "accept", RequestStatus.UNDER_REVIEW: "review"}
 """Which promised time limit runs while a request is in a status."""
@@ -83,6 +85,7 @@ def detail(visit: Visit, request: ResourceRequest) -> RequestDetail:
         timeline=tuple(_timeline(visit, events)),
         acts=acts.on_request(visit, request),
         reached=frozenset({"draft"} | {event.action.partition(":")[2] for event in events}),
+        removals=tuple(map(Removal, removed_by_request(visit.session, request))),
     )
 
 

@@ -75,16 +75,35 @@ class FormChoices:
 
 
 @dataclass(frozen=True)
+class Removal:
+    """A live host or data disk that a change or release destroys, by its address ``instance/web-2``."""
+
+    address: str
+
+    @property
+    def kind(self) -> str:
+        """Its code in ``labels.WORDS["resource_kind"]``."""
+        return self.address.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """Its name in the workspace."""
+        return self.address.partition("/")[2]
+
+
+@dataclass(frozen=True)
 class QuoteBox:
     """Partial ``requests/_quote.html``: a price, or the problems that stand in its way.
 
-    `quota` carries the asked amounts; `findings` are the rules that would speak at submission.
+    `quota` carries the asked amounts; `findings` are the rules that would speak at submission; `removals`
+    are the live objects that the form leaves out.
     """
 
     quote: Quote | None = None
     quota: QuotaCard | None = None
     findings: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
+    removals: tuple[Removal, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,7 +191,8 @@ class ResourceRow:
 class RequestDetail:
     """Page ``requests/detail.html``.
 
-    `due_on` is the deadline of the step that is open now; `reached` are all statuses the request has had.
+    `due_on` is the deadline of the step that is open now; `reached` are all statuses the request has had;
+    `removals` are the live objects that it destroys when it is carried out.
     """
 
     id: str
@@ -196,6 +216,7 @@ class RequestDetail:
     timeline: tuple[Happening, ...]
     acts: ActionSet
     reached: frozenset[str] = frozenset()
+    removals: tuple[Removal, ...] = ()
 
     @property
     def steps(self) -> tuple[tuple[str, str], ...]:

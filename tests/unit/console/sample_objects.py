@@ -30,6 +30,7 @@ from orchestrator.console.views.requests import (
     HoldRow,
     InstanceLine,
     PlanRow,
+    Removal,
     RequestDetail,
     RequestRow,
     ResourceRow,
@@ -176,6 +177,7 @@ REQUEST = RequestDetail(
     timeline=TIMELINE,
     acts=REQUEST_ACTS,
     reached=frozenset({"draft", "awaiting_endorsement", "submitted"}),
+    removals=(Removal("instance/web-2"), Removal("volume/web-2-data")),
 )
 REQUEST_ROWS = tuple(
     RequestRow(

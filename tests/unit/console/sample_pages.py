@@ -133,7 +133,7 @@ FORM = RequestFormPage(
         ),
     ),
     choices=CHOICES,
-    quote=QuoteBox(quote=QUOTE, quota=QUOTA, findings=FINDINGS),
+    quote=QuoteBox(quote=QUOTE, quota=QUOTA, findings=FINDINGS, removals=REQUEST.removals),
     key="5a0c6d0e-3d7a-4f0b-9c55-0f5f9d9c4f11",
     errors={"lines-1-vcpu": "请填写 1 到 128 的整数。"},
 )

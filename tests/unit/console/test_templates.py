@@ -1,5 +1,6 @@
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +59,21 @@ def test_every_form_that_writes_is_a_plain_post_to_the_console(name: str) -> Non
     forms = re.findall(r"<form[^>]*>", page(name))
     writing = [form for form in forms if 'method="get"' not in form]
     assert all(re.search(r'method="post" action="/console/', form) for form in writing)
+
+
+FORM = re.compile(r"<form\b(?P<head>[^>]*)>(?P<body>.*?)</form>", re.DOTALL)
+FIELD = re.compile(r"""<textarea|<select|<input(?![^>]*type="hidden")|\bfield\(|{% include|{% for""")
+HARMLESS = re.compile(r"""\s*{{ enter_(does_nothing\(\)|presses\("act", "save", )""")
+"""How a form begins whose first button, which Enter in a field presses, saves or does nothing."""
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.stem)
+def test_enter_in_a_form_that_writes_saves_or_does_nothing(path: Path) -> None:
+    for form in FORM.finditer(path.read_text(encoding="utf-8")):
+        searches = 'method="get"' in form["head"]
+        signs_in = 'action="/console/sign-in"' in form["head"]
+        if not searches and not signs_in and FIELD.search(form["body"]):
+            assert HARMLESS.match(form["body"]), form["head"]
 
 
 def test_no_template_holds_a_chinese_word_that_cannot_be_translated() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -7,9 +8,9 @@ from hypothesis import strategies as st
 from orchestrator.console.render import day, moment, money
 from orchestrator.console.request_form import (
     HEAD_FIELDS,
+    LINE_COUNT,
     LINE_FIELDS,
     MESSAGES,
-    MOST_LINES,
     LineForm,
     RequestForm,
     apply_edit,
@@ -19,6 +20,7 @@ from orchestrator.console.request_form import (
 from orchestrator.console.views.common import QuotaBar
 from orchestrator.console.views.plans import AttributeDiff
 from orchestrator.console.views.requests import path_of
+from orchestrator.resource_requests.drafting import MOST_LINES
 
 texts = st.text(max_size=20).map(str.strip)
 lines = st.builds(LineForm, **dict.fromkeys(LINE_FIELDS, texts))
@@ -50,12 +52,17 @@ def test_times_are_shown_in_the_citys_zone() -> None:
     assert (moment(None), day(None), day(date(2019, 6, 1))) == ("—", "—", "2019-06-01")
 
 
-@given(forms)
-def test_a_form_comes_back_exactly_as_it_was_typed(form: RequestForm) -> None:
+def sent_by(form: RequestForm) -> dict[str, object]:
+    """The fields that the page of a form sends."""
     sent: dict[str, object] = {name: getattr(form, name) for name in HEAD_FIELDS}
     for i, line in enumerate(form.lines):
         sent |= {f"lines-{i}-{name}": getattr(line, name) for name in LINE_FIELDS}
-    assert read_form(sent) == form
+    return sent | {LINE_COUNT: str(len(form.lines))}
+
+
+@given(forms)
+def test_a_form_comes_back_exactly_as_it_was_typed(form: RequestForm) -> None:
+    assert read_form(sent_by(form)) == form
 
 
 def test_a_line_can_be_added_and_removed_but_the_last_one_stays() -> None:
@@ -66,6 +73,7 @@ def test_a_line_can_be_added_and_removed_but_the_last_one_stays() -> None:
     assert apply_edit(two, "remove-line-1") == form
     assert apply_edit(form, "remove-line-0") == form
     assert apply_edit(two, "remove-line-x") == two
+    assert apply_edit(two, "remove-line-" + "9" * 5000) == two
     assert apply_edit(two, "send") == two
 
 
@@ -74,8 +82,55 @@ def test_no_more_lines_are_added_than_a_form_may_have() -> None:
     assert apply_edit(form, "add-line") == form
 
 
-def test_a_removed_line_leaves_no_gap_in_what_is_read() -> None:
-    assert len(read_form({"lines-0-vcpu": "1", "lines-2-vcpu": "2"}).lines) == 2
+def test_an_added_line_gets_a_key_that_no_other_line_has() -> None:
+    form = RequestForm(lines=(LineForm(), LineForm(key="host2"), LineForm(key="host3")))
+    left = apply_edit(form, "remove-line-1")
+    assert [line.key for line in apply_edit(left, "add-line").lines] == ["web", "host3", "host4"]
+
+
+TWO = RequestForm(title="t", justification="j", lines=(LineForm(), LineForm(key="db", HSS="yes")))
+
+
+@pytest.mark.parametrize(
+    ("changed", "missing"),
+    [
+        ({"lines-0-ports": None}, ("lines-0-ports",)),
+        ({"lines-1-backup_gb": None, "system": None}, ("system", "lines-1-backup_gb")),
+        ({f"lines-1-{name}": None for name in LINE_FIELDS}, ("lines-1",)),
+        ({f"lines-0-{name}": None for name in LINE_FIELDS}, ("lines-0",)),
+        ({LINE_COUNT: None}, (LINE_COUNT,)),
+        ({LINE_COUNT: "1"}, (LINE_COUNT,)),
+        ({LINE_COUNT: "3"}, ("lines-2",)),
+        ({LINE_COUNT: "9" * 5000}, (LINE_COUNT,)),
+        ({"justification": None}, ("justification",)),
+        ({"lines-0-HSS": None, "lines-1-LOG": None, "surplus": "x"}, ()),
+    ],
+)
+def test_a_form_that_arrives_in_part_names_what_is_missing_and_is_no_draft(
+    changed: dict[str, str | None], missing: tuple[str, ...]
+) -> None:
+    sent = {name: value for name, value in (sent_by(TWO) | changed).items() if value is not None}
+    form = read_form(sent)
+    assert form.missing == missing
+    if missing:
+        draft, errors = read_draft(form)
+        text, limits = errors[""]
+        assert draft is None
+        assert all(name in text % limits for name in missing)
+
+
+def test_a_form_of_more_lines_than_a_request_may_have_keeps_them_all_and_names_the_limit() -> None:
+    lines = tuple(LineForm(key=f"h{n}", label="a", pool="EXT-X86") for n in range(MOST_LINES + 1))
+    form = RequestForm(title="t", justification="j", lines=lines)
+    assert read_form(sent_by(form)) == form
+    draft, errors = read_draft(form)
+    text, limits = errors["lines"]
+    assert draft is None
+    assert text % limits == f"共 {MOST_LINES + 1} 组云主机，一份申请最多 {MOST_LINES} 组。"
+    whole, errors = read_draft(apply_edit(form, "remove-line-7"))
+    assert errors == {}
+    assert whole is not None
+    assert len(whole.lines) == MOST_LINES
 
 
 def test_a_typed_form_becomes_the_draft_it_means() -> None:
@@ -114,7 +169,16 @@ def test_a_port_twice_is_told_at_its_field() -> None:
 
 def test_two_groups_with_one_key_are_refused_for_the_whole_form() -> None:
     line = LineForm(key="web", label="a", pool="EXT-X86")
-    assert set(read_draft(RequestForm(title="a", justification="b", lines=(line, line)))[1]) == {""}
+    _, errors = read_draft(RequestForm(title="a", justification="b", lines=(line, line)))
+    assert errors == {"": (MESSAGES["shared_key"], {"key": "web"})}
+
+
+def test_what_is_wrong_with_the_whole_form_has_a_text_of_its_own() -> None:
+    line = LineForm(key="web", label="a", pool="EXT-X86", count="200")
+    form = RequestForm(title="a", justification="b", lines=(line, replace(line, key="db")))
+    assert read_draft(form)[1] == {"": (MESSAGES["too_many_hosts"], {"most": 300, "hosts": 400})}
+    change = replace(form, kind="change", lines=(line,))
+    assert read_draft(change)[1] == {"": (MESSAGES["workspace_of_kind"], {})}
 
 
 def test_a_release_has_no_lines() -> None:
