@@ -240,7 +240,9 @@ def act_on_request(request_id: UUID, act: str, visit: TheVisit, sent: Sent) -> R
         raise NotFound
     reason = sent.get("reason", "")
     visit.on_refusal(lambda again, error: _detail_again(again, request_id, error, reason))
-    changed = step.run(visit, request_id, _version(sent), need_reason(reason) if step.needs_reason else reason)
+    changed = step.run(
+        visit, request_id, _version(sent), need_reason(reason) if step.needs_reason else reason
+    )
     is_cancelling = isinstance(changed, ResourceRequest) and changed.status == RequestStatus.CANCELLING
     return go(f"/console/requests/{request_id}", "cancelling" if is_cancelling else step.done)
 

@@ -92,7 +92,12 @@ def _own_kind(actor: Actor, request: ResourceRequest) -> str:
     return "endorse" if may_endorse else ""
 
 
-REVIEWED = {R.SUBMITTED: "accept", R.UNDER_REVIEW: "review", R.APPROVED: "make_plan", R.CANCELLING: "make_plan"}
+REVIEWED = {
+    R.SUBMITTED: "accept",
+    R.UNDER_REVIEW: "review",
+    R.APPROVED: "make_plan",
+    R.CANCELLING: "make_plan",
+}
 
 
 def _reviews(session: Session, actor: Actor, pack: PolicyPack) -> Iterator[Item]:

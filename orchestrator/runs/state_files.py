@@ -45,9 +45,7 @@ def tainted_addresses(state: Mapping[str, Any], kinds: Mapping[str, str]) -> set
     return {address for address, item in _instances(state, kinds) if item.get("status") == "tainted"}
 
 
-def _instances(
-    state: Mapping[str, Any], kinds: Mapping[str, str]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _instances(state: Mapping[str, Any], kinds: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for resource in state.get("resources", []):
         if resource.get("mode") == "managed":
             kind = kinds.get(resource["type"], resource["type"])

@@ -23,10 +23,14 @@ from orchestrator.workflows import applying, keeping_state
 from orchestrator.workflows.applying import ApplyOrder, ApplyResult, ObjectFound
 
 _NEXT = (
-    "Abandon the plan. Then generate a new one, which adopts what exists and replaces what never worked;"
-    " or cancel the request, and a plan of its own removes what was made.",
-    "请先放弃该计划。之后可重新生成计划，新计划将纳管现有资源，并替换从未正常工作的资源；"
-    "也可撤销申请，由专门的计划清除已创建的资源。",
+    (
+        "Abandon the plan. Then generate a new one, which adopts what exists and replaces what never worked;"
+        " or cancel the request, and a plan of its own removes what was made."
+    ),
+    (
+        "请先放弃该计划。之后可重新生成计划，新计划将纳管现有资源，并替换从未正常工作的资源；"
+        "也可撤销申请，由专门的计划清除已创建的资源。"
+    ),
 )
 _UNDO_NEXT = (
     "Abandon the plan and generate a new one: it removes what is left.",
