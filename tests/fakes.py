@@ -22,10 +22,14 @@ _COMPUTED = ("id", "address")
 
 @dataclass
 class FakeCloud:
-    """What exists, by logical address in each workspace; `refuses` makes the next creations fail."""
+    """What exists, by logical address in each workspace.
+
+    `refuses` makes every next change fail, `refused_kind` every creation of one kind.
+    """
 
     objects: dict[str, Objects] = field(default_factory=dict)
     refuses: bool = False
+    refused_kind: str = ""
 
     def list_objects(self, workspace: str) -> Sequence[CloudObject]:
         return [
@@ -86,10 +90,12 @@ class FakeTerraform:
         with backend:
             objects = self.cloud.objects.setdefault(saved["workspace"], {})
             for change in _moves(saved["changes"]):
-                if self.cloud.refuses:
+                is_refused = change["name"] == self.cloud.refused_kind and not change["change"]["before"]
+                if self.cloud.refuses or is_refused:
+                    backend.write(state, _planned(objects, saved["changes"]))
                     return EngineResult(1, stderr_tail="The cloud refused.")
                 _carry_out(objects, change)
-            backend.write(state, objects)
+            backend.write(state, _planned(objects, saved["changes"]))
         return EngineResult(0)
 
     def outputs(self, folder: Path, run: EngineRun) -> dict[str, Any]:  # noqa: ARG002
@@ -193,6 +199,12 @@ def _action(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
     if before is None:
         return "create"
     return "delete" if after is None else "update"
+
+
+def _planned(objects: Objects, changes: Sequence[Change]) -> Objects:
+    """What of the cloud the plan named: the state never learns of anything else."""
+    named = {f"{change['name']}/{change['index']}" for change in changes}
+    return {address: spec for address, spec in objects.items() if address in named}
 
 
 def _carry_out(objects: Objects, change: Change) -> None:

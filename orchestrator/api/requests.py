@@ -245,7 +245,7 @@ def reject(
     version: TheVersion,
     response: Response,
 ) -> RequestDetail:
-    """The review says no; the hold is released."""
+    """The review says no; the hold is released once nothing of the request is left."""
     return _shown(
         session,
         requesting.reject_request(session, actor, request_id, body.reason, service.pack, version),
@@ -262,7 +262,7 @@ def approve(
     version: TheVersion,
     response: Response,
 ) -> RequestDetail:
-    """The review says yes."""
+    """The review says yes; also to go on with a request that is being cancelled."""
     return _shown(
         session, requesting.approve_request(session, actor, request_id, service.pack, version), response
     )
@@ -277,7 +277,7 @@ def cancel(
     version: TheVersion,
     response: Response,
 ) -> RequestDetail:
-    """Take your request back; its hold is released."""
+    """Take your request back; its hold is released once nothing of the request is left."""
     return _shown(
         session, requesting.cancel_request(session, actor, request_id, body.reason, version), response
     )

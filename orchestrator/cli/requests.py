@@ -41,6 +41,7 @@ NEXT = {
     "returned": "Correct it, have it endorsed and submit it again: govcloud requests edit {number} FILE",
     "under_review": "The centre decides: govcloud requests approve {number}",
     "approved": "The centre orders a plan: govcloud requests plan {number}",
+    "cancelling": "The centre orders a plan that removes what was made: govcloud requests plan {number}",
     "planned": "An approver reads the plan: govcloud plans list",
     "in_trial": "When the trial is satisfactory: govcloud requests activate {number}",
 }
@@ -129,9 +130,9 @@ _reasoned("decline", "Send it back to its author instead of endorsing it.")
 _plain("accept", "Take it up for review.")
 _reasoned("return", "Ask the department to complete it; its hold is kept.")
 _reasoned("refuse", "Do not accept it: the formal check failed; its hold is released.")
-_plain("approve", "The review says yes.")
-_reasoned("reject", "The review says no; its hold is released.")
-_reasoned("cancel", "Take your request back; its hold is released.")
+_plain("approve", "The review says yes; also to go on with a request that is being cancelled.")
+_reasoned("reject", "The review says no; its hold is released once nothing of it is left.")
+_reasoned("cancel", "Take your request back; its hold is released once nothing of it is left.")
 _plain("activate", "Open the trial's resources for production; billing starts today.")
 
 

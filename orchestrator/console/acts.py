@@ -16,7 +16,7 @@ from orchestrator.runs import queries as run_queries
 from orchestrator.runs.errors import OwnOrganisation
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import MOVE_KINDS, ExecutionPlan, Run
-from orchestrator.workflows import judging
+from orchestrator.workflows import judging, requesting
 from orchestrator.workflows.approving import missing_approvals
 
 P = Permission
@@ -41,6 +41,7 @@ def on_request(visit: Visit, request: ResourceRequest) -> ActionSet:
         R.RETURNED: _returned,
         R.UNDER_REVIEW: _review,
         R.APPROVED: _approved,
+        R.CANCELLING: _cancelling,
         R.IN_TRIAL: _trial,
         R.FULFILLED: _running,
     }
@@ -141,11 +142,27 @@ def _review(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:
 def _approved(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:
     if run_queries.live_plan(visit.session, request.id) is not None:
         return []
-    actions: list[Action] = []
-    blocked = _reviewer(visit, request, P.PLANS_AUTHOR)
-    if blocked is not None:
-        actions.append(Action("make_plan", f"{path}/plans", YES, blocked=blocked))
+    actions = _planning(visit, request, path)
+    reviewing = _reviewer(visit, request)
+    if reviewing is not None and requesting.leaves_parts(visit.session, request):
+        actions.append(Action("reject", f"{path}/reject", NO, needs_reason=True, blocked=reviewing))
     return [*actions, *([_cancel(path)] if _is_requester(visit, request) else [])]
+
+
+def _planning(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:
+    blocked = _reviewer(visit, request, P.PLANS_AUTHOR)
+    return [] if blocked is None else [Action("make_plan", f"{path}/plans", YES, blocked=blocked)]
+
+
+def _cancelling(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:
+    """Order the plan that removes what was made, or let the request go on after all."""
+    if run_queries.live_plan(visit.session, request.id) is not None:
+        return []
+    actions = _planning(visit, request, path)
+    reviewing = _reviewer(visit, request)
+    if reviewing is not None:
+        actions.append(Action("approve", f"{path}/approve", blocked=reviewing))
+    return actions
 
 
 def _trial(visit: Visit, request: ResourceRequest, path: str) -> list[Action]:

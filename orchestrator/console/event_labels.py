@@ -21,6 +21,7 @@ EVENTS: Mapping[str, str] = {
     "resource_request:trial_ended": N_("试用结束"),
     "resource_request:refused": N_("不予受理"),
     "resource_request:rejected": N_("驳回申请"),
+    "resource_request:cancelling": N_("登记撤销，待清除残留资源"),
     "resource_request:cancelled": N_("撤销申请"),
     "resource_request:expired": N_("过期"),
     "resource_request:blocked": N_("政策规则不允许提交"),

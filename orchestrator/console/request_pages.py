@@ -25,6 +25,7 @@ from orchestrator.departments.permissions import Permission, require
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.workflows import metering, planning, requesting
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -287,8 +288,11 @@ def act_on_request(request_id: UUID, act: str, visit: TheVisit, sent: Sent) -> R
         raise NotFound
     reason = sent.get("reason", "")
     visit.on_refusal(lambda again, error: _detail_again(again, request_id, error, reason))
-    step.run(visit, request_id, _version(sent), need_reason(reason) if step.needs_reason else reason)
-    return go(f"/console/requests/{request_id}", step.done)
+    changed = step.run(
+        visit, request_id, _version(sent), need_reason(reason) if step.needs_reason else reason
+    )
+    is_cancelling = isinstance(changed, ResourceRequest) and changed.status == RequestStatus.CANCELLING
+    return go(f"/console/requests/{request_id}", "cancelling" if is_cancelling else step.done)
 
 
 def _detail_again(visit: Visit, request_id: UUID, error: BusinessError, reason: str) -> Response:

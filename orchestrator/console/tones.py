@@ -11,6 +11,7 @@ TONES: Mapping[str, Mapping[str, str]] = {
         "under_review": "wait",
         "approved": "busy",
         "planned": "busy",
+        "cancelling": "wait",
         "in_trial": "good",
         "fulfilled": "good",
         "refused": "bad",

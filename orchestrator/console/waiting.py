@@ -11,7 +11,7 @@ from orchestrator.migrations.lifecycle import ENDED, MigrationStatus
 from orchestrator.migrations.models import Migration
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.resource_requests import queries as request_queries
-from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.lifecycle import PLANNABLE, RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs.lifecycle import LIVE, PlanStatus
@@ -92,7 +92,12 @@ def _own_kind(actor: Actor, request: ResourceRequest) -> str:
     return "endorse" if may_endorse else ""
 
 
-REVIEWED = {R.SUBMITTED: "accept", R.UNDER_REVIEW: "review", R.APPROVED: "make_plan"}
+REVIEWED = {
+    R.SUBMITTED: "accept",
+    R.UNDER_REVIEW: "review",
+    R.APPROVED: "make_plan",
+    R.CANCELLING: "make_plan",
+}
 
 
 def _reviews(session: Session, actor: Actor, pack: PolicyPack) -> Iterator[Item]:
@@ -101,10 +106,10 @@ def _reviews(session: Session, actor: Actor, pack: PolicyPack) -> Iterator[Item]
         return
     for request in request_queries.page(session, statuses=list(REVIEWED), limit=MOST):
         status = R(request.status)
-        permission = P.PLANS_AUTHOR if status is R.APPROVED else P.REQUESTS_REVIEW
+        permission = P.PLANS_AUTHOR if status in PLANNABLE else P.REQUESTS_REVIEW
         if not may_review(actor, request, pack, permission):
             continue
-        if status is not R.APPROVED or run_queries.live_plan(session, request.id) is None:
+        if status not in PLANNABLE or run_queries.live_plan(session, request.id) is None:
             yield Item(REVIEWED[status], request)
 
 

@@ -118,6 +118,6 @@ def lock_idle(
     unused = (col(ResourceRequest.status) == RequestStatus.APPROVED) & (
         col(ResourceRequest.status_at) <= unused_since
     )
-    waiting = HOLDING - {RequestStatus.PLANNED}
+    waiting = HOLDING - {RequestStatus.PLANNED, RequestStatus.CANCELLING}
     late = col(ResourceRequest.id).in_(overdue) & col(ResourceRequest.status).in_(waiting)
     return session.exec(select(ResourceRequest).where(unused | late).with_for_update(skip_locked=True)).all()

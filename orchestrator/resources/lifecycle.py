@@ -36,5 +36,11 @@ RESOURCE_LIFECYCLE: Lifecycle[ResourceStatus] = Lifecycle(
     },
 )
 
+STANDING = frozenset({S.TRIAL, S.ACTIVE, S.CHANGING, S.SUSPENDED})
+"""Delivered and still wanted."""
+
+DELIVERED = STANDING | {S.RELEASING}
+"""The department has used these, or could: no plan replaces them."""
+
 BEGUN = frozenset({S.PROVISIONING, S.CHANGING, S.RELEASING})
 """An apply began on these; after one that failed they exist in part, or nobody knows yet."""

@@ -12,8 +12,10 @@ from sqlmodel import Field, SQLModel
 from orchestrator.core.db import document, id_field, instant, one_of
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 
-TERRAFORM_KINDS = ("provision", "change", "release")
-"""Plans that make, change or end what a request asks for; a request has at most one of them under way."""
+DELIVERY_KINDS = ("provision", "change", "release")
+"""Plans that make, change or end what a request asks for."""
+TERRAFORM_KINDS = (*DELIVERY_KINDS, "undo")
+"""What Terraform carries out, one plan of a request at a time; `undo` removes what a failed apply left."""
 MOVE_KINDS = ("arm", "cut", "return", "disarm")
 """Plans of a migration; several of one request may stand side by side."""
 PLAN_KINDS = (*TERRAFORM_KINDS, "baseline", *MOVE_KINDS)
@@ -65,7 +67,7 @@ class ExecutionPlan(SQLModel, table=True):
             unique=True,
             postgresql_where=sql(
                 "status IN ('generated','checked','submitted','approved','applying','verifying','failed')"
-                " AND kind IN ('provision','change','release','baseline')"
+                " AND kind IN ('provision','change','release','undo','baseline')"
             ),
         ),
     )

@@ -21,6 +21,7 @@ _ACTS = {
     DELETE: ("Destroys", "销毁"),
     REPLACE: ("Destroys and creates again", "销毁并重建"),
 }
+_NEVER_WORKED = ("it was created but never worked", "该资源已创建，但从未正常工作")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,13 @@ def _sentence(item: PlannedObject) -> Sentence:
     name = item.logical.split("/", 1)[1]
     size = _size(item)
     changed = _changed(item) if item.action in (UPDATE, REPLACE) else ""
+    left_en, left_zh = _NEVER_WORKED if item.never_worked else ("", "")
+    why_en = "; ".join(filter(None, (left_en, changed)))
+    why_zh = "；".join(filter(None, (left_zh, changed)))
     return Sentence(
         action=item.action,
-        en=f"{act_en} {kind_en} {name}{f' ({size})' if size else ''}{f': {changed}' if changed else ''}.",
-        zh=f"{act_zh}{kind_zh} {name}{f'（{size}）' if size else ''}{f'：{changed}' if changed else ''}。",
+        en=f"{act_en} {kind_en} {name}{f' ({size})' if size else ''}{f': {why_en}' if why_en else ''}.",
+        zh=f"{act_zh}{kind_zh} {name}{f'（{size}）' if size else ''}{f'：{why_zh}' if why_zh else ''}。",
     )
 
 

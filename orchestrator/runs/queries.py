@@ -10,6 +10,7 @@ from orchestrator.core.errors import NotFound
 from orchestrator.core.rows import get_row
 from orchestrator.runs.lifecycle import LIVE, PlanStatus, RunStatus
 from orchestrator.runs.models import (
+    DELIVERY_KINDS,
     MOVE_KINDS,
     TERRAFORM_KINDS,
     Approval,
@@ -172,11 +173,13 @@ def state_lock(session: Session, workspace_id: UUID) -> StateLock | None:
     return session.get(StateLock, workspace_id)
 
 
-def last_applied(session: Session, workspace_id: UUID) -> ExecutionPlan | None:
-    """The newest Terraform plan that was applied in a workspace, or None."""
+def last_applied(
+    session: Session, workspace_id: UUID, kinds: Collection[str] = DELIVERY_KINDS
+) -> ExecutionPlan | None:
+    """Return the newest plan of these kinds that was applied in a workspace, or None."""
     statement = (
         select(ExecutionPlan)
-        .where(ExecutionPlan.workspace_id == workspace_id, col(ExecutionPlan.kind).in_(TERRAFORM_KINDS))
+        .where(ExecutionPlan.workspace_id == workspace_id, col(ExecutionPlan.kind).in_(kinds))
         .where(ExecutionPlan.status == PlanStatus.APPLIED)
         .order_by(col(ExecutionPlan.status_at).desc())
         .limit(1)

@@ -13,6 +13,9 @@ from typing import Any
 SIZED = frozenset({"instance", "volume"})
 """Kinds whose every object somebody asked for, in a size that was quoted; the others come along with them."""
 
+TAINTED = "replace_because_tainted"
+"""Terraform's `action_reason` for replacing an object whose create failed after it existed."""
+
 CREATE, UPDATE, DELETE, REPLACE, NO_OP, READ = "create", "update", "delete", "replace", "no-op", "read"
 
 
@@ -57,7 +60,11 @@ class CloudContract:
 
 @dataclass(frozen=True)
 class PlannedObject:
-    """One resource that the plan touches; `logical` is ``<kind>/<key>``."""
+    """One resource that the plan touches; `logical` is ``<kind>/<key>``.
+
+    `never_worked`: Terraform discards an object that a failed create left behind and that was never
+    delivered. `deposed`: it is such an object beside the current one of the same address.
+    """
 
     address: str
     logical: str
@@ -67,6 +74,8 @@ class PlannedObject:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     unknown: Mapping[str, Any] = field(default_factory=dict)
+    never_worked: bool = False
+    deposed: bool = False
 
     def changed_attributes(self) -> list[tuple[str, Any, Any]]:
         """Attribute, before, after: what differs, sorted; unknown values read as None."""
@@ -95,25 +104,44 @@ class Expectation:
     sizes: Mapping[str, Mapping[str, Any]]
 
 
-def planned_objects(plan: Mapping[str, Any], contract: CloudContract) -> list[PlannedObject]:
-    """Every managed resource of `terraform show -json`, in the order of addresses."""
+def planned_objects(
+    plan: Mapping[str, Any], contract: CloudContract, delivered: Mapping[str, str]
+) -> list[PlannedObject]:
+    """Every managed resource of `terraform show -json`, in the order of addresses.
+
+    `delivered`: logical address -> id in the cloud of what departments use, "" where the id is unknown.
+    """
     changes = [change for change in plan.get("resource_changes", []) if change.get("mode") != "data"]
-    return [_planned(change, contract) for change in sorted(changes, key=lambda change: change["address"])]
+    ordered = sorted(changes, key=lambda change: change["address"])
+    return [_planned(change, contract, delivered) for change in ordered]
 
 
-def _planned(change: Mapping[str, Any], contract: CloudContract) -> PlannedObject:
+def _planned(
+    change: Mapping[str, Any], contract: CloudContract, delivered: Mapping[str, str]
+) -> PlannedObject:
     kind = contract.kinds.get(change["type"], change["type"])
     inner = change["change"]
+    logical = f"{kind}/{change.get('index', change['name'])}"
     return PlannedObject(
         address=change["address"],
-        logical=f"{kind}/{change.get('index', change['name'])}",
+        logical=logical,
         type=change["type"],
         kind=kind,
         action=_action(inner["actions"]),
         before=_spread(change["type"], inner.get("before") or {}, contract),
         after=_spread(change["type"], inner.get("after") or {}, contract),
         unknown=inner.get("after_unknown") or {},
+        never_worked=_never_worked(change, delivered.get(logical)),
+        deposed="deposed" in change,
     )
+
+
+def _never_worked(change: Mapping[str, Any], delivered_id: str | None) -> bool:
+    """Whether the plan discards what a failed create left behind, and not the object that was delivered."""
+    if change.get("action_reason") != TAINTED and "deposed" not in change:
+        return False
+    left_id = (change["change"].get("before") or {}).get("id")
+    return delivered_id is None or bool(delivered_id and left_id and left_id != delivered_id)
 
 
 def _spread(kind: str, attributes: Mapping[str, Any], contract: CloudContract) -> Mapping[str, Any]:
@@ -162,9 +190,9 @@ def _type_findings(item: PlannedObject, contract: CloudContract) -> list[PlanFin
 
 def _destroy_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
     destroys = item.action in (DELETE, REPLACE)
-    if not destroys or expected.kind == "release":
+    if not destroys or expected.kind == "release" or item.never_worked:
         return []
-    if expected.kind == "change" and item.logical not in expected.sizes and item.action == DELETE:
+    if expected.kind in ("change", "undo") and item.logical not in expected.sizes and item.action == DELETE:
         # A change that names fewer hosts destroys the rest on purpose; the plan page says so in words.
         return []
     return [_finding("destroy", item, "only a release may destroy this", "非释放类申请不得销毁该资源")]

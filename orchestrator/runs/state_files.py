@@ -1,7 +1,7 @@
 """Rules of the state backend: who may lock, who may write, which write is refused; pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,13 +38,19 @@ def refusal(new: StateHeader, current: StateHeader | None) -> str | None:
 
 
 def managed_objects(state: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Logical address -> attributes of every managed resource instance in a state."""
-    found: dict[str, dict[str, Any]] = {}
+    """Logical address -> attributes of every managed resource instance in a state, deposed ones left out."""
+    current = (item for item in _instances(state, kinds) if "deposed" not in item[1])
+    return {address: instance.get("attributes") or {} for address, instance in current}
+
+
+def tainted_addresses(state: Mapping[str, Any], kinds: Mapping[str, str]) -> set[str]:
+    """Logical addresses of the objects whose create failed after they existed."""
+    return {address for address, item in _instances(state, kinds) if item.get("status") == "tainted"}
+
+
+def _instances(state: Mapping[str, Any], kinds: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for resource in state.get("resources", []):
-        if resource.get("mode") != "managed":
-            continue
-        kind = kinds.get(resource["type"], resource["type"])
-        for instance in resource.get("instances", []):
-            name = instance.get("index_key", resource["name"])
-            found[f"{kind}/{name}"] = instance.get("attributes") or {}
-    return found
+        if resource.get("mode") == "managed":
+            kind = kinds.get(resource["type"], resource["type"])
+            for instance in resource.get("instances", []):
+                yield f"{kind}/{instance.get('index_key', resource['name'])}", instance

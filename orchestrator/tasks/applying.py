@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,8 +22,20 @@ from orchestrator.tasks.workbench import Bench, Workbench, at_work, engine_run
 from orchestrator.workflows import applying, keeping_state
 from orchestrator.workflows.applying import ApplyOrder, ApplyResult, ObjectFound
 
-_NEXT_EN = "Abandon the plan and generate a new one: it starts from what exists and adopts it."
-_NEXT_ZH = "请放弃该计划并重新生成：新计划以现有资源为起点并予以纳管。"
+_NEXT = (
+    (
+        "Abandon the plan. Then generate a new one, which adopts what exists and replaces what never worked;"
+        " or cancel the request, and a plan of its own removes what was made."
+    ),
+    (
+        "请先放弃该计划。之后可重新生成计划，新计划将纳管现有资源，并替换从未正常工作的资源；"
+        "也可撤销申请，由专门的计划清除已创建的资源。"
+    ),
+)
+_UNDO_NEXT = (
+    "Abandon the plan and generate a new one: it removes what is left.",
+    "请放弃该计划并重新生成：新计划将清除剩余资源。",
+)
 
 
 def apply_run(bench: Workbench, context: JobContext, run_id: str) -> None:
@@ -62,9 +75,40 @@ def _apply(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
     result = bench.terraform.apply(folder, run)
     _keep_errored_state(bench, order, folder)
     if result.returncode == 0 and not result.stopped_because:
-        _record(bench, order, ApplyResult(0, complete=True, objects=_in_state(bench, order)))
+        _record(bench, order, _applied(bench, order))
     else:
         _after_failure(bench, frame, order, result)
+
+
+def _applied(bench: Workbench, order: ApplyOrder) -> ApplyResult:
+    """Return what an apply that went through has made; an undo must have left no object in the cloud."""
+    objects = _in_state(bench, order)
+    if order.kind != "undo":
+        return ApplyResult(0, complete=True, objects=objects)
+    try:
+        seen = _in_cloud(bench, order)
+    except CloudError as error:
+        why, why_zh = f"What exists could not be read: {error}", f"无法读取现有资源：{error}"
+        reason = Reason(why, why_zh, *_UNDO_NEXT)
+        return ApplyResult(0, complete=False, objects=objects, reason=reason, all_seen=False)
+    left = _left_behind(objects, seen)
+    return ApplyResult(0, complete=left is None, objects=_merge(objects, seen), reason=left)
+
+
+def _left_behind(state: Sequence[ObjectFound], seen: Sequence[ObjectFound]) -> Reason | None:
+    """Return who must remove which objects that the Terraform state does not know, or None."""
+    known = {item.address for item in state}
+    left = ", ".join(f"{item.address} ({item.cloud_id})" for item in seen if item.address not in known)
+    if not left:
+        return None
+    return Reason(
+        f"The cloud still has objects that the Terraform state does not know: {left}.",
+        f"云平台上仍有 Terraform 状态未登记的资源：{left}。",
+        "Have the provider's engineer delete them in the cloud, abandon this plan and generate a new one."
+        " Or approve the request again: a new plan adopts them, and they can be removed after its apply.",
+        "请由云服务商在云平台上删除上述资源，放弃该计划并重新生成；或重新批准该申请，"
+        "由新计划纳管后再行清除。",
+    )
 
 
 def _move(bench: Workbench, frame: Bench, order: ApplyOrder) -> None:
@@ -138,7 +182,7 @@ def moved_reality(bench: Workbench, order: ApplyOrder, run: EngineRun) -> list[s
             order.plan_id, rendering.unpack(bench.keys.decrypt(order.bundle)), purpose="check"
         )
         require(bench.terraform.init(folder, run), "init", (0,))
-        require(bench.terraform.plan(folder, run, destroy=order.kind == "release"), "plan", (0, 2))
+        require(bench.terraform.plan(folder, run, destroy=order.destroy), "plan", (0, 2))
         digest = saved_plan.changes_digest(bench.terraform.show(folder, run))
     except (EngineError, EngineFailed) as error:
         run.log(f"What exists could not be compared: {error}")
@@ -164,13 +208,20 @@ def _verify(bench: Workbench, frame: Bench, order: ApplyOrder, why: Reason, exit
         seen: list[ObjectFound] | None = _in_cloud(bench, order)
     except CloudError as error:
         seen, missing = None, f"{missing or ''} What exists could not be read: {error}".strip()
-    objects = _merge(_in_state(bench, order), seen or ())
-    if missing is None:
-        frame.log.append("Everything that was approved exists.")
+    in_state = _in_state(bench, order)
+    objects = _merge(in_state, seen or ())
+    left = _left_behind(in_state, seen or ()) if order.kind == "undo" else None
+    reason = left if missing is None else _unfinished(order, why, missing)
+    if reason is None:
+        frame.log.append("Everything that was approved is done.")
         _record(bench, order, ApplyResult(exit_code, complete=True, objects=objects))
         return
-    reason = Reason(f"{why.en} {missing}", f"{why.zh} 尚未全部完成。", _NEXT_EN, _NEXT_ZH)
     _record(bench, order, ApplyResult(exit_code, False, objects, reason, all_seen=seen is not None))
+
+
+def _unfinished(order: ApplyOrder, why: Reason, missing: str) -> Reason:
+    next_steps = _NEXT if order.kind != "undo" else _UNDO_NEXT
+    return Reason(f"{why.en} {missing}", f"{why.zh} 尚未全部完成。", *next_steps)
 
 
 def _still_to_do(bench: Workbench, frame: Bench, order: ApplyOrder) -> str | None:
@@ -181,7 +232,7 @@ def _still_to_do(bench: Workbench, frame: Bench, order: ApplyOrder) -> str | Non
             order.plan_id, rendering.unpack(bench.keys.decrypt(order.bundle)), purpose="verify"
         )
         require(bench.terraform.init(folder, run), "init", (0,))
-        result = bench.terraform.plan(folder, run, destroy=order.kind == "release")
+        result = bench.terraform.plan(folder, run, destroy=order.destroy)
         require(result, "plan", (0, 2))
     except (EngineFailed, InvalidToken, OSError) as error:
         return f"What exists could not be compared: {error}"
@@ -205,8 +256,10 @@ def _in_state(bench: Workbench, order: ApplyOrder) -> list[ObjectFound]:
         body = keeping_state.newest(session, order.workspace_id, bench.keys)
     state = json.loads(body) if body else {}
     connections = _outputs(state, "instances")
-    managed = state_files.managed_objects(state, bench.modules.contract(order.cloud).kinds)
-    return [_from_state(address, spec, connections) for address, spec in sorted(managed.items())]
+    kinds = bench.modules.contract(order.cloud).kinds
+    managed, tainted = state_files.managed_objects(state, kinds), state_files.tainted_addresses(state, kinds)
+    objects = [_from_state(address, spec, connections) for address, spec in sorted(managed.items())]
+    return [replace(item, tainted=item.address in tainted) for item in objects]
 
 
 def _outputs(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:

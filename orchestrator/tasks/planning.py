@@ -95,7 +95,7 @@ def _terraform(bench: Workbench, frame: Bench, order: PlanningOrder) -> Planning
     folder = bench.folders.fill(order.plan_id, files)
     run = engine_run(bench, frame, order.workspace_id, order.cloud)
     require(bench.terraform.init(folder, run), "init", (0,))
-    require(bench.terraform.plan(folder, run, destroy=order.kind == "release"), "plan", (0, 2))
+    require(bench.terraform.plan(folder, run, destroy=order.destroy), "plan", (0, 2))
     try:
         shown = bench.terraform.show(folder, run)
     except EngineError as error:
@@ -113,7 +113,7 @@ def _result(
     bench: Workbench, order: PlanningOrder, files: rendering.Files, folder: Path, shown: Mapping[str, Any]
 ) -> PlanningResult:
     contract = bench.modules.contract(order.cloud)
-    objects = saved_plan.planned_objects(mask_sensitive(shown), contract)
+    objects = saved_plan.planned_objects(mask_sensitive(shown), contract, order.delivered)
     plan_file = (folder / PLAN_FILE).read_bytes()
     return PlanningResult(
         bundle=bench.keys.encrypt(rendering.pack(files)),

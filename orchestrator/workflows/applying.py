@@ -19,20 +19,21 @@ from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas import store as quotas
+from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import queries as resource_queries
 from orchestrator.resources import store as resources
-from orchestrator.resources.lifecycle import ResourceStatus
+from orchestrator.resources.lifecycle import DELIVERED, ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
 from orchestrator.runs.errors import NotApproved, PlanExpired
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import MOVE_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
+from orchestrator.runs.models import DELIVERY_KINDS, MOVE_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
-from orchestrator.workflows import baselining, judging, metering
+from orchestrator.workflows import baselining, judging, metering, undoing
 from orchestrator.workflows.approving import missing_approvals, person_twice, reopen_request
 from orchestrator.workflows.planning import hold_text, queue_run
 
@@ -62,11 +63,15 @@ class ApplyOrder:
     bundle: bytes
     plan_file: bytes | None
     steps: Sequence[Mapping[str, Any]] = field(default=())
+    destroy: bool = False
 
 
 @dataclass(frozen=True)
 class ObjectFound:
-    """One object after an apply, by its logical address: from the state, or from the cloud itself."""
+    """One object after an apply, by its logical address: from the state, or from the cloud itself.
+
+    `tainted`: its create failed after it existed, so it is not the object that was delivered.
+    """
 
     address: str
     kind: str
@@ -74,6 +79,7 @@ class ObjectFound:
     ip_address: str | None
     connection: Mapping[str, Any]
     spec: Mapping[str, Any]
+    tainted: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,7 @@ def _order(session: Session, run: Run, plan: ExecutionPlan, act: str) -> ApplyOr
         bundle=sealed.bundle,
         plan_file=sealed.plan_file,
         steps=plan.summary.get("steps", []),
+        destroy=undoing.destroys_all(plan, request_queries.get(session, plan.request_id)),
     )
 
 
@@ -242,7 +249,12 @@ def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None
         plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
     )
     known = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
-    objects = queries.artifact(session, plan.id).changes["objects"]
+    objects = [
+        item
+        for item in queries.artifact(session, plan.id).changes["objects"]
+        # What an earlier replacement left behind has no row of its own.
+        if not item.get("deposed")
+    ]
     fresh = [
         resources.Expected(item["logical"], item["kind"], item["after"])
         for item in objects
@@ -279,8 +291,10 @@ def record_apply(session: Session, run_id: UUID, result: ApplyResult, pack: Poli
     if result.complete:
         store.move_run(session, run, RunStatus.SUCCEEDED, worker)
         store.move_plan(session, plan, PlanStatus.APPLIED, worker)
-        if plan.kind in TERRAFORM_KINDS:
+        if plan.kind in DELIVERY_KINDS:
             _fulfil(session, plan, worker)
+        elif plan.kind == "undo":
+            undoing.conclude(session, plan, worker)
     else:
         store.move_run(session, run, RunStatus.FAILED, worker, reason=result.reason)
         store.move_plan(session, plan, PlanStatus.FAILED, worker, reason=result.reason)
@@ -307,22 +321,27 @@ def _record_objects(
         rows = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
     for address, found in present.items():
         row = rows[address]
-        resources.note_found(
-            session,
-            row,
-            resources.Found(found.cloud_id, found.ip_address, found.connection),
-            found.spec,
-        )
+        _note_found(session, row, found)
         if row.status == ResourceStatus.FAILED:
             resources.move(session, row, ResourceStatus.PROVISIONING, actor)
-        if result.complete:
+        if result.complete and plan.kind != "undo":
             # Trial and billing begin, or go on with another size, when all of it is there.
             _settle_present(session, row, request, run, pack)
     for address, row in rows.items():
         if result.all_seen and address not in present:
             _settle_absent(session, row, actor, complete=result.complete)
-    if result.complete and request.kind == "change":
+    if result.complete and plan.kind == "undo":
+        undoing.restore(session, [rows[address] for address in present], actor)
+    elif result.complete and request.kind == "change":
         metering.resize_untouched(session, request, run, actor)
+
+
+def _note_found(session: Session, row: Resource, found: ObjectFound) -> None:
+    if found.tainted and row.status in DELIVERED:
+        # The row goes on naming the object that was delivered, so that only that one is protected.
+        return
+    seen = resources.Found(found.cloud_id, found.ip_address, found.connection)
+    resources.note_found(session, row, seen, found.spec)
 
 
 def _settle_present(

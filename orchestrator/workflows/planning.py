@@ -21,14 +21,14 @@ from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.errors import HasLivePlan
-from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.lifecycle import PLANNABLE, RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import plan_summary, queries, rendering, store
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import TERRAFORM_KINDS, ExecutionPlan, Run, Workspace
+from orchestrator.runs.models import DELIVERY_KINDS, ExecutionPlan, Run, Workspace
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import Expectation, PlanFinding, PlanMembers, PlannedObject
-from orchestrator.workflows import judging, pricing
+from orchestrator.workflows import judging, pricing, undoing
 from orchestrator.workflows.approving import person_twice
 
 PLAN_PRIORITY = 0
@@ -50,6 +50,8 @@ class PlanningOrder:
     expected: Expectation
     lineage: str
     serial: int
+    destroy: bool
+    delivered: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,20 @@ class PlanningResult:
 
 
 def generate_plan(session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, cloud: str) -> Run:
-    """Order a plan for an approved request; the author is the reviewer or another reviewer (§2.15)."""
+    """Order a plan for an approved request, or the undo of one that is being cancelled.
+
+    The author is the reviewer or another reviewer (§2.15).
+    """
     request = requests.lock(session, request_id)
     judging.require_reviewer(actor, request, pack, Permission.PLANS_AUTHOR)
-    if request.status != RequestStatus.APPROVED:
+    if request.status not in PLANNABLE:
         raise IllegalMove(f"A plan is made for an approved request; this one is {request.status}.")
     if queries.live_plan(session, request.id) is not None:
         raise HasLivePlan
     if actor.person_id in (request.requester_id, request.endorser_id):
         raise person_twice(actor, "execution_plan", request.id, request.organisation_code, "author")
     workspace = _workspace(session, request, cloud)
-    plan = store.add_plan(session, _new_plan(request, workspace, request.kind, actor.person_id))
+    plan = store.add_plan(session, _new_plan(session, request, workspace, actor.person_id))
     plan.required_approvals = list(judging.required_approvals(session, request, pack))
     return queue_run(session, workspace, "plan", plan, actor)
 
@@ -94,7 +99,11 @@ def _workspace(session: Session, request: ResourceRequest, cloud: str) -> Worksp
     )
 
 
-def _new_plan(request: ResourceRequest, workspace: Workspace, kind: str, author: UUID) -> ExecutionPlan:
+def _new_plan(
+    session: Session, request: ResourceRequest, workspace: Workspace, author: UUID
+) -> ExecutionPlan:
+    kind = undoing.plan_kind(request)
+    priced = pricing.present_request(session, request) if kind == "undo" else request
     return ExecutionPlan(
         number="",
         kind=kind,
@@ -104,8 +113,8 @@ def _new_plan(request: ResourceRequest, workspace: Workspace, kind: str, author:
         requester_id=request.requester_id,
         endorser_id=request.endorser_id,
         author_id=author,
-        monthly_fen=request.monthly_fen,
-        catalogue_code=request.catalogue_code,
+        monthly_fen=priced.monthly_fen if priced else 0,
+        catalogue_code=priced.catalogue_code if priced else None,
     )
 
 
@@ -155,7 +164,7 @@ def _order(session: Session, run: Run) -> PlanningOrder:
     plan = queries.plan(session, _known(run.plan_id))
     workspace = queries.workspace(session, run.workspace_id)
     request = request_queries.get(session, plan.request_id)
-    values, sizes = render_variables(session, request, workspace)
+    values, sizes = render_variables(session, request, plan.kind, workspace)
     return PlanningOrder(
         run_id=run.id,
         plan_id=plan.id,
@@ -167,15 +176,16 @@ def _order(session: Session, run: Run) -> PlanningOrder:
         expected=Expectation(plan.kind, values["tags"], sizes),
         lineage=workspace.lineage,
         serial=workspace.serial,
+        destroy=undoing.destroys_all(plan, request),
+        delivered=undoing.delivered_ids(session, workspace.id),
     )
 
 
 def render_variables(
-    session: Session, request: ResourceRequest, workspace: Workspace
+    session: Session, request: ResourceRequest, kind: str, workspace: Workspace
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """The root module's variables and, per logical address, the sizes that were quoted."""
-    source = request if request.kind != "release" else pricing.current_request(session, workspace.id)
-    hosts = _hosts(session, source)
+    hosts = _planned_hosts(session, request, kind, workspace)
     origin = request_queries.get(session, workspace.origin_request_id)
     # The tags name the request that made the workspace, so that a later change touches only what it changes.
     tags = rendering.Tags(origin.number, origin.organisation_code, origin.system_code or "")
@@ -186,6 +196,18 @@ def render_variables(
         if host.disk_gb:
             sizes[f"volume/{host.key}-data"] = {"size_gb": host.disk_gb, "tier": host.disk_tier}
     return values, sizes
+
+
+def _planned_hosts(
+    session: Session, request: ResourceRequest, kind: str, workspace: Workspace
+) -> list[rendering.Host]:
+    """Return the hosts that the bundle names; a release names those that run, to destroy them."""
+    if kind == "release":
+        return _hosts(session, pricing.current_request(session, workspace.id))
+    if kind != "undo":
+        return _hosts(session, request)
+    present = pricing.present_request(session, request)
+    return undoing.standing_hosts(session, workspace.id, _hosts(session, present)) if present else []
 
 
 def _hosts(session: Session, request: ResourceRequest) -> list[rendering.Host]:
@@ -230,7 +252,7 @@ def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: Po
         store.move_plan(session, plan, PlanStatus.REJECTED, worker, reason=reason)
         return plan
     store.move_plan(session, plan, PlanStatus.SUBMITTED, worker)
-    if plan.kind in TERRAFORM_KINDS:
+    if plan.kind in DELIVERY_KINDS:
         request = requests.lock(session, plan.request_id)
         requests.move(session, request, RequestStatus.PLANNED, worker)
     return plan

@@ -32,6 +32,7 @@ from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import queries as resource_queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
+from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.workflows import admission, judging, pricing
 from orchestrator.workflows.queries import lock_standing, read_standing
 
@@ -225,15 +226,19 @@ def reject_request(
     pack: PolicyPack,
     version: int | None = None,
 ) -> ResourceRequest:
-    """The review says no. The hold is released."""
+    """The review says no; also about a request whose apply failed. The hold is released.
+
+    What a failed apply left behind is removed first: until then the request is `cancelling` and holds.
+    """
     return _end(session, actor, request_id, S.REJECTED, reason, pack, version)
 
 
 def approve_request(
     session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, version: int | None = None
 ) -> ResourceRequest:
-    """The review says yes: a plan may be made."""
+    """The review says yes: a plan may be made; also for a request that was being cancelled."""
     request = _reviewed(session, actor, request_id, pack, version)
+    _require_no_plan(session, request)
     store.move(session, request, S.APPROVED, actor.audit_name)
     return request
 
@@ -241,41 +246,66 @@ def approve_request(
 def cancel_request(
     session: Session, actor: Actor, request_id: UUID, reason: str, version: int | None = None
 ) -> ResourceRequest:
-    """The department takes its request back, before anything is planned. The hold is released.
+    """The department takes its request back. The hold is released.
+
+    What a failed apply left behind is removed first: until then the request is `cancelling` and holds.
 
     Raises:
-        IllegalMove: a plan is under way, or an apply that failed has left parts of it behind.
+        IllegalMove: a plan is under way, or a release has begun to destroy.
     """
     request = _own(session, actor, request_id, version)
-    if run_queries.live_plan(session, request.id) is not None:
-        raise IllegalMove("A plan is under way for this request; it must be withdrawn first.")
-    if _half_made(session, request):
-        raise IllegalMove(
-            "An apply failed and left parts of this request behind. Let it be planned and applied again;"
-            " what it made can then be released."
-        )
-    store.move(session, request, S.CANCELLED, actor.audit_name, reason)
-    quotas.release(session, request.id, actor.audit_name)
+    _close(session, request, S.CANCELLED, actor.audit_name, reason)
     return request
 
 
 def expire_requests(session: Session, pack: PolicyPack) -> int:
     """Expire what was approved and not used, and returned requests whose hold ran out.
 
-    A request of which parts exist keeps its hold: they take room until somebody finishes or releases them.
+    A request of which parts exist is cancelled instead: its hold lasts until a plan has removed them. A
+    release that has begun to destroy holds nothing and waits for its next plan.
     """
     unused_since = now(session) - timedelta(days=pack.approved_unused_days)
     expired = 0
     for request in store.lock_idle(session, unused_since, quota_queries.overdue_holds(session, now(session))):
-        if run_queries.live_plan(session, request.id) is None and not _half_made(session, request):
-            store.move(session, request, S.EXPIRED, CALENDAR, "Not used in time.")
-            quotas.release(session, request.id, CALENDAR)
+        has_plan = run_queries.live_plan(session, request.id) is not None
+        if not has_plan and not _is_begun_release(session, request):
+            _close(session, request, S.EXPIRED, CALENDAR, "Not used in time.")
             expired += 1
     return expired
 
 
-def _half_made(session: Session, request: ResourceRequest) -> bool:
-    """Whether objects may exist that an apply for this request began on and did not finish."""
+def _close(
+    session: Session, request: ResourceRequest, status: RequestStatus, actor: str, reason: str
+) -> None:
+    """End a request and give back its hold, or first let a plan remove what a failed apply left behind."""
+    _require_no_plan(session, request)
+    if _is_begun_release(session, request):
+        raise IllegalMove(
+            "This release has begun to destroy resources and cannot be taken back."
+            " Order a new plan: it destroys the rest."
+        )
+    if status is not S.REFUSED and leaves_parts(session, request):
+        store.move(session, request, S.CANCELLING, actor, reason)
+        return
+    store.move(session, request, status, actor, reason)
+    quotas.release(session, request.id, actor)
+
+
+def _require_no_plan(session: Session, request: ResourceRequest) -> None:
+    plan = run_queries.live_plan(session, request.id)
+    if plan is None:
+        return
+    if plan.status == PlanStatus.FAILED:
+        raise IllegalMove(f"The apply of plan {plan.number} failed: the centre must abandon that plan first.")
+    raise IllegalMove(f"Plan {plan.number} is under way for this request; it must be withdrawn first.")
+
+
+def _is_begun_release(session: Session, request: ResourceRequest) -> bool:
+    return request.kind == "release" and leaves_parts(session, request)
+
+
+def leaves_parts(session: Session, request: ResourceRequest) -> bool:
+    """Return whether objects may exist that an apply for this request began on and did not finish."""
     workspaces = {plan.workspace_id for plan in run_queries.plans_of(session, request.id)}
     return bool(workspaces) and bool(resource_queries.unsettled(session, workspaces))
 
@@ -326,8 +356,7 @@ def _end(
 ) -> ResourceRequest:
     request = _reviewed(session, actor, request_id, pack, version)
     _say(session, actor, request, status.value, reason)
-    store.move(session, request, status, actor.audit_name, reason)
-    quotas.release(session, request.id, actor.audit_name)
+    _close(session, request, status, actor.audit_name, reason)
     return request
 
 

@@ -12,7 +12,7 @@ from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.resources import store as resources
 from orchestrator.runs import queries, store
 from orchestrator.runs.lifecycle import RunStatus
-from orchestrator.runs.models import Run
+from orchestrator.runs.models import TERRAFORM_KINDS, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows.planning import queue_run
 
@@ -50,7 +50,7 @@ def check_everything(session: Session) -> int:
 def begin_drift(session: Session, run_id: UUID, worker: str, token_hash: str) -> DriftOrder | None:
     """A worker takes a drift run, also one that another worker left unfinished."""
     run = store.lock_run(session, run_id)
-    plan = queries.last_applied(session, run.workspace_id)
+    plan = queries.last_applied(session, run.workspace_id, TERRAFORM_KINDS)
     if plan is None or run.status not in (RunStatus.QUEUED, RunStatus.RUNNING):
         return None
     if run.status == RunStatus.QUEUED:

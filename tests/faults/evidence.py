@@ -11,7 +11,7 @@ from tests.running import wait_until
 _KINDS = {f"sandbox_{kind}": kind for kind in ("network", "security_group", "port", "instance", "volume")}
 _THERE = ("trial", "active", "changing", "suspended", "releasing")
 _HOLD_OF = dict.fromkeys(
-    ("submitted", "returned", "accepted", "under_review", "approved", "planned"), "live"
+    ("submitted", "returned", "accepted", "under_review", "approved", "planned", "cancelling"), "live"
 ) | dict.fromkeys(("in_trial", "fulfilled", "trial_ended"), "committed")
 """Where a request stands -> what its hold must be; everywhere else it was released."""
 

@@ -31,7 +31,7 @@ from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import MOVE_KINDS, TERRAFORM_KINDS, Approval, ExecutionPlan
+from orchestrator.runs.models import DELIVERY_KINDS, MOVE_KINDS, TERRAFORM_KINDS, Approval, ExecutionPlan
 from orchestrator.workflows import pricing
 
 DEAD = (PlanStatus.STALE, PlanStatus.EXPIRED, PlanStatus.SUPERSEDED, PlanStatus.REJECTED, PlanStatus.FAILED)
@@ -43,7 +43,7 @@ BASELINE_SENTENCE = N_("在 %(count)s 台主机上运行基线检查，只读取
 def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
     """One plan with everything that an approver needs."""
     request = request_queries.get(visit.session, plan.request_id)
-    is_priced = plan.kind in TERRAFORM_KINDS
+    is_priced = plan.kind in DELIVERY_KINDS
     before, after = _monthly(visit, plan, request)
     lines = request.quote.get("lines")
     return PlanDetail(
@@ -131,7 +131,7 @@ def _quota_sentence(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
         for n, a in amounts.items()
         if a
     ]
-    if plan.kind not in TERRAFORM_KINDS or not taken:
+    if plan.kind not in DELIVERY_KINDS or not taken:
         return ()
     return (Sentence("note", visit.say(QUOTA_SENTENCE, amounts=visit.say(N_("、")).join(taken))),)
 

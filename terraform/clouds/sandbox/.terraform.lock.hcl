@@ -5,6 +5,6 @@ provider "govcloud.internal/orchestrator/sandbox" {
   version     = "0.1.0"
   constraints = "0.1.0"
   hashes = [
-    "h1:gm5skbf2Wph9UEb5y6M5efkudfy+u0vtSBabQoM68eQ=",
+    "h1:XTHrWnOKUxPHv5vyG/tyYgp+bjjpWVHKEZKFAjWjY3U=",
   ]
 }

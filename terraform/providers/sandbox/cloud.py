@@ -141,6 +141,9 @@ class Cloud:
             await self.make(record)
             if fault.get("mode") == "fail_after":
                 raise CloudError(503, fault["message"])
+            if fault.get("mode") == "broken":
+                record.trouble = fault["message"]
+                self.inventory.save(record)
             return {"object": self.view(record), "adopted": adopted}
 
     async def read(self, request: dict[str, Any]) -> Answer:

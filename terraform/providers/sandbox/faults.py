@@ -1,10 +1,10 @@
-"""Faults that tests ask for: the next creates of a kind fail, take long, or fail when the object exists."""
+"""Faults that tests ask for: the next creates of a kind fail, take long, or make an object that is broken."""
 
 from typing import Any
 
 from specs import CloudError, checked_kind, count, text
 
-MODES = ("fail", "delay", "fail_after")
+MODES = ("fail", "delay", "fail_after", "broken")
 LONGEST_DELAY = 3600
 
 

@@ -71,7 +71,8 @@ class CloudResource(Resource):
         answers = {attribute.name: found[attribute.name] for attribute in self.answers}
         return {"id": found["id"], "key": found["key"], "tags": found["tags"], **spec, **answers}
 
-    def create(self, _ctx: CreateContext, planned: State) -> State | None:
+    def create(self, ctx: CreateContext, planned: State) -> State | None:
+        """Create the object; one that exists but does not work is kept in the state, as tainted."""
         found = self.provider.ask(
             op="create",
             kind=self.kind,
@@ -80,6 +81,9 @@ class CloudResource(Resource):
             tags=planned["tags"],
             run=os.environ.get("GOVCLOUD_RUN", ""),
         )["object"]
+        if found["trouble"]:
+            ctx.diagnostics.add_error(f"{found['id']} was created but does not work", found["trouble"])
+            return self.state(found)
         return self.settle(found, planned)
 
     def read(self, _ctx: ReadContext, current: State) -> State | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.runs import state_files
+from orchestrator.runs import plan_summary, state_files
 from orchestrator.runs.saved_plan import (
     CloudContract,
     Expectation,
@@ -39,8 +39,13 @@ def change(actions: list[str], **changed: Any) -> dict[str, Any]:
     return outer | {"address": f"{outer['type']}.{outer['name']}", "change": inner}
 
 
-def codes(kind: str, *changes: dict[str, Any], sizes: dict[str, dict[str, Any]] | None = None) -> list[str]:
-    objects = planned_objects({"resource_changes": list(changes)}, CONTRACT)
+def codes(
+    kind: str,
+    *changes: dict[str, Any],
+    sizes: dict[str, dict[str, Any]] | None = None,
+    delivered: dict[str, str] | None = None,
+) -> list[str]:
+    objects = planned_objects({"resource_changes": list(changes)}, CONTRACT, delivered or {})
     expected = Expectation(kind, TAGS, SIZES if sizes is None else sizes)
     return [finding.code for finding in judge(objects, CONTRACT, expected)]
 
@@ -78,6 +83,82 @@ REPLACE = ["delete", "create"]
 )
 def test_a_plan_is_held_against_its_request(kind: str, changes: list[Any], found: list[str]) -> None:
     assert sorted(codes(kind, *changes)) == sorted(found)
+
+
+def left(actions: list[str], **fields: Any) -> dict[str, Any]:
+    """A change that discards the object i-2, which a failed create left behind."""
+    return change(actions, before=SPEC | {"id": "i-2"}) | fields
+
+
+TAINTED = {"action_reason": "replace_because_tainted"}
+DEPOSED = {"deposed": "d40b1e7c"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "delivered", "found"),
+    [
+        ([left(REPLACE, **TAINTED)], {}, []),
+        ([left(REPLACE[::-1], **TAINTED)], {}, []),
+        ([left(REPLACE, **TAINTED)], {"instance/web": "i-1"}, []),
+        ([left(REPLACE, **TAINTED)], {"instance/web": "i-2"}, ["destroy"]),
+        ([left(REPLACE, **TAINTED)], {"instance/web": ""}, ["destroy"]),
+        ([change(REPLACE) | TAINTED], {"instance/web": "i-2"}, ["destroy"]),
+        ([left(REPLACE, action_reason="replace_because_cannot_update")], {}, ["destroy"]),
+        ([change(NOTHING), left(DELETE, **DEPOSED)], {}, []),
+        ([change(NOTHING), left(DELETE, **DEPOSED)], {"instance/web": "i-1"}, []),
+        ([change(NOTHING), left(DELETE, **DEPOSED)], {"instance/web": "i-2"}, ["destroy"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["provision", "change", "undo"])
+def test_only_what_never_worked_is_replaced(
+    kind: str, changes: list[Any], delivered: dict[str, str], found: list[str]
+) -> None:
+    assert codes(kind, *changes, delivered=delivered) == found
+
+
+def test_a_replacement_of_what_never_worked_is_held_against_the_request_as_well() -> None:
+    resized = left(REPLACE, **TAINTED)
+    resized["change"]["after"] = SPEC | {"vcpu": 8, "tags": {}}
+    assert codes("provision", resized) == ["size", "tags"]
+
+
+@pytest.mark.parametrize(
+    ("delivered", "english", "chinese"),
+    [
+        ({}, "it was created but never worked", "该资源已创建，但从未正常工作"),
+        ({"instance/web": "i-2"}, "", ""),
+    ],
+)
+def test_the_plan_says_that_it_replaces_what_never_worked(
+    delivered: dict[str, str], english: str, chinese: str
+) -> None:
+    replaced = left(REPLACE, **TAINTED)
+    replaced["change"]["after_unknown"] = {"id": True}
+    objects = planned_objects({"resource_changes": [replaced]}, CONTRACT, delivered)
+    (sentence,) = plan_summary.sentences(objects)
+    why, why_zh = (f": {english}", f"：{chinese}") if english else ("", "")
+    assert sentence.en == f"Destroys and creates again host web (4 vCPU, None GB){why}."
+    assert sentence.zh == f"销毁并重建云主机 web（4 vCPU, None GB）{why_zh}。"
+
+
+def test_an_undo_destroys_what_it_does_not_name_and_creates_nothing_unrequested() -> None:
+    assert codes("undo", change(DELETE), sizes={}) == []
+    assert codes("undo", change(NOTHING), change(DELETE, index="db")) == []
+    assert codes("undo", change(DELETE)) == ["destroy", "missing"]
+    assert codes("undo", change(CREATE), sizes={}) == ["unrequested"]
+
+
+def test_a_state_names_what_is_tainted_and_leaves_out_what_is_deposed() -> None:
+    instances = [
+        {"index_key": "web", "attributes": {"id": "i-2"}, "status": "tainted"},
+        {"index_key": "web", "attributes": {"id": "i-1"}, "deposed": "d40b1e7c"},
+        {"index_key": "db", "attributes": {"id": "i-3"}},
+    ]
+    resource = {"mode": "managed", "type": "sandbox_instance", "name": "instance", "instances": instances}
+    state = {"resources": [resource]}
+    ids = {a: v["id"] for a, v in state_files.managed_objects(state, CONTRACT.kinds).items()}
+    assert ids == {"instance/web": "i-2", "instance/db": "i-3"}
+    assert state_files.tainted_addresses(state, CONTRACT.kinds) == {"instance/web"}
 
 
 def test_a_release_destroys_everything_and_nothing_is_missing() -> None:

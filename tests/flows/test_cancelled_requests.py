@@ -1,0 +1,181 @@
+"""Requests that end after a failed apply: what was made is removed first, then the hold is given back."""
+
+from typing import Any
+
+import pytest
+
+from orchestrator.console import waiting
+from orchestrator.core.db import transaction
+from orchestrator.workflows import administering
+from tests import acts
+from tests.factories import make_draft, make_line
+from tests.office import Office
+
+Document = dict[str, Any]
+WHY = {"json": {"reason": "不再需要"}}
+NOTHING = {"vcpu": (0, 0), "memory_gb": (0, 0), "block_gb": (0, 0)}
+WEB, DB = make_line(), make_line(key="db")
+
+
+def half_made(office: Office, draft: Document | None = None) -> Document:
+    """A request whose apply made everything but its disks; its failed plan is abandoned."""
+    request = acts.approve(office.callers, draft)
+    office.cloud.refused_kind = "volume"
+    failed = office.applied(office.approved(office.planned(request)))
+    assert failed["status"] == "failed", failed
+    office.cloud.refused_kind = ""
+    office.callers("xxh.reviewer").done("POST", f"/plans/{failed['id']}/abandon")
+    return request
+
+
+def waits_for_plan(office: Office) -> set[str]:
+    """The requests for which the reviewer's list of open work names a plan to be ordered."""
+    with transaction(office.engine) as session:
+        reviewer = administering.actor_named(session, "xxh.reviewer")
+        items = waiting.items(session, reviewer, office.bench.pack)
+        return {str(item.subject.id) for item in items if item.kind == "make_plan"}
+
+
+def undone(office: Office, request: Document) -> Document:
+    """The request after its removal was planned, approved and applied."""
+    plan = office.applied(office.approved(office.planned(request)))
+    assert (plan["kind"], plan["status"]) == ("undo", "applied"), plan["reason"]
+    return office.request(request)
+
+
+def standing(office: Office) -> set[str]:
+    return {address for objects in office.cloud.objects.values() for address in objects}
+
+
+@pytest.mark.invariant(3)
+@pytest.mark.parametrize(("username", "act"), [("slj.clerk", "cancel"), ("xxh.reviewer", "reject")])
+def test_a_request_of_which_parts_exist_holds_until_they_are_removed(
+    office: Office, username: str, act: str
+) -> None:
+    request = half_made(office)
+    ended = acts.act(office.callers, username, request, act, **WHY)
+    assert (ended["status"], office.quota()["vcpu"]) == ("cancelling", (8, 0))
+    assert waits_for_plan(office) == {request["id"]}
+    assert undone(office, request)["status"] == "cancelled"
+    assert (standing(office), office.quota()) == (set(), NOTHING)
+    assert {item["status"] for item in office.resources(request).values()} == {"released"}
+    assert office.intervals() == []
+
+
+@pytest.mark.invariant(3)
+def test_a_request_of_which_parts_exist_and_that_nobody_uses_is_cancelled_by_the_calendar(
+    office: Office,
+) -> None:
+    request = half_made(office)
+    office.pass_time(days=31)
+    assert (office.request(request)["status"], office.quota()["vcpu"]) == ("cancelling", (8, 0))
+    assert undone(office, request)["status"] == "cancelled"
+    assert (standing(office), office.quota()) == (set(), NOTHING)
+
+
+def test_a_request_that_failed_before_anything_was_made_is_cancelled_at_once(office: Office) -> None:
+    request = acts.approve(office.callers)
+    office.cloud.refuses = True
+    failed = office.applied(office.approved(office.planned(request)))
+    early = office.callers("slj.clerk").post(f"/requests/{request['id']}/cancel", **WHY)
+    assert (early.status_code, failed["number"] in early.json()["detail"]) == (409, True)
+    office.callers("xxh.reviewer").done("POST", f"/plans/{failed['id']}/abandon")
+    ended = acts.act(office.callers, "slj.clerk", request, "cancel", **WHY)
+    assert (ended["status"], office.quota()) == ("cancelled", NOTHING)
+
+
+def test_the_centre_rejects_an_approved_request_only_after_a_failed_apply(office: Office) -> None:
+    request = acts.approve(office.callers)
+    for act in ("reject", "refuse"):
+        answer = office.callers("xxh.reviewer").post(f"/requests/{request['id']}/{act}", **WHY)
+        assert answer.status_code == 409
+    half = half_made(office, make_draft(make_line(vcpu=1)))
+    assert office.callers("xxh.reviewer").post(f"/requests/{half['id']}/refuse", **WHY).status_code == 409
+
+
+def test_a_request_that_is_being_cancelled_can_go_on_after_all(office: Office) -> None:
+    request = half_made(office)
+    acts.act(office.callers, "slj.clerk", request, "cancel", **WHY)
+    plan = office.planned(request)
+    approve = f"/requests/{request['id']}/approve"
+    assert office.callers("xxh.reviewer").post(approve).status_code == 409, "a removal is under way"
+    office.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/withdraw", json={"reason": "继续办理"})
+    assert office.request(request)["status"] == "cancelling"
+    assert acts.act(office.callers, "xxh.reviewer", request, "approve")["status"] == "approved"
+    assert office.applied(office.approved(office.planned(request)))["status"] == "applied"
+    assert (office.request(request)["status"], office.quota()["vcpu"]) == ("in_trial", (0, 8))
+
+
+def test_an_object_that_the_state_does_not_know_keeps_the_request_open_until_it_is_gone(
+    office: Office,
+) -> None:
+    request = half_made(office)
+    (workspace,) = office.cloud.objects
+    acts.act(office.callers, "slj.clerk", request, "cancel", **WHY)
+    office.cloud.objects[workspace]["volume/web-data"] = {"id": "vol-stray"}
+    plan = office.applied(office.approved(office.planned(request)))
+    assert plan["status"] == "failed"
+    run = plan["runs"][-1]
+    assert "volume/web-data (vol-stray)" in run["reason"]
+    assert "delete them in the cloud" in run["next_step"]
+    assert (office.request(request)["status"], office.quota()["vcpu"]) == ("cancelling", (8, 0))
+    office.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/abandon")
+    del office.cloud.objects[workspace]["volume/web-data"]
+    assert undone(office, request)["status"] == "cancelled"
+    assert office.quota() == NOTHING
+
+
+def change_of(office: Office, request: Document, *lines: Document) -> Document:
+    return make_draft(*lines, kind="change", workspace=office.workspace(request))
+
+
+def test_a_cancelled_change_goes_back_to_the_delivered_size_and_its_bill_never_changed(
+    office: Office,
+) -> None:
+    request = office.provisioned()
+    acts.act(office.callers, "slj.officer", request, "activate")
+    billed, delivered = office.intervals(), standing(office)
+    office.pass_time(days=2)
+    change = half_made(office, change_of(office, request, WEB | {"vcpu": 4}, DB))
+    acts.act(office.callers, "slj.clerk", change, "cancel", **WHY)
+    assert undone(office, change)["status"] == "cancelled"
+    assert (standing(office), office.intervals()) == (delivered, billed)
+    assert office.quota()["vcpu"] == (0, 8)
+    rows = office.resources(request)
+    assert {row["status"] for row in rows.values()} == {"active"}
+    assert rows["instance/web"]["spec"]["vcpu"] == 8
+    # The next change counts from what was delivered, and the daily check finds nothing.
+    path = f"/workspaces/{office.workspace(request)}/drift-checks"
+    drift = office.callers("xxh.reviewer").done("POST", path)
+    office.work()
+    assert office.callers("xxh.reviewer").done("GET", f"/runs/{drift['id']}")["outcome"] == {"findings": []}
+    office.provisioned(change_of(office, request, WEB | {"vcpu": 4}))
+    assert office.quota()["vcpu"] == (0, 4)
+
+
+def test_an_undo_does_not_make_again_what_the_change_has_destroyed(office: Office) -> None:
+    request = office.provisioned(make_draft(WEB, DB))
+    acts.act(office.callers, "slj.officer", request, "activate")
+    change = half_made(office, change_of(office, request, WEB, make_line(key="new")))
+    acts.act(office.callers, "slj.clerk", change, "cancel", **WHY)
+    assert undone(office, change)["status"] == "cancelled"
+    assert standing(office) == {"network/main", "instance/web", "volume/web-data"}
+    assert office.quota()["vcpu"] == (0, 16), "the next change gives back what was destroyed"
+    office.provisioned(change_of(office, request, WEB))
+    assert office.quota()["vcpu"] == (0, 8)
+
+
+def test_a_release_that_has_begun_is_finished_by_a_new_plan_and_never_taken_back(office: Office) -> None:
+    request = office.provisioned()
+    release = make_draft(kind="release", workspace=office.workspace(request)) | {"lines": []}
+    ending = acts.approve(office.callers, release)
+    office.cloud.refuses = True
+    failed = office.applied(office.approved(office.planned(ending)))
+    office.callers("xxh.reviewer").done("POST", f"/plans/{failed['id']}/abandon")
+    office.cloud.refuses = False
+    answer = office.callers("slj.clerk").post(f"/requests/{ending['id']}/cancel", **WHY)
+    assert (answer.status_code, "it destroys the rest" in answer.json()["detail"]) == (409, True)
+    office.pass_time(days=31)
+    assert office.request(ending)["status"] == "approved"
+    assert office.applied(office.approved(office.planned(ending)))["status"] == "applied"
+    assert (standing(office), office.quota()) == (set(), NOTHING)
