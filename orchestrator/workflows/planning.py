@@ -28,7 +28,7 @@ from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import TERRAFORM_KINDS, ExecutionPlan, Run, Workspace
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import Expectation, PlanFinding, PlanMembers, PlannedObject
-from orchestrator.workflows import judging, pricing
+from orchestrator.workflows import committing, judging, pricing
 from orchestrator.workflows.approving import person_twice
 
 PLAN_PRIORITY = 0
@@ -69,7 +69,11 @@ class PlanningResult:
 
 
 def generate_plan(session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, cloud: str) -> Run:
-    """Order a plan for an approved request; the author is the reviewer or another reviewer (§2.15)."""
+    """Order a plan for an approved request; the author is the reviewer or another reviewer (§2.15).
+
+    Raises:
+        NoBudgetLine, RuleRefuses: the fiscal year has changed, and this year's budget does not cover it.
+    """
     request = requests.lock(session, request_id)
     judging.require_reviewer(actor, request, pack, Permission.PLANS_AUTHOR)
     if request.status != RequestStatus.APPROVED:
@@ -78,6 +82,7 @@ def generate_plan(session: Session, actor: Actor, request_id: UUID, pack: Policy
         raise HasLivePlan
     if actor.person_id in (request.requester_id, request.endorser_id):
         raise person_twice(actor, "execution_plan", request.id, request.organisation_code, "author")
+    committing.renew_hold(session, request, actor, pack)
     workspace = _workspace(session, request, cloud)
     plan = store.add_plan(session, _new_plan(request, workspace, request.kind, actor.person_id))
     plan.required_approvals = list(judging.required_approvals(session, request, pack))
