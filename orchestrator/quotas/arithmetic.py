@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -10,6 +11,10 @@ class Take:
 
     target: str
     amount: int
+
+
+BUDGET = "budget:"
+"""How the target of a budget line begins."""
 
 
 def quota_target(zone_class: str, resource_class: str) -> str:
@@ -24,13 +29,13 @@ def pool_target(pool: str, resource_class: str) -> str:
 
 def budget_target(line_id: object) -> str:
     """The counter of a budget line, in fen."""
-    return f"budget:{line_id}"
+    return f"{BUDGET}{line_id}"
 
 
 def takes(
-    zone_classes: Iterable[str], by_pool: Mapping[str, Mapping[str, int]], budget: tuple[object, int] | None
+    zone_classes: Iterable[str], by_pool: Mapping[str, Mapping[str, int]], budgets: Mapping[Any, int]
 ) -> list[Take]:
-    """Every counter that `by_pool` (pool -> class -> amount) and `budget` (line, fen) touch, sorted.
+    """Every counter that `by_pool` (pool -> class -> amount) and `budgets` (line -> fen) touch, sorted.
 
     The order is the order in which counters are locked, so that two requests never wait for each
     other in a circle.
@@ -41,8 +46,8 @@ def takes(
             _add(totals, pool_target(pool, name), amount)
             for zone_class in zone_classes:
                 _add(totals, quota_target(zone_class, name), amount)
-    if budget is not None:
-        _add(totals, budget_target(budget[0]), budget[1])
+    for line, fen in budgets.items():
+        _add(totals, budget_target(line), fen)
     return [Take(target, amount) for target, amount in sorted(totals.items()) if amount]
 
 

@@ -1,10 +1,11 @@
 """Limits, budget lines and pools as the flat rows of the content files: read them, write them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlmodel import Session, select
 
+from orchestrator.quotas.errors import StillInUse
 from orchestrator.quotas.models import RESOURCE_CLASSES, BudgetLine, PoolCapacity, QuotaLimit, ResourcePool
 
 Row = Mapping[str, Any]
@@ -37,7 +38,11 @@ def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
 
 
 def write(session: Session, kind: str, key: str, row: Row | None) -> None:
-    """Make one row be as `row` says; None removes it. A limit below what is used is refused by a CHECK."""
+    """Make one row be as `row` says; None removes it. A limit below what is used is refused by a CHECK.
+
+    Raises:
+        StillInUse: a limit or line is to be removed of which something is held, committed or spent.
+    """
     _WRITERS[kind](session, key, row)
     session.flush()
 
@@ -46,13 +51,20 @@ def _quota(session: Session, key: str, row: Row | None) -> None:
     organisation, zone_class, resource_class = key.split("/")
     limit = session.get(QuotaLimit, (organisation, zone_class, resource_class), with_for_update=True)
     if row is None:
-        session.delete(limit)
+        _remove(session, limit, "quota", key, ("held", "committed"))
         return
     limit = limit or QuotaLimit(
         organisation_code=organisation, zone_class=zone_class, resource_class=resource_class, amount=0
     )
     limit.amount = row["amount"]
     session.add(limit)
+
+
+def _remove(session: Session, counter: Any, kind: str, key: str, amounts: Iterable[str]) -> None:
+    """Remove a limit or a budget line, unless something would be given back to it later."""
+    if any(getattr(counter, name) for name in amounts):
+        raise StillInUse(f"{kind} {key} still has something held, committed or spent.")
+    session.delete(counter)
 
 
 def _budget_line(session: Session, key: str, row: Row | None) -> None:
@@ -65,7 +77,7 @@ def _budget_line(session: Session, key: str, row: Row | None) -> None:
     )
     line = session.exec(statement.with_for_update()).one_or_none()
     if row is None:
-        session.delete(line)
+        _remove(session, line, "budget_line", key, ("held_fen", "committed_fen", "spent_fen"))
         return
     line = line or BudgetLine(
         organisation_code=organisation,

@@ -17,6 +17,23 @@ class NothingLeft(BusinessError):
         return cls(f"{target} has less than {needed} left.", target=target, kind=kind)
 
 
+class MoreThanCommitted(BusinessError):
+    """More would be given back than is held or committed."""
+
+    zh = "退回的额度超过预占或占用"
+
+    @classmethod
+    def of(cls, target: str) -> Self:
+        """The error that names the counter, as `HoldItem` does."""
+        return cls(f"{target} has less held or committed than would be given back.", target=target)
+
+
+class StillInUse(BusinessError):
+    """Something of it is held, committed or spent, so it cannot be removed."""
+
+    zh = "仍有预占、占用或支出，不能删除"
+
+
 class HoldSettled(BusinessError):
     """This hold was already committed or released."""
 

@@ -4,10 +4,10 @@ Words of quota: limit, held, committed. Words of budget: appropriated, free, hel
 The CHECKs repeat invariants 1, 2 and 9 of the domain, so that no program error can oversell.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import id_field, instant, one_of
@@ -75,6 +75,7 @@ class BudgetLine(SQLModel, table=True):
     __tablename__ = "budget_lines"
     __table_args__ = (
         UniqueConstraint("organisation_code", "fiscal_year", "purpose", "payer"),
+        UniqueConstraint("id", "fiscal_year"),
         one_of("payer", ("department", "central")),
         one_of("state", ("provisional", "approved", "closed")),
         CheckConstraint(
@@ -119,7 +120,8 @@ class HoldItem(SQLModel, table=True):
     """One amount of a hold.
 
     `target` names the counter: ``quota:<zone class>:<resource class>``, ``pool:<code>:<resource
-    class>`` or ``budget:<line id>``. A negative amount is given back when the hold is committed.
+    class>`` or ``budget:<line id>``. A negative amount is given back when the hold is committed. Money is
+    counted from that day on, and the commit writes here what it came to.
     """
 
     __tablename__ = "hold_items"
@@ -127,3 +129,38 @@ class HoldItem(SQLModel, table=True):
     hold_id: UUID = Field(primary_key=True, foreign_key="holds.id")
     target: str = Field(primary_key=True)
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class BudgetCommitment(SQLModel, table=True):
+    """Money that a budget line has committed to a quantity of one SKU on one resource over some days.
+
+    What a change or release gives back is taken from these rows, so it returns to the line, price and days
+    that it came from. A row only ever loses days from its end, with their amount; a trigger refuses every
+    other change. Another trigger keeps the line from having less committed than its rows.
+    """
+
+    __tablename__ = "budget_commitments"
+    __table_args__ = (
+        ForeignKeyConstraint(["line_id", "fiscal_year"], ["budget_lines.id", "budget_lines.fiscal_year"]),
+        CheckConstraint("quantity > 0 AND amount_fen >= 0", name="amounts_sensible"),
+        CheckConstraint(
+            "starts <= ends AND starts >= make_date(fiscal_year, 1, 1)"
+            " AND ends <= make_date(fiscal_year + 1, 1, 1)",
+            name="days_of_its_fiscal_year",
+        ),
+    )
+
+    id: UUID = id_field()
+    line_id: UUID = Field(index=True)
+    fiscal_year: int
+    workspace_id: UUID = Field(foreign_key="workspaces.id", index=True)
+    request_id: UUID = Field(foreign_key="resource_requests.id")
+    committed_at: datetime = instant()
+    address: str
+    sku_code: str = Field(foreign_key="skus.code")
+    quantity: int
+    catalogue_code: str = Field(foreign_key="price_catalogues.code")
+    price_fen: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    starts: date
+    ends: date
+    amount_fen: int = Field(sa_column=Column(BigInteger, nullable=False))

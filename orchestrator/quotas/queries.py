@@ -4,9 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from orchestrator.quotas.models import BudgetLine, Hold, HoldItem, PoolCapacity, QuotaLimit, ResourcePool
+from orchestrator.quotas.arithmetic import BUDGET
+from orchestrator.quotas.commitments import Commitment, Committed
+from orchestrator.quotas.models import (
+    BudgetCommitment,
+    BudgetLine,
+    Hold,
+    HoldItem,
+    PoolCapacity,
+    QuotaLimit,
+    ResourcePool,
+)
 
 CLOUD_PURPOSE = "gov_cloud_service"
 
@@ -50,6 +61,42 @@ def budget_lines(session: Session, organisation: str | None = None) -> Sequence[
     if organisation is not None:
         statement = statement.where(BudgetLine.organisation_code == organisation)
     return session.exec(statement).all()
+
+
+def held_budgets(session: Session, request_id: UUID) -> Sequence[tuple[BudgetLine, int]]:
+    """The budget lines of a request's hold, with the amount of each."""
+    statement = (
+        select(BudgetLine, HoldItem.amount)
+        .join(HoldItem, col(HoldItem.target) == func.concat(BUDGET, col(BudgetLine.id)))
+        .join(Hold, col(Hold.id) == HoldItem.hold_id)
+        .where(Hold.request_id == request_id)
+    )
+    return session.exec(statement.order_by(col(BudgetLine.fiscal_year), BudgetLine.payer)).all()
+
+
+def commitments(session: Session, workspace_id: UUID, day: date) -> Sequence[Committed]:
+    """The budget commitments of a workspace that cover `day` or later days, the newest first."""
+    statement = select(BudgetCommitment).where(
+        BudgetCommitment.workspace_id == workspace_id, col(BudgetCommitment.ends) > day
+    )
+    newest_first = statement.order_by(
+        col(BudgetCommitment.committed_at).desc(), col(BudgetCommitment.request_id), col(BudgetCommitment.id)
+    )
+    return [_committed(row) for row in session.exec(newest_first)]
+
+
+def _committed(row: BudgetCommitment) -> Committed:
+    commitment = Commitment(
+        address=row.address,
+        sku=row.sku_code,
+        quantity=row.quantity,
+        catalogue=row.catalogue_code,
+        price_fen=row.price_fen,
+        starts=row.starts,
+        ends=row.ends,
+        amount_fen=row.amount_fen,
+    )
+    return Committed(row.id, row.line_id, row.request_id, row.committed_at, commitment)
 
 
 def hold_of(session: Session, request_id: UUID) -> tuple[Hold, Sequence[HoldItem]] | None:

@@ -4,19 +4,22 @@ Each counter is changed by one conditional UPDATE that takes the row lock itself
 `change_counters` visits them in sorted order. The CHECKs of the tables repeat the rule.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
 from orchestrator.core import audit
 from orchestrator.core.clock import now
-from orchestrator.quotas.arithmetic import Take
-from orchestrator.quotas.errors import HoldSettled, NothingLeft
+from orchestrator.quotas.arithmetic import BUDGET, Take, budget_target
+from orchestrator.quotas.commitments import Change, Commitment, endings
+from orchestrator.quotas.errors import HoldSettled, MoreThanCommitted, NothingLeft
 from orchestrator.quotas.models import Hold, HoldItem
 
 _CHANGE: Final = text("""
@@ -31,6 +34,31 @@ WITH hold AS (
 INSERT INTO hold_items (hold_id, target, amount)
 SELECT :id, * FROM unnest(CAST(:targets AS text[]), CAST(:amounts AS bigint[]))
 """)
+_END: Final = text("""
+UPDATE budget_commitments SET ends = greatest(starts, :day), amount_fen = ending.used
+FROM unnest(CAST(:ids AS uuid[]), CAST(:used AS bigint[])) AS ending (id, used)
+WHERE budget_commitments.id = ending.id
+""")
+_ADD: Final = text("""
+INSERT INTO budget_commitments (id, line_id, fiscal_year, workspace_id, request_id, committed_at, address,
+                                sku_code, quantity, catalogue_code, price_fen, starts, ends, amount_fen)
+SELECT gen_random_uuid(), line.id, line.fiscal_year, :workspace, added.request_id, added.committed_at,
+       added.address, added.sku, added.quantity, added.catalogue, added.price_fen, added.starts, added.ends,
+       added.amount_fen
+FROM jsonb_to_recordset(CAST(:added AS jsonb)) AS added (
+    line_id uuid, request_id uuid, committed_at timestamptz, address text, sku text, quantity integer,
+    catalogue text, price_fen bigint, starts date, ends date, amount_fen bigint
+) JOIN budget_lines AS line ON line.id = added.line_id
+""")
+
+
+@dataclass(frozen=True)
+class Booking:
+    """The change of a workspace's budget commitments that a request makes, on a day."""
+
+    workspace_id: UUID
+    change: Change
+    day: date
 
 
 @dataclass(frozen=True)
@@ -76,7 +104,7 @@ def release(session: Session, request_id: UUID, actor: str) -> bool:
         return False
     every = items(session, held.id)
     changes = [_Change(item.target, -item.amount) for item in every if item.amount > 0]
-    _change(session, held.organisation_code, changes)
+    _give_back(session, held.organisation_code, changes)
     _settle(session, held, "released", every, actor)
     return True
 
@@ -90,19 +118,102 @@ def drop_live(session: Session, request_id: UUID, actor: str) -> None:
         session.flush()
 
 
-def commit(session: Session, request_id: UUID, actor: str) -> None:
+def commit(session: Session, request_id: UUID, actor: str, booking: Booking | None = None) -> None:
     """Turn a live hold into a commitment; negative items give back what was committed before.
+
+    With a `booking` the money is what its change comes to on its day, and the items say so from then on.
 
     Raises:
         HoldSettled: the hold is no longer live, so the change may not be made on its strength.
+        MoreThanCommitted: more would be given back than is committed; the counter is named.
     """
+    held = _lock_live(session, request_id)
+    before = items(session, held.id)
+    amounts = _book(session, held, before, booking)
+    for item in before:
+        item.amount = amounts.get(item.target, 0)
+    for target in amounts.keys() - {item.target for item in before}:
+        session.add(HoldItem(hold_id=held.id, target=target, amount=amounts[target]))
+    session.flush()
+    _settle(session, held, "committed", items(session, held.id), actor)
+
+
+def require_bookable(session: Session, request_id: UUID, booking: Booking) -> None:
+    """Try what `commit` would do and take it back, before anything is changed that cannot be taken back.
+
+    Raises:
+        HoldSettled, MoreThanCommitted: as `commit`.
+    """
+    held = _lock_live(session, request_id)
+    before = items(session, held.id)
+    attempt = session.begin_nested()
+    try:
+        _book(session, held, before, booking)
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        raise MoreThanCommitted.of(str(constraint)) from error
+    finally:
+        attempt.rollback()
+
+
+def _lock_live(session: Session, request_id: UUID) -> Hold:
     held = lock_hold(session, request_id)
     if held is None or held.status != "live":
         raise HoldSettled
-    every = items(session, held.id)
-    changes = [_Change(item.target, min(0, -item.amount), item.amount) for item in every]
-    _change(session, held.organisation_code, changes)
-    _settle(session, held, "committed", every, actor)
+    return held
+
+
+def _book(
+    session: Session, held: Hold, before: Sequence[HoldItem], booking: Booking | None
+) -> dict[str, int]:
+    """Change the counters and the budget commitments; what each counter has committed more or less."""
+    holds = {item.target: item.amount for item in before}
+    amounts = dict(holds)
+    if booking is not None:
+        amounts = {target: amount for target, amount in holds.items() if not target.startswith(BUDGET)}
+        amounts |= {budget_target(line): fen for line, fen in booking.change.fen_on(booking.day).items()}
+        _end_commitments(session, booking)
+    changes = [
+        _Change(target, min(0, -holds.get(target, 0)), amounts.get(target, 0))
+        for target in sorted({*holds, *amounts})
+    ]
+    _give_back(session, held.organisation_code, changes)
+    if booking is not None:
+        _add_commitments(session, held.request_id, booking)
+    return amounts
+
+
+def _end_commitments(session: Session, booking: Booking) -> None:
+    """Take from each commitment the days that it no longer pays for; the line's counter follows."""
+    ended = endings(booking.change.standing, booking.change.wanted, booking.day)
+    values = {
+        "day": booking.day,
+        "ids": [item.committed.id for item in ended],
+        "used": [item.used_fen for item in ended],
+    }
+    session.execute(_END, values)
+
+
+def _add_commitments(session: Session, request_id: UUID, booking: Booking) -> None:
+    """Write what is new, and what of an ended commitment goes on with a smaller quantity."""
+    change, day = booking.change, booking.day
+    rows = [
+        _row(item.kept, item.committed.line_id, item.committed.request_id, item.committed.committed_at)
+        for item in endings(change.standing, change.wanted, day)
+        if item.kept is not None
+    ]
+    if change.line_id is not None:
+        ahead = (item.from_day(day) for item in change.added if item.ends > day)
+        rows += [_row(item, change.line_id, request_id, now(session)) for item in ahead]
+    values = {"workspace": booking.workspace_id, "added": json.dumps(rows, default=str)}
+    session.execute(_ADD, values)
+
+
+def _row(
+    commitment: Commitment, line_id: UUID, request_id: UUID, committed_at: datetime
+) -> Mapping[str, object]:
+    whose = {"line_id": line_id, "request_id": request_id, "committed_at": committed_at}
+    return {**commitment.as_document(), **whose}
 
 
 def lock_hold(session: Session, request_id: UUID) -> Hold | None:
@@ -131,8 +242,22 @@ def _settle(session: Session, held: Hold, status: str, every: Sequence[HoldItem]
     )
 
 
+def _give_back(session: Session, organisation: str, changes: Sequence[_Change]) -> None:
+    """Change the counters of a hold that ends.
+
+    Raises:
+        MoreThanCommitted: a counter has less than is taken from it, or no longer exists.
+    """
+    lacking = _change(session, organisation, changes)
+    if lacking is not None:
+        raise MoreThanCommitted.of(lacking.target)
+
+
 def _change(session: Session, organisation: str, changes: Sequence[_Change]) -> _Change | None:
-    """Change the counters in this order, or return the first that has less left than is needed."""
+    """Change the counters in this order, or return the first that cannot be changed so.
+
+    It has less left than is needed, or less held or committed than is taken from it, or does not exist.
+    """
     values = {
         "organisation": organisation,
         "targets": [change.target for change in changes],

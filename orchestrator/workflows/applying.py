@@ -18,7 +18,6 @@ from orchestrator.core.errors import IllegalMove
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import queries as quota_queries
-from orchestrator.quotas import store as quotas
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -33,7 +32,7 @@ from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import DELIVERY_KINDS, MOVE_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
-from orchestrator.workflows import baselining, judging, metering, undoing
+from orchestrator.workflows import baselining, committing, judging, metering, undoing
 from orchestrator.workflows.approving import missing_approvals, person_twice, reopen_request
 from orchestrator.workflows.planning import hold_text, queue_run
 
@@ -131,7 +130,7 @@ def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) ->
     """A worker takes an apply run. Its order says ``apply``, or ``verify`` after a takeover, or None.
 
     Every member of the approved tuple that the database knows is compared here; the worker compares
-    the members that are bytes.
+    the members that are bytes. What the apply would commit and give back is tried here as well.
     """
     run = store.lock_run(session, run_id)
     if run.status in (RunStatus.RUNNING, RunStatus.VERIFYING):
@@ -140,9 +139,11 @@ def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) ->
         return None
     plan = _plan_of(session, run)
     store.begin_run(session, run, worker, token_hash)
-    changed = _changed_members(session, plan)
+    changed, reason = _changed_members(session, plan), STALE
+    if not changed and plan.kind in TERRAFORM_KINDS and (why := committing.why_not_bookable(session, plan)):
+        changed, reason = ["commitments"], why
     if changed:
-        mark_stale(session, run_id, changed)
+        mark_stale(session, run_id, changed, reason)
         return None
     return _order(session, run, plan, "apply")
 
@@ -220,7 +221,7 @@ def _approved_digests(session: Session, plan: ExecutionPlan) -> list[str]:
     return [item.digest for item in queries.approvals(session, plan.id) if item.decision == "approved"]
 
 
-def mark_stale(session: Session, run_id: UUID, changed: Sequence[str]) -> None:
+def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: Reason = STALE) -> None:
     """A member of the approved tuple differs: nothing is applied, and the request can be planned again.
 
     A byte that differs (`bundle_digest`, `plan_file_sha256`) is also an alarm in the audit.
@@ -229,9 +230,9 @@ def mark_stale(session: Session, run_id: UUID, changed: Sequence[str]) -> None:
     plan = _plan_of(session, run)
     worker = f"worker:{run.worker}"
     judging.note_stale(session, plan, worker, changed)
-    store.move_run(session, run, RunStatus.FAILED, worker, reason=STALE, changed=list(changed))
-    store.move_plan(session, plan, PlanStatus.STALE, worker, reason=STALE, data={"changed": list(changed)})
-    reopen_request(session, plan, worker, STALE.en)
+    store.move_run(session, run, RunStatus.FAILED, worker, reason=reason, changed=list(changed))
+    store.move_plan(session, plan, PlanStatus.STALE, worker, reason=reason, data={"changed": list(changed)})
+    reopen_request(session, plan, worker, reason.en)
     if plan.kind == "baseline":
         baselining.order_baseline(session, plan, queries.workspace(session, plan.workspace_id))
 
@@ -370,8 +371,8 @@ def _settle_absent(session: Session, row: Resource, actor: str, *, complete: boo
 
 def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
     request = requests.lock(session, plan.request_id)
-    quotas.commit(session, request.id, actor)
     workspace = store.lock_workspace(session, plan.workspace_id)
+    committing.commit_hold(session, request, workspace.id, actor)
     if plan.kind == "release":
         workspace.released_at = now(session)
         session.add(workspace)

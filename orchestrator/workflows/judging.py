@@ -18,8 +18,8 @@ from orchestrator.policies.classified_marks import marked_fields
 from orchestrator.policies.facts import BudgetClaim, Claim, LineFacts, PricePeriod, RequestFacts
 from orchestrator.policies.pack import PolicyPack, RequestKind
 from orchestrator.quotas import queries as quota_queries
-from orchestrator.quotas.arithmetic import Take
-from orchestrator.quotas.errors import NothingLeft
+from orchestrator.quotas.arithmetic import Take, budget_target
+from orchestrator.quotas.errors import MoreThanCommitted, NothingLeft
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.errors import ClassifiedContent, RuleRefuses
 from orchestrator.resource_requests.models import ResourceRequest
@@ -116,12 +116,20 @@ def judge(
 
     Raises:
         RuleRefuses: a rule stops it; carries every result, and the audit keeps the refusal.
+        MoreThanCommitted: quota or capacity would be given back that is not committed.
     """
-    takes = pricing.request_takes(request, sizing, standing.budget)
+    takes = pricing.request_takes(request, sizing)
     results = rules.judge_request(_facts(session, request, sizing, takes, standing), pack)
     if rules.is_stopped(results):
         raise _refusal(request, [result for result in results if result.stops], results, actor)
+    _require_committed(takes, standing)
     return Judgement(results, takes)
+
+
+def _require_committed(takes: Sequence[Take], standing: Standing) -> None:
+    for take in takes:
+        if take.target in standing.counters and standing.counters[take.target][1] + take.amount < 0:
+            raise MoreThanCommitted.of(take.target)
 
 
 def quota_refusal(
@@ -187,7 +195,7 @@ def required_approvals(session: Session, request: ResourceRequest, pack: PolicyP
     """Which roles must approve a plan of this request (R-29 and the substitutes of domain §2.15)."""
     standing = read_standing(session, request.id)
     sizing = pricing.size_request(session, request, standing)
-    takes = pricing.request_takes(request, sizing, standing.budget)
+    takes = pricing.request_takes(request, sizing)
     return rules.required_approvals(_facts(session, request, sizing, takes, standing), pack)
 
 
@@ -212,7 +220,7 @@ def _facts(
         officer_filing=standing.filing,
         quota=_claims_on("quota:", takes, standing.counters),
         pools=_claims_on("pool:", takes, standing.counters),
-        budget=_budget_claim(standing.budget, request),
+        budget=_budget_claim(standing.budget, takes),
         yearly_cost_fen=request.monthly_fen * 12,
         prices=_prices(standing, lines),
         priced_days=(day, date(day.year + 1, 1, 1)),
@@ -246,11 +254,12 @@ def _claims_on(
     )
 
 
-def _budget_claim(budget: Budget | None, request: ResourceRequest) -> tuple[BudgetClaim, ...] | None:
+def _budget_claim(budget: Budget | None, takes: Sequence[Take]) -> tuple[BudgetClaim, ...] | None:
     if budget is None:
         return None
+    projected_fen = sum(take.amount for take in takes if take.target == budget_target(budget.id))
     amounts = (budget.appropriated_fen, budget.held_fen, budget.committed_fen, budget.spent_fen)
-    return (BudgetClaim(budget.name, request.year_fen, *amounts),)
+    return (BudgetClaim(budget.name, projected_fen, *amounts),)
 
 
 def _prices(standing: Standing, lines: Iterable[LineFacts]) -> tuple[PricePeriod, ...]:

@@ -314,7 +314,7 @@ def _order_release(session: Session, request: ResourceRequest) -> None:
     release.endorser_id = request.endorser_id
     standing = read_standing(session, release.id)
     sizing = pricing.quote_request(session, release, standing)
-    takes = pricing.request_takes(release, sizing, standing.budget)
+    takes = pricing.request_takes(release, sizing)
     quotas.hold(session, release.id, release.organisation_code, takes, now(session) + RELEASE_WAITS)
     for status in (
         RequestStatus.AWAITING_ENDORSEMENT,

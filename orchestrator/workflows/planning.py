@@ -28,7 +28,7 @@ from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import DELIVERY_KINDS, ExecutionPlan, Run, Workspace
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import Expectation, PlanFinding, PlanMembers, PlannedObject
-from orchestrator.workflows import judging, pricing, undoing
+from orchestrator.workflows import committing, judging, pricing, undoing
 from orchestrator.workflows.approving import person_twice
 
 PLAN_PRIORITY = 0
@@ -74,6 +74,9 @@ def generate_plan(session: Session, actor: Actor, request_id: UUID, pack: Policy
     """Order a plan for an approved request, or the undo of one that is being cancelled.
 
     The author is the reviewer or another reviewer (§2.15).
+
+    Raises:
+        NoBudgetLine, RuleRefuses: the fiscal year has changed, and this year's budget does not cover it.
     """
     request = requests.lock(session, request_id)
     judging.require_reviewer(actor, request, pack, Permission.PLANS_AUTHOR)
@@ -83,6 +86,8 @@ def generate_plan(session: Session, actor: Actor, request_id: UUID, pack: Policy
         raise HasLivePlan
     if actor.person_id in (request.requester_id, request.endorser_id):
         raise person_twice(actor, "execution_plan", request.id, request.organisation_code, "author")
+    if request.status == RequestStatus.APPROVED:
+        committing.renew_hold(session, request, actor, pack)
     workspace = _workspace(session, request, cloud)
     plan = store.add_plan(session, _new_plan(session, request, workspace, actor.person_id))
     plan.required_approvals = list(judging.required_approvals(session, request, pack))

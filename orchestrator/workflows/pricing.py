@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +22,13 @@ from orchestrator.core.clock import today
 from orchestrator.core.errors import BadInput, NotFound
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take, difference, takes
+from orchestrator.quotas.commitments import Change, Commitment, Committed, Key
 from orchestrator.quotas.models import ResourcePool
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.drafting import LineDraft
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
-from orchestrator.workflows.queries import SIZES, Budget, Standing
+from orchestrator.workflows.queries import SIZES, Standing
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,31 @@ def quote_lines(session: Session, lines: Sequence[LineDraft]) -> Quote:
 
 def quote_hosts(session: Session, hosts: Sequence[HostSize]) -> Quote:
     """The price of hosts of given sizes."""
+    return _quote(session, _rated_from_today(session, hosts))
+
+
+def _rated_from_today(session: Session, hosts: Sequence[HostSize]) -> list[RatedLine]:
+    """The lines of these hosts to the end of the fiscal year, and at least to that of the next month."""
+    day = today(session)
+    ends = max(_year_end(day), _first_of_next_month(_first_of_next_month(day)))
+    return _rated(session, sku_quantities(hosts), day, ends)
+
+
+def _quote(session: Session, rated: Sequence[RatedLine]) -> Quote:
     day = today(session)
     month = _first_of_next_month(day)
-    year_ends, month_ends = date(day.year + 1, 1, 1), _first_of_next_month(month)
-    rated = _rated(session, sku_quantities(hosts), day, max(year_ends, month_ends))
-    a_month = [line for line in rated if month <= line.starts < month_ends]
+    a_month = [line for line in rated if month <= line.starts < _first_of_next_month(month)]
     return Quote(
         catalogue=_catalogue_on(session, day, rated),
         monthly_fen=sum(line.amount_fen for line in a_month),
-        year_fen=sum(line.amount_fen for line in rated if line.starts < year_ends),
+        year_fen=sum(line.amount_fen for line in rated if line.starts < _year_end(day)),
         lines=_by_sku(a_month),
     )
+
+
+def _year_end(day: date) -> date:
+    """The first day of the next fiscal year."""
+    return date(day.year + 1, 1, 1)
 
 
 def _catalogue_on(session: Session, day: date, rated: Sequence[RatedLine]) -> str:
@@ -135,8 +151,16 @@ def size_request(session: Session, request: ResourceRequest, standing: Standing 
     return Sizing(
         wanted=_placed(standing.sizes) if standing else _stored(session, request),
         before=_stored(session, present) if present else (),
-        zone_class=(present or request).zone_class,
+        zone_class=_first_request(session, request).zone_class,
     )
+
+
+def _first_request(session: Session, request: ResourceRequest) -> ResourceRequest:
+    """The request that made the target workspace: its zone class is that of all that follows there."""
+    if request.target_workspace_id is None:
+        return request
+    workspace = run_queries.workspace(session, request.target_workspace_id)
+    return request_queries.get(session, workspace.origin_request_id)
 
 
 def _stored(session: Session, request: ResourceRequest) -> list[tuple[str, HostSize]]:
@@ -163,23 +187,88 @@ def zone_of(session: Session, request: ResourceRequest) -> str:
 
 
 def quote_request(session: Session, request: ResourceRequest, standing: Standing) -> Sizing:
-    """Write today's price on the request. For a change, `year_fen` is what it adds to the present cost.
+    """Write today's price on the request. For a change, `year_fen` is what its budget line commits more.
 
-    A quote stands while nothing that it rests on has changed: the day, the sizes, every price and term.
+    A quote stands while nothing that it rests on has changed: the day, the sizes, every price and term, the
+    budget line, and what the workspace has committed.
     """
     sizing = size_request(session, request, standing)
-    basis = hashlib.sha256(repr((today(session).isoformat(), standing.terms, sizing)).encode()).hexdigest()
+    standing_commitments = _standing_commitments(session, request)
+    line_id = UUID(standing.budget.id) if standing.budget else None
+    rests_on = (today(session).isoformat(), standing.terms, line_id, standing_commitments, sizing)
+    basis = hashlib.sha256(repr(rests_on).encode()).hexdigest()
     if request.quote.get("basis") == basis:
         return sizing
-    quote = quote_hosts(session, sizing.hosts)
-    before = quote_hosts(session, [size for _, size in sizing.before]).year_fen if sizing.before else 0
+    rated = _rated_from_today(session, sizing.hosts)
+    quote = _quote(session, rated)
+    added = _added(session, rated, sizing)
+    change = Change(line_id, added, standing_commitments, _quantities(sizing.wanted))
     request.catalogue_code = quote.catalogue or None
     request.monthly_fen = quote.monthly_fen
-    request.year_fen = quote.year_fen - before
-    lines = [dict(line) for line in quote.lines]
-    request.quote = {"lines": lines, "before_year_fen": before, "basis": basis}
+    request.year_fen = sum(item.amount_fen for item in added) - change.given_back_fen(today(session))
+    request.quote = {
+        "lines": [dict(line) for line in quote.lines],
+        "basis": basis,
+        "budget_line": str(line_id) if line_id else None,
+        "commitments": [item.as_document() for item in added],
+        "budgets": {str(line): fen for line, fen in change.fen_to_hold(today(session)).items()},
+    }
     session.add(request)
     return sizing
+
+
+def _standing_commitments(session: Session, request: ResourceRequest) -> Sequence[Committed]:
+    if request.target_workspace_id is None:
+        return ()
+    return quota_queries.commitments(session, request.target_workspace_id, today(session))
+
+
+def _added(session: Session, rated: Sequence[RatedLine], sizing: Sizing) -> list[Commitment]:
+    """What the wanted sizes cost above the present ones to the end of the fiscal year, at today's prices."""
+    day, present, wanted = today(session), _quantities(sizing.before), _quantities(sizing.wanted)
+    grown = [SkuQuantity(*key, fewer) for key, fewer in present.items() if fewer < wanted.get(key, 0)]
+    before = {
+        (line.resource, line.sku, line.starts): line.amount_fen
+        for line in _rated(session, grown, day, _year_end(day))
+    }
+    in_year = [line for line in rated if line.starts < _year_end(day)]
+    found = []
+    for _, months in groupby(in_year, _terms):
+        lines = list(months)
+        first, last = lines[0], lines[-1]
+        more = int(first.quantity) - present.get((first.resource, first.sku), 0)
+        fen = sum(one.amount_fen - before.get((one.resource, one.sku, one.starts), 0) for one in lines)
+        if more > 0 and fen > 0:
+            whose = (first.resource, first.sku, more, first.catalogue, first.price_fen)
+            found.append(Commitment(*whose, first.starts, last.ends, fen))
+    return found
+
+
+def _terms(line: RatedLine) -> tuple[Any, ...]:
+    """What stays the same over the months of one commitment, so that each day of it costs the same share."""
+    return line.resource, line.sku, line.catalogue, line.price_fen, line.percent, line.discount
+
+
+def _quantities(placed: Iterable[tuple[str, HostSize]]) -> dict[Key, int]:
+    """The quantity of every SKU on every resource."""
+    return {(item.address, item.sku): item.quantity for item in sku_quantities(size for _, size in placed)}
+
+
+def budgeted_year(request: ResourceRequest) -> int | None:
+    """The fiscal year to whose end the quote counts what the request adds; None when it adds nothing."""
+    added = [Commitment.of_document(item) for item in request.quote["commitments"]]
+    return added[0].starts.year if added else None
+
+
+def budget_change(session: Session, request: ResourceRequest, workspace_id: UUID) -> Change:
+    """What the request changes of the budget commitments of its workspace, by its quote."""
+    line_id = request.quote["budget_line"]
+    return Change(
+        line_id=UUID(line_id) if line_id else None,
+        added=[Commitment.of_document(item) for item in request.quote["commitments"]],
+        standing=quota_queries.commitments(session, workspace_id, today(session)),
+        wanted=_quantities(_stored(session, request)),
+    )
 
 
 def present_request(session: Session, request: ResourceRequest) -> ResourceRequest | None:
@@ -201,15 +290,15 @@ def current_request(session: Session, workspace_id: UUID) -> ResourceRequest:
     return request_queries.get(session, plan.request_id)
 
 
-def request_takes(request: ResourceRequest, sizing: Sizing, budget: Budget | None) -> list[Take]:
-    """What the request takes of quota, pool and budget line; a negative amount gives back."""
+def request_takes(request: ResourceRequest, sizing: Sizing) -> list[Take]:
+    """What the request takes of quota, pool and budget lines; a negative amount gives back."""
     wanted, before = _classes_by_pool(sizing.wanted), _classes_by_pool(sizing.before)
     by_pool = {
         pool: difference(wanted.get(pool, {}), before.get(pool, {})) for pool in sorted({*wanted, *before})
     }
     # A trial holds production quota from submission on and counts in the trial quota too (domain §6.2).
     zone_classes = ("production", "trial") if sizing.zone_class == "trial" else ("production",)
-    return takes(zone_classes, by_pool, (budget.id, request.year_fen) if budget else None)
+    return takes(zone_classes, by_pool, request.quote["budgets"])
 
 
 def _classes_by_pool(placed: Iterable[tuple[str, HostSize]]) -> dict[str, dict[str, int]]:

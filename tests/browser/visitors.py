@@ -67,7 +67,7 @@ def words(answer: httpx2.Response) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
 
 
-def typed(answer: httpx.Response, form: str = "request-form") -> dict[str, str]:
+def typed(answer: httpx2.Response, form: str = "request-form") -> dict[str, str]:
     """The fields that a browser sends of the form with this id as it stands, without the button pressed."""
     fields = _Fields(form)
     fields.feed(answer.text)

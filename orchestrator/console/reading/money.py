@@ -6,7 +6,6 @@ from uuid import UUID
 
 from orchestrator.console.views.common import BudgetEffect, CostLine, QuotaBar, QuotaCard, Quote
 from orchestrator.console.visit import Visit
-from orchestrator.core.clock import today
 from orchestrator.quotas import queries
 from orchestrator.resource_requests.models import ResourceRequest
 
@@ -49,12 +48,17 @@ def plan_quota(visit: Visit, request: ResourceRequest) -> QuotaCard | None:
 
 
 def budget_effect(visit: Visit, request: ResourceRequest) -> tuple[BudgetEffect, ...]:
-    """The organisation's budget line of the year and what this request takes of it."""
-    line = queries.cloud_budget(visit.session, request.organisation_code, today(visit.session))
-    if line is None:
-        return ()
-    name = visit.word(line.purpose, "budget_purpose")
-    return (BudgetEffect(name, line.fiscal_year, line.appropriated_fen, line.free_fen, request.year_fen),)
+    """The budget lines that the request's hold names, and what it takes of each or gives back to it."""
+    return tuple(
+        BudgetEffect(
+            name=visit.word(line.purpose, "budget_purpose"),
+            fiscal_year=line.fiscal_year,
+            appropriated_fen=line.appropriated_fen,
+            free_fen=line.free_fen,
+            asked_fen=amount,
+        )
+        for line, amount in queries.held_budgets(visit.session, request.id)
+    )
 
 
 def quote_view(visit: Visit, catalogue: str | None, lines: Any, total_fen: int) -> Quote | None:

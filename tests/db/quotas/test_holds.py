@@ -91,7 +91,7 @@ class Holds(RuleBasedStateMachine):
     def _takes(self, organisation: str, pool: str, size: Mapping[str, int], fen: int) -> tuple[Take, ...]:
         line = self.lines[organisation]
         assert line is not None
-        return tuple(takes(("production",), {pool: size}, (line.id, fen)))
+        return tuple(takes(("production",), {pool: size}, {line.id: fen}))
 
     def _hold(self, wanted: Held) -> bool:
         expires = now(self.session) + timedelta(days=15)

@@ -1,0 +1,179 @@
+"""Budget commitments by resource, SKU and days: what is left of one from a day on, what a change ends; pure.
+
+Amounts are divided so that every fen stays in exactly one part. A part is therefore never negative, and the
+parts of a commitment never add up to more than it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Self
+from uuid import UUID
+
+Key = tuple[str, str]
+"""The logical address of a resource, and a SKU."""
+_MONTH = 377_580
+"""The weight of a month; divisible by 28, 29, 30 and 31."""
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """Money for a quantity of one SKU on one resource over the days ``[starts, ends)``, at one price."""
+
+    address: str
+    sku: str
+    quantity: int
+    catalogue: str
+    price_fen: int | None
+    starts: date
+    ends: date
+    amount_fen: int
+
+    @property
+    def key(self) -> Key:
+        """Resource and SKU."""
+        return self.address, self.sku
+
+    def fen_from(self, day: date) -> int:
+        """The part of the amount that belongs to `day` and the days after it."""
+        whole, rest = _weight(self.starts, self.ends), _weight(max(day, self.starts), self.ends)
+        return _share(self.amount_fen, rest, whole)
+
+    def from_day(self, day: date) -> Self:
+        """The commitment without its days before `day`."""
+        return replace(self, starts=min(max(day, self.starts), self.ends), amount_fen=self.fen_from(day))
+
+    def with_quantity(self, quantity: int) -> Self:
+        """The commitment for a part of its quantity."""
+        return replace(self, quantity=quantity, amount_fen=_share(self.amount_fen, quantity, self.quantity))
+
+    def as_document(self) -> dict[str, Any]:
+        """The commitment as a quote keeps it."""
+        return vars(self) | {"starts": self.starts.isoformat(), "ends": self.ends.isoformat()}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Self:
+        """The commitment that a quote has kept."""
+        days = {name: date.fromisoformat(document[name]) for name in ("starts", "ends")}
+        return cls(**{**document, **days})
+
+
+def _share(amount: int, part: int, whole: int) -> int:
+    """`part` of `whole` of an amount, rounded half up; 0 of nothing."""
+    return (2 * amount * part + whole) // (2 * whole) if part > 0 else 0
+
+
+@lru_cache(maxsize=4096)
+def _weight(starts: date, ends: date) -> int:
+    """The length of the days ``[starts, ends)``, in which every month is equally long."""
+    total, day = 0, starts
+    while day < ends:
+        next_month = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+        month_days = (next_month - timedelta(days=1)).day
+        total += (min(next_month, ends) - day).days * (_MONTH // month_days)
+        day = next_month
+    return total
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A commitment of a budget line that stands, with the request that made it and when."""
+
+    id: UUID
+    line_id: UUID
+    request_id: UUID
+    committed_at: datetime
+    commitment: Commitment
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What becomes of a commitment from `day` on: the days before stay, and `kept` of the days after."""
+
+    committed: Committed
+    day: date
+    kept: Commitment | None
+
+    @property
+    def used_fen(self) -> int:
+        """The amount of the days before, which stays committed."""
+        one = self.committed.commitment
+        return one.amount_fen - one.fen_from(self.day)
+
+    @property
+    def given_back_fen(self) -> int:
+        """What the budget line gets back."""
+        kept_fen = self.kept.amount_fen if self.kept else 0
+        return self.committed.commitment.fen_from(self.day) - kept_fen
+
+
+def endings(standing: Sequence[Committed], wanted: Mapping[Key, int], day: date) -> list[Ending]:
+    """The commitments that end because from `day` on only the `wanted` quantities are used.
+
+    `standing` is sorted by age, the newest request first: of several for one resource and SKU the newest end.
+    """
+    ahead = [item for item in standing if item.commitment.ends > day]
+    # The commitments of one request for one resource and SKU follow each other: the quantity counts once.
+    by_request: dict[Key, dict[UUID, int]] = {}
+    for item in ahead:
+        quantities = by_request.setdefault(item.commitment.key, {})
+        quantities[item.request_id] = max(quantities.get(item.request_id, 0), item.commitment.quantity)
+    kept = {key: _kept(quantities, wanted.get(key, 0)) for key, quantities in by_request.items()}
+    return [
+        Ending(item, day, item.commitment.from_day(day).with_quantity(quantity) if quantity else None)
+        for item in ahead
+        if (quantity := kept[item.commitment.key][item.request_id]) < item.commitment.quantity
+    ]
+
+
+def _kept(quantities: Mapping[UUID, int], wanted: int) -> dict[UUID, int]:
+    """The quantity that each request keeps, when together they keep no more than `wanted`."""
+    excess = sum(quantities.values()) - wanted
+    kept = {}
+    for request, quantity in quantities.items():
+        ended = min(max(excess, 0), quantity)
+        kept[request], excess = quantity - ended, excess - ended
+    return kept
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a request does to the commitments of its workspace.
+
+    `added` is new on the budget line `line_id`. `standing` are the present ones, the newest first; from the
+    day of the change on they cover no more than the `wanted` quantities.
+    """
+
+    line_id: UUID | None
+    added: Sequence[Commitment]
+    standing: Sequence[Committed]
+    wanted: Mapping[Key, int]
+
+    def given_back_fen(self, day: date) -> int:
+        """What all budget lines together get back, if the change is made on `day`."""
+        return sum(ending.given_back_fen for ending in endings(self.standing, self.wanted, day))
+
+    def fen_on(self, day: date) -> dict[UUID, int]:
+        """What each budget line commits more (positive) or gets back (negative), if made on `day`."""
+        totals: dict[UUID, int] = {}
+        for ending in endings(self.standing, self.wanted, day):
+            line = ending.committed.line_id
+            totals[line] = totals.get(line, 0) - ending.given_back_fen
+        if self.line_id is not None and self.added:
+            added = sum(item.fen_from(day) for item in self.added)
+            totals[self.line_id] = totals.get(self.line_id, 0) + added
+        return {line: fen for line, fen in totals.items() if fen}
+
+    def fen_to_hold(self, day: date) -> dict[UUID, int]:
+        """As `fen_on`, but enough for whichever day from `day` on the change is made.
+
+        Each day later adds less and gives back less. With several prices in the year the difference can grow.
+        """
+        totals = self.fen_on(day)
+        if self.line_id is None or not self.added or not endings(self.standing, self.wanted, day):
+            return totals
+        last = max(item.ends for item in self.added)
+        days = (day + timedelta(days=later) for later in range((last - day).days))
+        most = max(self.fen_on(one).get(self.line_id, 0) for one in days)
+        return totals | {self.line_id: most} if most > 0 else totals
