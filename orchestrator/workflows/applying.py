@@ -140,7 +140,7 @@ def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) ->
     plan = _plan_of(session, run)
     store.begin_run(session, run, worker, token_hash)
     changed, reason = _changed_members(session, plan), STALE
-    if not changed and plan.kind in TERRAFORM_KINDS and (why := committing.why_not_bookable(session, plan)):
+    if not changed and plan.kind in DELIVERY_KINDS and (why := committing.why_not_bookable(session, plan)):
         changed, reason = ["commitments"], why
     if changed:
         mark_stale(session, run_id, changed, reason)

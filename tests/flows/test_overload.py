@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
@@ -36,8 +36,8 @@ def settings(city_url: str, tmp_path: Path) -> Settings:
 
 async def call_at_once(address: str, token: str, count: int) -> tuple[list[int], list[int]]:
     """The statuses of `count` calls at once, and those of ``/healthz`` until all of them were answered."""
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=address, timeout=120, limits=limits) as client:
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(base_url=address, timeout=120, limits=limits) as client:
         headers = {"Authorization": f"Bearer {token}"}
         calls = asyncio.gather(*(client.get("/api/v1/requests", headers=headers) for _ in range(count)))
         health = []
@@ -56,8 +56,8 @@ def test_two_hundred_calls_at_once_are_answered_and_health_meanwhile(shared_call
 
 @contextmanager
 def stuck_calls(
-    engine: Engine, count: int, call: Callable[[], httpx.Response]
-) -> Iterator[list[Future[httpx.Response]]]:
+    engine: Engine, count: int, call: Callable[[], httpx2.Response]
+) -> Iterator[list[Future[httpx2.Response]]]:
     """`count` calls at once, of which none can be finished before the block ends."""
     with ThreadPoolExecutor(count) as threads, engine.connect() as holder:
         holder.execute(text("LOCK TABLE api_tokens"))
@@ -94,7 +94,7 @@ def test_a_refused_act_shows_its_page_again_in_a_place_of_its_own(callers: Calle
     request = acts.draft(callers)
     with transaction(engine) as session:
         administering.set_password(session, "slj.clerk", PASSWORD, "operator:test")
-    with httpx.Client(
+    with httpx2.Client(
         base_url=callers.address, timeout=60, headers={"Sec-Fetch-Site": "same-origin"}
     ) as clerk:
         account = {"username": "slj.clerk", "password": PASSWORD}

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -28,7 +28,7 @@ def callers(shared_callers: Callers) -> Callers:
     return shared_callers
 
 
-def refused_fields(answer: httpx.Response) -> list[str]:
+def refused_fields(answer: httpx2.Response) -> list[str]:
     """The fields that a refusal names."""
     assert answer.status_code == 422, f"{answer.request.url}: {answer.status_code} {answer.text}"
     assert answer.json()["type"] == "urn:govcloud:problem:unstorable_text", answer.text
