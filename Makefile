@@ -100,7 +100,7 @@ check: $(VENV)/project.stamp $(VENV)/dev.stamp
 	$(BIN)/mypy
 	cd terraform/providers/sandbox && $(CURDIR)/$(BIN)/mypy --cache-dir=$(CURDIR)/.mypy_cache/sandbox --config-file mypy.ini *.py
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/djlint --lint orchestrator/console/templates
+	$(BIN)/djlint --lint orchestrator/console
 	$(BIN)/pytest $(ARGS)
 
 fmt: $(VENV)/project.stamp $(VENV)/dev.stamp

@@ -30,7 +30,8 @@ from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
 from orchestrator.resource_requests.errors import RuleRefuses
 from orchestrator.schema import revisions
 from orchestrator.settings import Settings
-from orchestrator.workflows import administering, requesting
+from orchestrator.workflows.people import accounts
+from orchestrator.workflows.requests import steps
 
 AIM = 0.3
 CLIENTS = 16
@@ -96,9 +97,9 @@ class Desk:
             system=MANY[department], title="benchmark", justification="benchmark", lines=(line,)
         )
         with transaction(self.engine) as session:
-            request = requesting.draft_request(session, clerk, draft, self.pack)
-            requesting.ask_endorsement(session, clerk, request.id)
-            requesting.endorse_request(session, self.officers[department], request.id)
+            request = steps.draft_request(session, clerk, draft, self.pack)
+            steps.ask_endorsement(session, clerk, request.id)
+            steps.endorse_request(session, self.officers[department], request.id)
             return request.id
 
     def submit(self, handed: tuple[str, UUID]) -> bool:
@@ -106,7 +107,7 @@ class Desk:
         department, request = handed
         try:
             with transaction(self.engine) as session:
-                requesting.submit_request(session, self.clerks[department], request, self.pack)
+                steps.submit_request(session, self.clerks[department], request, self.pack)
         except RuleRefuses:
             return False
         return True
@@ -131,8 +132,8 @@ def opened(engine: Engine, settings: Settings) -> Desk:
     with transaction(engine) as session:
         session.execute(_ROWS_OF_TRIALS)
         session.execute(_POOL)
-        clerks = {name: administering.actor_named(session, f"{name}.clerk") for name in MANY}
-        officers = {name: administering.actor_named(session, f"{name}.officer") for name in MANY}
+        clerks = {name: accounts.actor_named(session, f"{name}.clerk") for name in MANY}
+        officers = {name: accounts.actor_named(session, f"{name}.officer") for name in MANY}
     pack = load_pack(settings.content_dir / "policies" / settings.policy_pack)
     return Desk(engine, pack, clerks, officers)
 

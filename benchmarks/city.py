@@ -16,11 +16,12 @@ from sqlalchemy import Engine, text
 
 from benchmarks.place import settings_of_its_own
 from orchestrator.adapters.content_files import read_content
-from orchestrator.cli.supervising import Everything
 from orchestrator.core.db import create_database_engine, libpq_url, transaction
 from orchestrator.settings import Settings
+from orchestrator.supervisor import Everything
 from orchestrator.wiring import TABLES
-from orchestrator.workflows import administering, loading
+from orchestrator.workflows.content import content_revisions
+from orchestrator.workflows.people import accounts
 
 PATIENCE_SECONDS = 120.0
 _ROOM = (
@@ -47,7 +48,7 @@ def fill(engine: Engine, settings: Settings) -> None:
     if bundle is None or not TABLES:
         raise RuntimeError("the content has problems: run `govcloud load`")
     with transaction(engine) as session:
-        loading.load_content(session, bundle, None)
+        content_revisions.load_content(session, bundle, None)
     with transaction(engine) as session:
         for statement in _ROOM:
             session.execute(text(statement))
@@ -115,9 +116,9 @@ class City:
         """A client with a token of the person."""
         if person not in self._clients:
             with transaction(self.engine) as session:
-                actor = administering.actor_named(session, person)
+                actor = accounts.actor_named(session, person)
                 scopes = [permission.value for permission in actor.permissions]
-                token, _ = administering.create_token(session, actor, "benchmark", scopes, timedelta(days=1))
+                token, _ = accounts.create_token(session, actor, "benchmark", scopes, timedelta(days=1))
             self._clients[person] = httpx2.Client(
                 base_url=self.settings.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
             )

@@ -34,7 +34,7 @@ from orchestrator.runs.models import ExecutionPlan, Run, Workspace
 from orchestrator.schema import revisions
 from orchestrator.settings import Settings
 from orchestrator.systems.models import System
-from orchestrator.workflows import settling
+from orchestrator.workflows.billing import month_close
 
 AIM = 3.0
 ACTOR = "operator:benchmark"
@@ -203,9 +203,9 @@ def close(engine: Engine, month: date) -> float:
     """Both steps of a close as the product takes them; seconds."""
     begun = time.perf_counter()
     with transaction(engine) as session:
-        opened = settling.open_statements(session, month, ACTOR)
+        opened = month_close.open_statements(session, month, ACTOR)
     with transaction(engine) as session:
-        settling.meter_statements(session, month, ACTOR, opened.event_seq)
+        month_close.meter_statements(session, month, ACTOR, opened.event_seq)
     return time.perf_counter() - begun
 
 

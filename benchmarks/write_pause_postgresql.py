@@ -24,12 +24,12 @@ from benchmarks import report
 from benchmarks.place import leave_root
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.embedded_postgres import programs_folder
-from orchestrator.adapters.movers import sample_system
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
 from orchestrator.adapters.movers.bundles import move_bundle
 from orchestrator.adapters.movers.playing import Player
-from orchestrator.adapters.movers.sample_system import SampleClients, SampleSystem, make_host
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.demo import sample_system
+from orchestrator.demo.sample_system import SampleClients, SampleSystem, make_host
 from orchestrator.migrations.move import Move, MoveHost, NamePart
 from orchestrator.migrations.movers import Act, CutResult
 from orchestrator.migrations.pause import WritePause, write_pause

@@ -29,7 +29,7 @@ from orchestrator.api import (
 from orchestrator.api.deps import Service, hold_slot
 from orchestrator.api.texts import require_storable_texts
 from orchestrator.console import routes
-from orchestrator.console.security import PageSecurity
+from orchestrator.console.frame.security import PageSecurity
 from orchestrator.settings import Settings
 from orchestrator.wiring import service
 

@@ -23,9 +23,12 @@ from orchestrator.runs.engine import CloudInventory
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, RunStatus
 from orchestrator.schema.tables import metadata
 from orchestrator.settings import Settings
-from orchestrator.tasks import applying, calendar, closing, drift, planning, switching
-from orchestrator.tasks.workbench import Workbench
-from orchestrator.workflows.settling import METER_JOB
+from orchestrator.workers import calendar
+from orchestrator.workers.billing import month_close
+from orchestrator.workers.migrations import switch
+from orchestrator.workers.plans import application, drift, generation
+from orchestrator.workers.run_context import Worker
+from orchestrator.workflows.billing.month_close import METER_JOB
 
 TABLES = metadata.tables
 """Every table is imported before the first query, because foreign keys name tables of other packages."""
@@ -67,10 +70,10 @@ def _has_ended(engine: Engine, run_id: str) -> bool:
         return RUN_LIFECYCLE.is_final(RunStatus(queries.run(session, UUID(run_id)).status))
 
 
-def workbench(settings: Settings) -> Workbench:
+def worker(settings: Settings) -> Worker:
     """The parts of a worker process."""
     url = database_url(settings)
-    return Workbench(
+    return Worker(
         engine=create_database_engine(url, pool_size=settings.slots * 2 + 2),
         database_url=url,
         settings=settings,
@@ -99,13 +102,13 @@ def cloud_environment(settings: Settings, cloud: str) -> Mapping[str, str]:
     return {}
 
 
-def handlers(bench: Workbench) -> Mapping[str, Handler]:
+def handlers(worker: Worker) -> Mapping[str, Handler]:
     """Every job by its name."""
     return {
-        "runs.plan": partial(planning.plan_run, bench),
-        "runs.apply": partial(applying.apply_run, bench),
-        "runs.drift": partial(drift.drift_run, bench),
-        "runs.settle": partial(switching.settle_run, bench),
-        METER_JOB: partial(closing.meter_month, bench),
-        MINUTE: partial(calendar.every_minute, bench),
+        "runs.plan": partial(generation.plan_run, worker),
+        "runs.apply": partial(application.apply_run, worker),
+        "runs.drift": partial(drift.drift_run, worker),
+        "runs.settle": partial(switch.settle_run, worker),
+        METER_JOB: partial(month_close.meter_month, worker),
+        MINUTE: partial(calendar.every_minute, worker),
     }

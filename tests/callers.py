@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from orchestrator.core.db import transaction
 from orchestrator.departments.permissions import Permission
-from orchestrator.workflows import administering
+from orchestrator.workflows.people import accounts
 
 
 class Caller:
@@ -66,9 +66,9 @@ class Callers:
     def token(self, username: str, scopes: Sequence[Permission] = (), days: float = 300) -> str:
         """A new token; without `scopes` it carries every right that the person has today."""
         with transaction(self._engine) as session:
-            actor = administering.actor_named(session, username)
+            actor = accounts.actor_named(session, username)
             wanted = [scope.value for scope in (scopes or sorted(actor.permissions))]
-            secret, _ = administering.create_token(session, actor, "test", wanted, timedelta(days=days))
+            secret, _ = accounts.create_token(session, actor, "test", wanted, timedelta(days=days))
         return secret
 
     def anybody(self) -> Caller:

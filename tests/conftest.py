@@ -26,7 +26,8 @@ from orchestrator.policies.pack import PolicyPack
 from orchestrator.schema import revisions
 from orchestrator.settings import Settings
 from orchestrator.wiring import service as wire_service
-from orchestrator.workflows import administering, loading
+from orchestrator.workflows.content import content_revisions
+from orchestrator.workflows.people import accounts
 from tests.callers import Callers
 from tests.factories import AS_OF
 from tests.office import Office
@@ -86,7 +87,7 @@ def city(server: Server, template: str) -> str:
     assert bundle is not None
     with transaction(engine) as session:
         clock.set_to(session, AS_OF)
-        loading.load_content(session, bundle, None)
+        content_revisions.load_content(session, bundle, None)
     engine.dispose()
     return name
 
@@ -168,7 +169,7 @@ def actor(engine: Engine) -> Callable[[str], Actor]:
 
     def named(username: str) -> Actor:
         with transaction(engine) as session:
-            return administering.actor_named(session, username)
+            return accounts.actor_named(session, username)
 
     return named
 

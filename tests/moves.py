@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
-from orchestrator.adapters.movers.sample_system import SampleClients, SampleSystem, make_host
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.demo.sample_system import SampleClients, SampleSystem, make_host
 from orchestrator.migrations.move import MoveHost
 from tests import acts
 from tests.factories import make_draft, make_line

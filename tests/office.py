@@ -16,8 +16,9 @@ from orchestrator.core.sealing import load_keys
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.runs.models import Run
 from orchestrator.settings import Settings
-from orchestrator.tasks import applying, calendar, drift, planning
-from orchestrator.tasks.workbench import Workbench
+from orchestrator.workers import calendar
+from orchestrator.workers.plans import application, drift, generation
+from orchestrator.workers.run_context import Worker
 from tests import acts
 from tests.callers import Callers
 from tests.fakes import FakeAnsible, FakeCloud, FakeTerraform
@@ -33,7 +34,7 @@ class Office:
         self.settings = settings
         self.callers = Callers(engine, settings.url)
         self.cloud = FakeCloud()
-        self.bench = Workbench(
+        self.bench = Worker(
             engine=engine,
             database_url=settings.database_url or "",
             settings=settings,
@@ -47,8 +48,8 @@ class Office:
             folders=RunFolders(settings.runs_dir),
         )
         self._handlers = {
-            "plan": partial(planning.plan_run, self.bench),
-            "apply": partial(applying.apply_run, self.bench),
+            "plan": partial(generation.plan_run, self.bench),
+            "apply": partial(application.apply_run, self.bench),
             "drift": partial(drift.drift_run, self.bench),
         }
 

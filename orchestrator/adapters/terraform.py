@@ -114,7 +114,7 @@ class TerraformProcesses:
     ) -> EngineResult:
         """Write `folder/plan.bin`; return code 0 = nothing to do, 2 = changes, 1 = error.
 
-        The state is not locked: a plan writes none, and the fence keeps every other run out of the workspace.
+        The state is not locked: a plan writes none, and the lease keeps every other run out of the workspace.
         """
         return self._logged(
             folder,

@@ -8,7 +8,7 @@ from orchestrator.adapters.audit_heads import read_heads
 from orchestrator.api.deps import CountCursor, TheActor, TheService, TheSession, next_page
 from orchestrator.core import audit
 from orchestrator.departments.permissions import Permission, require
-from orchestrator.workflows import settling
+from orchestrator.workflows.billing import month_close
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -35,7 +35,7 @@ def verify(actor: TheActor, session: TheSession, service: TheService) -> dict[st
     require(actor, Permission.AUDIT_READ)
     heads = read_heads(service.settings.heads_file, service.keys)
     findings = audit.verify(session, heads.signed)
-    altered = settling.altered_statements(session)
+    altered = month_close.altered_statements(session)
     return {
         "ok": not findings and not altered,
         "events": audit.head(session).seq,

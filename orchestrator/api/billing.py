@@ -22,7 +22,8 @@ from orchestrator.billing.months import month_text, parse_month
 from orchestrator.billing.statement_document import StatementDocument, as_json
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.settings import Settings
-from orchestrator.workflows import metering, reporting, settling, stating
+from orchestrator.workflows.billing import month_close, reports, usage
+from orchestrator.workflows.billing import statements as stating
 
 router = APIRouter(tags=["billing"])
 
@@ -114,7 +115,7 @@ class MonthOut(BaseModel):
 def close_month(month: str, actor: TheActor, session: TheSession, *, again: bool = False) -> MonthOut:
     """Open the month's statements and have them metered; doing it again goes on where it stopped."""
     day = parse_month(month)
-    count = settling.order_close(session, actor, day, again=again)
+    count = month_close.order_close(session, actor, day, again=again)
     return _month(session, day, count)
 
 
@@ -186,7 +187,7 @@ def trace_line(
     """A line and everything behind it: usage, run, plan with its digest, approvals, request."""
     row = stating.read_statement(session, actor, statement_id)
     item = queries.line(session, row.id, position)
-    return {"line": line_out(item).model_dump(mode="json"), **reporting.trace(session, item)}
+    return {"line": line_out(item).model_dump(mode="json"), **reports.trace(session, item)}
 
 
 @router.get("/statements/{statement_id}/movement")
@@ -234,7 +235,7 @@ def issue(
     response: Response,
 ) -> StatementOut:
     """The figures are verified; number and amounts are fixed from now on."""
-    return _shown(settling.issue_statement(session, actor, statement_id, service.pack, version), response)
+    return _shown(month_close.issue_statement(session, actor, statement_id, service.pack, version), response)
 
 
 @router.post("/statements/{statement_id}/confirm")
@@ -242,7 +243,7 @@ def confirm(
     statement_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
 ) -> StatementOut:
     """The department's information officer agrees."""
-    return _shown(settling.confirm_statement(session, actor, statement_id, version), response)
+    return _shown(month_close.confirm_statement(session, actor, statement_id, version), response)
 
 
 @router.post("/statements/{statement_id}/dispute")
@@ -255,7 +256,7 @@ def dispute(
     response: Response,
 ) -> StatementOut:
     """Do not agree, and say why."""
-    found = settling.dispute_statement(session, actor, statement_id, body.reason, version)
+    found = month_close.dispute_statement(session, actor, statement_id, body.reason, version)
     return _shown(found, response)
 
 
@@ -269,33 +270,33 @@ def decide(
     response: Response,
 ) -> StatementOut:
     """Decide a dispute; the answer is the statement that goes on: this one, or its next revision."""
-    decision = settling.Decision(upheld=body.upheld, reason=body.reason)
-    return _shown(settling.decide_dispute(session, actor, statement_id, decision, service.pack), response)
+    decision = month_close.Decision(upheld=body.upheld, reason=body.reason)
+    return _shown(month_close.decide_dispute(session, actor, statement_id, decision, service.pack), response)
 
 
 @router.post("/resources/{resource_id}/suspend")
 def suspend(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
     """Billed as suspended from today on."""
-    return ResourceOut.model_validate(metering.suspend_resource(session, actor, resource_id, body.reason))
+    return ResourceOut.model_validate(usage.suspend_resource(session, actor, resource_id, body.reason))
 
 
 @router.post("/resources/{resource_id}/resume")
 def resume(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
     """Billed in full again from today on."""
-    return ResourceOut.model_validate(metering.resume_resource(session, actor, resource_id, body.reason))
+    return ResourceOut.model_validate(usage.resume_resource(session, actor, resource_id, body.reason))
 
 
 @router.post("/resources/{resource_id}/usage-corrections", status_code=201)
 def correct(resource_id: UUID, body: CorrectionIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
     """Enter late what really happened; a confirmed month gets counter-lines in the next open one."""
-    correction = metering.UsageCorrection(
+    correction = usage.UsageCorrection(
         day=body.day,
         reason=body.reason,
         state=body.state,
         skus=None if body.skus is None else [item.use() for item in body.skus],
         once=body.once,
     )
-    event = metering.correct_usage(session, actor, resource_id, correction)
+    event = usage.correct_usage(session, actor, resource_id, correction)
     document: dict[str, Any] = event.model_dump(mode="json")
     return document
 
@@ -305,7 +306,7 @@ def usage_report(
     actor: TheActor, session: TheSession, year: Annotated[int, Query(ge=2019, le=2100)]
 ) -> dict[str, Any]:
     """Departments and months of a year with what was stated, beside held, committed and spent budget."""
-    return reporting.usage_report(session, year, own_organisation(actor))
+    return reports.usage_report(session, year, own_organisation(actor))
 
 
 @router.get("/usage-report/export", response_class=Response)
@@ -316,7 +317,7 @@ def export_usage_report(
     format: Literal["csv", "xlsx"] = "xlsx",  # noqa: A002 - the name of the parameter in the address
 ) -> Response:
     """The usage report as a file: CSV for spreadsheets, or a workbook."""
-    report = reporting.usage_report(session, year, own_organisation(actor))
+    report = reports.usage_report(session, year, own_organisation(actor))
     content = report_as_csv(report) if format == "csv" else report_as_xlsx(report)
     headers = {"Content-Disposition": f'attachment; filename="usage-{year}.{format}"'}
     return Response(content, media_type=MEDIA[format], headers=headers)

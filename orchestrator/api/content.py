@@ -10,7 +10,7 @@ from orchestrator.api.shapes import ReasonIn
 from orchestrator.content import queries
 from orchestrator.content.models import ContentRevision
 from orchestrator.departments.permissions import Permission, require
-from orchestrator.workflows import loading
+from orchestrator.workflows.content import content_revisions
 
 router = APIRouter(prefix="/content-revisions", tags=["content"])
 
@@ -40,13 +40,13 @@ def read_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> di
 @router.post("/{revision_id}/approve")
 def approve(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
     """Agree for the authorities that you stand for; the last one's yes loads it. You are not its author."""
-    return _shown(session, loading.approve_revision(session, actor, revision_id))
+    return _shown(session, content_revisions.approve_revision(session, actor, revision_id))
 
 
 @router.post("/{revision_id}/reject")
 def reject(revision_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
     """Do not load the revision."""
-    return _shown(session, loading.reject_revision(session, actor, revision_id, body.reason))
+    return _shown(session, content_revisions.reject_revision(session, actor, revision_id, body.reason))
 
 
 def _shown(session: TheSession, revision: ContentRevision, *, whole: bool = True) -> dict[str, Any]:
@@ -54,5 +54,5 @@ def _shown(session: TheSession, revision: ContentRevision, *, whole: bool = True
     return revision.model_dump(mode="json", exclude=left_out) | {
         "changes": len(revision.differences),
         "approved_by": queries.approved_by(session, revision.id),
-        "waits_for": list(loading.waits_for(session, revision)),
+        "waits_for": list(content_revisions.waits_for(session, revision)),
     }

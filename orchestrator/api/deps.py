@@ -18,7 +18,7 @@ from orchestrator.core.sealing import Keys
 from orchestrator.departments.permissions import Actor
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.settings import Settings
-from orchestrator.workflows import administering
+from orchestrator.workflows.people import accounts
 
 SESSION_COOKIE = "govcloud_session"
 SECURE_SESSION_COOKIE = "__Host-govcloud_session"
@@ -85,11 +85,11 @@ def find_actor(request: Request, service: TheService, session: TheSession) -> Ac
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
-        return administering.actor_of_token(session, token.strip())
+        return accounts.actor_of_token(session, token.strip())
     secret = request.cookies.get(service.cookie)
     if secret is None:
         raise NotSignedIn
-    return administering.actor_of_session(session, secret, service.idle)
+    return accounts.actor_of_session(session, secret, service.idle)
 
 
 TheActor = Annotated[Actor, Depends(find_actor)]

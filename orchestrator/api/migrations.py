@@ -24,8 +24,8 @@ from orchestrator.departments.permissions import Actor
 from orchestrator.migrations.errors import BadPlanFile
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.plan_files import MigrationPlanDocument
-from orchestrator.workflows import migrating
-from orchestrator.workflows.migrating_reads import MigrationPlanView
+from orchestrator.workflows.migrations import steps
+from orchestrator.workflows.migrations.reads import MigrationPlanView
 
 router = APIRouter(prefix="/migrations", tags=["migrations"])
 
@@ -170,7 +170,7 @@ def list_migrations(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> MigrationPage:
     """Migrations that you may see."""
-    found = migrating.list_migrations(session, actor, status or (), before=cursor, limit=limit)
+    found = steps.list_migrations(session, actor, status or (), before=cursor, limit=limit)
     link = next_page(asked, found[-1].number) if len(found) == limit else None
     return MigrationPage(items=[MigrationOut.model_validate(item) for item in found], next=link)
 
@@ -187,7 +187,7 @@ def register(
     """Register the migration of a system of yours; every mistake of the plan at once, with its line."""
 
     def act() -> dict[str, Any]:
-        made = migrating.register(session, actor, _plan_in(body), body.request)
+        made = steps.register(session, actor, _plan_in(body), body.request)
         return detail(session, actor, made.id).model_dump(mode="json")
 
     answer = once(session, actor.person_id, key, "migrations:register", payload, act)
@@ -220,7 +220,7 @@ def read_migration(
 @router.post("/{migration_id}/preflight", status_code=202)
 def preflight(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Read both sides and lay down the plan to arm; the answer is the run."""
-    return RunOut.model_validate(migrating.preflight(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.preflight(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/approve")
@@ -228,20 +228,20 @@ def approve(
     migration_id: UUID, body: DigestIn, actor: TheActor, session: TheSession, response: Response
 ) -> MigrationDetail:
     """Approve exactly the plan to arm, to return or to finalise whose digest you send."""
-    migrating.approve(session, actor, migration_id, body.digest)
+    steps.approve(session, actor, migration_id, body.digest)
     return _shown(session, actor, migration_id, response)
 
 
 @router.post("/{migration_id}/start", status_code=202)
 def start(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Arm both ways and copy; the answer is the run."""
-    return RunOut.model_validate(migrating.start(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.start(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/order-cut", status_code=202)
 def order_cut(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Read the gate and plan the cut together with its return; the answer is the run."""
-    return RunOut.model_validate(migrating.order_cut(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.order_cut(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/approve-cut")
@@ -249,26 +249,26 @@ def approve_cut(
     migration_id: UUID, body: DigestIn, actor: TheActor, session: TheSession, response: Response
 ) -> MigrationDetail:
     """Approve exactly the cut whose digest you send, and its return; two persons of two authorities."""
-    migrating.approve_cut(session, actor, migration_id, body.digest)
+    steps.approve_cut(session, actor, migration_id, body.digest)
     return _shown(session, actor, migration_id, response)
 
 
 @router.post("/{migration_id}/cut", status_code=202)
 def cut(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Switch to the target; the answer is the run."""
-    return RunOut.model_validate(migrating.cut(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.cut(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/return", status_code=202)
 def return_(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Switch back to the source with every write that the target accepted; the answer is the run."""
-    return RunOut.model_validate(migrating.return_(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.return_(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/order-return", status_code=202)
 def order_return(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Plan another return after the one approved with the cut came to nothing; the answer is the run."""
-    return RunOut.model_validate(migrating.order_return(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.order_return(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/switches/{number}/pause")
@@ -276,7 +276,7 @@ def record_pause(
     migration_id: UUID, number: int, body: PauseIn, actor: TheActor, session: TheSession
 ) -> SwitchOut:
     """Keep the write pause that the clients saw at a switch."""
-    kept = migrating.record_pause(session, actor, migration_id, number, body.longest_ms, body.at_fence_ms)
+    kept = steps.record_pause(session, actor, migration_id, number, body.longest_ms, body.at_fence_ms)
     return SwitchOut.model_validate(kept)
 
 
@@ -285,32 +285,32 @@ def accept(
     migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
 ) -> MigrationDetail:
     """Accept the system where it runs now; the target is billed from today on."""
-    migrating.accept(session, actor, migration_id, version)
+    steps.accept(session, actor, migration_id, version)
     return _shown(session, actor, migration_id, response)
 
 
 @router.post("/{migration_id}/order-finalise", status_code=202)
 def order_finalise(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Plan the point of no return; the answer is the run."""
-    return RunOut.model_validate(migrating.order_finalise(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.order_finalise(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/finalise", status_code=202)
 def finalise(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Take the way back away; the answer is the run."""
-    return RunOut.model_validate(migrating.finalise(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.finalise(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/order-removal", status_code=202)
 def order_removal(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Plan to give the migration up and to remove the copies; the answer is the run."""
-    return RunOut.model_validate(migrating.order_removal(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.order_removal(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/remove", status_code=202)
 def remove(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
     """Give the migration up; the source serves on. The answer is the run."""
-    return RunOut.model_validate(migrating.remove(session, actor, migration_id, version))
+    return RunOut.model_validate(steps.remove(session, actor, migration_id, version))
 
 
 @router.post("/{migration_id}/retire")
@@ -323,7 +323,7 @@ def retire(
     response: Response,
 ) -> MigrationDetail:
     """Keep the record that the legacy system was stopped and cleared."""
-    migrating.retire(session, actor, migration_id, body.model_dump(mode="json"), version)
+    steps.retire(session, actor, migration_id, body.model_dump(mode="json"), version)
     return _shown(session, actor, migration_id, response)
 
 
@@ -337,7 +337,7 @@ def abort(
     response: Response,
 ) -> MigrationDetail:
     """End a migration before anything of it is on a host."""
-    migrating.abort(session, actor, migration_id, body.reason, version)
+    steps.abort(session, actor, migration_id, body.reason, version)
     return _shown(session, actor, migration_id, response)
 
 
@@ -346,7 +346,7 @@ def settle(
     migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
 ) -> MigrationDetail:
     """After a failure: leave its plan behind, or let a worker read both sides and let one serve."""
-    migrating.settle(session, actor, migration_id, version)
+    steps.settle(session, actor, migration_id, version)
     return _shown(session, actor, migration_id, response)
 
 
@@ -358,7 +358,7 @@ def _shown(session: Session, actor: Actor, migration_id: UUID, response: Respons
 
 def detail(session: Session, actor: Actor, migration_id: UUID) -> MigrationDetail:
     """One migration as the API shows it; how hosts are reached stays inside."""
-    view = migrating.migration_detail(session, actor, migration_id)
+    view = steps.migration_detail(session, actor, migration_id)
     row = view.migration
     target: dict[str, Any] = {
         name: row.target_host[name] for name in ("name", "address") if name in row.target_host

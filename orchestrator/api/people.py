@@ -12,7 +12,7 @@ from orchestrator.api.shapes import Shape
 from orchestrator.core.db import transaction
 from orchestrator.departments import queries
 from orchestrator.departments.errors import WrongCredentials
-from orchestrator.workflows import administering
+from orchestrator.workflows.people import accounts
 
 router = APIRouter(tags=["people"])
 
@@ -80,10 +80,10 @@ def open_session(username: str, password: str, response: Response, service: TheS
     lasts = timedelta(hours=service.settings.session_hours)
     try:
         with transaction(service.engine) as session:
-            secret, _ = administering.sign_in(session, username, password, lasts)
+            secret, _ = accounts.sign_in(session, username, password, lasts)
     except WrongCredentials:
         with transaction(service.engine) as session:
-            administering.count_wrong_password(session, username)
+            accounts.count_wrong_password(session, username)
         raise
     response.set_cookie(
         service.cookie,
@@ -119,7 +119,7 @@ def list_tokens(actor: TheActor, session: TheSession) -> list[TokenOut]:
 def create_token(body: TokenIn, actor: TheActor, session: TheSession, response: Response) -> NewTokenOut:
     """Make a token; a token cannot make tokens with more rights than it has."""
     response.headers["Cache-Control"] = "no-store"
-    secret, row = administering.create_token(
+    secret, row = accounts.create_token(
         session, actor, body.name, body.scopes, timedelta(days=body.expires_in_days)
     )
     return NewTokenOut(token=secret, **TokenOut.model_validate(row).model_dump())
@@ -128,4 +128,4 @@ def create_token(body: TokenIn, actor: TheActor, session: TheSession, response: 
 @router.delete("/tokens/{token_id}")
 def revoke_token(token_id: UUID, actor: TheActor, session: TheSession) -> TokenOut:
     """Revoke one of your tokens."""
-    return TokenOut.model_validate(administering.revoke_token(session, actor, token_id))
+    return TokenOut.model_validate(accounts.revoke_token(session, actor, token_id))

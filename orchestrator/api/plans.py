@@ -14,7 +14,7 @@ from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import ExecutionPlan
-from orchestrator.workflows import applying, approving, recovering
+from orchestrator.workflows.plans import application, approval, recovery
 
 router = APIRouter(prefix="/plans", tags=["plans"])
 
@@ -63,7 +63,7 @@ def approve(
     plan_id: UUID, body: ApproveIn, actor: TheActor, session: TheSession, response: Response
 ) -> PlanDetail:
     """Approve exactly the plan whose digest you send; 409 when the current digest is another one."""
-    return _shown(session, approving.approve_plan(session, actor, plan_id, body.digest), response)
+    return _shown(session, approval.approve_plan(session, actor, plan_id, body.digest), response)
 
 
 @router.post("/{plan_id}/return")
@@ -71,7 +71,7 @@ def return_(
     plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
 ) -> PlanDetail:
     """Not this plan; the request can be planned again."""
-    return _shown(session, approving.return_plan(session, actor, plan_id, body.reason), response)
+    return _shown(session, approval.return_plan(session, actor, plan_id, body.reason), response)
 
 
 @router.post("/{plan_id}/refuse")
@@ -79,7 +79,7 @@ def refuse(
     plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
 ) -> PlanDetail:
     """Refuse the plan."""
-    return _shown(session, approving.refuse_plan(session, actor, plan_id, body.reason), response)
+    return _shown(session, approval.refuse_plan(session, actor, plan_id, body.reason), response)
 
 
 @router.post("/{plan_id}/withdraw")
@@ -87,19 +87,19 @@ def withdraw(
     plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
 ) -> PlanDetail:
     """Take the plan back as its author."""
-    return _shown(session, approving.withdraw_plan(session, actor, plan_id, body.reason), response)
+    return _shown(session, approval.withdraw_plan(session, actor, plan_id, body.reason), response)
 
 
 @router.post("/{plan_id}/apply", status_code=202)
 def apply(plan_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
     """Apply the approved plan, once; the answer is the run."""
-    return RunOut.model_validate(applying.apply_plan(session, actor, plan_id))
+    return RunOut.model_validate(application.apply_plan(session, actor, plan_id))
 
 
 @router.post("/{plan_id}/abandon")
 def abandon(plan_id: UUID, actor: TheActor, session: TheSession, response: Response) -> PlanDetail:
     """Leave a failed plan behind, so that the request can be planned again from what exists."""
-    return _shown(session, recovering.abandon_plan(session, actor, plan_id), response)
+    return _shown(session, recovery.abandon_plan(session, actor, plan_id), response)
 
 
 def _shown(session: Session, plan: ExecutionPlan, response: Response) -> PlanDetail:
@@ -114,6 +114,6 @@ def _shown(session: Session, plan: ExecutionPlan, response: Response) -> PlanDet
         members=plan.members,
         changes=changes,
         approvals=approvals,
-        missing_approvals=approving.missing_approvals(session, plan),
+        missing_approvals=approval.missing_approvals(session, plan),
         runs=[RunOut.model_validate(run) for run in queries.runs_of_plan(session, plan.id)],
     )

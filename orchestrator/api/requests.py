@@ -30,8 +30,10 @@ from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import MOST_LINES, LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
-from orchestrator.workflows import metering, planning, pricing, requesting
-from orchestrator.workflows.removals import removed_by_request
+from orchestrator.workflows.billing import usage
+from orchestrator.workflows.plans import generation
+from orchestrator.workflows.requests import quotation, steps
+from orchestrator.workflows.requests.removals import removed_by_request
 
 router = APIRouter(tags=["requests"])
 
@@ -54,7 +56,7 @@ class RequestPage(Page):
 def quote(body: QuoteIn, actor: TheActor, session: TheSession) -> QuoteOut:
     """The price of lines, from the same rater that bills."""
     require(actor, Permission.REQUESTS_READ)
-    return QuoteOut.model_validate(pricing.quote_lines(session, body.lines))
+    return QuoteOut.model_validate(quotation.quote_lines(session, body.lines))
 
 
 @router.post("/requests", status_code=201)
@@ -70,7 +72,7 @@ def draft_request(
     """Store a draft of your own organisation."""
 
     def act() -> dict[str, Any]:
-        made = requesting.draft_request(session, actor, draft, service.pack)
+        made = steps.draft_request(session, actor, draft, service.pack)
         return detail(session, made).model_dump(mode="json")
 
     return _keyed(session, actor, key, "requests:draft", payload, act, response)
@@ -129,7 +131,7 @@ def edit_request(
     if version is None:
         raise VersionRequired
     return _shown(
-        session, requesting.edit_request(session, actor, request_id, version, draft, service.pack), response
+        session, steps.edit_request(session, actor, request_id, version, draft, service.pack), response
     )
 
 
@@ -138,7 +140,7 @@ def ask_endorsement(
     request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
 ) -> RequestDetail:
     """Hand the draft to the information officer."""
-    return _shown(session, requesting.ask_endorsement(session, actor, request_id, version), response)
+    return _shown(session, steps.ask_endorsement(session, actor, request_id, version), response)
 
 
 @router.post("/requests/{request_id}/endorse")
@@ -146,7 +148,7 @@ def endorse(
     request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
 ) -> RequestDetail:
     """Stand for the request as the department's information officer."""
-    return _shown(session, requesting.endorse_request(session, actor, request_id, version), response)
+    return _shown(session, steps.endorse_request(session, actor, request_id, version), response)
 
 
 @router.post("/requests/{request_id}/decline")
@@ -160,7 +162,7 @@ def decline(
 ) -> RequestDetail:
     """Send the request back to its author."""
     return _shown(
-        session, requesting.decline_endorsement(session, actor, request_id, body.reason, version), response
+        session, steps.decline_endorsement(session, actor, request_id, body.reason, version), response
     )
 
 
@@ -177,7 +179,7 @@ def submit(
     """Judge the request and hold quota, pool and budget."""
 
     def act() -> dict[str, Any]:
-        made = requesting.submit_request(session, actor, request_id, service.pack, version)
+        made = steps.submit_request(session, actor, request_id, service.pack, version)
         hold = _hold("live", made.expires_at, made.takes)
         return detail(session, made.request).model_copy(update={"hold": hold}).model_dump(mode="json")
 
@@ -194,9 +196,7 @@ def accept(
     response: Response,
 ) -> RequestDetail:
     """Take the request up for review."""
-    return _shown(
-        session, requesting.accept_request(session, actor, request_id, service.pack, version), response
-    )
+    return _shown(session, steps.accept_request(session, actor, request_id, service.pack, version), response)
 
 
 @router.post("/requests/{request_id}/return")
@@ -212,7 +212,7 @@ def return_(
     """Ask the department to complete the request; its hold is kept."""
     return _shown(
         session,
-        requesting.return_request(session, actor, request_id, body.reason, service.pack, version),
+        steps.return_request(session, actor, request_id, body.reason, service.pack, version),
         response,
     )
 
@@ -230,7 +230,7 @@ def refuse(
     """Do not accept the request; its hold is released."""
     return _shown(
         session,
-        requesting.refuse_request(session, actor, request_id, body.reason, service.pack, version),
+        steps.refuse_request(session, actor, request_id, body.reason, service.pack, version),
         response,
     )
 
@@ -248,7 +248,7 @@ def reject(
     """The review says no; the hold is released once nothing of the request is left."""
     return _shown(
         session,
-        requesting.reject_request(session, actor, request_id, body.reason, service.pack, version),
+        steps.reject_request(session, actor, request_id, body.reason, service.pack, version),
         response,
     )
 
@@ -263,9 +263,7 @@ def approve(
     response: Response,
 ) -> RequestDetail:
     """The review says yes; also to go on with a request that is being cancelled."""
-    return _shown(
-        session, requesting.approve_request(session, actor, request_id, service.pack, version), response
-    )
+    return _shown(session, steps.approve_request(session, actor, request_id, service.pack, version), response)
 
 
 @router.post("/requests/{request_id}/cancel")
@@ -278,21 +276,19 @@ def cancel(
     response: Response,
 ) -> RequestDetail:
     """Take your request back; its hold is released once nothing of the request is left."""
-    return _shown(
-        session, requesting.cancel_request(session, actor, request_id, body.reason, version), response
-    )
+    return _shown(session, steps.cancel_request(session, actor, request_id, body.reason, version), response)
 
 
 @router.post("/requests/{request_id}/activate")
 def activate(request_id: UUID, actor: TheActor, session: TheSession, response: Response) -> RequestDetail:
     """Open the trial's resources for production; billing starts today."""
-    return _shown(session, metering.activate_request(session, actor, request_id), response)
+    return _shown(session, usage.activate_request(session, actor, request_id), response)
 
 
 @router.post("/requests/{request_id}/plans", status_code=202)
 def generate_plan(request_id: UUID, actor: TheActor, session: TheSession, service: TheService) -> RunOut:
     """Order a plan; the answer is the planning run."""
-    run = planning.generate_plan(session, actor, request_id, service.pack, service.settings.cloud)
+    run = generation.generate_plan(session, actor, request_id, service.pack, service.settings.cloud)
     return RunOut.model_validate(run)
 
 

@@ -10,7 +10,7 @@ from orchestrator.api.shapes import Page, ResourceOut, RunOut, WorkspaceOut
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.resources import queries
 from orchestrator.runs import queries as run_queries
-from orchestrator.workflows import watching
+from orchestrator.workflows.plans import drift
 
 router = APIRouter(tags=["resources"])
 
@@ -66,7 +66,7 @@ def list_workspaces(actor: TheActor, session: TheSession) -> list[WorkspaceOut]:
 @router.post("/workspaces/{workspace_id}/drift-checks", status_code=202)
 def check_drift(workspace_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
     """Compare reality with the state; changes nothing."""
-    return RunOut.model_validate(watching.check_drift(session, actor, workspace_id))
+    return RunOut.model_validate(drift.check_drift(session, actor, workspace_id))
 
 
 @router.get("/drift-cases")

@@ -12,7 +12,7 @@ from orchestrator.api.shapes import Page, RunOut
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
 from orchestrator.runs.models import Run
-from orchestrator.workflows import recovering
+from orchestrator.workflows.plans import recovery
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -98,4 +98,4 @@ async def stream_log(
 @router.post("/{run_id}/cancel", status_code=202)
 def cancel(run_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
     """Ask a run to stop."""
-    return RunOut.model_validate(recovering.cancel_run(session, actor, run_id))
+    return RunOut.model_validate(recovery.cancel_run(session, actor, run_id))

@@ -15,7 +15,7 @@ from orchestrator.core.db import transaction
 from orchestrator.core.errors import BadInput, NotSignedIn
 from orchestrator.core.texts import require_storable
 from orchestrator.runs.errors import StateLocked
-from orchestrator.workflows import keeping_state
+from orchestrator.workflows.plans import terraform_state
 
 router = APIRouter(prefix="/state", include_in_schema=False)
 
@@ -43,7 +43,7 @@ Token = Annotated[str, Depends(run_token)]
 def read_state(workspace_id: UUID, token: Token, service: TheService) -> Response:
     """The newest state, or 204 when there is none yet."""
     with transaction(service.engine) as session:
-        body = keeping_state.read_state(session, workspace_id, token, service.keys)
+        body = terraform_state.read_state(session, workspace_id, token, service.keys)
     return Response(body, media_type="application/json") if body is not None else Response(status_code=204)
 
 
@@ -57,7 +57,7 @@ def write_state(
 ) -> Response:
     """Append a version of the state."""
     with transaction(service.engine) as session:
-        keeping_state.write_state(session, workspace_id, token, lock_id, body, service.keys)
+        terraform_state.write_state(session, workspace_id, token, lock_id, body, service.keys)
     return Response(status_code=200)
 
 
@@ -66,7 +66,7 @@ def lock_state(workspace_id: UUID, token: Token, body: TheBody, service: TheServ
     """Take the lock; 423 with the description of the lock that is in the way."""
     try:
         with transaction(service.engine) as session:
-            keeping_state.lock_state(session, workspace_id, token, _lock_info(body))
+            terraform_state.lock_state(session, workspace_id, token, _lock_info(body))
     except StateLocked as held:
         return Response(json.dumps(held.extra["lock"]), status_code=423, media_type="application/json")
     return Response(status_code=200)
@@ -87,5 +87,5 @@ def _lock_info(body: bytes) -> dict[str, Any]:
 def unlock_state(workspace_id: UUID, token: Token, service: TheService) -> Response:
     """Give the run's own lock back."""
     with transaction(service.engine) as session:
-        keeping_state.unlock_state(session, workspace_id, token)
+        terraform_state.unlock_state(session, workspace_id, token)
     return Response(status_code=200)

@@ -23,7 +23,7 @@ S = StatementStatus
 
 STATEMENT_LIFECYCLE: Lifecycle[StatementStatus] = Lifecycle(
     noun="usage statement",
-    moves={
+    transitions={
         S.OPEN: {S.METERED},
         # Something that happened in the month became known before the statement was issued.
         S.METERED: {S.OPEN, S.ISSUED},

@@ -85,10 +85,12 @@ def lock_later(session: Session, row: UsageStatement) -> Sequence[UsageStatement
     return session.exec(found.execution_options(populate_existing=True)).all()
 
 
-def move(session: Session, row: UsageStatement, status: StatementStatus, actor: str, **data: object) -> None:
+def transition(
+    session: Session, row: UsageStatement, status: StatementStatus, actor: str, **data: object
+) -> None:
     """The one door to a statement's status."""
     session.add(row)
-    transitions.move(
+    transitions.transition(
         session,
         STATEMENT_LIFECYCLE,
         row,
@@ -102,7 +104,7 @@ def move(session: Session, row: UsageStatement, status: StatementStatus, actor: 
 def reopen(session: Session, row: UsageStatement, actor: str) -> None:
     """Take a metered statement back, because it is metered anew."""
     row.event_seq = None
-    move(session, row, StatementStatus.OPEN, actor)
+    transition(session, row, StatementStatus.OPEN, actor)
 
 
 def take_back(session: Session, row: UsageStatement, actor: str) -> None:
@@ -177,7 +179,9 @@ def finish(session: Session, statements: Sequence[UsageStatement], event_seq: in
     for row in statements:
         row.line_count, row.total_fen = totals[row.id]
         row.event_seq = event_seq
-        move(session, row, StatementStatus.METERED, actor, lines=row.line_count, total_fen=row.total_fen)
+        transition(
+            session, row, StatementStatus.METERED, actor, lines=row.line_count, total_fen=row.total_fen
+        )
 
 
 def number(row: UsageStatement) -> str:

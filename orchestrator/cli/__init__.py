@@ -28,7 +28,7 @@ from orchestrator.cli import (
     sandbox,
     serving,
 )
-from orchestrator.cli.refusals import complain, explain
+from orchestrator.refusals import complain, explain
 
 CLIENT, MACHINE = "As a signed-in person", "On this machine"
 CLIENTS = frozenset(

@@ -29,13 +29,13 @@ def verify() -> None:
     from orchestrator.core import audit
     from orchestrator.core.sealing import load_keys
     from orchestrator.settings import Settings
-    from orchestrator.workflows import settling
+    from orchestrator.workflows.billing import month_close
 
     settings = Settings()
     heads = read_heads(settings.heads_file, load_keys(settings.keys_path))
     with database() as session:
         findings = audit.verify(session, heads.signed)
-        altered = settling.altered_statements(session)
+        altered = month_close.altered_statements(session)
         last = audit.head(session).seq
     for number in altered:
         typer.echo(f"statement {number} no longer says what was issued", err=True)

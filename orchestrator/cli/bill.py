@@ -20,8 +20,8 @@ from orchestrator.cli.showing import AsJson, cny, print_json, print_table, show_
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orchestrator.api_client import ApiClient
     from orchestrator.billing.preview_case import Case
-    from orchestrator.cli.api_client import ApiClient
 
 app = typer.Typer(no_args_is_help=True, help="Bills: what-if, closing a month, statements.")
 Input = Annotated[Path, typer.Option("--input", help="The case as JSON; - is standard input.")]

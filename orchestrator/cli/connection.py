@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from orchestrator.cli.api_client import ApiClient
+    from orchestrator.api_client import ApiClient
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 SHORTEST_PREFIX = 6
@@ -64,7 +64,7 @@ def api() -> "Iterator[ApiClient]":
     Raises:
         NotLoggedIn: there is no token for this address; a token is never sent to another one.
     """
-    from orchestrator.cli.api_client import ApiClient
+    from orchestrator.api_client import ApiClient
 
     url, kept = service_url(), kept_login()
     token = os.environ.get("GOVCLOUD_TOKEN") or (kept.get("token") if kept.get("url") == url else None)

@@ -28,18 +28,19 @@ def load(
     from orchestrator.content.differences import changes, conflicts
     from orchestrator.content.errors import AuthorNeeded
     from orchestrator.settings import Settings
-    from orchestrator.workflows import administering, loading
+    from orchestrator.workflows.content import content_revisions
+    from orchestrator.workflows.people import accounts
 
     bundle = _read(folder or Settings().content_dir)
     with database() as session:
-        found = loading.compare(session, bundle.rows())
+        found = content_revisions.compare(session, bundle.rows())
         _show([*conflicts(found), *changes(found)])
         if dry_run or (not changes(found) and not conflicts(found)):
             typer.echo("Nothing was written." if dry_run else "Everything is as the files say.")
             return
-        person = administering.actor_named(session, author) if author else None
+        person = accounts.actor_named(session, author) if author else None
         try:
-            revision = loading.load_content(session, bundle, person)
+            revision = content_revisions.load_content(session, bundle, person)
         except AuthorNeeded as error:
             raise AuthorNeeded(f"{error} Name them with --as, e.g. --as xxh.reviewer.") from error
     if revision is not None and revision.status == "loaded":

@@ -18,7 +18,7 @@ def login(
     ] = False,
 ) -> None:
     """Sign in and keep a token in your own configuration (mode 0600); the password is not kept."""
-    from orchestrator.cli.api_client import sign_in
+    from orchestrator.api_client import sign_in
     from orchestrator.cli.connection import keep_login, login_path, service_url
 
     address = (url or service_url()).rstrip("/")

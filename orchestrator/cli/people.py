@@ -34,11 +34,11 @@ def list_people() -> None:
 @app.command()
 def password(username: str) -> None:
     """Give a person a password; it is asked for, never an argument."""
-    from orchestrator.workflows import administering
+    from orchestrator.workflows.people import accounts
 
     secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     with database() as session:
-        administering.set_password(session, username, secret, OPERATOR)
+        accounts.set_password(session, username, secret, OPERATOR)
     typer.echo(f"{username} has a new password.")
 
 
@@ -49,10 +49,10 @@ def token(
     days: Annotated[float, typer.Option(help="How long it lives.")] = 1,
 ) -> None:
     """Make a token with all rights of a person and print it once."""
-    from orchestrator.workflows import administering
+    from orchestrator.workflows.people import accounts
 
     with database() as session:
-        actor = administering.actor_named(session, username)
+        actor = accounts.actor_named(session, username)
         scopes = [permission.value for permission in actor.permissions]
-        secret, _ = administering.create_token(session, actor, name, scopes, timedelta(days=days))
+        secret, _ = accounts.create_token(session, actor, name, scopes, timedelta(days=days))
     typer.echo(secret)

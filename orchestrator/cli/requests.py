@@ -22,7 +22,7 @@ from orchestrator.cli.showing import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.cli.api_client import ApiClient
+    from orchestrator.api_client import ApiClient
 
 app = typer.Typer(no_args_is_help=True, help="Resource requests.")
 

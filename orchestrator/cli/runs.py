@@ -8,7 +8,7 @@ from orchestrator.cli.connection import api, find
 from orchestrator.cli.showing import ORGANISATION, AsJson, at, print_json, show_fields, show_list
 
 if TYPE_CHECKING:
-    from orchestrator.cli.api_client import ApiClient
+    from orchestrator.api_client import ApiClient
 
 app = typer.Typer(no_args_is_help=True, help="Runs of Terraform and Ansible.")
 

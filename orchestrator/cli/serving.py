@@ -14,15 +14,15 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 def demo(port: Annotated[int | None, PORT] = None, stop_after: Annotated[bool, EXIT] = False) -> None:
     """Play one request of a sample city on real parts, then keep the service running."""
-    from orchestrator.cli.demo import play
+    from orchestrator.demo.play import play
 
     play(port, stop_after)
 
 
 def up(port: Annotated[int | None, PORT] = None) -> None:
     """Start database, sandbox cloud, web and one worker; Ctrl-C ends all of it in order."""
-    from orchestrator.cli.supervising import Everything
     from orchestrator.settings import Settings
+    from orchestrator.supervisor import Everything
 
     settings = Settings() if port is None else Settings(port=port)
     with Everything(settings, lambda part: typer.echo(f"Starting: {part}", err=True)) as everything:
@@ -57,15 +57,15 @@ def web(descriptor: Annotated[int | None, DESCRIPTOR] = None) -> None:
 def worker(zone: Annotated[str | None, ZONES] = None) -> None:
     """Take jobs until SIGTERM; running ones are finished first. On other machines it needs DATABASE_URL."""
     from orchestrator.cli.machine import settings_here
-    from orchestrator.wiring import handlers, workbench
+    from orchestrator.wiring import handlers, worker
     from orchestrator.worker import serve
 
     _log_everything()
     settings = settings_here()
     if zone is not None:
         settings = settings.model_copy(update={"zones": zone})
-    bench = workbench(settings)
-    serve(settings, bench.database_url, handlers(bench))
+    parts = worker(settings)
+    serve(settings, parts.database_url, handlers(parts))
 
 
 def _log_everything() -> None:

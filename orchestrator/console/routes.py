@@ -9,23 +9,21 @@ from fastapi.exceptions import RequestValidationError
 
 from orchestrator.api.deps import Service, find_actor, service_of
 from orchestrator.api.errors import wrong_fields
-from orchestrator.console import (
-    approval_pages,
-    audit_pages,
-    migration_pages,
-    plan_pages,
-    price_pages,
-    report_pages,
-    request_pages,
-    resource_pages,
-    run_pages,
-    session_pages,
-    statement_pages,
-)
-from orchestrator.console.i18n import Language, choose_language
-from orchestrator.console.render import render
-from orchestrator.console.static import AssetFiles
-from orchestrator.console.visit import Visit, go, open_visit, words_of
+from orchestrator.console.approvals import pages as approval_pages
+from orchestrator.console.audit import pages as audit_pages
+from orchestrator.console.frame.render import render
+from orchestrator.console.frame.static import AssetFiles
+from orchestrator.console.frame.visit import Visit, go, open_visit, words_of
+from orchestrator.console.migrations import pages as migration_pages
+from orchestrator.console.plans import pages as plan_pages
+from orchestrator.console.prices import pages as price_pages
+from orchestrator.console.reports import pages as report_pages
+from orchestrator.console.requests import pages as request_pages
+from orchestrator.console.resources import pages as resource_pages
+from orchestrator.console.runs import pages as run_pages
+from orchestrator.console.session import pages as session_pages
+from orchestrator.console.statements import pages as statement_pages
+from orchestrator.console.words.i18n import Language, choose_language
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
 

@@ -16,7 +16,7 @@ class RevisionStatus(StrEnum):
 
 REVISION_LIFECYCLE: Lifecycle[RevisionStatus] = Lifecycle(
     noun="content revision",
-    moves={
+    transitions={
         RevisionStatus.PROPOSED: {RevisionStatus.LOADED, RevisionStatus.REJECTED, RevisionStatus.SUPERSEDED},
     },
 )

@@ -23,7 +23,7 @@ def add(
     for older in session.exec(
         select(ContentRevision).where(ContentRevision.status == RevisionStatus.PROPOSED)
     ):
-        move(session, older, RevisionStatus.SUPERSEDED, "system:content")
+        transition(session, older, RevisionStatus.SUPERSEDED, "system:content")
     last = session.exec(select(func.max(ContentRevision.number))).one()
     revision = ContentRevision(
         number=(last or 0) + 1,
@@ -48,14 +48,14 @@ def lock(session: Session, revision_id: UUID) -> ContentRevision:
     return lock_row(session, ContentRevision, revision_id)
 
 
-def move(
+def transition(
     session: Session, revision: ContentRevision, status: RevisionStatus, actor: str, reason: str | None = None
 ) -> None:
     """The one door to a revision's status."""
     revision.reason = reason
     session.add(revision)
     facts = {"number": revision.number, "digest": revision.digest}
-    transitions.move(session, REVISION_LIFECYCLE, revision, status, actor=actor, data=facts)
+    transitions.transition(session, REVISION_LIFECYCLE, revision, status, actor=actor, data=facts)
 
 
 def approve(session: Session, revision: ContentRevision, authorities: Iterable[Authority], by: UUID) -> None:

@@ -75,7 +75,7 @@ class BadInput(BusinessError):
     zh = "输入无效"
 
 
-class IllegalMove(BusinessError):
+class IllegalTransition(BusinessError):
     """This status does not allow the act."""
 
     zh = "当前状态不允许此操作"

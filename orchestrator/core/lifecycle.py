@@ -1,4 +1,4 @@
-"""State machines as data: a table of legal moves, asked before every change of a status."""
+"""State machines as data: a table of legal transitions, asked before every change of a status."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from orchestrator.core.errors import IllegalMove
+from orchestrator.core.errors import IllegalTransition
 
 Status = TypeVar("Status", bound=StrEnum)
 
 
 @dataclass(frozen=True)
 class Lifecycle(Generic[Status]):
-    """The legal moves of one kind of object; a status without a row is final."""
+    """The legal transitions of one kind of object; a status without a row is final."""
 
     noun: str
-    moves: Mapping[Status, AbstractSet[Status]]
+    transitions: Mapping[Status, AbstractSet[Status]]
 
     def allows(self, current: Status, wanted: Status) -> bool:
         """Whether `current` may become `wanted` in one move."""
-        return wanted in self.moves.get(current, frozenset())
+        return wanted in self.transitions.get(current, frozenset())
 
     def require(self, current: Status, wanted: Status) -> None:
-        """Raise IllegalMove unless `current` may become `wanted`."""
+        """Raise IllegalTransition unless `current` may become `wanted`."""
         if not self.allows(current, wanted):
-            raise IllegalMove(
+            raise IllegalTransition(
                 f"A {self.noun} that is {current} cannot become {wanted}.", current=current, wanted=wanted
             )
 
     def is_final(self, status: Status) -> bool:
         """Whether nothing can follow `status`."""
-        return not self.moves.get(status)
+        return not self.transitions.get(status)

@@ -23,7 +23,7 @@ class HasStatus(Protocol):
     version: int
 
 
-def move(
+def transition(
     session: Session,
     lifecycle: Lifecycle[Status],
     row: HasStatus,
@@ -40,7 +40,7 @@ def move(
     moves hundreds of resources.
 
     Raises:
-        IllegalMove: the lifecycle's table does not list this move.
+        IllegalTransition: the lifecycle's table does not list this move.
     """
     before = row.status
     lifecycle.require(before, status)

@@ -28,7 +28,7 @@ S = MigrationStatus
 
 MIGRATION_LIFECYCLE: Lifecycle[MigrationStatus] = Lifecycle(
     noun="migration",
-    moves={
+    transitions={
         S.REGISTERED: {S.ASSESSED, S.ABORTED},
         S.ASSESSED: {S.DESIGNED, S.ABORTED},
         S.DESIGNED: {S.RESOURCES_READY, S.ABORTED},

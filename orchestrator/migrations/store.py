@@ -35,7 +35,7 @@ def lock(session: Session, migration_id: UUID, version: int | None = None) -> Mi
     return lock_row(session, Migration, migration_id, version)
 
 
-def move(
+def transition(
     session: Session,
     migration: Migration,
     status: MigrationStatus,
@@ -45,7 +45,7 @@ def move(
     """The one door to a migration's status; what held it up before is forgotten."""
     migration.reason = migration.reason_zh = migration.next_step = migration.next_step_zh = None
     session.add(migration)
-    transitions.move(
+    transitions.transition(
         session,
         MIGRATION_LIFECYCLE,
         migration,

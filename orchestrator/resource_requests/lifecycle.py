@@ -30,7 +30,7 @@ S = RequestStatus
 
 REQUEST_LIFECYCLE: Lifecycle[RequestStatus] = Lifecycle(
     noun="resource request",
-    moves={
+    transitions={
         S.DRAFT: {S.AWAITING_ENDORSEMENT, S.CANCELLED},
         S.AWAITING_ENDORSEMENT: {S.DRAFT, S.SUBMITTED, S.REFUSED, S.CANCELLED},
         S.SUBMITTED: {S.REFUSED, S.RETURNED, S.ACCEPTED, S.CANCELLED, S.EXPIRED},

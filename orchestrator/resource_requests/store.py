@@ -81,7 +81,7 @@ def lock(session: Session, request_id: UUID, version: int | None = None) -> Reso
     return lock_row(session, ResourceRequest, request_id, version)
 
 
-def move(
+def transition(
     session: Session,
     request: ResourceRequest,
     status: RequestStatus,
@@ -93,7 +93,7 @@ def move(
     """The one door to a request's status; written here, or with `at_once` false by whoever called."""
     request.reason = reason
     session.add(request)
-    transitions.move(
+    transitions.transition(
         session,
         REQUEST_LIFECYCLE,
         request,

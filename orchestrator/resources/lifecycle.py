@@ -23,7 +23,7 @@ S = ResourceStatus
 
 RESOURCE_LIFECYCLE: Lifecycle[ResourceStatus] = Lifecycle(
     noun="resource",
-    moves={
+    transitions={
         S.ORDERED: {S.PROVISIONING},
         S.PROVISIONING: {S.FAILED, S.TRIAL, S.ACTIVE},
         S.FAILED: {S.PROVISIONING, S.RELEASED},

@@ -91,7 +91,7 @@ def _expected_row(session: Session, origin: Origin, item: Expected) -> dict[str,
     }
 
 
-def move(
+def transition(
     session: Session,
     resource: Resource,
     status: ResourceStatus,
@@ -103,7 +103,7 @@ def move(
     A run moves hundreds of resources; their rows are written together, at the next flush.
     """
     session.add(resource)
-    transitions.move(
+    transitions.transition(
         session,
         RESOURCE_LIFECYCLE,
         resource,

@@ -18,7 +18,7 @@ class EngineResult:
     """How one engine process ended.
 
     `returncode` is negative when a signal ended the process. `stopped_because` is one of
-    ``cancelled``, ``timeout``, ``idle``, ``fence lost``, ``worker stopping`` when we ended it ourselves.
+    ``cancelled``, ``timeout``, ``idle``, ``lease lost``, ``worker stopping`` when we ended it ourselves.
     """
 
     returncode: int
@@ -41,7 +41,7 @@ class EngineRun:
     """What one engine process needs besides its folder.
 
     `environment` is the whole extra environment, `keep_open` are file descriptors that the child
-    inherits (the fence's socket), `secrets` are texts that the log shows as ``***``. A play tells `event` its
+    inherits (the lease's socket), `secrets` are texts that the log shows as ``***``. A play tells `event` its
     events as they come.
     """
 

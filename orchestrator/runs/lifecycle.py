@@ -28,7 +28,7 @@ S = PlanStatus
 
 PLAN_LIFECYCLE: Lifecycle[PlanStatus] = Lifecycle(
     noun="execution plan",
-    moves={
+    transitions={
         S.GENERATED: {S.CHECKED, S.FAILED, S.WITHDRAWN},
         S.CHECKED: {S.REJECTED, S.SUBMITTED},
         S.SUBMITTED: {S.REJECTED, S.WITHDRAWN, S.APPROVED, S.STALE, S.EXPIRED, S.SUPERSEDED},
@@ -58,7 +58,7 @@ R = RunStatus
 
 RUN_LIFECYCLE: Lifecycle[RunStatus] = Lifecycle(
     noun="run",
-    moves={
+    transitions={
         R.QUEUED: {R.RUNNING, R.CANCELLED, R.FAILED},
         R.RUNNING: {R.VERIFYING, R.SUCCEEDED, R.FAILED, R.CANCELLED},
         R.VERIFYING: {R.SUCCEEDED, R.FAILED},

@@ -76,7 +76,7 @@ def lock_plan(session: Session, plan_id: UUID, version: int | None = None) -> Ex
     return lock_row(session, ExecutionPlan, plan_id, version)
 
 
-def move_plan(
+def transition_plan(
     session: Session,
     plan: ExecutionPlan,
     status: PlanStatus,
@@ -92,7 +92,7 @@ def move_plan(
     facts = {"number": plan.number, "digest": plan.tuple_digest, **(data or {})}
     if reason is not None:
         facts["reason"] = reason.en
-    transitions.move(
+    transitions.transition(
         session, PLAN_LIFECYCLE, plan, status, actor=actor, organisation=plan.organisation_code, data=facts
     )
 
@@ -135,10 +135,10 @@ def begin_run(session: Session, run: Run, worker: str, token_hash: str) -> None:
     run.attempt += 1
     run.worker = worker
     run.token_hash = token_hash
-    move_run(session, run, RunStatus.RUNNING, f"worker:{worker}")
+    transition_run(session, run, RunStatus.RUNNING, f"worker:{worker}")
 
 
-def move_run(
+def transition_run(
     session: Session, run: Run, status: RunStatus, actor: str, *, reason: Reason | None = None, **data: Any
 ) -> None:
     """The one door to a run's status; a run that ends loses its token and its lock on the state."""
@@ -146,7 +146,7 @@ def move_run(
         run.reason, run.reason_zh = reason.en, reason.zh
         run.next_step, run.next_step_zh = reason.next_en, reason.next_zh
     session.add(run)
-    transitions.move(
+    transitions.transition(
         session,
         RUN_LIFECYCLE,
         run,
@@ -188,7 +188,7 @@ def expire_plans(session: Session, instant: datetime) -> list[ExecutionPlan]:
 def take_state_lock(session: Session, run: Run, lock_id: str, info: dict[str, Any]) -> StateLock | None:
     """Lock the state for `run`; the lock that is in the way, or None when it was taken.
 
-    A second lock by the same run after its first process died replaces the first: the fence proves
+    A second lock by the same run after its first process died replaces the first: the lease proves
     that this process is gone.
     """
     held = session.exec(

@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
-from orchestrator.console.render import render
-from orchestrator.console.security import PageSecurity
-from orchestrator.console.static import AssetFiles
+from orchestrator.console.frame.render import render
+from orchestrator.console.frame.security import PageSecurity
+from orchestrator.console.frame.static import AssetFiles
 from tests.browser.people import People, sign_in
 from tests.parts import skip_without
 from tests.running import RunningService

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from orchestrator.core.db import transaction
-from orchestrator.workflows import administering
+from orchestrator.workflows.people import accounts
 from tests.office import Office
 from tests.running import RunningService
 
@@ -23,7 +23,7 @@ def sign_in(
     """A page of this person, who has just signed in."""
     if (str(service.engine.url), username) not in _WITH_PASSWORD:  # A new one would end the sessions before.
         with transaction(service.engine) as session:
-            administering.set_password(session, username, PASSWORD, "test")
+            accounts.set_password(session, username, PASSWORD, "test")
         _WITH_PASSWORD.add((str(service.engine.url), username))
     page = browser.new_context(java_script_enabled=script, viewport={"width": 1440, "height": 900}).new_page()
     page.goto(f"{service.settings.url}/console/")

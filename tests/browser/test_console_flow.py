@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 from orchestrator.adapters.run_log import RunLogWriter, announce_end
 from orchestrator.core.db import transaction
 from orchestrator.runs.outcomes import Reason
-from orchestrator.workflows import planning
+from orchestrator.workflows.plans import generation
 from tests import acts
 from tests.browser.people import People, act, opened, path_of, sign_in
 from tests.postgres import Server
@@ -114,7 +114,7 @@ def test_a_followed_log_survives_the_restart_of_the_web_process(
         request = acts.approve(service.callers)
         run = service.callers("xxh.reviewer").done("POST", f"/requests/{request['id']}/plans")["id"]
         with transaction(service.engine) as session:
-            planning.begin_planning(session, UUID(run), "worker-1", "")
+            generation.begin_planning(session, UUID(run), "worker-1", "")
         page = sign_in(browser, service, "xxh.reviewer")
         log = RunLogWriter(service.engine, run)
         log.append("stored <b>before</b>")
@@ -127,7 +127,7 @@ def test_a_followed_log_survives_the_restart_of_the_web_process(
         assert log.close()
         expect(page.locator(".log")).to_contain_text("line 202", timeout=30_000)
         with transaction(service.engine) as session:
-            planning.fail_plan(session, UUID(run), Reason("ended by the test", "测试结束"), 1)
+            generation.fail_plan(session, UUID(run), Reason("ended by the test", "测试结束"), 1)
         announce_end(service.engine, run)
         expect(page.locator("[data-log-state]")).to_have_text("日志已结束", timeout=30_000)
         expect(page.locator(".path .stopped")).to_contain_text("失败", timeout=20_000)

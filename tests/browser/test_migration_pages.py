@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page, expect
 
-from orchestrator.adapters.movers.sample_system import SampleClients, lost
+from orchestrator.demo.sample_system import SampleClients, lost
 from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.plan_files import move_key
 from tests import moves

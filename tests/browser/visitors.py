@@ -8,7 +8,7 @@ import httpx2
 from sqlalchemy import Engine
 
 from orchestrator.core.db import transaction
-from orchestrator.workflows import administering
+from orchestrator.workflows.people import accounts
 
 PASSWORD = "correct-horse-2019"
 
@@ -50,7 +50,7 @@ class Visitors:
         """The person of this name."""
         if username not in self._known:
             with transaction(self._engine) as session:
-                administering.set_password(session, username, PASSWORD, "test")
+                accounts.set_password(session, username, PASSWORD, "test")
             visitor = self._known[username] = self.stranger()
             visitor.sent("/console/sign-in", {"username": username, "password": PASSWORD})
         return self._known[username]

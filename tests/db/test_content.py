@@ -16,7 +16,7 @@ from orchestrator.content.errors import AuthorNeeded, ContentConflict, OwnRevisi
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import NotPermitted
 from orchestrator.departments.permissions import Actor
-from orchestrator.workflows import loading
+from orchestrator.workflows.content import content_revisions
 
 ROOT = Path(__file__).resolve().parents[2]
 SLJ = "quotas/departments/SLJ.yml"
@@ -71,7 +71,7 @@ HELD = (
 
 def propose(engine: Engine, folder: Path, author: Actor) -> Any:
     with transaction(engine) as session:
-        revision = loading.load_content(session, bundle(folder), author)
+        revision = content_revisions.load_content(session, bundle(folder), author)
     assert revision is not None
     return revision
 
@@ -103,9 +103,9 @@ def test_every_mistake_is_told_with_file_and_line_and_nothing_is_loaded(
 def test_a_later_load_needs_an_author_with_the_right(engine: Engine, folder: Path, clerk: Actor) -> None:
     edit(folder, "vcpu: 32", "vcpu: 40")
     with pytest.raises(AuthorNeeded), transaction(engine) as session:
-        loading.load_content(session, bundle(folder), None)
+        content_revisions.load_content(session, bundle(folder), None)
     with pytest.raises(NotPermitted), transaction(engine) as session:
-        loading.load_content(session, bundle(folder), clerk)
+        content_revisions.load_content(session, bundle(folder), clerk)
     assert limit(engine) == 32
 
 
@@ -120,9 +120,9 @@ def test_a_later_load_waits_for_a_second_person(
     ]
     for stranger in (reviewer, administrator):
         with pytest.raises(NotPermitted), transaction(engine) as session:
-            loading.approve_revision(session, stranger, revision.id)
+            content_revisions.approve_revision(session, stranger, revision.id)
     with transaction(engine) as session:
-        loading.approve_revision(session, smart_city, revision.id)
+        content_revisions.approve_revision(session, smart_city, revision.id)
     assert limit(engine) == 40
 
 
@@ -140,7 +140,7 @@ def test_the_author_of_a_revision_is_refused_even_with_the_right_to_approve(
     edit(folder, "vcpu: 32", "vcpu: 40")
     revision = propose(engine, folder, both)
     with pytest.raises(OwnRevision), transaction(engine) as session:
-        loading.approve_revision(session, both, revision.id)
+        content_revisions.approve_revision(session, both, revision.id)
 
 
 def test_the_database_itself_refuses_an_author_as_approver(
@@ -162,17 +162,17 @@ def test_finance_lets_prices_and_budgets_in_and_the_smart_city_office_limits(
     edit(folder, '"50000.00"', '"60000.00"')
     money = propose(engine, folder, reviewer)
     with pytest.raises(NotPermitted, match="No part"), transaction(engine) as session:
-        loading.approve_revision(session, smart_city, money.id)
+        content_revisions.approve_revision(session, smart_city, money.id)
     edit(folder, "vcpu: 32", "vcpu: 40")
     both = propose(engine, folder, reviewer)
     with transaction(engine) as session:
-        assert loading.approve_revision(session, finance, both.id).status == "proposed"
-        assert loading.waits_for(session, both) == ("smart_city_office",)
+        assert content_revisions.approve_revision(session, finance, both.id).status == "proposed"
+        assert content_revisions.waits_for(session, both) == ("smart_city_office",)
     assert limit(engine) == 32
     with pytest.raises(NotPermitted, match="waits for smart_city_office"), transaction(engine) as session:
-        loading.approve_revision(session, finance, both.id)
+        content_revisions.approve_revision(session, finance, both.id)
     with transaction(engine) as session:
-        assert loading.approve_revision(session, smart_city, both.id).status == "loaded"
+        assert content_revisions.approve_revision(session, smart_city, both.id).status == "loaded"
     assert limit(engine) == 40
 
 
@@ -182,7 +182,7 @@ def test_a_load_never_overwrites_what_was_changed_in_the_product(
     change_in_the_product(engine, 36)
     edit(folder, "vcpu: 32", "vcpu: 40")
     with pytest.raises(ContentConflict) as refused, transaction(engine) as session:
-        loading.load_content(session, bundle(folder), reviewer)
+        content_revisions.load_content(session, bundle(folder), reviewer)
     (conflict,) = refused.value.extra["conflicts"]
     assert (conflict["key"], conflict["before"], conflict["after"]) == ("SLJ/production/vcpu", 36, 40)
     assert "SLJ/production/vcpu" in refused.value.detail
@@ -198,7 +198,7 @@ def test_a_change_in_the_product_that_the_files_take_over_is_no_conflict(
     edit(folder, "memory_gb: 128", "memory_gb: 160")
     revision = propose(engine, folder, reviewer)
     with transaction(engine) as session:
-        loading.approve_revision(session, smart_city, revision.id)
+        content_revisions.approve_revision(session, smart_city, revision.id)
     assert limit(engine) == 36
 
 
@@ -210,7 +210,7 @@ def test_a_revision_is_stale_once_the_database_has_changed_under_it(
     revision = propose(engine, folder, reviewer)
     change_in_the_product(engine, 40)
     with pytest.raises(StaleRevision), transaction(engine) as session:
-        loading.approve_revision(session, smart_city, revision.id)
+        content_revisions.approve_revision(session, smart_city, revision.id)
 
 
 def test_a_limit_below_what_is_held_is_refused_whole(
@@ -222,9 +222,9 @@ def test_a_limit_below_what_is_held_is_refused_whole(
     edit(folder, '"50000.00"', '"60000.00"')
     revision = propose(engine, folder, reviewer)
     with transaction(engine) as session:
-        loading.approve_revision(session, finance, revision.id)
+        content_revisions.approve_revision(session, finance, revision.id)
     with pytest.raises(Exception, match="never_oversold"), transaction(engine) as session:
-        loading.approve_revision(session, smart_city, revision.id)
+        content_revisions.approve_revision(session, smart_city, revision.id)
     with engine.connect() as connection:
         statement = "SELECT appropriated_fen FROM budget_lines WHERE organisation_code = 'SLJ'"
         assert connection.execute(text(statement)).scalar_one() == 50_000_00

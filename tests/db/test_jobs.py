@@ -13,8 +13,8 @@ from sqlmodel import Session
 
 from orchestrator.core import jobs
 from orchestrator.core.db import create_database_engine, transaction
-from orchestrator.core.fence import FenceBusy
 from orchestrator.core.jobs import Cancellation, Handler, JobContext, Pace
+from orchestrator.core.lease import LeaseBusy
 
 QUICK = Pace(poll=0.2, beat=1, stalled=3, busy_retry=0.3)
 
@@ -154,7 +154,7 @@ def test_a_busy_fence_brings_the_job_back_until_it_is_free(engine: Engine, datab
     def enter(context: JobContext) -> None:
         attempts.append(context.attempt)
         if len(attempts) < 4:
-            raise FenceBusy("ws-1")
+            raise LeaseBusy("ws-1")
 
     put(engine, "enter", lock="ws:1")
     with working(database_url, {"enter": enter}):
@@ -203,7 +203,7 @@ def test_a_job_that_has_begun_before_is_not_removed_but_told(engine: Engine, dat
     def enter(context: JobContext) -> None:
         attempts.append(context.attempt)
         if context.attempt == 1:
-            raise FenceBusy("ws-1")
+            raise LeaseBusy("ws-1")
 
     job = put(engine, "enter")
     with working(database_url, {"enter": enter}, pace=Pace(poll=0.2, busy_retry=1)):
@@ -221,7 +221,7 @@ def test_a_cancel_during_a_busy_attempt_does_not_swallow_the_job(engine: Engine,
         attempts.append(context.attempt)
         if context.attempt == 1:
             wait_until(context.should_abort)
-            raise FenceBusy("ws-1")
+            raise LeaseBusy("ws-1")
 
     job = put(engine, "enter")
     with working(database_url, {"enter": enter}):

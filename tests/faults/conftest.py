@@ -6,7 +6,7 @@ from orchestrator.adapters.content_files import read_content
 from orchestrator.core import clock
 from orchestrator.core.db import create_database_engine, transaction
 from orchestrator.schema import revisions
-from orchestrator.workflows import loading
+from orchestrator.workflows.content import content_revisions
 from tests.factories import AS_OF
 from tests.faults.product import Product
 from tests.parts import skip_without
@@ -64,7 +64,7 @@ def product_on_own_cluster(own_cluster: Cluster, own_template: str) -> Iterator[
     assert bundle is not None
     with transaction(engine) as session:
         clock.set_to(session, AS_OF)
-        loading.load_content(session, bundle, None)
+        content_revisions.load_content(session, bundle, None)
     engine.dispose()
     made = Product(url)
     try:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from orchestrator.adapters.terraform import TerraformProcesses, find_terraform
 from orchestrator.core import jobs
-from orchestrator.core.fence import Fence, workspace_fence
 from orchestrator.core.jobs import JobContext, Pace
+from orchestrator.core.lease import WorkspaceLease, workspace_lease
 from orchestrator.runs.engine import EngineRun
 from orchestrator.settings import Settings
 
@@ -36,9 +36,9 @@ def take_time(context: JobContext, *, seconds: float) -> None:
     tell("leave")
 
 
-def hold_fence(context: JobContext, *, seconds: float) -> None:
-    """Work for so long inside the fence; a later attempt has less to do."""
-    with workspace_fence(URL, "ws-1"):
+def hold_lease(context: JobContext, *, seconds: float) -> None:
+    """Work for so long inside the lease; a later attempt has less to do."""
+    with workspace_lease(URL, "ws-1"):
         tell(f"enter-{context.attempt}")
         until = time.time() + (seconds if context.attempt == 1 else 0.5)
         while time.time() < until:
@@ -46,28 +46,28 @@ def hold_fence(context: JobContext, *, seconds: float) -> None:
         tell("leave")
 
 
-def watch_fence(context: JobContext, *, seconds: float) -> None:
-    """Work for so long inside the fence and tell whether it held."""
-    with workspace_fence(URL, "ws-1") as fence:
+def watch_lease(context: JobContext, *, seconds: float) -> None:
+    """Work for so long inside the lease and tell whether it held."""
+    with workspace_lease(URL, "ws-1") as lease:
         tell(f"enter-{context.attempt}")
         until = time.monotonic() + seconds
-        while time.monotonic() < until and fence.is_alive():
+        while time.monotonic() < until and lease.is_alive():
             time.sleep(0.05)
-        tell("held" if fence.is_alive() else "lost")
+        tell("held" if lease.is_alive() else "lost")
 
 
 def apply(context: JobContext, *, folder: str) -> None:
-    """Plan and apply the folder inside the fence; a later attempt only says that it came in."""
-    with workspace_fence(URL, "ws-1") as fence:
+    """Plan and apply the folder inside the lease; a later attempt only says that it came in."""
+    with workspace_lease(URL, "ws-1") as lease:
         tell(f"enter-{context.attempt}")
         if context.attempt == 1:
-            _apply(Path(folder), fence)
+            _apply(Path(folder), lease)
         tell("leave")
 
 
-def _apply(folder: Path, fence: Fence) -> None:
+def _apply(folder: Path, lease: WorkspaceLease) -> None:
     terraform = TerraformProcesses(find_terraform(Settings()))
-    run = EngineRun("run", {}, lambda _line: None, lambda: None, keep_open=(fence.fileno(),))
+    run = EngineRun("run", {}, lambda _line: None, lambda: None, keep_open=(lease.fileno(),))
     terraform.init(folder, run)
     terraform.plan(folder, run)
     terraform.apply(folder, run)
@@ -77,7 +77,7 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
     jobs.run_worker(
         URL,
-        {"take_time": take_time, "hold_fence": hold_fence, "watch_fence": watch_fence, "apply": apply},
+        {"take_time": take_time, "hold_lease": hold_lease, "watch_lease": watch_lease, "apply": apply},
         ["extranet", jobs.MAINTENANCE],
         2,
         pace=Pace(poll=0.2, beat=0.5, stalled=STALLED, busy_retry=0.5),

@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 
-from orchestrator.adapters.movers.sample_system import SampleClients, admin_conninfo, root_of
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.demo.sample_system import SampleClients, admin_conninfo, root_of
 from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.plan_files import move_key
 from tests import moves

@@ -161,7 +161,7 @@ def test_nobody_enters_while_the_terraform_of_a_killed_worker_lives(workshop: Wo
 
 def test_a_worker_that_stood_still_never_works_beside_its_rescuer(workshop: Workshop) -> None:
     zombie = workshop.worker()
-    workshop.put("hold_fence", seconds=8)
+    workshop.put("hold_lease", seconds=8)
     wait_until(lambda: "enter-1" in workshop.told())
     os.kill(zombie.pid, signal.SIGSTOP)
     workshop.worker()
@@ -177,7 +177,7 @@ def test_a_worker_that_stood_still_never_works_beside_its_rescuer(workshop: Work
 
 def test_a_job_outlives_a_restart_of_the_database(workshop: Workshop, own_cluster: Cluster) -> None:
     worker = workshop.worker()
-    workshop.put("watch_fence", seconds=8)
+    workshop.put("watch_lease", seconds=8)
     wait_until(lambda: "enter-1" in workshop.told())
     own_cluster.stop("immediate")
     time.sleep(1)

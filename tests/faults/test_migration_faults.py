@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from orchestrator.adapters.movers.sample_system import admin_conninfo, lost
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.demo.sample_system import admin_conninfo, lost
 from tests.faults.moving import (
     Moving,
     answers,

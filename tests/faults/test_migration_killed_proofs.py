@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.adapters.movers.sample_system import lost
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.demo.sample_system import lost
 from tests.faults.moving import Moving, answers, checked_migration, instance_of, may_log_in, slow_marker, told
 from tests.faults.product import Product
 from tests.moves import APPLIER, REVIEWER

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from orchestrator.adapters.movers.sample_system import admin_conninfo, lost
+from orchestrator.demo.sample_system import admin_conninfo, lost
 from tests.faults.moving import Moving, checked_migration, slow_marker, told
 from tests.faults.product import Product
 from tests.moves import APPLIER

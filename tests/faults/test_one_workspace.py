@@ -59,7 +59,7 @@ def test_a_job_that_two_workers_hold_is_applied_once(product: Product) -> None:
     run = acts.order_apply(product, plan)
     product.at_gate("apply")
     copy = copy_job(product, run["id"])
-    wait_until(lambda: attempts(product, copy) > 0, "a worker tries the copy and finds the fence closed")
+    wait_until(lambda: attempts(product, copy) > 0, "a worker tries the copy and finds the lease closed")
     product.open_gates()
     ended = product.settled(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 1)

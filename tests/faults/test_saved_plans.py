@@ -8,7 +8,7 @@ import pytest
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from orchestrator.runs.saved_plan import PlanMembers
-from orchestrator.workflows import approving
+from orchestrator.workflows.plans import approval
 from tests import acts
 from tests.factories import make_draft
 from tests.faults.evidence import assert_all_there, assert_nothing_lost
@@ -172,7 +172,7 @@ def test_an_expired_plan_is_not_even_queued(product: Product, request_of_many_pl
     assert answer.json()["type"] == "urn:govcloud:problem:plan_expired"
     assert product.rows("SELECT id FROM runs WHERE plan_id = :plan AND kind = 'apply'", plan=plan["id"]) == []
     with transaction(product.engine) as session:
-        approving.expire_plans(session)
+        approval.expire_plans(session)
     assert acts.read_plan(product, plan["id"])["status"] == "expired"
     assert_nothing_lost(product)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.console import waiting
 from orchestrator.core.db import transaction
-from orchestrator.workflows import administering
+from orchestrator.workflows import to_do
+from orchestrator.workflows.people import accounts
 from tests import acts
 from tests.factories import make_draft, make_line
 from tests.office import Office
@@ -31,8 +31,8 @@ def half_made(office: Office, draft: Document | None = None) -> Document:
 def waits_for_plan(office: Office) -> set[str]:
     """The requests for which the reviewer's list of open work names a plan to be ordered."""
     with transaction(office.engine) as session:
-        reviewer = administering.actor_named(session, "xxh.reviewer")
-        items = waiting.items(session, reviewer, office.bench.pack)
+        reviewer = accounts.actor_named(session, "xxh.reviewer")
+        items = to_do.items(session, reviewer, office.bench.pack)
         return {str(item.subject.id) for item in items if item.kind == "make_plan"}
 
 

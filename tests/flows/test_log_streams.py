@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from orchestrator.adapters.run_log import RunLogWriter, announce_end
-from orchestrator.cli.api_client import parse_events
+from orchestrator.api_client import parse_events
 from tests import acts
 from tests.running import RunningService, wait_until
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from orchestrator.adapters.movers.sample_system import UPLOADS, SampleClients, lost, names_of, root_of, stored
+from orchestrator.demo.sample_system import UPLOADS, SampleClients, lost, names_of, root_of, stored
 from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.pause import write_pause
 from tests import moves

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from orchestrator.core import clock
 from orchestrator.core.clock import CITY
 from orchestrator.core.db import transaction
-from orchestrator.core.fence import workspace_fence
+from orchestrator.core.lease import workspace_lease
 from orchestrator.core.sealing import load_keys
 from orchestrator.runs import rendering
 from orchestrator.runs.queries import workspace_of_request
@@ -147,7 +147,7 @@ def test_a_cut_needs_two_persons_of_two_authorities(service: RunningService, mov
 def test_a_cut_ordered_inside_its_window_does_not_begin_after_it(service: RunningService, move: Move) -> None:
     with transaction(service.engine) as session:
         key = workspace_of_request(session, UUID(move.read()["request_id"])).key
-    with workspace_fence(service.database_url, key):
+    with workspace_lease(service.database_url, key):
         run = move.act(APPLIER, "cut")
         with transaction(service.engine) as session:
             clock.set_to(session, datetime(2019, 6, 19, 23, 30, tzinfo=CITY))

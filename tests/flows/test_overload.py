@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 
 from orchestrator.core.db import libpq_url, transaction
 from orchestrator.settings import Settings
-from orchestrator.workflows import administering
+from orchestrator.workflows.people import accounts
 from tests import acts
 from tests.callers import Callers
 from tests.postgres import Server
@@ -93,7 +93,7 @@ def test_a_call_that_fails_gives_its_place_back(callers: Callers) -> None:
 def test_a_refused_act_shows_its_page_again_in_a_place_of_its_own(callers: Callers, engine: Engine) -> None:
     request = acts.draft(callers)
     with transaction(engine) as session:
-        administering.set_password(session, "slj.clerk", PASSWORD, "operator:test")
+        accounts.set_password(session, "slj.clerk", PASSWORD, "operator:test")
     with httpx2.Client(
         base_url=callers.address, timeout=60, headers={"Sec-Fetch-Site": "same-origin"}
     ) as clerk:

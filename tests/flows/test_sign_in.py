@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from orchestrator.core.sealing import token_hash
-from orchestrator.workflows import administering
+from orchestrator.workflows.people import accounts
 from tests.callers import Callers
 from tests.factories import make_draft
 
@@ -22,7 +22,7 @@ HERE = {"Sec-Fetch-Site": "same-origin"}
 @pytest.fixture
 def browser(callers: Callers, engine: Engine) -> Iterator[httpx2.Client]:
     with transaction(engine) as session:
-        administering.set_password(session, "slj.clerk", PASSWORD, "operator:test")
+        accounts.set_password(session, "slj.clerk", PASSWORD, "operator:test")
     with httpx2.Client(base_url=callers.address, timeout=30) as client:
         yield client
 
@@ -103,12 +103,12 @@ def test_a_new_password_ends_every_open_session_of_this_person_and_of_nobody_els
     browser: httpx2.Client, callers: Callers, engine: Engine
 ) -> None:
     with transaction(engine) as session:
-        administering.set_password(session, "slj.officer", PASSWORD, "operator:test")
+        accounts.set_password(session, "slj.officer", PASSWORD, "operator:test")
     with httpx2.Client(base_url=callers.address) as other, httpx2.Client(base_url=callers.address) as second:
         assert [sign_in(each).status_code for each in (browser, second)] == [204, 204]
         assert sign_in(other, username="slj.officer").status_code == 204
         with transaction(engine) as session:
-            administering.set_password(session, "slj.clerk", "another " + PASSWORD, "operator:test")
+            accounts.set_password(session, "slj.clerk", "another " + PASSWORD, "operator:test")
         assert [me(each) for each in (browser, second, other)] == [401, 401, 200]
     assert sign_in(browser, "another " + PASSWORD).status_code == 204
     events = callers("sjj.auditor").done("GET", "/audit/events")["items"]

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from orchestrator.core.db import transaction
 from orchestrator.core.sealing import Keys, load_keys
 from orchestrator.runs import rendering
-from orchestrator.workflows import administering
+from orchestrator.workflows.people import accounts
 from tests import acts
 from tests.factories import make_draft, make_line
 from tests.running import ROOT, RunningService
@@ -167,7 +167,7 @@ def test_pages_show_markup_as_text(
 def pages(service: RunningService, *paths: str) -> list[str]:
     """The pages of these paths as the approver gets them."""
     with transaction(service.engine) as session:
-        administering.set_password(session, "xxh.approver", PASSWORD, "operator:test")
+        accounts.set_password(session, "xxh.approver", PASSWORD, "operator:test")
     with httpx2.Client(base_url=service.settings.url, timeout=30, follow_redirects=True) as browser:
         account = {"username": "xxh.approver", "password": PASSWORD}
         browser.post("/api/v1/session", json=account, headers={"Sec-Fetch-Site": "same-origin"})

@@ -55,7 +55,7 @@ def enqueue(
 def cancel(session: Session, job_id: int) -> Cancellation:
     """Take back a job that nobody has begun, or tell its handler to stop, once the transaction commits.
 
-    A job that has begun before (it waits for the fence, or its worker died) runs again all the same: only
+    A job that has begun before (it waits for the lease, or its worker died) runs again all the same: only
     its handler can find out what the first attempt has done.
     """
     row = (

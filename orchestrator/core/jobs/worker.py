@@ -18,9 +18,9 @@ from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
 from orchestrator.core.db import libpq_url
-from orchestrator.core.fence import FenceBusy
 from orchestrator.core.jobs.enqueueing import MAINTENANCE
 from orchestrator.core.jobs.ledger import Ledger, PatientConnector
+from orchestrator.core.lease import LeaseBusy
 
 MINUTE: Final = "maintenance.minute"
 """A handler of this name runs once a minute in one worker, as ``handler(context, timestamp=)``."""
@@ -30,7 +30,7 @@ _SWEEP_EVERY_TICKS: Final = 3600
 _SPARE_THREADS: Final = 4
 _RESTART_AFTER_SECONDS: Final = 2.0
 _COMES_BACK: Final = (
-    FenceBusy,
+    LeaseBusy,
     psycopg.InterfaceError,
     psycopg.OperationalError,
     sqlalchemy.exc.InterfaceError,
@@ -69,7 +69,7 @@ class JobContext:
 
 
 Handler = Callable[..., None]
-"""Called as ``handler(context, **args)`` in a thread. FenceBusy and a database that is away put the job back
+"""Called as ``handler(context, **args)`` in a thread. LeaseBusy and a database that is away put the job back
 without counting; any other exception ends the job as failed, so a handler records failures itself."""
 
 
@@ -91,7 +91,7 @@ def run_worker(
 
 
 class _Patience(retry.BaseRetryStrategy):
-    """Comes back for a busy fence and for a lost database as often as it takes."""
+    """Comes back for a busy lease and for a lost database as often as it takes."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -12,7 +12,7 @@ from orchestrator.billing.intervals import SkuUse
 from orchestrator.billing.models import UsageStatement
 from orchestrator.core.db import transaction
 from orchestrator.policies.pack import PolicyPack
-from orchestrator.workflows import metering, settling
+from orchestrator.workflows.billing import month_close, usage
 from tests.db.billing import hosts
 
 JUNE, JULY, AUGUST = date(2019, 6, 1), date(2019, 7, 1), date(2019, 8, 1)
@@ -22,9 +22,9 @@ ACTOR = "operator:test"
 def close(engine: Engine, month: date, *, again: bool = False) -> int:
     """Both steps of a close; how many statements were metered."""
     with transaction(engine) as session:
-        settling.open_statements(session, month, ACTOR, again=again)
+        month_close.open_statements(session, month, ACTOR, again=again)
     with transaction(engine) as session:
-        return len(settling.meter_statements(session, month, ACTOR))
+        return len(month_close.meter_statements(session, month, ACTOR))
 
 
 def statement(engine: Engine, month: date, department: str = "SLJ") -> UsageStatement:
@@ -35,14 +35,14 @@ def statement(engine: Engine, month: date, department: str = "SLJ") -> UsageStat
 def issue(engine: Engine, pack: PolicyPack, month: date, department: str = "SLJ") -> UsageStatement:
     row = statement(engine, month, department)
     with transaction(engine) as session:
-        return settling.issue_statement(session, hosts.actor(session, "xxh.reviewer"), row.id, pack)
+        return month_close.issue_statement(session, hosts.actor(session, "xxh.reviewer"), row.id, pack)
 
 
 def confirm(engine: Engine, month: date, department: str = "SLJ") -> UsageStatement:
     row = statement(engine, month, department)
     with transaction(engine) as session:
         officer = hosts.actor(session, hosts.OFFICERS[department][0])
-        return settling.confirm_statement(session, officer, row.id)
+        return month_close.confirm_statement(session, officer, row.id)
 
 
 def settle(engine: Engine, pack: PolicyPack, month: date, department: str = "SLJ") -> UsageStatement:
@@ -98,5 +98,5 @@ def correct(engine: Engine, host: hosts.Host, day: date, **sizes: int) -> None:
     """A late word of the centre about the instance."""
     uses = [SkuUse(f"ECS-X86-{name}", Decimal(quantity)) for name, quantity in sizes.items()]
     with transaction(engine) as session:
-        correction = metering.UsageCorrection(day, "read from the meter", skus=uses)
-        metering.correct_usage(session, hosts.actor(session, "xxh.reviewer"), host.instance, correction)
+        correction = usage.UsageCorrection(day, "read from the meter", skus=uses)
+        usage.correct_usage(session, hosts.actor(session, "xxh.reviewer"), host.instance, correction)

@@ -17,7 +17,8 @@ from orchestrator.departments.permissions import Actor
 from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.resources.models import Resource
 from orchestrator.runs.models import ExecutionPlan, Run, Workspace
-from orchestrator.workflows import administering, metering
+from orchestrator.workflows.billing import usage
+from orchestrator.workflows.people import accounts
 
 OFFICERS = {"SLJ": ("slj.officer", "SYS-019"), "MZJ": ("mzj.officer", "SYS-003")}
 
@@ -34,7 +35,7 @@ class Host:
 
 
 def actor(session: Session, username: str) -> Actor:
-    return administering.actor_named(session, username)
+    return accounts.actor_named(session, username)
 
 
 def on_day(engine: Engine, day: str, hour: int = 9) -> None:
@@ -135,7 +136,7 @@ def in_production(
     """A host that its officer opened today."""
     with transaction(engine) as session:
         host = in_trial(session, key, department, sizes)
-        metering.activate_request(session, actor(session, OFFICERS[department][0]), host.request)
+        usage.activate_request(session, actor(session, OFFICERS[department][0]), host.request)
     return host
 
 
@@ -149,7 +150,7 @@ def resize(engine: Engine, host: Host, vcpu: int, memory_gb: int) -> UUID:
         run = _another_run(session, host)
         row = session.get_one(Resource, host.instance)
         row.status = "changing"
-        metering.resize_resource(session, row, request, run, "worker:test")
+        usage.resize_resource(session, row, request, run, "worker:test")
     return run.id
 
 
@@ -173,4 +174,4 @@ def release(engine: Engine, host: Host) -> None:
     """The apply of a release has begun, today."""
     with transaction(engine) as session:
         for resource in (host.instance, host.volume):
-            metering.release_resource(session, session.get_one(Resource, resource), "worker:test")
+            usage.release_resource(session, session.get_one(Resource, resource), "worker:test")

@@ -17,7 +17,8 @@ from orchestrator.migrations.movers import CutResult
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources.models import Resource
 from orchestrator.runs.models import ExecutionPlan, Run
-from orchestrator.workflows import metering, migrating_switches
+from orchestrator.workflows.billing import usage
+from orchestrator.workflows.migrations import switches
 from tests.db.billing import hosts
 
 CPU = text(
@@ -55,8 +56,8 @@ def accept(engine: Engine, host: hosts.Host, migration_id: UUID) -> None:
     with transaction(engine) as session:
         migration = store.lock(session, migration_id)
         rows = [session.get_one(Resource, one) for one in (host.instance, host.volume)]
-        metering.hand_over(session, (), rows, session.get_one(Run, host.run), "slj.officer")
-        store.move(session, migration, MigrationStatus.ACCEPTED, "slj.officer")
+        usage.hand_over(session, (), rows, session.get_one(Run, host.run), "slj.officer")
+        store.transition(session, migration, MigrationStatus.ACCEPTED, "slj.officer")
 
 
 def switch(engine: Engine, host: hosts.Host, migration_id: UUID, kind: str) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def switch(engine: Engine, host: hosts.Host, migration_id: UUID, kind: str) -> d
         if kind == "cut":
             store.lock(session, migration_id).status = MigrationStatus.CUTTING_OVER
         result = CutResult("cut", "target" if kind == "cut" else "source", None, {})
-        migrating_switches.record_switched(session, run.id, made.id, result)
+        switches.record_switched(session, run.id, made.id, result)
         return dict(store.lock(session, migration_id).billing)
 
 
@@ -120,7 +121,7 @@ def test_the_books_of_a_switch_say_that_a_target_which_was_opened_before_is_bill
 def end_trials(engine: Engine, day: str) -> int:
     hosts.on_day(engine, day)
     with transaction(engine) as session:
-        return metering.end_trials(session)
+        return usage.end_trials(session)
 
 
 def accepted_and_back(engine: Engine) -> tuple[hosts.Host, UUID]:
@@ -155,7 +156,7 @@ def test_a_target_that_went_back_is_released_once_its_trial_and_its_migration_ha
     assert end_trials(engine, "2019-08-20") == 0
     with transaction(engine) as session:
         migration = store.lock(session, migration_id)
-        store.move(session, migration, MigrationStatus.ABORTED, "xxh.reviewer")
+        store.transition(session, migration, MigrationStatus.ABORTED, "xxh.reviewer")
     assert end_trials(engine, "2019-08-14") == 0
     assert end_trials(engine, "2019-08-15") == 1
     assert end_trials(engine, "2019-08-16") == 0
@@ -167,7 +168,7 @@ def test_nothing_is_released_where_something_of_the_workspace_is_in_production(e
     host, migration_id = accepted_and_back(engine)
     with transaction(engine) as session:
         migration = store.lock(session, migration_id)
-        store.move(session, migration, MigrationStatus.ABORTED, "xxh.reviewer")
+        store.transition(session, migration, MigrationStatus.ABORTED, "xxh.reviewer")
         session.get_one(Resource, host.volume).status = "active"
     assert end_trials(engine, "2019-08-20") == 0
     assert releases(engine, host) == []

@@ -11,7 +11,7 @@ from orchestrator.billing.months import parse_month
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import NotFound
 from orchestrator.policies.pack import PolicyPack
-from orchestrator.workflows import settling
+from orchestrator.workflows.billing import month_close
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import AUGUST, JULY, JUNE
 
@@ -70,7 +70,7 @@ def meter_ordered(engine: Engine) -> list[str]:
         ordered = list(connection.execute(query).scalars())
     for month in ordered:
         with transaction(engine) as session:
-            settling.meter_statements(session, parse_month(month), closes.ACTOR)
+            month_close.meter_statements(session, parse_month(month), closes.ACTOR)
     return ordered
 
 
@@ -109,9 +109,9 @@ def test_a_month_that_is_metered_anew_has_the_later_ones_metered_after_it(
 def uphold(engine: Engine, pack: PolicyPack, issued: UsageStatement) -> None:
     with transaction(engine) as session:
         officer, office = (hosts.actor(session, name) for name in ("slj.officer", "zhb.approver"))
-        settling.dispute_statement(session, officer, issued.id, "It was halved on the 16th.")
-        upheld = settling.Decision(upheld=True, reason="The meter says so.")
-        settling.decide_dispute(session, office, issued.id, upheld, pack)
+        month_close.dispute_statement(session, officer, issued.id, "It was halved on the 16th.")
+        upheld = month_close.Decision(upheld=True, reason="The meter says so.")
+        month_close.decide_dispute(session, office, issued.id, upheld, pack)
 
 
 def stated_of_june(engine: Engine) -> int:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from orchestrator.core import audit
 from orchestrator.policies.pack import PolicyPack
-from orchestrator.workflows import settling
+from orchestrator.workflows.billing import month_close
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import JUNE
 
@@ -59,12 +59,12 @@ def test_who_switches_the_guards_off_and_edits_is_reported(
     hosts.on_day(engine, "2019-07-01")
     closes.settle(engine, pack, JUNE)
     with Session(engine) as session:
-        assert settling.altered_statements(session) == []
+        assert month_close.altered_statements(session) == []
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(statement))
     with Session(engine) as session:
-        assert settling.altered_statements(session) == ["ST-2019-06-SLJ"]
+        assert month_close.altered_statements(session) == ["ST-2019-06-SLJ"]
 
 
 def test_every_move_is_audited_with_its_figures(engine: Engine, pack: PolicyPack) -> None:

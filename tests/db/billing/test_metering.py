@@ -14,12 +14,12 @@ from orchestrator.billing import queries
 from orchestrator.billing.intervals import SkuUse
 from orchestrator.core import audit
 from orchestrator.core.db import transaction
-from orchestrator.core.errors import BadInput, IllegalMove, NotFound, NotPermitted
+from orchestrator.core.errors import BadInput, IllegalTransition, NotFound, NotPermitted
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources.models import Resource
 from orchestrator.runs.models import Run
 from orchestrator.schema import revisions
-from orchestrator.workflows import metering
+from orchestrator.workflows.billing import usage
 from tests.db.billing import hosts
 
 CPU, MEM, SSD, BACKUP = "ECS-X86-CPU", "ECS-X86-MEM", "EVS-SSD", "BAK-VM"
@@ -42,8 +42,8 @@ def gap(engine: Engine) -> tuple[str, date] | None:
 
 def correct(engine: Engine, host: hosts.Host, by: str = "xxh.reviewer", **what: Any) -> None:
     with transaction(engine) as session:
-        correction = metering.UsageCorrection(**{"reason": "found late", **what})
-        metering.correct_usage(session, hosts.actor(session, by), host.instance, correction)
+        correction = usage.UsageCorrection(**{"reason": "found late", **what})
+        usage.correct_usage(session, hosts.actor(session, by), host.instance, correction)
 
 
 def sizes(**skus: int) -> list[SkuUse]:
@@ -57,10 +57,10 @@ def test_activation_resize_suspension_and_release_give_days_without_gap_or_overl
     hosts.resize(engine, host, 4, 16)
     hosts.on_day(engine, "2019-06-28")
     with transaction(engine) as session:
-        metering.suspend_resource(session, hosts.actor(session, "slj.officer"), host.instance, "not needed")
+        usage.suspend_resource(session, hosts.actor(session, "slj.officer"), host.instance, "not needed")
     hosts.on_day(engine, "2019-07-03")
     with transaction(engine) as session:
-        metering.resume_resource(session, hosts.actor(session, "slj.officer"), host.instance, "needed")
+        usage.resume_resource(session, hosts.actor(session, "slj.officer"), host.instance, "needed")
     hosts.on_day(engine, "2019-07-10")
     hosts.release(engine, host)
     assert intervals(engine, CPU) == [
@@ -83,7 +83,7 @@ def test_a_run_that_is_settled_twice_tells_its_story_once(engine: Engine) -> Non
         row = session.get_one(Resource, host.instance)
         row.status = "changing"
         request, run = session.get_one(ResourceRequest, host.request), session.get_one(Run, run_id)
-        metering.resize_resource(session, row, request, run, "worker:other")
+        usage.resize_resource(session, row, request, run, "worker:other")
     assert intervals(engine) == before
     with engine.connect() as connection:
         assert (
@@ -108,7 +108,7 @@ def test_an_accepted_migration_bills_the_target_and_waives_the_source_from_the_s
     with transaction(engine) as session:
         rows = {one: session.get_one(Resource, one) for one in (source.instance, target.instance)}
         run = session.get_one(Run, target.run)
-        metering.hand_over(session, [rows[source.instance]], [rows[target.instance]], run, "worker:test")
+        usage.hand_over(session, [rows[source.instance]], [rows[target.instance]], run, "worker:test")
     assert intervals(engine, CPU) == [
         (CPU, "8", "active", "2019-06-19", "2019-07-05"),
         (CPU, "8", "waived", "2019-07-05", None),
@@ -202,8 +202,8 @@ def test_only_the_centre_corrects_usage_and_others_do_not_learn_what_exists(engi
 
 def test_only_what_is_suspended_is_resumed(engine: Engine) -> None:
     host = hosts.in_production(engine)
-    with pytest.raises(IllegalMove), transaction(engine) as session:
-        metering.resume_resource(session, hosts.actor(session, "slj.officer"), host.instance, "?")
+    with pytest.raises(IllegalTransition), transaction(engine) as session:
+        usage.resume_resource(session, hosts.actor(session, "slj.officer"), host.instance, "?")
 
 
 @pytest.mark.invariant(4)

@@ -30,7 +30,7 @@ from orchestrator.core import clock
 from orchestrator.core.clock import CITY
 from orchestrator.core.db import transaction
 from orchestrator.policies.pack import PolicyPack
-from orchestrator.workflows import settling
+from orchestrator.workflows.billing import month_close
 from tests.db.billing import closes, hosts
 from tests.db.billing.fraction_rater import Line
 from tests.db.billing.month_oracle import (
@@ -115,12 +115,12 @@ class Product:
 
     def close(self, month: date, *, again: bool = False) -> None:
         """As a worker does it: later months whose metering was ordered are metered after this one."""
-        settling.open_statements(self.session, month, closes.ACTOR, again=again)
+        month_close.open_statements(self.session, month, closes.ACTOR, again=again)
         done = self.session.execute(_ORDERED).scalars().all()
-        settling.meter_statements(self.session, month, closes.ACTOR)
+        month_close.meter_statements(self.session, month, closes.ACTOR)
         ordered = self.session.execute(_ORDERED).scalars().all()
         while len(done) < len(ordered):
-            settling.meter_statements(self.session, parse_month(ordered[len(done)]), closes.ACTOR)
+            month_close.meter_statements(self.session, parse_month(ordered[len(done)]), closes.ACTOR)
             done = [*done, ordered[len(done)]]
             ordered = self.session.execute(_ORDERED).scalars().all()
         self.session.expire_all()
@@ -145,21 +145,21 @@ class Product:
 
     def issue(self, row: UsageStatement) -> None:
         reviewer = hosts.actor(self.session, "xxh.reviewer")
-        settling.issue_statement(self.session, reviewer, row.id, self.city.pack)
+        month_close.issue_statement(self.session, reviewer, row.id, self.city.pack)
 
     def confirm(self, row: UsageStatement) -> None:
         officer = hosts.actor(self.session, hosts.OFFICERS[row.organisation_code][0])
-        settling.confirm_statement(self.session, officer, row.id)
+        month_close.confirm_statement(self.session, officer, row.id)
 
     def decide(self, row: UsageStatement, *, upheld: bool) -> None:
         office = hosts.actor(self.session, "zhb.approver")
-        settling.decide_dispute(
-            self.session, office, row.id, settling.Decision(upheld, "seen"), self.city.pack
+        month_close.decide_dispute(
+            self.session, office, row.id, month_close.Decision(upheld, "seen"), self.city.pack
         )
 
     def dispute(self, row: UsageStatement) -> None:
         officer = hosts.actor(self.session, hosts.OFFICERS[row.organisation_code][0])
-        settling.dispute_statement(self.session, officer, row.id, "It was less.")
+        month_close.dispute_statement(self.session, officer, row.id, "It was less.")
 
     def set_terms(self, first: date, terms: Terms) -> dict[str, list[dict[str, Any]]]:
         """Write prices and terms; the same for the oracle."""
@@ -263,7 +263,7 @@ def close(product: Product, book: Book, month: date, *, again: bool = False) -> 
         product.close(month, again=again)
     else:
         with pytest.raises(EarlierMonthOpen):
-            settling.open_statements(product.session, month, closes.ACTOR, again=again)
+            month_close.open_statements(product.session, month, closes.ACTOR, again=again)
     for department, each in book.stated:
         check(product, book, department, each)
 

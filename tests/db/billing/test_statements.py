@@ -20,9 +20,9 @@ from orchestrator.billing.errors import (
 )
 from orchestrator.billing.intervals import SkuUse
 from orchestrator.core.db import transaction
-from orchestrator.core.errors import BadInput, IllegalMove, NotFound, NotPermitted
+from orchestrator.core.errors import BadInput, IllegalTransition, NotFound, NotPermitted
 from orchestrator.policies.pack import PolicyPack
-from orchestrator.workflows import metering, settling
+from orchestrator.workflows.billing import month_close, usage
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import AUGUST, JULY, JUNE
 
@@ -67,8 +67,8 @@ def test_what_is_paid_once_moves_no_quantity(engine: Engine) -> None:
     hosts.on_day(engine, "2019-07-01")
     with transaction(engine) as session:
         work = [SkuUse("MIG-DAY", Decimal(2))]
-        correction = metering.UsageCorrection(date(2019, 6, 30), "two days", skus=work, once=True)
-        metering.correct_usage(session, hosts.actor(session, "xxh.reviewer"), host.instance, correction)
+        correction = usage.UsageCorrection(date(2019, 6, 30), "two days", skus=work, once=True)
+        usage.correct_usage(session, hosts.actor(session, "xxh.reviewer"), host.instance, correction)
     closes.close(engine, JUNE)
     assert ("ordinary", "MIG-DAY", 2, "2019-06-30", "2019-07-01", 240000) in closes.lines(engine, JUNE)
     assert "MIG-DAY" not in closes.movement(engine, JUNE)
@@ -193,7 +193,7 @@ def test_the_centre_issues_and_the_officer_of_the_department_confirms(
         ("mzj.officer", NotFound),
     ):
         with pytest.raises(error), transaction(engine) as session:
-            settling.issue_statement(session, hosts.actor(session, username), row.id, pack)
+            month_close.issue_statement(session, hosts.actor(session, username), row.id, pack)
     closes.issue(engine, pack, JUNE)
     for username, error in (
         ("slj.clerk", NotPermitted),
@@ -202,7 +202,7 @@ def test_the_centre_issues_and_the_officer_of_the_department_confirms(
         ("csp1.applier", NotPermitted),
     ):
         with pytest.raises(error), transaction(engine) as session:
-            settling.confirm_statement(session, hosts.actor(session, username), row.id)
+            month_close.confirm_statement(session, hosts.actor(session, username), row.id)
     assert closes.confirm(engine, JUNE).status == "confirmed"
 
 
@@ -225,7 +225,7 @@ def test_nobody_confirms_what_they_verified_whatever_roles_they_hold(
         )
     row = closes.statement(engine, JUNE)
     with pytest.raises(SamePersonInStatement), transaction(engine) as session:
-        settling.confirm_statement(session, hosts.actor(session, "xxh.reviewer"), row.id)
+        month_close.confirm_statement(session, hosts.actor(session, "xxh.reviewer"), row.id)
     reviewer = text(
         "UPDATE usage_statements SET confirmed_by_id ="
         " (SELECT id FROM persons WHERE username = 'xxh.reviewer')"
@@ -243,15 +243,15 @@ def test_an_upheld_dispute_makes_a_new_revision_and_keeps_the_old_one(
     first = closes.issue(engine, pack, JUNE)
     with transaction(engine) as session:
         officer = hosts.actor(session, "slj.officer")
-        settling.dispute_statement(session, officer, first.id, "It was halved on the 25th.")
+        month_close.dispute_statement(session, officer, first.id, "It was halved on the 25th.")
     closes.correct(engine, host, date(2019, 6, 25), CPU=4, MEM=16)
-    with pytest.raises(IllegalMove):
+    with pytest.raises(IllegalTransition):
         closes.confirm(engine, JUNE)
-    decision = settling.Decision(upheld=True, reason="The meter says so.")
+    decision = month_close.Decision(upheld=True, reason="The meter says so.")
     with pytest.raises(NotPermitted), transaction(engine) as session:
-        settling.decide_dispute(session, hosts.actor(session, "xxh.approver"), first.id, decision, pack)
+        month_close.decide_dispute(session, hosts.actor(session, "xxh.approver"), first.id, decision, pack)
     with transaction(engine) as session:
-        settling.decide_dispute(session, hosts.actor(session, "zhb.approver"), first.id, decision, pack)
+        month_close.decide_dispute(session, hosts.actor(session, "zhb.approver"), first.id, decision, pack)
     closes.close(engine, JUNE)
     second = closes.issue(engine, pack, JUNE)
     assert (second.number, second.revision, second.total_fen) == ("ST-2019-06-SLJ-2", 2, 32480)
@@ -267,13 +267,15 @@ def test_a_rejected_dispute_leaves_the_statement_as_it_was_issued(engine: Engine
     closes.close(engine, JUNE)
     issued = closes.issue(engine, pack, JUNE)
     with transaction(engine) as session:
-        settling.dispute_statement(session, hosts.actor(session, "csp1.applier"), issued.id, "Meter differs.")
-    empty = settling.Decision(upheld=False, reason=" ")
+        month_close.dispute_statement(
+            session, hosts.actor(session, "csp1.applier"), issued.id, "Meter differs."
+        )
+    empty = month_close.Decision(upheld=False, reason=" ")
     with pytest.raises(BadInput), transaction(engine) as session:
-        settling.decide_dispute(session, hosts.actor(session, "zhb.approver"), issued.id, empty, pack)
+        month_close.decide_dispute(session, hosts.actor(session, "zhb.approver"), issued.id, empty, pack)
     with transaction(engine) as session:
-        decision = settling.Decision(upheld=False, reason="Within tolerance.")
-        settling.decide_dispute(session, hosts.actor(session, "zhb.approver"), issued.id, decision, pack)
+        decision = month_close.Decision(upheld=False, reason="Within tolerance.")
+        month_close.decide_dispute(session, hosts.actor(session, "zhb.approver"), issued.id, decision, pack)
     again = closes.statement(engine, JUNE)
     assert (again.status, again.digest, again.number) == ("issued", issued.digest, issued.number)
 
@@ -285,10 +287,10 @@ def test_silence_escalates_and_never_confirms(engine: Engine, pack: PolicyPack) 
     closes.issue(engine, pack, JUNE)
     hosts.on_day(engine, "2019-07-08")
     with transaction(engine) as session:
-        assert settling.escalate_statements(session) == 0
+        assert month_close.escalate_statements(session) == 0
     hosts.on_day(engine, "2019-07-09")
     with transaction(engine) as session:
-        assert settling.escalate_statements(session) == 1
+        assert month_close.escalate_statements(session) == 1
     assert closes.statement(engine, JUNE).status == "escalated"
     assert closes.confirm(engine, JUNE).status == "confirmed"
 
@@ -301,7 +303,7 @@ def test_the_centre_does_not_verify_its_own_statement(engine: Engine, pack: Poli
     with engine.begin() as connection:
         connection.execute(text("UPDATE usage_statements SET organisation_code = 'XXH'"))
     with pytest.raises((NotPermitted, OwnStatement)), transaction(engine) as session:
-        settling.issue_statement(session, hosts.actor(session, "xxh.reviewer"), row.id, pack)
+        month_close.issue_statement(session, hosts.actor(session, "xxh.reviewer"), row.id, pack)
     with transaction(engine) as session:
         office = hosts.actor(session, "zhb.approver")
-        assert settling.issue_statement(session, office, row.id, pack).status == "issued"
+        assert month_close.issue_statement(session, office, row.id, pack).status == "issued"

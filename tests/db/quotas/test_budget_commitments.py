@@ -17,7 +17,7 @@ from orchestrator.quotas.commitments import Change, Commitment
 from orchestrator.quotas.errors import MoreThanCommitted, StillInUse
 from orchestrator.quotas.models import BudgetCommitment
 from orchestrator.resource_requests import store as requests
-from orchestrator.workflows.administering import actor_named
+from orchestrator.workflows.people.accounts import actor_named
 from tests.db.billing import hosts
 from tests.factories import a_draft
 

@@ -20,7 +20,7 @@ from orchestrator.quotas import queries, store
 from orchestrator.quotas.arithmetic import Take, takes
 from orchestrator.quotas.errors import HoldSettled, NothingLeft
 from orchestrator.resource_requests import store as requests
-from orchestrator.workflows.administering import actor_named
+from orchestrator.workflows.people.accounts import actor_named
 from tests.factories import a_draft
 
 ORGANISATIONS = {"SLJ": "slj.clerk", "SCJG": "scjg.clerk"}

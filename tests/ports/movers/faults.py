@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
-from orchestrator.adapters.movers.sample_system import root_of
+from orchestrator.demo.sample_system import root_of
 from orchestrator.migrations.move import Move, MoveHost
 from orchestrator.migrations.movers import CutResult
 from tests.ports.movers.legacy import World

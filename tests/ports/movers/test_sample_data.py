@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.movers.sample_system import SampleSystem
+from orchestrator.demo.sample_system import SampleSystem
 from tests.ports.movers.legacy import PLAYBOOKS, SMALL, UPLOADS, World, expect_one_side
 
 TABLES = "SELECT (SELECT sum(hashtextextended(p::text, 0)) FROM person p), (SELECT count(*) FROM report)"

@@ -230,21 +230,21 @@ def test_a_killed_player_leaves_no_ansible_behind(engine: AnsibleEngine, bundle:
 def test_the_fence_is_held_down_to_ansible_playbook(
     engine: AnsibleEngine, bundle: Bundle, tmp_path: Path
 ) -> None:
-    fence = tmp_path / "fence"
+    lease = tmp_path / "lease"
     holders: set[bytes] = set()
 
     def look() -> str | None:
         if sleepers(bundle):
-            holders.update(command_line(pid).split(b"\0")[1] for pid in players(bundle) if holds(pid, fence))
+            holders.update(command_line(pid).split(b"\0")[1] for pid in players(bundle) if holds(pid, lease))
             return "cancelled"
         return None
 
-    with fence.open("w") as file:
+    with lease.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         bundle_run = bundle.run(should_stop=look, keep_open=(file.fileno(),))
         engine.run(bundle.folder, bundle.write_playbook(SLOW), bundle_run)
     assert any(name.endswith(b"ansible-playbook") for name in holders)
-    with fence.open("w") as file:
+    with lease.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
+from orchestrator.api_client import ApiProblem, Unreachable, parse_events
 from orchestrator.cli import connection
-from orchestrator.cli.api_client import ApiProblem, Unreachable, parse_events
-from orchestrator.cli.refusals import explain, problem_lines
 from orchestrator.cli.request_files import BadFile, read_request
 from orchestrator.cli.showing import cny, when
 from orchestrator.core.errors import NotFound
+from orchestrator.refusals import explain, problem_lines
 
 HEAVY = {"alembic", "fastapi", "httpx2", "procrastinate", "psycopg", "pydantic", "sqlalchemy", "uvicorn"}
 LINE: dict[str, Any] = {

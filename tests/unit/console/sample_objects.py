@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from orchestrator.console.views.common import (
+from orchestrator.console.frame.views import (
     Action,
     ActionSet,
     BudgetEffect,
@@ -15,7 +15,7 @@ from orchestrator.console.views.common import (
     QuotaCard,
     Quote,
 )
-from orchestrator.console.views.plans import (
+from orchestrator.console.plans.views import (
     ApprovalRow,
     AttributeDiff,
     BoundMember,
@@ -26,7 +26,7 @@ from orchestrator.console.views.plans import (
     ResourceDiff,
     Sentence,
 )
-from orchestrator.console.views.requests import (
+from orchestrator.console.requests.views import (
     HoldRow,
     InstanceLine,
     PlanRow,

@@ -4,25 +4,15 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from orchestrator.console.request_form import LineForm, RequestForm
-from orchestrator.console.views.approvals import ApprovalQueue, QueueRow
-from orchestrator.console.views.audit import AuditPage, AuditRow, ChainCheck
-from orchestrator.console.views.common import (
-    Action,
-    ActionSet,
-    Option,
-    Pager,
-)
-from orchestrator.console.views.home import HomePage
-from orchestrator.console.views.requests import (
-    FormChoices,
-    QuoteBox,
-    RequestFormPage,
-    RequestList,
-)
-from orchestrator.console.views.resources import DriftCheck, ResourceItem, ResourceList
-from orchestrator.console.views.runs import LogLine, RunDetail, RunList, RunRow
-from orchestrator.console.views.session import SignInPage
+from orchestrator.console.approvals.views import ApprovalQueue, QueueRow
+from orchestrator.console.audit.views import AuditPage, AuditRow, ChainCheck
+from orchestrator.console.frame.views import Action, ActionSet, Option, Pager
+from orchestrator.console.home.views import HomePage
+from orchestrator.console.requests.form import LineForm, RequestForm
+from orchestrator.console.requests.views import FormChoices, QuoteBox, RequestFormPage, RequestList
+from orchestrator.console.resources.views import DriftCheck, ResourceItem, ResourceList
+from orchestrator.console.runs.views import LogLine, RunDetail, RunList, RunRow
+from orchestrator.console.session.views import SignInPage
 from tests.unit.console.sample_objects import (
     AT,
     DEPARTMENT,

@@ -5,8 +5,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from orchestrator.console.security import CONTENT_POLICY, PageSecurity
-from orchestrator.console.static import AssetFiles, static_url
+from orchestrator.console.frame.security import CONTENT_POLICY, PageSecurity
+from orchestrator.console.frame.static import AssetFiles, static_url
 
 
 def ok(request: Request) -> PlainTextResponse:

@@ -7,7 +7,7 @@ import pytest
 from jinja2 import Environment
 from starlette.requests import Request
 
-from orchestrator.console.render import TEMPLATES, environment, render
+from orchestrator.console.frame.render import CONSOLE_DIR, environment, render
 from orchestrator.departments.permissions import Role
 from tests.unit.console import sample_objects, sample_pages
 
@@ -67,7 +67,7 @@ HARMLESS = re.compile(r"""\s*{{ enter_(does_nothing\(\)|presses\("act", "save", 
 """How a form begins whose first button, which Enter in a field presses, saves or does nothing."""
 
 
-@pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONSOLE_DIR.rglob("*.html")), ids=lambda path: path.stem)
 def test_enter_in_a_form_that_writes_saves_or_does_nothing(path: Path) -> None:
     for form in FORM.finditer(path.read_text(encoding="utf-8")):
         searches = 'method="get"' in form["head"]
@@ -78,7 +78,7 @@ def test_enter_in_a_form_that_writes_saves_or_does_nothing(path: Path) -> None:
 
 def test_no_template_holds_a_chinese_word_that_cannot_be_translated() -> None:
     env = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
-    for path in sorted(TEMPLATES.rglob("*.html")):
+    for path in sorted(CONSOLE_DIR.rglob("*.html")):
         for _line, kind, text in env.lex(path.read_text(encoding="utf-8")):
             if kind == "data":
                 left = text.replace(">中文<", "")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.billing.statement_document import UNITS_ZH
-from orchestrator.console.labels import WORDS
-from orchestrator.console.messages import CONSOLE_DIR, extract, read_english
-from orchestrator.console.tones import TONES
+from orchestrator.console.words.labels import WORDS
+from orchestrator.console.words.messages import CONSOLE_DIR, extract, read_english
+from orchestrator.console.words.tones import TONES
 
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -30,8 +30,8 @@ def unmarked(tree: ast.AST) -> Iterator[str]:
 def test_every_text_of_the_console_has_english() -> None:
     english = {m.id: m.string for m in read_english() if m.id}
     wanted = {m.id for m in extract() if m.id}
-    assert wanted - english.keys() == set(), "run python -m orchestrator.console.messages"
-    assert english.keys() - wanted == set(), "run python -m orchestrator.console.messages"
+    assert wanted - english.keys() == set(), "run python -m orchestrator.console.words.messages"
+    assert english.keys() - wanted == set(), "run python -m orchestrator.console.words.messages"
     assert [text for text, translated in english.items() if not translated] == []
 
 
@@ -66,5 +66,5 @@ def test_every_unit_of_a_price_has_a_word() -> None:
 def test_what_stands_beneath_a_cell_stays_beneath_it_on_a_phone() -> None:
     """A stacked cell sets its children side by side, so a text and what stands beneath it are one child."""
     apart = re.compile(r'<td[^>]*data-label=[^>]*>[^<]+<span class="sub"')
-    for template in (CONSOLE_DIR / "templates").rglob("*.html"):
+    for template in Path(CONSOLE_DIR).rglob("templates/**/*.html"):
         assert apart.findall(template.read_text("utf-8")) == [], template

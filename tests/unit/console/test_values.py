@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.console.render import day, moment, money
-from orchestrator.console.request_form import (
+from orchestrator.console.frame.render import day, moment, money
+from orchestrator.console.frame.views import QuotaBar
+from orchestrator.console.plans.views import AttributeDiff
+from orchestrator.console.requests.form import (
     HEAD_FIELDS,
     LINE_COUNT,
     LINE_FIELDS,
@@ -17,9 +19,7 @@ from orchestrator.console.request_form import (
     read_draft,
     read_form,
 )
-from orchestrator.console.views.common import QuotaBar
-from orchestrator.console.views.plans import AttributeDiff
-from orchestrator.console.views.requests import path_of
+from orchestrator.console.requests.views import path_of
 from orchestrator.resource_requests.drafting import MOST_LINES
 
 texts = st.text(max_size=20).map(str.strip)

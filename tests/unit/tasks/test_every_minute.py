@@ -6,10 +6,10 @@ from typing import Any, cast
 import pytest
 
 from orchestrator.core.jobs import JobContext
-from orchestrator.tasks import calendar
-from orchestrator.tasks.workbench import Workbench
+from orchestrator.workers import calendar
+from orchestrator.workers.run_context import Worker
 
-NO_BENCH = cast("Workbench", None)
+NO_BENCH = cast("Worker", None)
 NO_CONTEXT = cast("JobContext", None)
 NIGHT = int(datetime(2019, 6, 18, 19, 0, tzinfo=UTC).timestamp())
 """Three o'clock in the city."""

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 import orchestrator
 from orchestrator.core import transitions
-from orchestrator.core.errors import IllegalMove
+from orchestrator.core.errors import IllegalTransition
 from orchestrator.core.lifecycle import Lifecycle
 from orchestrator.resource_requests.lifecycle import HOLDING, RELEASING, RequestStatus
 
@@ -49,7 +49,7 @@ ALL = {lifecycle.noun: lifecycle for lifecycle in lifecycles()}
 
 def statuses(lifecycle: Lifecycle[Any]) -> list[Any]:
     """Every member of the enumeration behind a state machine."""
-    kind: type[StrEnum] = type(next(iter(lifecycle.moves)))
+    kind: type[StrEnum] = type(next(iter(lifecycle.transitions)))
     return list(kind)
 
 
@@ -69,14 +69,14 @@ def test_a_move_of_the_table_writes_one_event_and_any_other_changes_nothing(
     row = SimpleNamespace(id="7", status=before, status_at=None, version=1)
     with Session() as session:
         session.info["product_clock_now"] = NOON
-        if after in lifecycle.moves.get(before, ()):
-            transitions.move(session, lifecycle, row, after, actor="person:1", organisation="SLJ")
+        if after in lifecycle.transitions.get(before, ()):
+            transitions.transition(session, lifecycle, row, after, actor="person:1", organisation="SLJ")
             (event,) = session.info["audit_pending"]
             assert json.loads(event)["data"] == {"from": str(before), "to": str(after)}
             assert (row.status, row.status_at, row.version) == (after, NOON, 2)
         else:
-            with pytest.raises(IllegalMove):
-                transitions.move(session, lifecycle, row, after, actor="person:1")
+            with pytest.raises(IllegalTransition):
+                transitions.transition(session, lifecycle, row, after, actor="person:1")
             assert "audit_pending" not in session.info
             assert (row.status, row.version) == (before, 1)
 
@@ -94,12 +94,12 @@ def test_every_state_can_be_reached_and_every_story_can_end(noun: str) -> None:
     first = statuses(lifecycle)[0]
     reached, fresh = {first}, {first}
     while fresh:
-        fresh = {after for status in fresh for after in lifecycle.moves.get(status, ())} - reached
+        fresh = {after for status in fresh for after in lifecycle.transitions.get(status, ())} - reached
         reached |= fresh
     assert reached == set(statuses(lifecycle))
     ends = {status for status in reached if lifecycle.is_final(status)}
     for _ in reached:
-        ends |= {status for status in reached if lifecycle.moves.get(status, frozenset()) & ends}
+        ends |= {status for status in reached if lifecycle.transitions.get(status, frozenset()) & ends}
     assert ends == reached
 
 

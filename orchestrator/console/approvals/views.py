@@ -1,0 +1,53 @@
+"""The queue of everything that waits for a decision, with the chosen item beside it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from orchestrator.console.frame.views import Pager
+from orchestrator.console.plans.views import PlanDetail
+from orchestrator.console.requests.views import RequestDetail
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """One thing that waits; `waiting` says for what (endorse, accept, review, approve_plan, apply_plan …).
+
+    `key` is ``request:<id>``, ``plan:<id>`` or ``migration:<id>``, which is read on its own page; `number` is
+    what the reader sees.
+    """
+
+    key: str
+    number: str
+    waiting: str
+    organisation: str
+    requester: str
+    since: datetime
+    subject: str
+    zone_class: str
+    monthly_fen: int | None
+    due_on: date | None = None
+    overdue: bool = False
+
+    @property
+    def path(self) -> str:
+        """The page of its own."""
+        noun, _, subject = self.key.partition(":")
+        return f"/console/{noun}s/{subject}"
+
+
+@dataclass(frozen=True)
+class ApprovalQueue:
+    """Page ``approvals/queue.html``: `chosen` is the key of the row whose panel is open, "" for none.
+
+    `waiting` and `text` are the filters in force; `kinds` the values of `waiting` that this person can meet.
+    Exactly one of `plan` and `request` is there when something is chosen.
+    """
+
+    rows: tuple[QueueRow, ...]
+    pager: Pager
+    waiting: str
+    text: str
+    kinds: tuple[str, ...]
+    chosen: str = ""
+    plan: PlanDetail | None = None
+    request: RequestDetail | None = None

@@ -1,0 +1,1 @@
+"""What all pages share: visit, layout, menu, security, static files."""

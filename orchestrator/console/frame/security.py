@@ -1,0 +1,68 @@
+"""Two walls in front of every page: a strict content policy, and no write that another site sent.
+
+A browser tells where a form was sent from: by ``Sec-Fetch-Site`` (only on https and on the machine itself)
+and by ``Origin``. Requests that carry an Authorization header are not a browser's doing and pass.
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orchestrator.console.frame.render import render
+
+# Bootstrap's style sheet draws its check marks and arrows as data images.
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def comes_from_here(headers: Headers) -> bool:
+    """Whether a browser's headers prove that this service's own page sent the request."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+
+
+class PageSecurity:
+    """ASGI middleware with both walls; streams pass through it unbuffered."""
+
+    def __init__(self, app: ASGIApp, *, session_cookie: str) -> None:
+        self._app = app
+        self._session_cookie = session_cookie
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a foreign write with 403, else answer with the security headers added."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(MutableHeaders(scope=message))
+            await send(message)
+
+        request = Request(scope, receive)
+        if self._is_foreign_write(request):
+            refusal = render(request, "errors/403.html", status=403, reason="cross_site")
+            await refusal(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
+
+    def _is_foreign_write(self, request: Request) -> bool:
+        if request.method in SAFE_METHODS or "authorization" in request.headers:
+            return False
+        by_browser = request.url.path.startswith("/console") or self._session_cookie in request.cookies
+        return by_browser and not comes_from_here(request.headers)
+
+
+def _add_headers(headers: MutableHeaders) -> None:
+    headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

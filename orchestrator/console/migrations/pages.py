@@ -1,0 +1,217 @@
+"""Pages of migrations: the list, registration, one migration, and every act on it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query, Response
+
+from orchestrator.adapters.migration_plan_files import read_plan
+from orchestrator.console.frame.render import wants_part
+from orchestrator.console.frame.views import Option, Pager
+from orchestrator.console.frame.visit import Reason, TheVisit, Version, Visit, go, need_reason, words_of
+from orchestrator.console.migrations import reading
+from orchestrator.console.migrations.views import MigrationDetail, MigrationList, RegisterForm, RetirementForm
+from orchestrator.console.words.i18n import N_
+from orchestrator.core.errors import BadInput, BusinessError
+from orchestrator.departments.permissions import Permission, require
+from orchestrator.migrations.lifecycle import MigrationStatus
+from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.workflows.migrations import steps
+
+router = APIRouter(prefix="/console/migrations", include_in_schema=False)
+
+PAGE_SIZE = 20
+UNPROCESSABLE = 422
+DETAIL = "migrations/detail.html"
+STATE = "migration-state"
+PARTS = {STATE: "migrations/_state.html"}
+HAS_HOSTS = (RequestStatus.IN_TRIAL, RequestStatus.FULFILLED, RequestStatus.PLANNED, RequestStatus.APPROVED)
+NEEDED = N_("必须填写")
+WRONG_DAY = N_("日期应为 2019-06-30 的形式")
+
+Digest = Annotated[str, Form(max_length=64)]
+Text = Annotated[str, Form(max_length=2000)]
+PlanText = Annotated[str, Form(max_length=200_000)]
+"""The text of a plan file as typed into the form."""
+
+
+@router.get("")
+def list_migrations(
+    visit: TheVisit,
+    status: Annotated[str, Query(max_length=30)] = "",
+    before: Annotated[str, Query(max_length=30)] = "",
+) -> Response:
+    """Migrations of the person's organisation, or of all."""
+    statuses = [MigrationStatus(status)] if status in set(MigrationStatus) else []
+    found = steps.list_migrations(
+        visit.session, visit.actor, statuses, before=before or None, limit=PAGE_SIZE
+    )
+    page = MigrationList(
+        rows=tuple(reading.row(visit, item) for item in found),
+        pager=Pager(None, before, found[-1].number if len(found) == PAGE_SIZE else ""),
+        status=status,
+        statuses=tuple(MigrationStatus),
+        may_register=visit.actor.may(Permission.REQUESTS_DRAFT),
+    )
+    return visit.show("migrations/list.html", page, parts={"migration-rows": "migrations/_rows.html"})
+
+
+@router.get("/new")
+def show_form(visit: TheVisit) -> Response:
+    """The form that registers a migration."""
+    require(visit.actor, Permission.REQUESTS_DRAFT)
+    return visit.show("migrations/register.html", _form(visit, "", ""))
+
+
+@router.post("/new")
+def register(visit: TheVisit, plan: PlanText = "", request: Text = "") -> Response:
+    """Register a migration; every mistake of its plan is shown at once, with its line."""
+    require(visit.actor, Permission.REQUESTS_DRAFT)
+    form = _form(visit, plan, request)
+    read = read_plan("plan.yml", plan.replace("\r\n", "\n").encode())
+    if read.plan is None:
+        wrong = replace(form, problems=tuple(str(each) for each in read.problems))
+        return visit.show("migrations/register.html", wrong, status=UNPROCESSABLE)
+    visit.on_refusal(lambda again, error: _form_again(again, plan, request, error))
+    made = steps.register(visit.session, visit.actor, read.plan, request)
+    return go(f"/console/migrations/{made.id}", "move_registered")
+
+
+def _form(visit: Visit, plan: str, request: str) -> RegisterForm:
+    own = request_queries.page(
+        visit.session, organisation=visit.actor.organisation, statuses=list(HAS_HOSTS), limit=100
+    )
+    options = tuple(
+        Option(item.number, f"{item.number} · {item.title}") for item in own if item.kind == "provision"
+    )
+    return RegisterForm(plan, request, options)
+
+
+def _form_again(visit: Visit, plan: str, request: str, error: BusinessError) -> Response:
+    errors = {str(error.extra.get("field") or ""): words_of(error, visit.language)}
+    return visit.show("migrations/register.html", replace(_form(visit, plan, request), errors=errors))
+
+
+@router.get("/{migration_id}")
+def show_migration(migration_id: UUID, visit: TheVisit) -> Response:
+    """One migration; a page that renews its state is told when there may be other buttons."""
+    page = reading.detail(visit, migration_id)
+    response = visit.show(DETAIL, page, parts=PARTS)
+    if not page.live and wants_part(visit.request, STATE):
+        response.headers["HX-Trigger"] = "acts-changed"
+    return response
+
+
+@router.post("/{migration_id}/approve")
+def approve(migration_id: UUID, visit: TheVisit, digest: Digest = "", version: Version = None) -> Response:
+    """Approve exactly the plan whose digest the page showed."""
+    _stay(visit, migration_id)
+    steps.approve(visit.session, visit.actor, migration_id, digest, version)
+    return _back(migration_id, "approved")
+
+
+@router.post("/{migration_id}/approve-cut")
+def approve_cut(
+    migration_id: UUID, visit: TheVisit, digest: Digest = "", version: Version = None
+) -> Response:
+    """Approve exactly the cut whose digest the page showed, and its return."""
+    _stay(visit, migration_id)
+    steps.approve_cut(visit.session, visit.actor, migration_id, digest, version)
+    return _back(migration_id, "approved")
+
+
+@router.post("/{migration_id}/abort")
+def abort(migration_id: UUID, visit: TheVisit, reason: Reason = "", version: Version = None) -> Response:
+    """Give the migration up before anything of it is on a host."""
+    _stay(visit, migration_id, reason)
+    steps.abort(visit.session, visit.actor, migration_id, need_reason(reason), version)
+    return _back(migration_id, "move_aborted")
+
+
+@router.post("/{migration_id}/accept")
+def accept(migration_id: UUID, visit: TheVisit, version: Version = None) -> Response:
+    """The department accepts the system where it runs now."""
+    _stay(visit, migration_id)
+    steps.accept(visit.session, visit.actor, migration_id, version)
+    return _back(migration_id, "move_accepted")
+
+
+@router.post("/{migration_id}/retire")
+def retire(
+    migration_id: UUID,
+    visit: TheVisit,
+    stopped_on: Text = "",
+    sanitisation: Text = "",
+    remark: Text = "",
+    version: Version = None,
+) -> Response:
+    """Hand in the record that the legacy system was stopped and cleared."""
+    typed = RetirementForm(stopped_on, sanitisation, remark)
+    _stay(visit, migration_id, typed=typed)
+    record = _record(visit, typed)
+    steps.retire(visit.session, visit.actor, migration_id, record, version)
+    return _back(migration_id, "move_retired")
+
+
+def _record(visit: Visit, typed: RetirementForm) -> dict[str, Any]:
+    try:
+        day = date.fromisoformat(typed.stopped_on.strip())
+    except ValueError:
+        raise BadInput(visit.say(WRONG_DAY), field="stopped_on", detail_zh=visit.say(WRONG_DAY)) from None
+    if not typed.sanitisation.strip():
+        raise BadInput(visit.say(NEEDED), field="sanitisation", detail_zh=visit.say(NEEDED))
+    return {
+        "stopped_on": day.isoformat(),
+        "sanitisation": typed.sanitisation.strip(),
+        "remark": typed.remark.strip(),
+    }
+
+
+Ordered = Callable[..., Any]
+
+
+def _ordering(address: str, act: Ordered, done: str) -> None:
+    """A button that queues a run: the page then follows the run's log."""
+
+    def press(migration_id: UUID, visit: TheVisit, version: Version = None) -> Response:
+        _stay(visit, migration_id)
+        act(visit.session, visit.actor, migration_id, version)
+        return _back(migration_id, done)
+
+    router.add_api_route(f"/{{migration_id}}/{address}", press, methods=["POST"])
+
+
+_ordering("preflight", steps.preflight, "move_checking")
+_ordering("start", steps.start, "applying")
+_ordering("order-cut", steps.order_cut, "planning")
+_ordering("cut", steps.cut, "move_cutting")
+_ordering("return", steps.return_, "move_returning")
+_ordering("order-return", steps.order_return, "planning")
+_ordering("order-finalise", steps.order_finalise, "planning")
+_ordering("finalise", steps.finalise, "applying")
+_ordering("order-removal", steps.order_removal, "planning")
+_ordering("remove", steps.remove, "applying")
+_ordering("settle", steps.settle, "move_settling")
+
+
+def _back(migration_id: UUID, done: str) -> Response:
+    return go(f"/console/migrations/{migration_id}", done)
+
+
+def _stay(visit: Visit, migration_id: UUID, reason: str = "", *, typed: RetirementForm | None = None) -> None:
+    """When the act is refused, show the migration as it is now, with why and what was typed."""
+
+    def again(visit: Visit, error: BusinessError) -> Response:
+        page = _with_problem(visit, reading.detail(visit, migration_id), error, reason)
+        return visit.show(DETAIL, replace(page, retirement=typed) if typed else page)
+
+    visit.on_refusal(again)
+
+
+def _with_problem(visit: Visit, page: MigrationDetail, error: BusinessError, reason: str) -> MigrationDetail:
+    acts = replace(page.acts, problem=words_of(error, visit.language), reason=reason)
+    return replace(page, acts=acts)

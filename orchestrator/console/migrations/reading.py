@@ -1,0 +1,286 @@
+"""Migrations as the pages show them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final
+from uuid import UUID
+
+from orchestrator.console.frame.visit import Visit
+from orchestrator.console.migrations import buttons
+from orchestrator.console.migrations.views import (
+    Check,
+    CopyProgress,
+    MigrationDetail,
+    MigrationRow,
+    MovePlanRow,
+    Problem,
+    ShownPlan,
+    SideView,
+    SwitchView,
+    Wait,
+)
+from orchestrator.console.requests import reading as request_reading
+from orchestrator.console.words.i18n import N_
+from orchestrator.core.clock import now
+from orchestrator.departments.permissions import ROLE_PERMISSIONS, Permission
+from orchestrator.migrations import queries
+from orchestrator.migrations.lifecycle import MAY_RETURN, MigrationStatus
+from orchestrator.migrations.models import Migration, MigrationSwitch
+from orchestrator.migrations.plan_files import stored_plan
+from orchestrator.runs import queries as run_queries
+from orchestrator.runs.lifecycle import RUN_LIFECYCLE, PlanStatus, RunStatus
+from orchestrator.runs.models import Run
+from orchestrator.workflows.migrations import steps as migrating
+from orchestrator.workflows.migrations.reads import Awaited, MigrationPlanView, MigrationView
+
+S = MigrationStatus
+NEWEST_LINES = 200
+BEFORE_THE_CUT: Final = frozenset({S.REPLICATING, S.REHEARSED, S.SCHEDULED, S.ROLLED_BACK})
+
+COPIED = N_("数据和文件已全部复制，后续变更持续同步")
+WAY_BACK_ARMED = N_("回退通道已就绪：割接后源端跟随目标端")
+CUT_PLANNED = N_("割接计划与回退计划已编制，两端状态已复核")
+APPROVED_TWICE = N_("两个单位的两名审批人已批准割接及其回退")
+IN_WINDOW = N_("当前在割接窗口内")
+PROOF = N_("%(tables)s 张表 %(rows)s 行，%(sequences)s 个序列，%(files)s 个文件")
+RETURN_KEEPS = N_("源端（%(address)s）带着目标端已接受的全部写入恢复服务。")
+RETURN_PAUSE = N_("写入会暂停片刻；超过预算 %(budget)s 毫秒时脚本自行撤销，目标端继续服务。")
+RETURN_PROOF = N_("切换后两端逐表、逐文件核对一致；此后可再次割接。")
+
+
+def row(visit: Visit, migration: Migration) -> MigrationRow:
+    """One migration in the list."""
+    view = migrating.migration_detail(visit.session, visit.actor, migration.id)
+    return MigrationRow(
+        id=str(migration.id),
+        number=migration.number,
+        title=migration.title,
+        organisation=visit.names.organisation(migration.organisation_code),
+        system=visit.names.system(migration.system_code),
+        status=migration.status,
+        since=migration.status_at,
+        serving_side=migration.serving_side,
+        next="" if not view.awaited else visit.pick(view.awaited[0].text_zh, view.awaited[0].text_en),
+    )
+
+
+def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
+    """One migration with everything around it.
+
+    Raises:
+        NotFound: there is none, or it belongs to an organisation that this person does not see.
+    """
+    view = migrating.migration_detail(visit.session, visit.actor, migration_id)
+    migration = view.migration
+    run = _newest_run(view)
+    lines, last = _log(visit, run)
+    acts = buttons.on_migration(visit, view)
+    returns = any(action.code == "move_return" for action in acts.actions)
+    return MigrationDetail(
+        id=str(migration.id),
+        number=migration.number,
+        version=migration.version,
+        status=migration.status,
+        title=migration.title,
+        organisation=visit.names.organisation(migration.organisation_code),
+        system=visit.names.system(migration.system_code),
+        request_id=str(migration.request_id),
+        request_number=view.request_number,
+        created_at=migration.created_at,
+        budget_ms=int(migration.plan_document["pause_budget_ms"]),
+        sides=_sides(migration),
+        name_record=(migration.plan_document.get("name") or {}).get("record", ""),
+        waits=tuple(_wait(visit, item) for item in view.awaited),
+        checked_at=_moment(migration.preflight.get("at")),
+        problems=_problems(visit, migration),
+        progress=_progress(migration.progress),
+        checklist=_checklist(visit, view),
+        plans=tuple(_plan_row(item) for item in view.plans),
+        shown=_shown(visit, view),
+        switches=tuple(_switch(visit, item) for item in view.switches),
+        timeline=request_reading.timeline_of(visit, migration.id),
+        acts=acts,
+        live=run is not None and not _ended(run),
+        log_run=str(run.id) if run else "",
+        log_ended=run is None or _ended(run),
+        log_lines=lines,
+        log_last=last,
+        trouble=visit.pick(migration.reason_zh, migration.reason),
+        advice=visit.pick(migration.next_step_zh, migration.next_step),
+        way_back=_way_back(visit, migration) if returns else (),
+        may_retire=_may_retire(visit, migration),
+        retired={name: str(value) for name, value in migration.retirement.items()},
+    )
+
+
+def _may_retire(visit: Visit, migration: Migration) -> bool:
+    return migration.status == S.FINALISED and visit.actor.may(Permission.PLANS_APPLY)
+
+
+def _newest_run(view: MigrationView) -> Run | None:
+    """The run that is followed: one at work before one that has ended; of equals the last plan's."""
+    runs = list(chain.from_iterable(item.runs for item in view.plans))
+    return max(reversed(runs), key=lambda run: (not _ended(run), run.created_at), default=None)
+
+
+def _ended(run: Run) -> bool:
+    return RUN_LIFECYCLE.is_final(RunStatus(run.status))
+
+
+def _log(visit: Visit, run: Run | None) -> tuple[tuple[str, ...], int]:
+    """The newest lines of a run's log, and the number of the last one."""
+    if run is None:
+        return (), 0
+    chunks = run_queries.log_chunks(visit.session, run.id)
+    lines = [line for chunk in chunks for line in chunk.text.split("\n")]
+    return tuple(lines[-NEWEST_LINES:]), len(lines)
+
+
+def _sides(migration: Migration) -> tuple[SideView, ...]:
+    hosts = {"source": migration.source_host, "target": migration.target_host}
+    names = {
+        "source": migration.plan_document["source"]["host"],
+        "target": migration.plan_document["target"]["host"],
+    }
+    sides: tuple[SideView, ...] = tuple(
+        SideView(
+            side=side,
+            host=hosts[side].get("name") or names[side],
+            address=hosts[side].get("address") or "",
+            serves=migration.serving_side == side,
+            billing=str(migration.billing.get(side, "")),
+        )
+        for side in ("source", "target")
+    )
+    return sides
+
+
+def _wait(visit: Visit, item: Awaited) -> Wait:
+    roles = {
+        role.value: None
+        for permission in item.permissions
+        for role, granted in ROLE_PERMISSIONS.items()
+        if permission in granted
+    }
+    who = visit.say(N_("、")).join(visit.word(role, "role") for role in roles)
+    return Wait(visit.pick(item.text_zh, item.text_en), who)
+
+
+def _moment(instant: str | None) -> datetime | None:
+    return datetime.fromisoformat(instant) if instant else None
+
+
+def _problems(visit: Visit, migration: Migration) -> tuple[Problem, ...]:
+    """What the last look at the hosts found: the preflight's findings, then the copy's."""
+    found = [*migration.preflight.get("findings", []), *migration.progress.get("trouble", [])]
+    return tuple(
+        Problem(
+            blocking=bool(item["blocking"]),
+            text=visit.pick(item["problem_zh"], item["problem_en"]),
+            fix=visit.pick(item["fix_zh"], item["fix_en"]),
+        )
+        for item in found
+    )
+
+
+def _progress(stored: Mapping[str, Any]) -> CopyProgress | None:
+    if not stored:
+        return None
+    return CopyProgress(
+        **{name: stored[name] for name in CopyProgress.__dataclass_fields__ if name in stored},
+    )
+
+
+def _checklist(visit: Visit, view: MigrationView) -> tuple[Check, ...]:
+    """What has to hold before the button of the cut works."""
+    migration = view.migration
+    if migration.status not in BEFORE_THE_CUT:
+        return ()
+    newest = {item.act: item.plan for item in view.plans}
+    live = (PlanStatus.SUBMITTED, PlanStatus.APPROVED)
+    planned = all(act in newest and newest[act].status in live for act in ("cut", "return"))
+    approved = planned and all(newest[act].status == PlanStatus.APPROVED for act in ("cut", "return"))
+    ready = bool(migration.progress.get("ready"))
+    checks = [
+        Check(ready, visit.say(COPIED)),
+        Check(ready, visit.say(WAY_BACK_ARMED)),
+        Check(planned, visit.say(CUT_PLANNED)),
+        Check(approved, visit.say(APPROVED_TWICE)),
+        Check(stored_plan(migration.plan_document).may_cut(now(visit.session)), visit.say(IN_WINDOW)),
+    ]
+    return tuple(checks)
+
+
+def _plan_row(item: MigrationPlanView) -> MovePlanRow:
+    return MovePlanRow(
+        id=str(item.plan.id),
+        number=item.plan.number,
+        act=item.act,
+        round=item.round,
+        status=item.plan.status,
+        missing=tuple(item.missing) if item.plan.status == PlanStatus.SUBMITTED else (),
+        runs=tuple((str(run.id), run.status) for run in item.runs),
+    )
+
+
+def _shown(visit: Visit, view: MigrationView) -> ShownPlan | None:
+    item = buttons.plan_to_approve(view)
+    if item is None:
+        return None
+    steps = tuple(
+        (str(step["host"]), visit.pick(step["text_zh"], step["text_en"]))
+        for step in item.plan.summary.get("steps", [])
+    )
+    return ShownPlan(
+        id=str(item.plan.id),
+        number=item.plan.number,
+        act=item.act,
+        digest=item.plan.tuple_digest or "",
+        steps=steps,
+        approved_by=tuple(
+            f"{visit.names.person(given.approver_id)} · {visit.word(given.role, 'role')}"
+            for given in item.approvals
+            if given.decision == "approved"
+        ),
+        missing=tuple(item.missing),
+    )
+
+
+def _switch(visit: Visit, item: MigrationSwitch) -> SwitchView:
+    return SwitchView(
+        number=item.number,
+        direction=item.direction,
+        automatic=item.automatic,
+        outcome=item.outcome,
+        at=item.began_at,
+        from_address=item.from_address,
+        to_address=item.to_address,
+        run_id=str(item.run_id),
+        closed_so_far_ms=queries.closed_so_far_ms(visit.session, item),
+        closed_ms=item.closed_ms,
+        pause_ms=item.pause_ms,
+        pause_at_fence_ms=item.pause_at_fence_ms,
+        proof=_proof(visit, item.proof),
+        proof_equal=item.proof_equal,
+        proof_digest=item.proof_digest or "",
+        reason=visit.pick(item.reason_zh, item.reason),
+    )
+
+
+def _proof(visit: Visit, stored: Mapping[str, Any]) -> str:
+    names = ("tables", "rows", "sequences", "files")
+    if not all(name in stored for name in names):
+        return ""
+    return visit.say(PROOF, **{name: f"{stored[name]:,}" for name in names})
+
+
+def _way_back(visit: Visit, migration: Migration) -> tuple[str, ...]:
+    if migration.status not in MAY_RETURN:
+        return ()
+    budget = f"{migration.plan_document['pause_budget_ms']:,}"
+    return (
+        visit.say(RETURN_KEEPS, address=migration.source_host.get("address", "")),
+        visit.say(RETURN_PAUSE, budget=budget),
+        visit.say(RETURN_PROOF),
+    )

@@ -1,1 +1,0 @@
-"""From rows to view models: one file per domain; nothing here writes."""

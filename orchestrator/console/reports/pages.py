@@ -1,0 +1,63 @@
+"""The usage report as a page, and the figures of its chart."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from starlette.responses import JSONResponse
+
+from orchestrator.api.resources import own_organisation
+from orchestrator.console.frame.visit import TheVisit, Visit
+from orchestrator.console.reports.views import FIRST_YEAR, MONTHS, MonthCell, ReportRow, UsageReport
+from orchestrator.console.words.i18n import N_
+from orchestrator.core.clock import today
+from orchestrator.workflows.billing import reports
+
+router = APIRouter(prefix="/console/usage-report", include_in_schema=False)
+
+Year = Annotated[int | None, Query(ge=FIRST_YEAR, le=2100)]
+BUDGET = ("appropriated_fen", "held_fen", "committed_fen", "spent_fen", "free_fen")
+YUAN = N_("元")
+
+
+@router.get("")
+def show_report(visit: TheVisit, year: Year = None) -> Response:
+    """Departments and months of a year with what was stated, beside their budgets."""
+    return visit.show("reports/usage.html", _report(visit, year))
+
+
+@router.get("/chart")
+def show_figures(visit: TheVisit, year: Year = None) -> Response:
+    """The chart's figures: CNY by month, a series for each department with a statement."""
+    report = _report(visit, year)
+    series = [
+        {"name": row.name, "data": [cell.total_fen / 100 if cell else 0 for cell in row.months]}
+        for row in report.rows
+        if row.stated_fen
+    ]
+    months = [f"{report.year}-{month:02d}" for month in MONTHS]
+    return JSONResponse({"months": months, "unit": visit.say(YUAN), "series": series})
+
+
+def _report(visit: Visit, year: int | None) -> UsageReport:
+    asked = year or today(visit.session).year
+    found = reports.usage_report(visit.session, asked, own_organisation(visit.actor))
+    rows = tuple(_row(visit, document) for document in found["departments"])
+    return UsageReport(asked, rows, found["stated_fen"])
+
+
+def _row(visit: Visit, document: Mapping[str, Any]) -> ReportRow:
+    cells = {int(item["month"][-2:]): item for item in document["months"]}
+    return ReportRow(
+        code=document["organisation"],
+        name=visit.names.organisation(document["organisation"]),
+        stated_fen=document["stated_fen"],
+        months=tuple(_cell(cells.get(month)) for month in MONTHS),
+        **{name: document[name] for name in BUDGET},
+    )
+
+
+def _cell(item: Mapping[str, Any] | None) -> MonthCell | None:
+    if item is None:
+        return None
+    return MonthCell(item["statement_id"], item["total_fen"], item["status"])

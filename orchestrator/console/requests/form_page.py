@@ -1,0 +1,196 @@
+"""The request form as a page: what it offers, what it would cost, and what was wrong with it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+from orchestrator.console.frame.views import Option, QuotaCard
+from orchestrator.console.frame.visit import Visit, words_of
+from orchestrator.console.requests.form import SERVICES, LineForm, RequestForm, is_edit, read_draft
+from orchestrator.console.requests.quote import quota_card, quote_view
+from orchestrator.console.requests.views import FormChoices, QuoteBox, Removal, RequestFormPage
+from orchestrator.console.words import labels
+from orchestrator.console.words.i18n import N_
+from orchestrator.core.errors import BusinessError
+from orchestrator.departments.permissions import Permission, require
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
+from orchestrator.resource_requests.models import RequestLine, ResourceRequest
+from orchestrator.runs import queries as run_queries
+from orchestrator.systems import queries as system_queries
+from orchestrator.workflows.requests import quotation
+from orchestrator.workflows.requests.removals import removed_by_draft
+
+NO_SYSTEM = N_("（不属于任何系统）")
+UNKNOWN_ACT = N_("没有保存任何内容：未知操作“%(act)s”（字段 act）。请使用本页的按钮。")
+UNSEEN_REMOVALS = N_("没有保存：本申请将销毁页面上未列出的资源。请核对“将销毁的资源”清单，确认后再保存。")
+
+
+def form_page(
+    visit: Visit,
+    form: RequestForm,
+    *,
+    request: ResourceRequest | None = None,
+    errors: Mapping[str, str] | None = None,
+    key: str = "",
+) -> RequestFormPage:
+    """The form with its choices and its price; a new one gets a key against being stored twice."""
+    return RequestFormPage(
+        form=form,
+        choices=_choices(visit),
+        quote=quote_box(visit, form),
+        key=key or uuid4().hex,
+        id=str(request.id) if request else "",
+        number=request.number if request else "",
+        version=request.version if request else 0,
+        errors=errors or {},
+    )
+
+
+def new_form(visit: Visit, kind: str, workspace_id: UUID | None) -> RequestForm:
+    """An empty form, or one that begins with what stands in a workspace now."""
+    if workspace_id is None or kind not in ("change", "release"):
+        systems = system_queries.of_organisation(visit.session, visit.actor.organisation)
+        system = systems[0].code if systems else ""
+        return RequestForm(system=system, lines=(LineForm(pool=_first_pool(visit)),))
+    workspace = run_queries.workspace(visit.session, workspace_id)
+    require(visit.actor, Permission.REQUESTS_DRAFT, workspace.organisation_code)
+    present = form_of(visit, quotation.current_request(visit.session, workspace_id))
+    return replace(present, kind=kind, workspace=str(workspace_id), justification="")
+
+
+def form_of(visit: Visit, request: ResourceRequest) -> RequestForm:
+    """A stored request as it would be typed."""
+    lines = tuple(_line(line) for line in request_queries.lines(visit.session, request.id))
+    return RequestForm(
+        title=request.title,
+        system=request.system_code or "",
+        zone_class=request.zone_class,
+        justification=request.justification,
+        kind=request.kind,
+        workspace=str(request.target_workspace_id or ""),
+        lines=lines or (LineForm(),),
+    )
+
+
+def field_errors(visit: Visit, form: RequestForm) -> dict[str, str]:
+    """What keeps the form from being a draft, by field, in the reader's language."""
+    _, errors = read_draft(form)
+    return {name: visit.say(text, **limits) for name, (text, limits) in errors.items()}
+
+
+def form_errors(
+    visit: Visit, form: RequestForm, draft: RequestDraft | None, act: str, shown_removals: str
+) -> dict[str, str]:
+    """What keeps a form from being stored, by field; its page showed the addresses in `shown_removals`."""
+    if act not in ("save", "send") and not is_edit(act):
+        return {"": visit.say(UNKNOWN_ACT, act=act[:40])}
+    if draft is None:
+        return field_errors(visit, form)
+    unseen = {removal.address for removal in removals_of(visit, draft)} - set(shown_removals.split())
+    return {"": visit.say(UNSEEN_REMOVALS)} if unseen else {}
+
+
+def refused(visit: Visit, error: BusinessError) -> dict[str, str]:
+    """What a workflow held against the form; a field that the form knows is marked, else the whole form."""
+    known = error.field in ("title", "system", "zone_class", "justification")
+    return {str(error.field) if known else "": words_of(error, visit.language)}
+
+
+def removals_of(visit: Visit, draft: RequestDraft) -> tuple[Removal, ...]:
+    """The live objects of the person's organisation that a draft leaves out."""
+    return tuple(map(Removal, removed_by_draft(visit.session, draft, visit.actor.organisation)))
+
+
+def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
+    """The price of what is typed so far; texts that only people read may still be missing."""
+    if form.missing:
+        return QuoteBox(problems=tuple(field_errors(visit, form).values()))
+    lines = tuple(replace(line, label=line.label or "-") for line in form.lines)
+    title, justification = form.title or "-", form.justification or "-"
+    draft, _ = read_draft(replace(form, title=title, justification=justification, lines=lines))
+    removals = removals_of(visit, draft) if draft else ()
+    if draft is None or not draft.lines:
+        return QuoteBox(quota=quota_card(visit, visit.actor.organisation), removals=removals)
+    try:
+        price = quotation.quote_lines(visit.session, draft.lines)
+        quota = _asked(visit, form, draft.lines) if form.kind in ("provision", "change") else None
+    except BusinessError as error:
+        return QuoteBox(problems=(words_of(error, visit.language),), removals=removals)
+    return QuoteBox(
+        removals=removals,
+        quote=quote_view(visit, price.catalogue, price.lines, price.monthly_fen),
+        quota=quota,
+    )
+
+
+def _asked(visit: Visit, form: RequestForm, lines: tuple[LineDraft, ...]) -> QuotaCard | None:
+    """The quota with what is asked for; of a change only what it adds to what stands there now."""
+    asked, present = _counted(visit, lines), Counter[str]()
+    if form.kind == "change" and form.workspace:
+        present = _counted(visit, _present(visit, UUID(form.workspace)))
+    return quota_card(visit, visit.actor.organisation, asked - present)
+
+
+def _present(visit: Visit, workspace_id: UUID) -> tuple[LineDraft, ...]:
+    """What stands in a workspace of the person's organisation; nothing while nothing was applied there."""
+    workspace = run_queries.workspace(visit.session, workspace_id)
+    require(visit.actor, Permission.REQUESTS_DRAFT, workspace.organisation_code)
+    draft, _ = read_draft(form_of(visit, quotation.current_request(visit.session, workspace_id)))
+    return draft.lines if draft else ()
+
+
+def _counted(visit: Visit, lines: tuple[LineDraft, ...]) -> Counter[str]:
+    """What lines take of the quota, by class; pools outside of it count for nothing."""
+    free = {code for code, pool in quota_queries.pools(visit.session).items() if pool.free}
+    taken = Counter[str]()
+    for line in (line for line in lines if line.pool not in free):
+        size = {"vcpu": line.vcpu, "memory_gb": line.memory_gb, "block_gb": line.disk_gb}
+        taken.update({name: line.count * amount for name, amount in size.items()})
+    return taken
+
+
+def _choices(visit: Visit) -> FormChoices:
+    systems = system_queries.of_organisation(visit.session, visit.actor.organisation)
+    named = [Option(item.code, f"{item.code} {visit.names.system(item.code)}") for item in systems]
+    pools = quota_queries.pools(visit.session)
+    return FormChoices(
+        systems=(Option("", visit.say(NO_SYSTEM)), *named),
+        pools=tuple(Option(code, f"{visit.names.pool(code)} ({code})") for code in pools),
+        images=_words(visit, "image"),
+        tiers=_words(visit, "tier"),
+        purposes=_words(visit, "purpose"),
+        zone_classes=_words(visit, "zone_class"),
+    )
+
+
+def _words(visit: Visit, kind: str) -> tuple[Option, ...]:
+    return tuple(Option(code, visit.word(code, kind)) for code in labels.WORDS[kind])
+
+
+def _first_pool(visit: Visit) -> str:
+    pools = list(quota_queries.pools(visit.session))
+    return "EXT-X86" if "EXT-X86" in pools else (pools[0] if pools else "")
+
+
+def _line(line: RequestLine) -> LineForm:
+    plain = (
+        "key",
+        "label",
+        "purpose",
+        "image",
+        "vcpu",
+        "memory_gb",
+        "disk_gb",
+        "disk_tier",
+        "backup_gb",
+        "count",
+    )
+    return LineForm(
+        **{name: str(getattr(line, name)) for name in plain},
+        **{name: "yes" for name in SERVICES if name in line.host_services},
+        pool=line.pool_code,
+        ports=", ".join(str(port) for port in line.ports),
+    )

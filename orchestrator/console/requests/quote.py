@@ -1,0 +1,80 @@
+"""Quota, budget and prices as pages show them."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from orchestrator.console.frame.views import BudgetEffect, CostLine, QuotaBar, QuotaCard, Quote
+from orchestrator.console.frame.visit import Visit
+from orchestrator.quotas import queries
+from orchestrator.resource_requests.models import ResourceRequest
+
+
+def quota_card(
+    visit: Visit, organisation: str, asked: Mapping[str, int] | None = None, *, held: bool = False
+) -> QuotaCard | None:
+    """The production quota of an organisation; `asked` by class is part of the held where `held` is set."""
+    wanted = dict(asked or {})
+    bars = tuple(
+        QuotaBar(
+            code=item.resource_class,
+            limit=item.amount,
+            committed=item.committed,
+            held=item.held - (max(0, wanted.get(item.resource_class, 0)) if held else 0),
+            asked=max(0, wanted.get(item.resource_class, 0)),
+        )
+        for item in queries.limits(visit.session, organisation)
+        if item.zone_class == "production"
+    )
+    return QuotaCard(visit.names.organisation(organisation), "production", bars) if bars else None
+
+
+def held_classes(visit: Visit, request_id: UUID) -> tuple[dict[str, int], bool]:
+    """What a request's hold takes of production quota, by class, and whether it is still live."""
+    found = queries.hold_of(visit.session, request_id)
+    if found is None:
+        return {}, False
+    prefix = "quota:production:"
+    amounts = {
+        item.target.removeprefix(prefix): item.amount for item in found[1] if item.target.startswith(prefix)
+    }
+    return amounts, found[0].status == "live"
+
+
+def plan_quota(visit: Visit, request: ResourceRequest) -> QuotaCard | None:
+    """The quota with what this request takes of it set apart."""
+    amounts, live = held_classes(visit, request.id)
+    return quota_card(visit, request.organisation_code, amounts if live else {}, held=True)
+
+
+def budget_effect(visit: Visit, request: ResourceRequest) -> tuple[BudgetEffect, ...]:
+    """The budget lines that the request's hold names, and what it takes of each or gives back to it."""
+    return tuple(
+        BudgetEffect(
+            name=visit.word(line.purpose, "budget_purpose"),
+            fiscal_year=line.fiscal_year,
+            appropriated_fen=line.appropriated_fen,
+            free_fen=line.free_fen,
+            asked_fen=amount,
+        )
+        for line, amount in queries.held_budgets(visit.session, request.id)
+    )
+
+
+def quote_view(visit: Visit, catalogue: str | None, lines: Any, total_fen: int) -> Quote | None:
+    """A stored or fresh quote; None where nothing is priced."""
+    if not lines:
+        return None
+    return Quote(catalogue or "", tuple(_cost_line(visit, line) for line in lines), total_fen)
+
+
+def _cost_line(visit: Visit, line: Mapping[str, Any]) -> CostLine:
+    name, unit = visit.names.sku(str(line["sku"]))
+    return CostLine(
+        sku=str(line["sku"]),
+        name=name,
+        quantity=f"{int(line['quantity']):,}",
+        unit=visit.word(unit, "unit"),
+        price_fen=int(line["price_fen"]),
+        amount_fen=int(line["amount_fen"]),
+    )

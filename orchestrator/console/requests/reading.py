@@ -1,0 +1,245 @@
+"""Requests as the pages show them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from orchestrator.console.approvals import buttons
+from orchestrator.console.frame.render import money
+from orchestrator.console.frame.views import Finding, Happening
+from orchestrator.console.frame.visit import Visit
+from orchestrator.console.requests.quote import quote_view
+from orchestrator.console.requests.views import (
+    HoldRow,
+    InstanceLine,
+    PlanRow,
+    Removal,
+    RequestDetail,
+    RequestRow,
+    ResourceRow,
+)
+from orchestrator.console.words import labels
+from orchestrator.core import audit
+from orchestrator.core.calendar import add_working_days, business_date
+from orchestrator.core.errors import NotFound
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.resource_requests import queries
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resources import queries as resource_queries
+from orchestrator.resources.models import Resource
+from orchestrator.runs import queries as run_queries
+from orchestrator.runs.models import ExecutionPlan
+from orchestrator.workflows.requests.removals import removed_by_request
+
+STEPS: Mapping[str, str] = {RequestStatus.SUBMITTED: "accept", RequestStatus.UNDER_REVIEW: "review"}
+"""Which promised time limit runs while a request is in a status."""
+
+BAD_EVENTS = ("returned", "refused", "rejected", "blocked", "draft", "failed", "stale", "alarm", "expired")
+
+
+def row(visit: Visit, request: ResourceRequest) -> RequestRow:
+    """One request in a list."""
+    lines = queries.lines(visit.session, request.id)
+    return RequestRow(
+        id=str(request.id),
+        number=request.number,
+        kind=request.kind,
+        organisation=visit.names.organisation(request.organisation_code),
+        requester=visit.names.person(request.requester_id),
+        created_at=request.created_at,
+        title=request.title,
+        system=visit.names.system(request.system_code),
+        zone_class=request.zone_class,
+        instances=sum(line.count for line in lines),
+        monthly_fen=request.monthly_fen,
+        status=request.status,
+    )
+
+
+def detail(visit: Visit, request: ResourceRequest) -> RequestDetail:
+    """One request with everything that belongs to it."""
+    plans = run_queries.plans_of(visit.session, request.id)
+    events = _events(visit, [request.id, *(plan.id for plan in plans)])
+    resources = resource_queries.of_request(visit.session, request.id)
+    return RequestDetail(
+        id=str(request.id),
+        number=request.number,
+        kind=request.kind,
+        status=request.status,
+        title=request.title,
+        organisation=visit.names.organisation(request.organisation_code),
+        requester=visit.names.person(request.requester_id),
+        system=visit.names.system(request.system_code),
+        zone_class=request.zone_class,
+        justification=request.justification,
+        created_at=request.created_at,
+        due_on=due_on(visit, request),
+        lines=_lines(visit, request),
+        quote=quote_view(visit, request.catalogue_code, request.quote.get("lines"), request.monthly_fen),
+        holds=_holds(visit, request),
+        findings=findings(visit, request.judgement),
+        plans=tuple(_plan_row(plan) for plan in plans),
+        resources=tuple(resource_row(visit, item) for item in sorted(resources, key=_kind_first)),
+        timeline=tuple(_timeline(visit, events)),
+        acts=buttons.on_request(visit, request),
+        reached=frozenset({"draft"} | {event.action.partition(":")[2] for event in events}),
+        removals=tuple(map(Removal, removed_by_request(visit.session, request))),
+    )
+
+
+def due_on(visit: Visit, request: ResourceRequest) -> date | None:
+    """The last day of the step that is open now, by the policy pack's time limits."""
+    step = STEPS.get(request.status)
+    if step is None:
+        return None
+    pack = visit.service.pack
+    started = business_date(request.status_at)
+    return add_working_days(started, pack.time_limit(step).count, pack.calendar).date
+
+
+def findings(visit: Visit, documents: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Stored results of the policy pack's rules."""
+    return tuple(
+        Finding(
+            rule=item["rule_id"],
+            verdict=item["verdict"],
+            message=visit.pick(item["message_zh"], item["message_en"]),
+            clause=item.get("clause") or "",
+            quote=item.get("quote_zh") or "",
+        )
+        for item in documents
+    )
+
+
+def _lines(visit: Visit, request: ResourceRequest) -> tuple[InstanceLine, ...]:
+    return tuple(
+        InstanceLine(
+            key=line.key,
+            label=line.label,
+            purpose=line.purpose,
+            pool=visit.names.pool(line.pool_code),
+            image=visit.word(line.image, "image"),
+            vcpu=line.vcpu,
+            memory_gb=line.memory_gb,
+            disk_gb=line.disk_gb,
+            tier=visit.word(line.disk_tier, "tier"),
+            backup_gb=line.backup_gb,
+            count=line.count,
+            services=tuple(line.host_services),
+            ports=tuple(line.ports),
+        )
+        for line in queries.lines(visit.session, request.id)
+    )
+
+
+def _holds(visit: Visit, request: ResourceRequest) -> tuple[HoldRow, ...]:
+    found = quota_queries.hold_of(visit.session, request.id)
+    if found is None:
+        return ()
+    held, items = found
+    expires = held.expires_at if held.status == "live" else None
+    return tuple(
+        HoldRow(kind, subject, amount, held.status, expires)
+        for kind, subject, amount in (_hold_words(visit, item.target, item.amount) for item in items)
+    )
+
+
+def _hold_words(visit: Visit, target: str, amount: int) -> tuple[str, str, str]:
+    kind, _, rest = target.partition(":")
+    if kind == "budget":
+        return kind, visit.word("gov_cloud_service", "budget_purpose"), money(amount)
+    where, _, name = rest.partition(":")
+    place = visit.word(where, "zone_class") if kind == "quota" else visit.names.pool(where)
+    return (
+        kind,
+        f"{place} · {visit.word(name, 'quota_class')}",
+        f"{amount:,} {visit.word(name, 'quota_unit')}",
+    )
+
+
+def _plan_row(plan: ExecutionPlan) -> PlanRow:
+    counts = plan.summary.get("counts", {})
+    replaced = counts.get("replace", 0)
+    return PlanRow(
+        id=str(plan.id),
+        number=plan.number,
+        kind=plan.kind,
+        status=plan.status,
+        created_at=plan.created_at,
+        creates=counts.get("create", 0) + replaced,
+        updates=counts.get("update", 0),
+        deletes=counts.get("delete", 0) + replaced,
+        monthly_fen=plan.monthly_fen if plan.kind != "baseline" else None,
+    )
+
+
+def _kind_first(item: Resource) -> tuple[int, str]:
+    """Hosts and disks before what connects them."""
+    kinds = list(labels.WORDS["resource_kind"])
+    return kinds.index(item.kind) if item.kind in kinds else len(kinds), item.address
+
+
+def resource_row(visit: Visit, item: Resource) -> ResourceRow:
+    """One delivered resource."""
+    return ResourceRow(
+        name=item.address.partition("/")[2] or item.address,
+        kind=item.kind,
+        spec=spec_words(visit, item.kind, item.spec),
+        zone=zone_of(visit, item.workspace_id),
+        address=item.ip_address or "",
+        status=item.status,
+        drift="found" if item.drift else "none",
+    )
+
+
+def spec_words(visit: Visit, kind: str, spec: Mapping[str, Any]) -> str:
+    """A resource's size in words; other kinds have none."""
+    if kind == "instance":
+        return f"{spec.get('vcpu', '?')} vCPU · {spec.get('memory_gb', '?')} GB"
+    if kind == "volume":
+        return f"{spec.get('size_gb', '?')} GB {visit.word(str(spec.get('tier', '')), 'tier')}"
+    return "—"
+
+
+def zone_of(visit: Visit, workspace_id: UUID) -> str:
+    """The zone of a workspace in words."""
+    return visit.word(run_queries.workspace(visit.session, workspace_id).zone, "zone")
+
+
+def _events(visit: Visit, objects: Sequence[UUID]) -> list[audit.AuditEvent]:
+    found = [event for item in objects for event in audit.page(visit.session, object_id=str(item), limit=200)]
+    return sorted(found, key=lambda event: event.seq)
+
+
+def timeline_of(visit: Visit, subject: UUID) -> tuple[Happening, ...]:
+    """What happened to one object, oldest first."""
+    return tuple(_timeline(visit, _events(visit, [subject])))
+
+
+def _timeline(visit: Visit, events: Iterable[audit.AuditEvent]) -> Iterable[Happening]:
+    for event in events:
+        who, organisation = visit.names.actor(event.actor)
+        code = event.action
+        yield Happening(
+            at=event.at,
+            who=who,
+            organisation=organisation,
+            what=visit.word(code, "event") if code in labels.WORDS["event"] else code,
+            said=str(json.loads(event.body)["data"].get("reason", "")),
+            bad=code.endswith(BAD_EVENTS),
+        )
+
+
+def find(visit: Visit, request_id: UUID) -> ResourceRequest:
+    """A request that the person may see.
+
+    Raises:
+        NotFound: there is none, or it belongs to an organisation that this person does not see.
+    """
+    request = queries.get(visit.session, request_id)
+    if not visit.actor.sees(request.organisation_code):
+        raise NotFound
+    return request

@@ -1,0 +1,60 @@
+"""Pages of runs, and the checks for drift that start one."""
+
+from dataclasses import replace
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from orchestrator.console.frame.views import Pager
+from orchestrator.console.frame.visit import TheVisit, Visit, go, words_of
+from orchestrator.console.runs import reading
+from orchestrator.console.runs.views import RunList
+from orchestrator.core.errors import BusinessError
+from orchestrator.departments.permissions import Permission, require
+from orchestrator.runs import queries
+from orchestrator.workflows.plans import drift, recovery
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+
+PAGE_SIZE = 30
+PARTS = {"run-status": "runs/_status.html"}
+
+
+@router.get("/runs")
+def list_runs(visit: TheVisit, before: UUID | None = None) -> Response:
+    """Runs of the person's organisation, or of all, newest first."""
+    require(visit.actor, Permission.REQUESTS_READ)
+    own = None if visit.actor.may(Permission.OBJECTS_READ_ALL) else visit.actor.organisation
+    found = queries.run_page(visit.session, organisation=own, before=before, limit=PAGE_SIZE)
+    following = str(found[-1].id) if len(found) == PAGE_SIZE else ""
+    rows = tuple(reading.row(visit, run) for run in found)
+    return visit.show("runs/list.html", RunList(rows, Pager(None, str(before or ""), following)))
+
+
+@router.get("/runs/{run_id}")
+def show_run(run_id: UUID, visit: TheVisit, log: Annotated[str, Query(max_length=10)] = "") -> Response:
+    """One run with its log so far; the browser follows the rest."""
+    page = reading.detail(visit, reading.find(visit, run_id), whole_log=log == "all")
+    return visit.show("runs/detail.html", page, parts=PARTS)
+
+
+@router.post("/runs/{run_id}/cancel")
+def cancel(run_id: UUID, visit: TheVisit) -> Response:
+    """Ask a run to stop."""
+    visit.on_refusal(lambda again, error: _again(again, run_id, error))
+    recovery.cancel_run(visit.session, visit.actor, run_id)
+    return go(f"/console/runs/{run_id}", "stopping")
+
+
+@router.post("/workspaces/{workspace_id}/check-drift")
+def check_drift(workspace_id: UUID, visit: TheVisit) -> Response:
+    """Compare a workspace with reality; the run is shown."""
+    run = drift.check_drift(visit.session, visit.actor, workspace_id)
+    return go(f"/console/runs/{run.id}", "checking")
+
+
+def _again(visit: Visit, run_id: UUID, error: BusinessError) -> Response:
+    page = reading.detail(visit, reading.find(visit, run_id))
+    problem = replace(page.acts, problem=words_of(error, visit.language))
+    return visit.show("runs/detail.html", replace(page, acts=problem))

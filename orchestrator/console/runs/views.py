@@ -1,0 +1,112 @@
+"""Runs: the list, one run with its steps, and its log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.console.frame.views import ActionSet, Pager
+
+SHORT = 8
+
+
+def short(run_id: str) -> str:
+    """How people call a run: the first digits of its id."""
+    return run_id[:SHORT]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run in the list; a drift check has no plan, and `subject` is then the workspace."""
+
+    id: str
+    kind: str
+    status: str
+    organisation: str
+    subject: str
+    plan_id: str
+    plan_number: str
+    started_at: datetime | None
+    seconds: int | None
+
+    @property
+    def number(self) -> str:
+        """The short name."""
+        return short(self.id)
+
+
+@dataclass(frozen=True)
+class RunList:
+    """Page ``runs/list.html``."""
+
+    rows: tuple[RunRow, ...]
+    pager: Pager
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of the log; `number` counts from 1 and is the event id of the stream."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    """Page ``runs/detail.html``.
+
+    `lines` are the newest stored ones (`earlier` counts those before them); the stream goes on after the last
+    of them. `results` says what came out, a sentence each; `trouble` is the plain reason why the run failed,
+    `advice` the safe act.
+    """
+
+    id: str
+    kind: str
+    status: str
+    version: int
+    subject: str
+    plan_id: str
+    plan_number: str
+    request_id: str
+    request_number: str
+    organisation: str
+    applier: str
+    worker: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    results: tuple[str, ...]
+    lines: tuple[LogLine, ...]
+    earlier: int
+    ended: bool
+    acts: ActionSet
+    trouble: str = ""
+    advice: str = ""
+
+    @property
+    def number(self) -> str:
+        """The short name."""
+        return short(self.id)
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """Where the run stands, as (status, done | now | todo | stopped)."""
+        main = ("queued", "running", "succeeded")
+        if self.status in main:
+            here = main.index(self.status)
+            last = here == len(main) - 1
+            states = [
+                "done" if i < here or last else "now" if i == here else "todo" for i in range(len(main))
+            ]
+            return tuple(zip(main, states, strict=True))
+        if self.status == "verifying":
+            return (("queued", "done"), ("running", "stopped"), ("verifying", "now"), ("succeeded", "todo"))
+        reached = ("queued", "running") if self.started_at else ("queued",)
+        return (*((step, "done") for step in reached), (self.status, "stopped"))
+
+    @property
+    def stream_path(self) -> str:
+        """Where the browser follows the log."""
+        return f"/api/v1/runs/{self.id}/log/stream"
+
+    @property
+    def last_number(self) -> int:
+        """The number of the last line on the page, 0 without any."""
+        return self.lines[-1].number if self.lines else 0

@@ -1,0 +1,1 @@
+"""Labels, names and translations of the pages."""

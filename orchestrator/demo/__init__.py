@@ -1,0 +1,1 @@
+"""The demo: its story, its sample city and its sample legacy system."""

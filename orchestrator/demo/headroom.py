@@ -1,0 +1,123 @@
+"""Room for the demo's request: where quota or money is short, an earlier demo gives its part back."""
+
+from collections.abc import Iterator, Mapping
+
+from orchestrator.api_client import ApiClient, ApiProblem
+from orchestrator.demo.case import REVIEWER, Case
+from orchestrator.demo.city import DEPARTMENTS, TITLE, DemoStopped, Department, draft_of
+from orchestrator.demo.story import Story
+
+DEFECT = 500
+CANCELLABLE = frozenset(
+    {"draft", "awaiting_endorsement", "submitted", "returned", "accepted", "under_review", "approved"}
+)
+STANDING = frozenset({"in_trial", "fulfilled", "trial_ended"})
+WITHDRAWABLE = frozenset({"submitted", "approved"})
+
+
+def find_room(story: Story, cast: Mapping[str, ApiClient]) -> Department:
+    """A department whose quota and money have room for the demo's request, made where it is short.
+
+    Raises:
+        DemoStopped: no department has room, and no earlier demo holds what is missing.
+    """
+    for department in DEPARTMENTS:
+        missing = shortage(cast, department)
+        if not missing:
+            return department
+        story.say(
+            f"{department.code} is short of {', '.join(missing)}; an earlier demo gives its hosts back."
+        )
+        for case in earlier(cast, department):
+            give_back(story, case)
+            if not shortage(cast, department):
+                return department
+    raise DemoStopped("No department has room for the demo's request. Set GOVCLOUD_HOME to an empty folder.")
+
+
+def shortage(cast: Mapping[str, ApiClient], department: Department) -> list[str]:
+    """What the department lacks for the demo's request."""
+    clerk = cast[department.clerk]
+    draft = draft_of(department)
+    wanted = {
+        "vcpu": sum(line["vcpu"] * line["count"] for line in draft["lines"]),
+        "memory_gb": sum(line["memory_gb"] * line["count"] for line in draft["lines"]),
+        "block_gb": sum(line["disk_gb"] * line["count"] for line in draft["lines"]),
+    }
+    cost = clerk.post("/quotes", {"lines": draft["lines"]})["year_fen"]
+    found = clerk.get(f"/departments/{department.code}")
+    short = [
+        item["resource_class"]
+        for item in found["quota"]
+        if item["zone_class"] == "production"
+        and item["amount"] - item["held"] - item["committed"] < wanted[item["resource_class"]]
+    ]
+    return short if any(line["free_fen"] >= cost for line in found["budget_lines"]) else [*short, "money"]
+
+
+def earlier(cast: Mapping[str, ApiClient], department: Department) -> Iterator[Case]:
+    """Requests of earlier demos that still hold something, oldest first."""
+    clerk = cast[department.clerk]
+    known = clerk.get("/requests", search=TITLE, limit=200)["items"]
+    for item in reversed(known):
+        case = Case(cast, department)
+        case.request = item
+        if item["title"] == TITLE and item["kind"] == "provision" and holds_something(case):
+            yield case
+
+
+def holds_something(case: Case) -> bool:
+    """Whether giving the case back would free anything."""
+    status = case.request["status"]
+    return status in CANCELLABLE | {"planned"} or (status in STANDING and bool(case.resources()))
+
+
+def give_back(story: Story, case: Case) -> None:
+    """Release what was applied, or cancel what was not."""
+    number = case.request["number"]
+    story.doing(f"Giving back {number}")
+    try:
+        if case.request["status"] in STANDING:
+            release(case)
+        else:
+            cancel(case)
+    except ApiProblem as problem:
+        if problem.status >= DEFECT:
+            raise
+        # A case that somebody is working on stays as it is; the next one is tried.
+        story.say(f"{number} stays: {problem}")
+    else:
+        story.say(f"{number} was given back.")
+
+
+def release(case: Case) -> None:
+    """The whole way of a release: endorsed, reviewed, planned, approved, applied by different people."""
+    back = Case(case.cast, case.department)
+    origin = case.request
+    back.draft(
+        {
+            "kind": "release",
+            "system": origin["system_code"],
+            "workspace": case.workspace()["id"],
+            "title": TITLE,
+            "justification": "演示资源释放。",
+        }
+    )
+    back.endorse()
+    back.submit()
+    back.review()
+    back.order_plan()
+    back.approve_plan()
+    back.apply_plan()
+
+
+def cancel(case: Case) -> None:
+    """Withdraw the plan where there is one, then cancel the request."""
+    reason = {"reason": "An earlier demo was not finished."}
+    reviewer = case.cast[REVIEWER]
+    for plan in case.plans():
+        if plan["status"] in WITHDRAWABLE:
+            reviewer.post(f"/plans/{plan['id']}/withdraw", reason)
+        elif plan["status"] == "failed":
+            reviewer.post(f"/plans/{plan['id']}/abandon")
+    case.clerk.post(f"{case.path}/cancel", reason)

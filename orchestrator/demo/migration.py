@@ -1,0 +1,216 @@
+"""The second part of `govcloud demo`: a live legacy system moves onto the new hosts, back, and over again.
+
+The legacy system is made and seeded beside the first part. Clients write to it all the time; what they were
+told is compared with what the serving side holds in the end.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from orchestrator.adapters.ansible import AnsibleRunnerEngine
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.demo.case import APPLIER, APPROVER, REVIEWER, Case, untold
+from orchestrator.demo.city import DemoStopped
+from orchestrator.demo.sample_system import SampleClients, SampleSystem, lost, make_host
+from orchestrator.migrations.move import MoveHost
+from orchestrator.migrations.pause import WritePause, write_pause
+from orchestrator.settings import Settings
+
+SAMPLE_NAME: Final = "flood.slj.example"
+PLAN: Final = "sample-flood-warning.yml"
+SECOND_APPROVER: Final = "zhb.approver"
+SEED: Final = {"megabytes": 200, "files": 5000, "file_bytes": 4_000}
+SECONDS_ON_TARGET: Final = 30.0
+SECONDS_AROUND: Final = 3.0
+SECONDS_TO_SEED: Final = 300.0
+
+
+@dataclass
+class LegacyRoom:
+    """The legacy host with its data, and the name service; made in the background."""
+
+    settings: Settings
+    workspace: str = ""
+    name: str = ""
+    source: MoveHost | None = None
+    names: MoveHost | None = None
+    failure: Exception | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self) -> None:
+        """Make and seed it in a thread of its own."""
+        threading.Thread(target=self._make, daemon=True).start()
+
+    def _make(self) -> None:
+        try:
+            self._make_hosts()
+        except Exception as error:  # noqa: BLE001 - whoever waits for the room raises it.
+            self.failure = error
+        finally:
+            self.ended.set()
+
+    def _make_hosts(self) -> None:
+        cloud = SandboxCloud(self.settings.sandbox_socket)
+        number = 1
+        while cloud.list_objects(f"legacy-{number}"):
+            number += 1
+        self.workspace, self.name = f"legacy-{number}", f"flood-{number}.slj.example"
+        self.source = make_host(cloud, "legacy-1", self.workspace, "vrf-shuili")
+        self.names = make_host(cloud, "names-1", "names", "management")
+        self.system.serve_names(self.names, {self.name: self.source.address})
+        self.system.install(self.source, SEED)
+
+    @property
+    def folder(self) -> Path:
+        """Where bundles and the clients' records lie."""
+        folder = self.settings.home / "demo"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    @property
+    def system(self) -> SampleSystem:
+        """What installs the sample system."""
+        return SampleSystem(AnsibleRunnerEngine(), self.settings.content_dir / "playbooks", self.folder)
+
+    def wait(self) -> tuple[MoveHost, MoveHost]:
+        """Source and name service. Raises DemoStopped when they could not be made."""
+        if not self.ended.wait(SECONDS_TO_SEED) or self.failure or not (self.source and self.names):
+            raise DemoStopped(f"The legacy system could not be made: {self.failure or 'it takes too long'}")
+        return self.source, self.names
+
+    def target(self, case: Case) -> MoveHost:
+        """The first new host, with the application installed and nothing in it."""
+        row = next(item for item in case.resources() if item["kind"] == "instance")
+        cloud = SandboxCloud(self.settings.sandbox_socket)
+        made = next(
+            each for each in cloud.list_objects(case.workspace()["key"]) if each.cloud_id == row["cloud_id"]
+        )
+        host = MoveHost(row["address"].split("/")[1], made.address or "", made.connection)
+        self.system.install(host)
+        return host
+
+    def clients(self, number: str) -> SampleClients:
+        """Clients that write through the name from now on."""
+        _, names = self.wait()
+        record = self.folder / f"record-{number}"
+        return SampleClients(self.settings.content_dir / "playbooks", names, self.name, record)
+
+    def plan(self, host: str, system: str) -> str:
+        """The sample plan, for this play's legacy system and target."""
+        text = (self.settings.content_dir / "migration_plans" / PLAN).read_text("utf-8")
+        ours = {
+            "workspace: legacy\n": f"workspace: {self.workspace}\n",
+            "host: web ": f"host: {host} ",
+            f"record: {SAMPLE_NAME}\n": f"record: {self.name}\n",
+            "system: SYS-019\n": f"system: {system}\n",
+        }
+        for sample, our in ours.items():
+            text = text.replace(sample, our)
+        return text
+
+
+class MoveCase:
+    """One migration of the demo and what people do with it; acts raise ApiProblem."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.migration: dict[str, Any] = {}
+
+    def register(self, plan: str) -> None:
+        """The clerk registers it for the request that was just carried out."""
+        body = {"plan": plan, "file": PLAN, "request": self.case.request["number"]}
+        self.migration = self.case.clerk.post("/migrations", body)
+
+    @property
+    def path(self) -> str:
+        """The migration's address below the API."""
+        return f"/migrations/{self.migration['id']}"
+
+    def read(self) -> dict[str, Any]:
+        """The migration as it is now."""
+        self.migration = self.case.cast[REVIEWER].get(self.path)
+        return self.migration
+
+    def run(self, by: str, act: str, told: Callable[[str], None] = untold) -> None:
+        """A run that an act orders, to its end."""
+        run = self.case.cast[by].post(f"{self.path}/{act}")
+        self.case.follow(run, told)
+        self.read()
+
+    def digest(self, act: str) -> dict[str, str]:
+        """The digest of the newest plan for an act, as its page shows it."""
+        found = [each["plan"] for each in self.read()["plans"] if each["act"] == act]
+        if not found or found[-1]["status"] != "submitted":
+            raise DemoStopped(f"There is no plan to {act}: {self.migration['reason']}")
+        return {"digest": found[-1]["tuple_digest"]}
+
+    def copy(self, told: Callable[[str], None]) -> None:
+        """Checked, approved, armed, copied."""
+        self.run(REVIEWER, "preflight")
+        self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("arm"))
+        self.run(APPLIER, "start", told)
+
+    def cut(self, told: Callable[[str], None]) -> dict[str, Any]:
+        """Planned, approved by two persons, switched, proven; the switch."""
+        self.run(REVIEWER, "order-cut")
+        shown = self.digest("cut")
+        for approver in (APPROVER, SECOND_APPROVER):
+            self.case.cast[approver].post(f"{self.path}/approve-cut", shown)
+        return self._switched("cut", told)
+
+    def back(self, told: Callable[[str], None]) -> dict[str, Any]:
+        """Returned by the plan that was approved with the cut; the switch."""
+        return self._switched("return", told)
+
+    def _switched(self, act: str, told: Callable[[str], None]) -> dict[str, Any]:
+        self.run(APPLIER, act, told)
+        switch: dict[str, Any] = self.migration["switches"][-1]
+        if not switch["proof_equal"]:
+            raise DemoStopped(f"The {act} has no proof: {switch['reason'] or self.migration['reason']}")
+        return switch
+
+    def keep_pause(self, switch: Mapping[str, Any], seen: WritePause) -> None:
+        """The clients' own measure is handed in and stands beside the script's."""
+        body = {"longest_ms": seen.longest_ms, "at_fence_ms": seen.at_fence_ms}
+        self.case.cast[APPLIER].post(f"{self.path}/switches/{switch['number']}/pause", body)
+
+    def end(self, told: Callable[[str], None]) -> None:
+        """Accepted by the department, finalised by a plan of its own."""
+        self.migration = self.case.cast[self.case.department.officer].post(f"{self.path}/accept")
+        self.run(REVIEWER, "order-finalise")
+        self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("disarm"))
+        self.run(APPLIER, "finalise", told)
+        if self.migration["status"] != "finalised":
+            raise DemoStopped(f"The migration is not final: {self.migration['reason']}")
+
+    def retire(self, day: str) -> None:
+        """The record of the end of the legacy system."""
+        record = {"stopped_on": day, "sanitisation": "磁盘已按规定清除。", "remark": ""}
+        self.migration = self.case.cast[APPLIER].post(f"{self.path}/retire", record)
+
+
+def moment(instant: str) -> float:
+    """An instant of the API in seconds since 1970."""
+    return datetime.fromisoformat(instant).timestamp()
+
+
+def pause_of(switch: Mapping[str, Any], clients: SampleClients) -> WritePause:
+    """The pause around a switch, from the clients' record of a few seconds before and after it."""
+    opened = moment(switch["opened_at"])
+    time.sleep(max(0.0, opened + SECONDS_AROUND - time.time()))
+    return write_pause(clients.acknowledged(), moment(switch["fenced_at"]), opened, SECONDS_AROUND)
+
+
+def stay_on_target(switch: Mapping[str, Any]) -> None:
+    """Let the clients write to the target for half a minute before anybody returns."""
+    time.sleep(max(0.0, moment(switch["opened_at"]) + SECONDS_ON_TARGET - time.time()))
+
+
+def missing(clients: SampleClients, serving: MoveHost) -> tuple[int, int]:
+    """Acknowledged rows and files that the serving side lacks."""
+    return lost(clients.acknowledged(), serving)

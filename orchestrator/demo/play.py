@@ -1,0 +1,385 @@
+"""`govcloud demo`: one request from a department's wish to hosts that exist, played on the real parts.
+
+Read `PLAY` first: it is the whole story, one function a step. Every act goes through the HTTP API as
+the person who does it in life; only loading the city, giving passwords, stopping a host behind Terraform's
+back and exporting the audit's head are done on the machine itself.
+"""
+
+import json
+import logging
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from sqlalchemy import Engine
+
+from orchestrator.adapters.audit_heads import append_head
+from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.core import audit
+from orchestrator.core.clock import CITY
+from orchestrator.core.db import create_database_engine, transaction
+from orchestrator.core.money import format_cny
+from orchestrator.core.sealing import load_keys
+from orchestrator.demo import city, month_end
+from orchestrator.demo.case import APPLIER, APPROVER, REVIEWER, Case
+from orchestrator.demo.city import DemoStopped
+from orchestrator.demo.headroom import find_room
+from orchestrator.demo.migration import SEED, LegacyRoom, MoveCase, missing, pause_of, stay_on_target
+from orchestrator.demo.sample_system import SampleClients
+from orchestrator.demo.story import Story, show_drift, show_plan, show_report
+from orchestrator.migrations.move import MoveHost
+from orchestrator.refusals import complain, explain
+from orchestrator.settings import Settings
+from orchestrator.supervisor import Everything
+
+AS_OF = datetime(2019, 6, 19, 9, 0, tzinfo=CITY)
+AUDITOR = "sjj.auditor"
+OWN_WORDS = ("A person", "Copied", "Not switched", "Proof", "Read both", "Returning", "Switching", "The ")
+
+
+@dataclass
+class Stage:
+    """What the steps hand to each other."""
+
+    story: Story
+    settings: Settings
+    engine: Engine
+    known: city.Cast | None = None
+    made: Case | None = None
+    legacy: LegacyRoom | None = None
+    clients: SampleClients | None = None
+    moved: MoveCase | None = None
+    target: MoveHost | None = None
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def end_clients(self) -> None:
+        """Clients of the legacy system never outlive the demo."""
+        if self.clients is not None:
+            self.clients.stop()
+
+    @property
+    def cast(self) -> city.Cast:
+        """The people of the demo."""
+        if self.known is None:
+            raise DemoStopped("Nobody has a password yet.")
+        return self.known
+
+    @property
+    def case(self) -> Case:
+        """The request that is played."""
+        if self.made is None:
+            raise DemoStopped("No request is under way.")
+        return self.made
+
+    @property
+    def moving(self) -> tuple[LegacyRoom, SampleClients, MoveCase, MoveHost]:
+        """The migration that is played, with its clients."""
+        if self.legacy is None or self.clients is None or self.moved is None or self.target is None:
+            raise DemoStopped("No migration is under way.")
+        return self.legacy, self.clients, self.moved, self.target
+
+
+def play(port: int | None, stop_after: bool) -> None:
+    """Play every step, then keep the service running, or end it and print the results as one JSON line.
+
+    Whatever fails, everything that was started is ended, and the reason and the place of the logs are told.
+    """
+    story = Story(Console(stderr=True, highlight=False), len(PLAY) + 1)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = Settings(as_of=AS_OF) if port is None else Settings(as_of=AS_OF, port=port)
+    everything = Everything(settings, lambda part: story.doing(f"Starting: {part}"), any_port=port is None)
+    try:
+        with ExitStack() as stack:
+            stage = play_in(everything, story, stack)
+            if not stop_after:
+                invite(stage)
+                everything.wait()
+                story.say("Ending: running work is finished first.")
+    except Exception as error:
+        complain([*(explain(error) or defect(error, everything.logs)), f"Logs: {everything.logs}"])
+        raise typer.Exit(1) from error
+    if stop_after:
+        print(json.dumps(stage.results))
+
+
+def play_in(everything: Everything, story: Story, stack: ExitStack) -> Stage:
+    """Start everything for as long as the stack lives, and play every step."""
+    began = time.monotonic()
+    with story.progress:
+        with story.step("Start everything: database, sandbox cloud, web process, worker"):
+            wanted = everything.settings.port
+            port = stack.enter_context(everything).settings.port
+            if port != wanted:
+                story.say(
+                    f"Port {wanted} is taken by another program; this demo listens on {port}.", "yellow"
+                )
+        engine = create_database_engine(everything.database_url)
+        stack.callback(engine.dispose)
+        stage = Stage(story, everything.settings, engine)
+        stack.callback(stage.end_clients)
+        for title, act in PLAY:
+            with story.step(title):
+                act(stage)
+    stage.results["seconds"] = round(time.monotonic() - began, 1)
+    return stage
+
+
+def defect(error: Exception, logs: Path) -> list[str]:
+    """What a person is told about an error of the program itself; the rest of it goes to a file."""
+    path = logs / "demo.log"
+    with path.open("a") as file:
+        traceback.print_exception(error, file=file)
+    return [f"The demo made an error: {type(error).__name__}: {error}", f"All of it is in {path}"]
+
+
+def load_city(stage: Stage) -> None:
+    """25 organisations of a sample city that lives on 2019-06-19."""
+    stage.legacy = LegacyRoom(stage.settings)
+    stage.legacy.begin()
+    stage.story.say(city.load_city(stage.engine, stage.settings))
+
+
+def give_passwords(stage: Stage) -> None:
+    """Every account gets a password; each signs in when it is needed."""
+    stage.known = city.give_passwords(stage.engine, stage.settings)
+    stage.story.say(f"{len(stage.cast)} people; their passwords are in {city.passwords_path(stage.settings)}")
+
+
+def ask(stage: Stage) -> None:
+    """The department asks, its officer endorses, and submission holds quota, pool and money."""
+    case = stage.made = Case(stage.cast, find_room(stage.story, stage.cast))
+    draft = city.draft_of(case.department)
+    quote = case.clerk.post("/quotes", {"lines": draft["lines"]})
+    stage.story.say("2 hosts, together 8 vCPU, 32 GB memory, 500 GB SSD, 500 GB backup")
+    stage.story.say(f"Quote: {format_cny(quote['monthly_fen'])} CNY a month by {quote['catalogue']}", "bold")
+    case.draft(draft)
+    stage.story.say(f"{case.department.clerk} wrote {case.request['number']}: {case.request['title']}")
+    case.endorse()
+    stage.story.say(f"{case.department.officer} endorsed it")
+    case.submit()
+    warned = [item for item in case.request["judgement"] if item["verdict"] not in {"pass", "not_applicable"}]
+    stage.story.say(f"{case.department.clerk} submitted it: {len(case.request['judgement'])} rules judged")
+    for item in warned:
+        stage.story.say(f"  {item['rule_id']} {item['verdict']}: {item['message_en']}", "yellow")
+    stage.story.say(f"Held until {case.request['hold']['expires_at'][:10]}: quota, pool and money")
+
+
+def review(stage: Stage) -> None:
+    """The centre accepts the request and says yes."""
+    stage.case.review()
+    stage.story.say(f"{REVIEWER} accepted {stage.case.request['number']} and approved it")
+
+
+def plan(stage: Stage) -> None:
+    """Terraform plans; the plan is shown in plain words."""
+    stage.case.order_plan(lambda _line: stage.story.doing("terraform plan"))
+    show_plan(stage.story, stage.case.plan, department_of(stage))
+
+
+def department_of(stage: Stage) -> dict[str, Any]:
+    """The department with its quota as it is now."""
+    found: dict[str, Any] = stage.case.clerk.get(f"/departments/{stage.case.department.code}")
+    return found
+
+
+def approve(stage: Stage) -> None:
+    """The approver approves exactly the digest that was shown."""
+    stage.case.approve_plan()
+    stage.story.say(f"{APPROVER} approved {stage.case.plan['number']} by its digest")
+
+
+def apply(stage: Stage) -> None:
+    """A third person applies the saved plan; the hosts exist."""
+    stage.case.apply_plan(stage.story.log_line)
+    stage.story.say(f"{APPLIER} applied it; the request is {stage.case.request['status']}")
+    found = stage.case.resources()
+    rows = [
+        (item["address"], item["status"], item["ip_address"] or "", item["trial_ends_on"] or "")
+        for item in found
+    ]
+    stage.story.table("Resources", ("resource", "status", "address", "trial until"), rows)
+    stage.results["resources"] = len(found)
+
+
+def baseline(stage: Stage) -> None:
+    """Ansible looks at the new hosts; that is an execution plan of its own, approved and run once."""
+    stage.story.doing("Waiting for the baseline plan")
+    stage.case.await_baseline()
+    show_plan(stage.story, stage.case.plan, department_of(stage))
+    stage.case.approve_plan()
+    stage.story.say(f"{APPROVER} approved it, {APPLIER} runs it")
+    run = stage.case.apply_plan(lambda _line: stage.story.doing("ansible: baseline"))
+    show_report(stage.story, run["outcome"]["report"])
+
+
+def meet_legacy(stage: Stage) -> None:
+    """The legacy system serves; its clients write all the time."""
+    stage.legacy = stage.legacy or LegacyRoom(stage.settings)
+    stage.story.doing("Waiting until the legacy system is seeded; installing the application on the target")
+    stage.target = stage.legacy.target(stage.case)
+    source, _ = stage.legacy.wait()
+    stage.clients = stage.legacy.clients(stage.case.request["number"])
+    stage.moved = MoveCase(stage.case)
+    stage.moved.register(stage.legacy.plan(stage.target.name, stage.case.department.system))
+    stage.story.say(
+        f"{source.name} ({source.address}) holds {SEED['megabytes']} MB and {SEED['files']} files"
+    )
+    stage.story.say(f"{stage.case.department.clerk} registered {stage.moved.migration['number']}")
+
+
+def own_words(stage: Stage) -> Callable[[str], None]:
+    """Lines that the service itself wrote into the log are told; of Ansible's the one at work is named."""
+
+    def told(line: str) -> None:
+        if line.startswith(OWN_WORDS):
+            stage.story.log_line(line)
+        elif line.startswith(("PLAY [", "TASK [")):
+            stage.story.doing(line.split("[", 1)[1].split("]", maxsplit=1)[0])
+
+    return told
+
+
+def copy(stage: Stage) -> None:
+    """Both sides are checked, the plan is approved, both ways are armed, everything is copied."""
+    _, clients, moved, _ = stage.moving
+    moved.copy(own_words(stage))
+    size = moved.migration["preflight"]["database_bytes"] // 1_000_000
+    stage.story.say(f"Copied {size} MB and {moved.migration['progress']['files']} files under writes")
+    moments = [each.at for each in clients.acknowledged()]
+    stage.story.say(
+        f"Clients: {len(moments) / (max(moments) - min(moments)):.0f} acknowledged writes a second"
+    )
+
+
+def cut(stage: Stage) -> None:
+    """Two persons approve the cut; the system moves, and what both sides held is compared."""
+    _, clients, moved, _ = stage.moving
+    switch = moved.cut(own_words(stage))
+    seen = pause_of(switch, clients)
+    moved.keep_pause(switch, seen)
+    stage.results["write_pause_ms"] = max(seen.longest_ms, stage.results.get("write_pause_ms", 0))
+    show_switch(stage, switch, seen.longest_ms)
+
+
+def back(stage: Stage) -> None:
+    """After half a minute of writes on the target everything goes back, with every write."""
+    _, clients, moved, _ = stage.moving
+    stage.story.doing("Clients write to the target")
+    stay_on_target(moved.migration["switches"][-1])
+    switch = moved.back(own_words(stage))
+    seen = pause_of(switch, clients)
+    moved.keep_pause(switch, seen)
+    stage.results["return_pause_ms"] = seen.longest_ms
+    show_switch(stage, switch, seen.longest_ms)
+
+
+def show_switch(stage: Stage, switch: Mapping[str, Any], pause_ms: float) -> None:
+    """One switch in words."""
+    proof = switch["proof"]
+    stage.story.say(
+        f"{switch['from_address']} → {switch['to_address']}: clients waited {pause_ms} ms", "bold"
+    )
+    stage.story.say(f"Equal: {proof['tables']} tables, {proof['rows']} rows, {proof['files']} files")
+    stage.story.say(f"Proof {switch['proof_digest']}")
+
+
+def finalise(stage: Stage) -> None:
+    """Nothing was lost; the department accepts, the way back is taken away, the legacy system is stopped."""
+    legacy, clients, moved, target = stage.moving
+    clients.stop()
+    rows, files = missing(clients, target)
+    stage.results |= {"rows_lost": rows, "files_lost": files, "proof": "equal"}
+    stage.story.say(f"{len(clients.acknowledged())} acknowledged writes: {rows} rows and {files} files lost")
+    if rows or files:
+        raise DemoStopped("Acknowledged writes were lost.")
+    moved.end(own_words(stage))
+    source, _ = legacy.wait()
+    SandboxCloud(stage.settings.sandbox_socket).stop_instance(f"{legacy.workspace}/instance/{source.name}")
+    moved.retire(AS_OF.date().isoformat())
+    stage.story.say(f"{source.name} is stopped; {moved.migration['number']} is {moved.migration['status']}")
+
+
+def bill(stage: Stage) -> None:
+    """The month ends; every department gets its statement, and its officer confirms it."""
+    month = month_end.end_month(stage.engine, stage.cast)
+    stage.story.say(f"The product's clock shows the day after {month}")
+    folder = stage.settings.home / "demo" / "statements"
+    for statement in month_end.close(stage.cast, month):
+        month_end.confirm(stage.cast, statement)
+        month_end.show(stage.story, stage.cast[REVIEWER], statement)
+        month_end.save(stage.story, stage.cast[REVIEWER], statement, folder)
+        if statement["organisation_code"] == stage.case.department.code:
+            stage.results["statement_total_fen"] = statement["total_fen"]
+
+
+def drift(stage: Stage) -> None:
+    """Somebody stops a host behind Terraform's back; the check finds it and repairs nothing."""
+    cloud = SandboxCloud(stage.settings.sandbox_socket)
+    # The last host: the first one serves the system that was moved.
+    host = [item for item in stage.case.resources() if item["kind"] == "instance"][-1]
+    cloud.stop_instance(host["cloud_id"])
+    stage.story.say(f"{host['address']} was stopped in the cloud, without any plan")
+    findings = stage.case.check_drift(lambda _line: stage.story.doing("terraform plan -refresh-only"))
+    show_drift(stage.story, findings)
+    if not any(item["address"] == host["address"] for item in findings):
+        raise DemoStopped("The drift check did not find the stopped host.")
+    workspace = stage.case.workspace()["key"]
+    stage.story.say("A case is open for a person; nothing is repaired silently. Either start the host again:")
+    stage.story.say(
+        f"  govcloud sandbox start {workspace}/{host['address']}; govcloud drift check {workspace}"
+    )
+    stage.story.say(
+        "or ask for a change: its plan shows the difference and puts it back once it is approved."
+    )
+
+
+def verify_audit(stage: Stage) -> None:
+    """A signed head goes to a file outside the database, and an auditor verifies the whole chain."""
+    with transaction(stage.engine) as session:
+        head = audit.head(session)
+    append_head(stage.settings.heads_file, load_keys(stage.settings.keys_path), head)
+    found = stage.cast[AUDITOR].get("/audit/verification")
+    if not found["ok"]:
+        raise DemoStopped(f"The audit chain is broken: {found['findings'][0]}")
+    stage.story.say(f"The chain of {found['events']} events is whole, against {found['heads']} signed heads")
+    stage.results["audit"] = "ok"
+
+
+def invite(stage: Stage) -> None:
+    """Say where the service is and who can sign in."""
+    known = city.passwords(stage.settings)
+    stage.story.console.print()
+    where = f"Played in {stage.results['seconds']} s. The service runs at {stage.settings.url}"
+    stage.story.say(where, "bold green")
+    rows = [(name, known[name], what) for name, what in city.ROLES.items()]
+    stage.story.table("Demo accounts", ("user name", "password", "who"), rows)
+    stage.story.say(f"Commands on this machine find it with GOVCLOUD_HOME={stage.settings.home}")
+    stage.story.say("What was played stays for the next start. Ctrl-C ends the service.")
+
+
+PLAY: tuple[tuple[str, Callable[[Stage], None]], ...] = (
+    ("Load the sample city", load_city),
+    ("Give people passwords", give_passwords),
+    ("A department asks: quote, draft, endorsement, submission", ask),
+    ("The centre reviews the request", review),
+    ("Terraform plans, and the plan is shown in plain words", plan),
+    ("The approver approves exactly that plan", approve),
+    ("A third person applies it", apply),
+    ("Ansible looks at the new hosts", baseline),
+    ("A legacy system serves under writes; its migration is registered", meet_legacy),
+    ("Both sides are checked, both ways are armed, everything is copied", copy),
+    ("Two persons approve the cut, and the system moves", cut),
+    ("Half a minute later it goes back, with every write", back),
+    ("And over again", cut),
+    ("Accepted, finalised, the legacy system stopped", finalise),
+    ("Drift: a host is stopped behind Terraform's back", drift),
+    ("The month is over: closed, verified, confirmed by the department", bill),
+    ("The audit chain is exported and verified", verify_audit),
+)

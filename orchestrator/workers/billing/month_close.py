@@ -1,0 +1,22 @@
+"""The job ``billing.meter``: fill the open statements of a month."""
+
+import logging
+
+from orchestrator.billing.months import parse_month
+from orchestrator.core.db import transaction
+from orchestrator.core.errors import BusinessError
+from orchestrator.core.jobs import JobContext
+from orchestrator.workers.run_context import Worker
+from orchestrator.workflows.billing import month_close
+
+logger = logging.getLogger(__name__)
+
+
+def meter_month(worker: Worker, _job: JobContext, month: str, actor: str, compared: int = 0) -> None:
+    """One transaction: a worker that dies leaves the statements open, and the job runs again."""
+    try:
+        with transaction(worker.engine) as session:
+            month_close.meter_statements(session, parse_month(month), actor, compared)
+    except BusinessError as error:
+        # Prices or usage changed after the close was ordered; whoever closes again is told.
+        logger.warning("%s was not metered: %s", month, error.detail)

@@ -1,0 +1,1 @@
+"""Jobs of migrations: preparation, cutover, rollback, clean-up."""

@@ -1,0 +1,1 @@
+"""Jobs of Terraform plans, applies, baseline checks and drift checks."""

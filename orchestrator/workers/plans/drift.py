@@ -1,0 +1,98 @@
+"""The job ``runs.drift``: compare reality with the state, change nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from orchestrator.core.db import transaction
+from orchestrator.core.jobs import JobContext
+from orchestrator.runs import rendering
+from orchestrator.runs.engine import CloudError, EngineError
+from orchestrator.runs.outcomes import Reason
+from orchestrator.runs.saved_plan import CloudContract
+from orchestrator.workers.plans.generation import EngineFailed, require
+from orchestrator.workers.run_context import RunContext, Worker, engine_run, open_run
+from orchestrator.workflows.plans import drift
+from orchestrator.workflows.plans.drift import DriftOrder
+
+
+def drift_run(worker: Worker, job: JobContext, run_id: str) -> None:
+    """Look for drift in one workspace."""
+    with open_run(worker, job, UUID(run_id)) as context:
+        with transaction(worker.engine) as session:
+            order = drift.begin_drift(session, context.run_id, worker.name, context.token_hash)
+        if order is None:
+            return
+        _look(worker, context, order)
+
+
+def _look(worker: Worker, context: RunContext, order: DriftOrder) -> None:
+    run = engine_run(worker, context, order.workspace_id, order.cloud)
+    try:
+        files = rendering.unpack(worker.keys.decrypt(order.bundle))
+        folder = worker.folders.fill(order.run_id, files, purpose="drift")
+        require(worker.terraform.init(folder, run), "init", (0,))
+        require(worker.terraform.plan(folder, run, refresh_only=True), "plan", (0, 2))
+        found = drift_findings(worker.terraform.show(folder, run), worker.modules.contract(order.cloud))
+        existing = _existing(worker, order)
+    except EngineError as error:
+        _fail(worker, order, EngineFailed("show", error.result))
+        return
+    except EngineFailed as failure:
+        _fail(worker, order, failure)
+        return
+    except CloudError as error:
+        _fail_unread(worker, order, error)
+        return
+    finally:
+        worker.folders.discard(order.run_id, purpose="drift")
+    with transaction(worker.engine) as session:
+        drift.record_drift(session, order.run_id, found, existing)
+
+
+def _existing(worker: Worker, order: DriftOrder) -> list[str]:
+    """The address of every object in the cloud: Terraform asks only after what its state knows."""
+    inventory = worker.inventories.get(order.cloud)
+    found = inventory.list_objects(order.workspace_key) if inventory else ()
+    return [item.key.removeprefix(f"{order.workspace_key}/") for item in found]
+
+
+def _fail_unread(worker: Worker, order: DriftOrder, error: CloudError) -> None:
+    reason = Reason(
+        f"What exists in the cloud could not be read: {error}",
+        f"无法读取云上现有资源：{error}",
+        "Order the look again once the cloud answers.",
+        "云恢复响应后请重新核对。",
+    )
+    with transaction(worker.engine) as session:
+        drift.fail_drift(session, order.run_id, reason, None)
+
+
+def _fail(worker: Worker, order: DriftOrder, failure: EngineFailed) -> None:
+    with transaction(worker.engine) as session:
+        drift.fail_drift(
+            session, order.run_id, failure.reason, failure.exit_code, cancelled=failure.cancelled
+        )
+
+
+def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[dict[str, Any]]:
+    """What differs, by logical address: gone, or which attributes have another value."""
+    findings = []
+    for item in plan.get("resource_drift", []):
+        kind = contract.kinds.get(item["type"], item["type"])
+        before, after = item["change"].get("before") or {}, item["change"].get("after")
+        changes = [
+            {"attribute": name, "state": before.get(name), "reality": (after or {}).get(name)}
+            for name in sorted({*before, *(after or {})})
+            if before.get(name) != (after or {}).get(name)
+        ]
+        address = f"{kind}/{item.get('index', item['name'])}"
+        findings.append(
+            {
+                "address": address,
+                "gone": after is None,
+                "unknown": False,
+                "changes": [] if after is None else changes,
+            }
+        )
+    return sorted(findings, key=lambda finding: finding["address"])

@@ -1,0 +1,1 @@
+"""Usage, month close, statements and reports."""

@@ -1,0 +1,326 @@
+"""When billing starts, changes and ends: activation, resize, release, and a trial's end without one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.billing import queries as billing_queries
+from orchestrator.billing import store as billing
+from orchestrator.billing.intervals import CHARGED, NOT_BILLED, Origin, SkuUse
+from orchestrator.billing.models import MeteredResource, UsageEvent
+from orchestrator.catalogue import queries as catalogue_queries
+from orchestrator.core.clock import now, today
+from orchestrator.core.errors import BadInput, IllegalTransition
+from orchestrator.core.rows import lock_row
+from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.migrations import queries as migration_queries
+from orchestrator.quotas import store as quotas
+from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests import store as requests
+from orchestrator.resource_requests.drafting import RequestDraft
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resources import store as resources
+from orchestrator.resources.errors import NotInTrial
+from orchestrator.resources.lifecycle import ResourceStatus
+from orchestrator.resources.models import Resource
+from orchestrator.runs import queries as run_queries
+from orchestrator.runs import store as run_store
+from orchestrator.runs.models import Run
+from orchestrator.workflows.requests import quotation
+from orchestrator.workflows.requests.standing import read_standing
+
+CALENDAR = "system:calendar"
+_GIVEN_BACK = (ResourceStatus.RELEASING, ResourceStatus.RELEASED)
+RELEASE_WAITS = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class UsageCorrection:
+    """What really held from `day` on: a billing state, or all SKUs with quantities; `once` is paid once."""
+
+    day: date
+    reason: str
+    state: str | None = None
+    skus: Sequence[SkuUse] | None = None
+    once: bool = False
+
+
+def activate_request(session: Session, actor: Actor, request_id: UUID) -> ResourceRequest:
+    """Open the trial's resources for production: billing starts today (domain §2.9, *Day*).
+
+    Raises:
+        NotInTrial: the request's resources are not in trial.
+    """
+    request = requests.lock(session, request_id)
+    require(actor, Permission.RESOURCES_ACTIVATE, request.organisation_code)
+    if request.status != RequestStatus.IN_TRIAL:
+        raise NotInTrial(f"This request is {request.status}.")
+    workspace = run_queries.workspace_of_request(session, request.id)
+    run = run_queries.last_apply(session, workspace.id)
+    # A change during the trial may have given the resources other sizes than this request had.
+    sized = quotation.current_request(session, workspace.id)
+    for row in resources.lock_all(session, workspace.id):
+        if row.status == ResourceStatus.TRIAL:
+            open_resource(session, row, sized, run, actor.audit_name)
+    requests.transition(session, request, RequestStatus.FULFILLED, actor.audit_name)
+    return request
+
+
+def open_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
+    """The resource is in production from today on, and billed."""
+    # A target that went back to trial is opened by the same apply once more: it goes on, as another event.
+    kind = "opened" if row.opened_on is None else "resumed"
+    row.opened_on = row.opened_on or today(session)
+    resources.transition(session, row, ResourceStatus.ACTIVE, actor)
+    uses, origin = _uses(session, row, request), _origin(session, run)
+    _write(session, row, billing.Happening(kind, today(session), "active", uses, origin, actor))
+
+
+def resize_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
+    """The change is applied: the old size is billed until yesterday, the new one from today on."""
+    uses, origin = _uses(session, row, request), _origin(session, run)
+    _write(session, row, billing.Happening("resized", today(session), None, uses, origin, actor))
+    resources.transition(session, row, ResourceStatus.ACTIVE, actor)
+
+
+def resize_untouched(session: Session, request: ResourceRequest, run: Run, actor: str) -> None:
+    """Bill from today on what a change altered on resources that Terraform left as they are.
+
+    Backup and services are none of Terraform's, and what is suspended does not become `changing`. To be
+    called before the plan of the change counts as applied.
+    """
+    before = quotation.skus_by_address(session, quotation.current_request(session, run.workspace_id))
+    after = quotation.skus_by_address(session, request)
+    for row in resources.lock_all(session, run.workspace_id):
+        billed = row.status in (ResourceStatus.ACTIVE, ResourceStatus.SUSPENDED)
+        if billed and row.address in before and before[row.address] != after.get(row.address, []):
+            uses, origin = _uses(session, row, request), _origin(session, run)
+            _write(session, row, billing.Happening("resized", today(session), None, uses, origin, actor))
+
+
+def release_resource(session: Session, row: Resource, actor: str) -> None:
+    """Billing ends on the date of entering releasing (domain §2.9, *State*)."""
+    if row.opened_on is not None:
+        origin = _origin(session, _run_behind(session, row))
+        _write(session, row, billing.Happening("released", today(session), NOT_BILLED, None, origin, actor))
+    resources.transition(session, row, ResourceStatus.RELEASING, actor)
+
+
+def suspend_resource(session: Session, actor: Actor, resource_id: UUID, reason: str) -> Resource:
+    """From today on the resource is billed as suspended: less where the price list says so.
+
+    Raises:
+        IllegalTransition: the resource is not active.
+    """
+    return _pause(session, actor, resource_id, ResourceStatus.SUSPENDED, reason)
+
+
+def resume_resource(session: Session, actor: Actor, resource_id: UUID, reason: str) -> Resource:
+    """From today on the resource is billed in full again.
+
+    Raises:
+        IllegalTransition: the resource is not suspended.
+    """
+    row = _lock(session, actor, Permission.RESOURCES_ACTIVATE, resource_id)
+    if row.status != ResourceStatus.SUSPENDED:
+        raise IllegalTransition(f"A resource that is {row.status} cannot be resumed.")
+    return _pause(session, actor, resource_id, ResourceStatus.ACTIVE, reason)
+
+
+def _pause(
+    session: Session, actor: Actor, resource_id: UUID, status: ResourceStatus, reason: str
+) -> Resource:
+    row = _lock(session, actor, Permission.RESOURCES_ACTIVATE, resource_id)
+    resources.transition(session, row, status, actor.audit_name, {"reason": reason})
+    kind, state = ("suspended",) * 2 if status is ResourceStatus.SUSPENDED else ("resumed", "active")
+    origin = _origin(session, _run_behind(session, row))
+    _write(
+        session, row, billing.Happening(kind, today(session), state, None, origin, actor.audit_name, reason)
+    )
+    return row
+
+
+def hand_over(
+    session: Session, source: Sequence[Resource], target: Sequence[Resource], run: Run, actor: str
+) -> None:
+    """A migration is accepted: target resources are billed from today on, and the source's are waived.
+
+    Both in the caller's transaction, so that on every day exactly one side costs something. The caller
+    has locked the resources.
+    """
+    for row in target:
+        open_resource(session, row, quotation.current_request(session, row.workspace_id), run, actor)
+    for row in source:
+        origin = _origin(session, run)
+        _write(session, row, billing.Happening("waived", today(session), "waived", None, origin, actor))
+
+
+def return_to_trial(session: Session, rows: Sequence[Resource], run: Run, actor: str) -> None:
+    """An accepted migration went back by `run`: from today on its target is on trial and costs nothing."""
+    for row in rows:
+        origin = _origin(session, run)
+        _write(session, row, billing.Happening("released", today(session), NOT_BILLED, None, origin, actor))
+        resources.transition(session, row, ResourceStatus.TRIAL, actor, {"run": str(run.id)})
+
+
+def correct_usage(
+    session: Session, actor: Actor, resource_id: UUID, correction: UsageCorrection
+) -> UsageEvent:
+    """Enter what really happened on a day that may lie in a month whose statement is out already.
+
+    The months from that day on are rated anew: an open one as a whole; for a confirmed one the next open
+    month receives counter-lines.
+
+    Raises:
+        BadInput: the day lies ahead, or before the resource was first billed; or the SKUs do not fit; or
+            billing would go on behind the resource's release.
+    """
+    row = _lock(session, actor, Permission.USAGE_CORRECT, resource_id)
+    if row.opened_on is None or not row.opened_on <= correction.day <= today(session):
+        raise BadInput("The day lies between the opening of the resource and today.", field="day")
+    _require_fitting_skus(session, correction)
+    _require_before_release(session, row, correction)
+    happening = billing.Happening(
+        kind=CHARGED if correction.once else "corrected",
+        day=correction.day,
+        state=correction.state,
+        skus=correction.skus,
+        origin=_origin(session, _run_behind(session, row)),
+        actor=actor.audit_name,
+        reason=correction.reason,
+    )
+    _write(session, row, happening)
+    return billing_queries.last_event(session, row.id)
+
+
+def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None:
+    if correction.state is None and not correction.skus:
+        raise BadInput("Give the state, or the SKUs with their quantities.", field="skus")
+    if correction.once and correction.state is not None:
+        raise BadInput("What is charged once changes no state: enter the state apart.", field="state")
+    named = [use.sku for use in correction.skus or ()]
+    if len(named) != len(set(named)):
+        raise BadInput("A SKU is named once, with its whole quantity.", field="skus")
+    billing_of = catalogue_queries.billing_of(session, named)
+    for use in correction.skus or ():
+        kind = billing_of.get(use.sku)
+        if kind is None:
+            raise BadInput(f"There is no SKU {use.sku}.", field="skus")
+        if (kind == "one_off") != correction.once:
+            raise BadInput(f"{use.sku} is billed {kind}.", field="once")
+        if (kind == "percent_of_spec") != (use.spec is not None):
+            raise BadInput(f"{use.sku} is billed {kind}: give a spec there and nowhere else.", field="skus")
+
+
+def _require_before_release(session: Session, row: Resource, correction: UsageCorrection) -> None:
+    """A release that happened ends whatever was said to hold before it, and nothing begins behind it."""
+    if correction.state in (None, NOT_BILLED) or row.status not in _GIVEN_BACK:
+        return
+    released = billing_queries.released_on(session, row.id)
+    if released is not None and correction.day >= released:
+        raise BadInput(f"It was released on {released}: from then on it is not billed.", field="day")
+
+
+def _lock(session: Session, actor: Actor, permission: Permission, resource_id: UUID) -> Resource:
+    row = lock_row(session, Resource, resource_id)
+    require(actor, permission, row.organisation_code)
+    return row
+
+
+def _run_behind(session: Session, row: Resource) -> Run:
+    """The apply that is at work in the resource's workspace, else the last one there."""
+    at_work = [run for run in run_queries.active_runs(session) if run.workspace_id == row.workspace_id]
+    applies = [run for run in at_work if run.kind == "apply"]
+    return applies[0] if applies else run_queries.last_apply(session, row.workspace_id)
+
+
+def _origin(session: Session, run: Run) -> Origin:
+    return Origin(run.id, run_queries.workspace(session, run.workspace_id).serial)
+
+
+def _uses(session: Session, row: Resource, request: ResourceRequest) -> list[SkuUse]:
+    skus = quotation.skus_by_address(session, request).get(row.address, [])
+    return [SkuUse(sku, Decimal(quantity)) for sku, quantity in skus]
+
+
+def _write(session: Session, row: Resource, happening: billing.Happening) -> None:
+    billing.hold_off_closes(session)
+    metered = MeteredResource(
+        resource_id=row.id,
+        organisation_code=row.organisation_code,
+        system_code=row.system_code,
+        zone=run_queries.workspace(session, row.workspace_id).zone,
+        address=row.address,
+    )
+    billing.meter(session, metered)
+    billing.record_event(session, metered, happening)
+
+
+def end_trials(session: Session) -> int:
+    """Trials that ran out without activation end; an approved release of their resources waits (R-25).
+
+    So do those of targets that a migration put back on trial, once it has ended (domain §6, 8d).
+    """
+    over = {row.request_id for row in resources.trials_over(session, today(session))}
+    ended = 0
+    for request_id in sorted(over):
+        request = requests.lock(session, request_id)
+        workspace = run_store.lock_workspace(
+            session, run_queries.workspace_of_request(session, request_id).id
+        )
+        # A change counts from the size that runs now, so the trial ends when the change has ended. A release
+        # that waits already is not ordered twice.
+        if request_queries.holding(session, workspace.id):
+            continue
+        if request.status == RequestStatus.IN_TRIAL:
+            requests.transition(session, request, RequestStatus.TRIAL_ENDED, CALENDAR, "The trial has ended.")
+        elif not _is_left_on_trial(session, request, workspace.id):
+            continue
+        _order_release(session, request)
+        ended += 1
+    return ended
+
+
+def _is_left_on_trial(session: Session, request: ResourceRequest, workspace_id: UUID) -> bool:
+    """A migration went back and has ended, and nothing in its target's workspace is in production."""
+    used = (ResourceStatus.ACTIVE, ResourceStatus.CHANGING, ResourceStatus.SUSPENDED)
+    is_over = migration_queries.live_of_request(session, request.id) is None
+    in_production = any(row.status in used for row in resources.lock_all(session, workspace_id))
+    return request.status == RequestStatus.FULFILLED and is_over and not in_production
+
+
+def _order_release(session: Session, request: ResourceRequest) -> None:
+    workspace = run_queries.workspace_of_request(session, request.id)
+    draft = RequestDraft(
+        kind="release",
+        system=request.system_code,
+        workspace=workspace.id,
+        title=request.title,
+        justification=request.justification,
+    )
+    release = requests.create(
+        session,
+        draft,
+        request.organisation_code,
+        request.requester_id,
+        CALENDAR,
+        filed_by_officer=request.filed_by_officer,
+    )
+    release.endorser_id = request.endorser_id
+    standing = read_standing(session, release.id)
+    sizing = quotation.quote_request(session, release, standing)
+    takes = quotation.request_takes(release, sizing)
+    quotas.hold(session, release.id, release.organisation_code, takes, now(session) + RELEASE_WAITS)
+    for status in (
+        RequestStatus.AWAITING_ENDORSEMENT,
+        RequestStatus.SUBMITTED,
+        RequestStatus.ACCEPTED,
+        RequestStatus.UNDER_REVIEW,
+        RequestStatus.APPROVED,
+    ):
+        requests.transition(session, release, status, CALENDAR, "The trial has ended.")

@@ -1,0 +1,1 @@
+"""Content revisions: proposed, approved, loaded."""

@@ -1,0 +1,1 @@
+"""A migration from its registration to the retired legacy system."""

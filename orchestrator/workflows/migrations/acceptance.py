@@ -1,0 +1,95 @@
+"""How a migration ends well: accepted with the bill handed over, and everything of the movers taken away."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.core.clock import today
+from orchestrator.core.errors import IllegalTransition
+from orchestrator.departments.permissions import Actor
+from orchestrator.migrations import queries, store
+from orchestrator.migrations.errors import NotProven, TrialTooShort
+from orchestrator.migrations.lifecycle import MigrationStatus
+from orchestrator.migrations.models import Migration
+from orchestrator.migrations.plan_files import stored_plan
+from orchestrator.resource_requests import store as requests
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resources import store as resources
+from orchestrator.resources.lifecycle import ResourceStatus
+from orchestrator.runs import queries as run_queries
+from orchestrator.runs import store as run_store
+from orchestrator.runs.lifecycle import PlanStatus, RunStatus
+from orchestrator.runs.outcomes import Reason
+from orchestrator.workflows.billing import usage
+
+BILLED = {"source": "not_billed", "target": "active"}
+
+
+def accept(session: Session, migration: Migration, actor: Actor) -> None:
+    """The target is billed from today on; the request is fulfilled with it. The migration is locked."""
+    _require_proof(session, migration)
+    _require_trial(session, migration)
+    request = requests.lock(session, migration.request_id)
+    workspace = run_queries.workspace_of_request(session, request.id)
+    rows = [row for row in resources.lock_all(session, workspace.id) if row.status == ResourceStatus.TRIAL]
+    usage.hand_over(session, (), rows, run_queries.last_apply(session, workspace.id), actor.audit_name)
+    if request.status == RequestStatus.IN_TRIAL:
+        requests.transition(session, request, RequestStatus.FULFILLED, actor.audit_name)
+    migration.billing = BILLED
+    store.transition(session, migration, MigrationStatus.ACCEPTED, actor.audit_name, {"billing": BILLED})
+
+
+def _require_proof(session: Session, migration: Migration) -> None:
+    done = [item for item in queries.switches(session, migration.id) if item.outcome == "cut"]
+    if not done or done[-1].direction != "cut" or not done[-1].proof_equal or not done[-1].followed_at:
+        raise NotProven
+
+
+def _require_trial(session: Session, migration: Migration) -> None:
+    days = stored_plan(migration.plan_document).trial_days
+    if migration.trial_since is None or migration.trial_since + timedelta(days=days) > today(session):
+        raise TrialTooShort(f"The trial run lasts at least {days} days, since {migration.trial_since}.")
+
+
+def record_disarmed(
+    session: Session, run_id: UUID, removed: Mapping[str, Sequence[str]], left: Sequence[str]
+) -> None:
+    """The run took away what it could reach; with nothing left the migration is final."""
+    run = run_store.lock_run(session, run_id)
+    if run.plan_id is None:
+        raise IllegalTransition("This run has no plan.")
+    plan = run_store.lock_plan(session, run.plan_id)
+    migration = store.lock(session, queries.act_of_plan(session, plan.id).migration_id)
+    worker = f"worker:{run.worker}"
+    run.outcome = {"removed": {host: list(names) for host, names in removed.items()}, "left": list(left)}
+    if left:
+        reason = _left_behind(left)
+        run_store.transition_run(session, run, RunStatus.FAILED, worker, reason=reason)
+        run_store.transition_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
+        run_store.transition_plan(session, plan, PlanStatus.ABANDONED, worker)
+        return
+    run_store.transition_run(session, run, RunStatus.SUCCEEDED, worker)
+    run_store.transition_plan(session, plan, PlanStatus.APPLIED, worker)
+    final = migration.status == MigrationStatus.ACCEPTED
+    status = MigrationStatus.FINALISED if final else MigrationStatus.ABORTED
+    store.transition(session, migration, status, worker, {"removed": run.outcome["removed"]})
+    _close_way_back(session, migration, worker)
+
+
+def _close_way_back(session: Session, migration: Migration, actor: str) -> None:
+    for act in queries.acts(session, migration.id):
+        plan = run_store.lock_plan(session, act.plan_id)
+        if act.act in ("cut", "return") and plan.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
+            run_store.transition_plan(session, plan, PlanStatus.SUPERSEDED, actor)
+
+
+def _left_behind(hosts: Sequence[str]) -> Reason:
+    names = ", ".join(hosts)
+    return Reason(
+        f"Not reached: {names}; something of the mover is left there.",
+        f"无法访问：{names}；其上仍有迁移组件。",
+        "Start these hosts, then plan the end again.",
+        "请启动这些主机，然后重新编制定局计划。",
+    )

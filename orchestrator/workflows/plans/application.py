@@ -1,0 +1,395 @@
+"""From an approved plan to resources that exist: claim, check every member, apply, settle.
+
+Terraform applies between `begin_apply` and `record_apply`. A worker that dies in between leaves the
+run `running`; whoever takes the job over calls `begin_apply` again, which answers `verify`, because
+a saved plan is never replayed: reality is read, and `record_apply` settles the run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.core.clock import now, today
+from orchestrator.core.errors import IllegalTransition
+from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.policies.pack import PolicyPack
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests import store as requests
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resources import queries as resource_queries
+from orchestrator.resources import store as resources
+from orchestrator.resources.lifecycle import DELIVERED, ResourceStatus
+from orchestrator.resources.models import Resource
+from orchestrator.runs import queries, store
+from orchestrator.runs.errors import NotApproved, PlanExpired
+from orchestrator.runs.lifecycle import PlanStatus, RunStatus
+from orchestrator.runs.models import DELIVERY_KINDS, MOVE_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
+from orchestrator.runs.outcomes import Reason
+from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
+from orchestrator.workflows.billing import usage
+from orchestrator.workflows.plans import baseline, commitment, undo
+from orchestrator.workflows.plans.approval import missing_approvals, person_twice, reopen_request
+from orchestrator.workflows.plans.generation import hold_text, queue_run
+from orchestrator.workflows.requests import judgements
+
+STALE = Reason(
+    "Something that the approval was bound to has changed; nothing was applied.",
+    "审批所绑定的内容已发生变化，未执行任何变更。",
+    "Generate a new plan and have it approved.",
+    "请重新生成计划并再次审批。",
+)
+
+
+_RELEASABLE = (ResourceStatus.TRIAL, ResourceStatus.ACTIVE, ResourceStatus.SUSPENDED)
+
+
+@dataclass(frozen=True)
+class ApplyOrder:
+    """Everything a worker needs to apply, or to verify when an earlier worker died."""
+
+    act: str
+    run_id: UUID
+    plan_id: UUID
+    kind: str
+    workspace_id: UUID
+    workspace_key: str
+    cloud: str
+    members: Mapping[str, Any]
+    bundle: bytes
+    plan_file: bytes | None
+    steps: Sequence[Mapping[str, Any]] = field(default=())
+    destroy: bool = False
+
+
+@dataclass(frozen=True)
+class ObjectFound:
+    """One object after an apply, by its logical address: from the state, or from the cloud itself.
+
+    `tainted`: its create failed after it existed, so it is not the object that was delivered.
+    """
+
+    address: str
+    kind: str
+    cloud_id: str | None
+    ip_address: str | None
+    connection: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    tainted: bool = False
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What exists after the run. `complete` = the plan's whole effect is there.
+
+    Without `all_seen` the cloud could not be read: what is not among `objects` may exist all the same.
+    """
+
+    exit_code: int
+    complete: bool
+    objects: Sequence[ObjectFound]
+    reason: Reason | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+    all_seen: bool = True
+
+
+def apply_plan(session: Session, actor: Actor, plan_id: UUID, *, of_migration: bool = False) -> Run:
+    """Order the apply of an approved plan; the approval is claimed here, durably and once.
+
+    A plan of a migration is applied by the act of the migration alone, which looks at its step and window.
+
+    Raises:
+        IllegalTransition: a plan of a migration, and the call does not come from there.
+        NotApproved: an approval is missing, or its giver has lost the role since (invariant 21).
+        PersonTwice: the applier has another part in this plan (invariant 20).
+    """
+    plan = store.lock_plan(session, plan_id)
+    require(actor, Permission.PLANS_APPLY, plan.organisation_code)
+    if plan.kind in MOVE_KINDS and not of_migration:
+        raise IllegalTransition("This plan belongs to a migration: apply it there.")
+    approvers = {
+        item.approver_id for item in queries.approvals(session, plan.id) if item.decision == "approved"
+    }
+    if actor.person_id in {plan.requester_id, plan.endorser_id, plan.author_id} | approvers:
+        raise person_twice(actor, "execution_plan", plan.id, plan.organisation_code, "apply")
+    if plan.status != PlanStatus.APPROVED or missing_approvals(session, plan):
+        raise NotApproved(f"This plan is {plan.status}.", current=plan.status)
+    if plan.expires_at is not None and plan.expires_at <= now(session):
+        raise PlanExpired
+    judgements.require_valid_approvers(session, plan)
+    plan.applier_id = actor.person_id
+    store.transition_plan(session, plan, PlanStatus.APPLYING, actor.audit_name)
+    workspace = store.lock_workspace(session, plan.workspace_id)
+    return queue_run(session, workspace, "apply", plan, actor)
+
+
+def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) -> ApplyOrder | None:
+    """A worker takes an apply run. Its order says ``apply``, or ``verify`` after a takeover, or None.
+
+    Every member of the approved tuple that the database knows is compared here; the worker compares
+    the members that are bytes. What the apply would commit and give back is tried here as well.
+    """
+    run = store.lock_run(session, run_id)
+    if run.status in (RunStatus.RUNNING, RunStatus.VERIFYING):
+        return _take_over(session, run, worker, token_hash)
+    if run.status != RunStatus.QUEUED:
+        return None
+    plan = _plan_of(session, run)
+    store.begin_run(session, run, worker, token_hash)
+    changed, reason = _changed_members(session, plan), STALE
+    if not changed and plan.kind in DELIVERY_KINDS and (why := commitment.why_not_bookable(session, plan)):
+        changed, reason = ["commitments"], why
+    if changed:
+        mark_stale(session, run_id, changed, reason)
+        return None
+    return _order(session, run, plan, "apply")
+
+
+def _take_over(session: Session, run: Run, worker: str, token_hash: str) -> ApplyOrder:
+    plan = _plan_of(session, run)
+    if run.status == RunStatus.RUNNING:
+        start_verifying(session, run.id, f"worker:{worker}")
+    # Also the lock of a verification whose worker died.
+    store.release_state_lock(session, run)
+    run.attempt, run.worker, run.token_hash = run.attempt + 1, worker, token_hash
+    session.add(run)
+    return _order(session, run, plan, "verify")
+
+
+def start_verifying(session: Session, run_id: UUID, actor: str) -> None:
+    """The engine is gone and its outcome unknown: from here on only reality is read."""
+    run = store.lock_run(session, run_id)
+    plan = _plan_of(session, run)
+    store.release_state_lock(session, run)
+    store.transition_run(session, run, RunStatus.VERIFYING, actor)
+    store.transition_plan(session, plan, PlanStatus.VERIFYING, actor)
+
+
+def _order(session: Session, run: Run, plan: ExecutionPlan, act: str) -> ApplyOrder:
+    workspace = queries.workspace(session, run.workspace_id)
+    sealed = queries.artifact(session, plan.id)
+    return ApplyOrder(
+        act=act,
+        run_id=run.id,
+        plan_id=plan.id,
+        kind=plan.kind,
+        workspace_id=workspace.id,
+        workspace_key=workspace.key,
+        cloud=workspace.cloud,
+        members=plan.members,
+        bundle=sealed.bundle,
+        plan_file=sealed.plan_file,
+        steps=plan.summary.get("steps", []),
+        destroy=undo.destroys_all(plan, request_queries.get(session, plan.request_id)),
+    )
+
+
+def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
+    """The members of the approved tuple that are no longer what was approved."""
+    workspace = queries.workspace(session, plan.workspace_id)
+    try:
+        approved = PlanMembers(**plan.members)
+    except TypeError:
+        return ["digest"]
+    current = replace(
+        approved,
+        plan_id=str(plan.id),
+        kind=plan.kind,
+        workspace=workspace.key,
+        state_lineage=workspace.lineage,
+        state_serial=workspace.serial,
+        monthly_fen=plan.monthly_fen,
+        catalogue=plan.catalogue_code or "",
+        hold=hold_text(quota_queries.hold_of(session, plan.request_id)),
+    )
+    changed = approved.differences(current)
+    if {approved.digest()} != {plan.tuple_digest, *_approved_digests(session, plan)}:
+        changed.append("digest")
+    if plan.expires_at is None and plan.kind != "return":
+        changed.append("expires_at")
+    if plan.expires_at is not None and plan.expires_at <= now(session):
+        changed.append("expires_at")
+    if judgements.invalid_approvals(session, plan):
+        changed.append("approvals")
+    return changed
+
+
+def _approved_digests(session: Session, plan: ExecutionPlan) -> list[str]:
+    return [item.digest for item in queries.approvals(session, plan.id) if item.decision == "approved"]
+
+
+def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: Reason = STALE) -> None:
+    """A member of the approved tuple differs: nothing is applied, and the request can be planned again.
+
+    A byte that differs (`bundle_digest`, `plan_file_sha256`) is also an alarm in the audit.
+    """
+    run = store.lock_run(session, run_id)
+    plan = _plan_of(session, run)
+    worker = f"worker:{run.worker}"
+    judgements.note_stale(session, plan, worker, changed)
+    store.transition_run(session, run, RunStatus.FAILED, worker, reason=reason, changed=list(changed))
+    store.transition_plan(
+        session, plan, PlanStatus.STALE, worker, reason=reason, data={"changed": list(changed)}
+    )
+    reopen_request(session, plan, worker, reason.en)
+    if plan.kind == "baseline":
+        baseline.order_baseline(session, plan, queries.workspace(session, plan.workspace_id))
+
+
+def announce(session: Session, run_id: UUID) -> None:
+    """Every byte was compared and Terraform is about to run: what it will touch has its row from here on."""
+    run = store.lock_run(session, run_id)
+    _expect_resources(session, _plan_of(session, run), f"worker:{run.worker}")
+
+
+def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None:
+    """Give every object its row before Terraform runs, so that a crash leaves nothing unknown."""
+    request = requests.lock(session, plan.request_id)
+    origin = resources.Origin(
+        plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
+    )
+    known = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
+    objects = [
+        item
+        for item in queries.artifact(session, plan.id).changes["objects"]
+        # What an earlier replacement left behind has no row of its own.
+        if not item.get("deposed")
+    ]
+    fresh = [
+        resources.Expected(item["logical"], item["kind"], item["after"])
+        for item in objects
+        if item["action"] == CREATE and item["logical"] not in known
+    ]
+    resources.expect(session, origin, fresh, actor)
+    for item in objects:
+        if item["logical"] in known:
+            _announce(session, known[item["logical"]], item["action"], actor)
+
+
+def _announce(session: Session, resource: Resource, action: str, actor: str) -> None:
+    status = ResourceStatus(resource.status)
+    if action == DELETE and status == ResourceStatus.CHANGING:
+        # An earlier change of it failed and was left behind.
+        resources.transition(session, resource, ResourceStatus.ACTIVE, actor)
+    if action == DELETE and resource.status in _RELEASABLE:
+        usage.release_resource(session, resource, actor)
+    elif action in (UPDATE, REPLACE) and status == ResourceStatus.ACTIVE:
+        resources.transition(session, resource, ResourceStatus.CHANGING, actor)
+    elif action == CREATE and status == ResourceStatus.FAILED:
+        resources.transition(session, resource, ResourceStatus.PROVISIONING, actor)
+
+
+def record_apply(session: Session, run_id: UUID, result: ApplyResult, pack: PolicyPack) -> ExecutionPlan:
+    """Settle a run whose outcome is known: what exists, what failed, what happens to hold and request."""
+    run = store.lock_run(session, run_id)
+    plan = _plan_of(session, run)
+    worker = f"worker:{run.worker}"
+    run.exit_code = result.exit_code
+    run.outcome = {"report": dict(result.report), "objects": [item.address for item in result.objects]}
+    if plan.kind in TERRAFORM_KINDS:
+        _record_objects(session, plan, run, result, pack)
+    if result.complete:
+        store.transition_run(session, run, RunStatus.SUCCEEDED, worker)
+        store.transition_plan(session, plan, PlanStatus.APPLIED, worker)
+        if plan.kind in DELIVERY_KINDS:
+            _fulfil(session, plan, worker)
+        elif plan.kind == "undo":
+            undo.conclude(session, plan, worker)
+    else:
+        store.transition_run(session, run, RunStatus.FAILED, worker, reason=result.reason)
+        store.transition_plan(session, plan, PlanStatus.FAILED, worker, reason=result.reason)
+    return plan
+
+
+def _record_objects(
+    session: Session, plan: ExecutionPlan, run: Run, result: ApplyResult, pack: PolicyPack
+) -> None:
+    actor = f"worker:{run.worker}"
+    present = {item.address: item for item in result.objects}
+    rows = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
+    request = requests.lock(session, plan.request_id)
+    origin = resources.Origin(
+        plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
+    )
+    unknown = [
+        resources.Expected(found.address, found.kind, found.spec)
+        for found in result.objects
+        if found.address not in rows
+    ]
+    if unknown:
+        resources.expect(session, origin, unknown, actor)
+        rows = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
+    for address, found in present.items():
+        row = rows[address]
+        _note_found(session, row, found)
+        if row.status == ResourceStatus.FAILED:
+            resources.transition(session, row, ResourceStatus.PROVISIONING, actor)
+        if result.complete and plan.kind != "undo":
+            # Trial and billing begin, or go on with another size, when all of it is there.
+            _settle_present(session, row, request, run, pack)
+    for address, row in rows.items():
+        if result.all_seen and address not in present:
+            _settle_absent(session, row, actor, complete=result.complete)
+    if result.complete and plan.kind == "undo":
+        undo.restore(session, [rows[address] for address in present], actor)
+    elif result.complete and request.kind == "change":
+        usage.resize_untouched(session, request, run, actor)
+
+
+def _note_found(session: Session, row: Resource, found: ObjectFound) -> None:
+    if found.tainted and row.status in DELIVERED:
+        # The row goes on naming the object that was delivered, so that only that one is protected.
+        return
+    seen = resources.Found(found.cloud_id, found.ip_address, found.connection)
+    resources.note_found(session, row, seen, found.spec)
+
+
+def _settle_present(
+    session: Session, row: Resource, request: ResourceRequest, run: Run, pack: PolicyPack
+) -> None:
+    actor = f"worker:{run.worker}"
+    if row.status == ResourceStatus.PROVISIONING and request.kind == "change":
+        # What a change adds to a running system has no trial of its own.
+        usage.open_resource(session, row, request, run, actor)
+    elif row.status == ResourceStatus.PROVISIONING:
+        row.trial_ends_on = today(session) + timedelta(days=pack.trial_days)
+        resources.transition(session, row, ResourceStatus.TRIAL, actor, {"request": request.number})
+    elif row.status == ResourceStatus.CHANGING:
+        usage.resize_resource(session, row, request, run, actor)
+
+
+def _settle_absent(session: Session, row: Resource, actor: str, *, complete: bool) -> None:
+    if row.status == ResourceStatus.RELEASING:
+        row.released_on = today(session)
+        resources.transition(session, row, ResourceStatus.RELEASED, actor)
+    if row.status == ResourceStatus.PROVISIONING:
+        resources.transition(session, row, ResourceStatus.FAILED, actor)
+    if complete and row.status == ResourceStatus.FAILED:
+        resources.transition(session, row, ResourceStatus.RELEASED, actor)
+
+
+def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
+    request = requests.lock(session, plan.request_id)
+    workspace = store.lock_workspace(session, plan.workspace_id)
+    commitment.commit_hold(session, request, workspace.id, actor)
+    if plan.kind == "release":
+        workspace.released_at = now(session)
+        session.add(workspace)
+    rows = resource_queries.of_workspace(session, workspace.id)
+    in_trial = plan.kind == "provision" and any(row.status == ResourceStatus.TRIAL for row in rows)
+    done = RequestStatus.IN_TRIAL if in_trial else RequestStatus.FULFILLED
+    requests.transition(session, request, done, actor)
+    resources.close_drift(session, workspace.id, actor)
+    if plan.kind != "release" and any(map(baseline.is_reachable, rows)):
+        baseline.order_baseline(session, plan, workspace)
+
+
+def _plan_of(session: Session, run: Run) -> ExecutionPlan:
+    if run.plan_id is None:
+        raise IllegalTransition("This run has no plan.")
+    return store.lock_plan(session, run.plan_id)

@@ -1,0 +1,106 @@
+"""Drift: compare state and reality, open a case for a person, never repair silently."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.core.errors import IllegalTransition
+from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.resources import store as resources
+from orchestrator.runs import queries, store
+from orchestrator.runs.lifecycle import RunStatus
+from orchestrator.runs.models import TERRAFORM_KINDS, Run
+from orchestrator.runs.outcomes import Reason
+from orchestrator.workflows.plans.generation import queue_run
+
+
+@dataclass(frozen=True)
+class DriftOrder:
+    """What a worker needs to look for drift: the bundle of the last applied plan."""
+
+    run_id: UUID
+    workspace_id: UUID
+    workspace_key: str
+    cloud: str
+    bundle: bytes
+
+
+def check_drift(session: Session, actor: Actor, workspace_id: UUID) -> Run:
+    """Order a look at reality; it changes nothing."""
+    workspace = store.lock_workspace(session, workspace_id)
+    require(actor, Permission.RESOURCES_CHECK_DRIFT, workspace.organisation_code)
+    if workspace.released_at is not None or queries.last_applied(session, workspace_id) is None:
+        raise IllegalTransition("Nothing is provisioned in this workspace.")
+    return queue_run(session, workspace, "drift", None, actor)
+
+
+def check_everything(session: Session) -> int:
+    """Order a look at every workspace that has no run waiting or at work; the calendar calls this."""
+    busy = {run.workspace_id for run in queries.active_runs(session)}
+    idle = [item for item in queries.workspaces(session) if item.id not in busy]
+    wanted = [item for item in idle if queries.last_applied(session, item.id) is not None]
+    for workspace in wanted:
+        queue_run(session, workspace, "drift", None, None)
+    return len(wanted)
+
+
+def begin_drift(session: Session, run_id: UUID, worker: str, token_hash: str) -> DriftOrder | None:
+    """A worker takes a drift run, also one that another worker left unfinished."""
+    run = store.lock_run(session, run_id)
+    plan = queries.last_applied(session, run.workspace_id, TERRAFORM_KINDS)
+    if plan is None or run.status not in (RunStatus.QUEUED, RunStatus.RUNNING):
+        return None
+    if run.status == RunStatus.QUEUED:
+        store.begin_run(session, run, worker, token_hash)
+    else:
+        run.attempt, run.worker, run.token_hash = run.attempt + 1, worker, token_hash
+        store.release_state_lock(session, run)
+        session.add(run)
+    workspace = queries.workspace(session, run.workspace_id)
+    sealed = queries.artifact(session, plan.id)
+    return DriftOrder(run.id, workspace.id, workspace.key, workspace.cloud, sealed.bundle)
+
+
+def record_drift(
+    session: Session, run_id: UUID, differing: Sequence[Mapping[str, Any]], existing: Iterable[str] = ()
+) -> None:
+    """Open or renew the case, or close it when reality agrees again.
+
+    `existing` are the addresses of all that is in the cloud: what has no row is a finding too (invariant 22).
+    """
+    run = store.lock_run(session, run_id)
+    worker = f"worker:{run.worker}"
+    rows = {row.address for row in resources.lock_all(session, run.workspace_id)}
+    findings = [*differing, *map(_unknown, sorted(set(existing) - rows))]
+    run.outcome = {"findings": [dict(finding) for finding in findings]}
+    if findings:
+        resources.open_drift(session, run.workspace_id, run.id, run.organisation_code, findings, worker)
+    else:
+        resources.close_drift(session, run.workspace_id, worker)
+    _mark_resources(session, run, findings)
+    store.transition_run(session, run, RunStatus.SUCCEEDED, worker)
+
+
+def _unknown(address: str) -> dict[str, Any]:
+    return {"address": address, "gone": False, "unknown": True, "changes": []}
+
+
+def _mark_resources(session: Session, run: Run, findings: Sequence[Mapping[str, Any]]) -> None:
+    by_address = {str(finding["address"]): dict(finding) for finding in findings}
+    for resource in resources.lock_all(session, run.workspace_id):
+        resource.drift = by_address.get(resource.address, {})
+        session.add(resource)
+    session.flush()
+
+
+def fail_drift(
+    session: Session, run_id: UUID, reason: Reason, exit_code: int | None, *, cancelled: bool = False
+) -> None:
+    """The look failed or was cancelled; nothing is known and nothing was changed."""
+    run = store.lock_run(session, run_id)
+    run.exit_code = exit_code
+    ended = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+    store.transition_run(session, run, ended, f"worker:{run.worker}", reason=reason)

@@ -1,0 +1,1 @@
+"""A resource request from draft to approval."""

@@ -1,0 +1,316 @@
+"""What a request costs and what it takes: the same rater for quote, plan cost and bill.
+
+Nothing here changes status; `quote_request` writes its result on the request.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.billing.queries import rate
+from orchestrator.billing.rating import RatedLine, Usage
+from orchestrator.catalogue import queries as catalogue_queries
+from orchestrator.catalogue.specification import HostSize, SkuQuantity, resource_classes, sku_quantities
+from orchestrator.core.clock import today
+from orchestrator.core.errors import BadInput, NotFound
+from orchestrator.quotas import queries as quota_queries
+from orchestrator.quotas.arithmetic import Take, difference, takes
+from orchestrator.quotas.commitments import Change, Commitment, Committed, Key
+from orchestrator.quotas.models import ResourcePool
+from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests.drafting import LineDraft
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.runs import queries as run_queries
+from orchestrator.workflows.requests.standing import SIZES, Standing
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A price in fen: a whole month, and from today to the end of the fiscal year, with its lines by SKU."""
+
+    catalogue: str
+    monthly_fen: int
+    year_fen: int
+    lines: Sequence[Mapping[str, Any]]
+
+
+def quote_lines(session: Session, lines: Sequence[LineDraft]) -> Quote:
+    """The price of lines that nobody has stored: what the form and ``POST /quotes`` show.
+
+    Raises:
+        BadInput: a pool is unknown.
+        UnpricedUsage: a SKU has no price on some day until the end of the year.
+    """
+    pools = quota_queries.pools(session)
+    return quote_hosts(session, [_size(_pool(pools, line.pool), line) for line in lines])
+
+
+def quote_hosts(session: Session, hosts: Sequence[HostSize]) -> Quote:
+    """The price of hosts of given sizes."""
+    return _quote(session, _rated_from_today(session, hosts))
+
+
+def _rated_from_today(session: Session, hosts: Sequence[HostSize]) -> list[RatedLine]:
+    """The lines of these hosts to the end of the fiscal year, and at least to that of the next month."""
+    day = today(session)
+    ends = max(_year_end(day), _first_of_next_month(_first_of_next_month(day)))
+    return _rated(session, sku_quantities(hosts), day, ends)
+
+
+def _quote(session: Session, rated: Sequence[RatedLine]) -> Quote:
+    day = today(session)
+    month = _first_of_next_month(day)
+    a_month = [line for line in rated if month <= line.starts < _first_of_next_month(month)]
+    return Quote(
+        catalogue=_catalogue_on(session, day, rated),
+        monthly_fen=sum(line.amount_fen for line in a_month),
+        year_fen=sum(line.amount_fen for line in rated if line.starts < _year_end(day)),
+        lines=_by_sku(a_month),
+    )
+
+
+def _year_end(day: date) -> date:
+    """The first day of the next fiscal year."""
+    return date(day.year + 1, 1, 1)
+
+
+def _catalogue_on(session: Session, day: date, rated: Sequence[RatedLine]) -> str:
+    """The price list in force on `day`; where something was rated from that day on, its lines name it."""
+    if rated:
+        return next(line.catalogue for line in rated if line.starts == day)
+    in_force = catalogue_queries.catalogue_on(session, day)
+    return in_force.code if in_force else ""
+
+
+def _rated(session: Session, quantities: Iterable[SkuQuantity], starts: date, ends: date) -> list[RatedLine]:
+    return rate(
+        session, [Usage(item.address, item.sku, Decimal(item.quantity), starts, ends) for item in quantities]
+    )
+
+
+def _first_of_next_month(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def _by_sku(lines: Iterable[RatedLine]) -> list[dict[str, Any]]:
+    grouped: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        row = grouped.setdefault(
+            line.sku, {"sku": line.sku, "quantity": 0, "price_fen": line.price_fen, "amount_fen": 0}
+        )
+        row["quantity"] += int(line.quantity)
+        row["amount_fen"] += line.amount_fen
+    return [grouped[sku] for sku in sorted(grouped)]
+
+
+def _pool(pools: Mapping[str, ResourcePool], code: str) -> ResourcePool:
+    if code not in pools:
+        raise BadInput(f"There is no resource pool {code}.", field="lines.pool")
+    return pools[code]
+
+
+def _size(pool: ResourcePool, line: LineDraft) -> HostSize:
+    return HostSize(
+        key=line.key,
+        arch=pool.arch,
+        count=line.count,
+        vcpu=line.vcpu,
+        memory_gb=line.memory_gb,
+        disk_gb=line.disk_gb,
+        disk_tier=line.disk_tier,
+        backup_gb=line.backup_gb,
+        services=tuple(line.host_services),
+        free=pool.free,
+    )
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The hosts of a request with their pools: what is wanted, and what stands there before a change."""
+
+    wanted: Sequence[tuple[str, HostSize]]
+    before: Sequence[tuple[str, HostSize]]
+    zone_class: str
+
+    @property
+    def hosts(self) -> list[HostSize]:
+        """What is wanted, in the order of the lines; a release wants nothing."""
+        return [size for _, size in self.wanted]
+
+
+def size_request(session: Session, request: ResourceRequest, standing: Standing | None = None) -> Sizing:
+    """The sizes of a stored request, once for all that is made of them; read unless `standing` has them."""
+    present = present_request(session, request)
+    return Sizing(
+        wanted=_placed(standing.sizes) if standing else _stored(session, request),
+        before=_stored(session, present) if present else (),
+        zone_class=_first_request(session, request).zone_class,
+    )
+
+
+def _first_request(session: Session, request: ResourceRequest) -> ResourceRequest:
+    """The request that made the target workspace: its zone class is that of all that follows there."""
+    if request.target_workspace_id is None:
+        return request
+    workspace = run_queries.workspace(session, request.target_workspace_id)
+    return request_queries.get(session, workspace.origin_request_id)
+
+
+def _stored(session: Session, request: ResourceRequest) -> list[tuple[str, HostSize]]:
+    return _placed(session.execute(SIZES, {"request": request.id}).all())
+
+
+def _placed(rows: Sequence[Any]) -> list[tuple[str, HostSize]]:
+    return [(row.pool_code, _size(row, row)) for row in rows]
+
+
+def zone_of(session: Session, request: ResourceRequest) -> str:
+    """The one zone in which all pools of a request lie.
+
+    Raises:
+        BadInput: the pools lie in several zones; traffic between zones needs an exchange channel (R-23).
+    """
+    pools = quota_queries.pools(session)
+    zones = {_pool(pools, line.pool_code).zone for line in request_queries.lines(session, request.id)}
+    if len(zones) != 1:
+        raise BadInput(
+            "All hosts of one request lie in one zone; ask for each zone apart.", field="lines.pool"
+        )
+    return zones.pop()
+
+
+def quote_request(session: Session, request: ResourceRequest, standing: Standing) -> Sizing:
+    """Write today's price on the request. For a change, `year_fen` is what its budget line commits more.
+
+    A quote stands while nothing that it rests on has changed: the day, the sizes, every price and term, the
+    budget line, and what the workspace has committed.
+    """
+    sizing = size_request(session, request, standing)
+    standing_commitments = _standing_commitments(session, request)
+    line_id = UUID(standing.budget.id) if standing.budget else None
+    rests_on = (today(session).isoformat(), standing.terms, line_id, standing_commitments, sizing)
+    basis = hashlib.sha256(repr(rests_on).encode()).hexdigest()
+    if request.quote.get("basis") == basis:
+        return sizing
+    rated = _rated_from_today(session, sizing.hosts)
+    quote = _quote(session, rated)
+    added = _added(session, rated, sizing)
+    change = Change(line_id, added, standing_commitments, _quantities(sizing.wanted))
+    request.catalogue_code = quote.catalogue or None
+    request.monthly_fen = quote.monthly_fen
+    request.year_fen = sum(item.amount_fen for item in added) - change.given_back_fen(today(session))
+    request.quote = {
+        "lines": [dict(line) for line in quote.lines],
+        "basis": basis,
+        "budget_line": str(line_id) if line_id else None,
+        "commitments": [item.as_document() for item in added],
+        "budgets": {str(line): fen for line, fen in change.fen_to_hold(today(session)).items()},
+    }
+    session.add(request)
+    return sizing
+
+
+def _standing_commitments(session: Session, request: ResourceRequest) -> Sequence[Committed]:
+    if request.target_workspace_id is None:
+        return ()
+    return quota_queries.commitments(session, request.target_workspace_id, today(session))
+
+
+def _added(session: Session, rated: Sequence[RatedLine], sizing: Sizing) -> list[Commitment]:
+    """What the wanted sizes cost above the present ones to the end of the fiscal year, at today's prices."""
+    day, present, wanted = today(session), _quantities(sizing.before), _quantities(sizing.wanted)
+    grown = [SkuQuantity(*key, fewer) for key, fewer in present.items() if fewer < wanted.get(key, 0)]
+    before = {
+        (line.resource, line.sku, line.starts): line.amount_fen
+        for line in _rated(session, grown, day, _year_end(day))
+    }
+    in_year = [line for line in rated if line.starts < _year_end(day)]
+    found = []
+    for _, months in groupby(in_year, _terms):
+        lines = list(months)
+        first, last = lines[0], lines[-1]
+        more = int(first.quantity) - present.get((first.resource, first.sku), 0)
+        fen = sum(one.amount_fen - before.get((one.resource, one.sku, one.starts), 0) for one in lines)
+        if more > 0 and fen > 0:
+            whose = (first.resource, first.sku, more, first.catalogue, first.price_fen)
+            found.append(Commitment(*whose, first.starts, last.ends, fen))
+    return found
+
+
+def _terms(line: RatedLine) -> tuple[Any, ...]:
+    """What stays the same over the months of one commitment, so that each day of it costs the same share."""
+    return line.resource, line.sku, line.catalogue, line.price_fen, line.percent, line.discount
+
+
+def _quantities(placed: Iterable[tuple[str, HostSize]]) -> dict[Key, int]:
+    """The quantity of every SKU on every resource."""
+    return {(item.address, item.sku): item.quantity for item in sku_quantities(size for _, size in placed)}
+
+
+def budgeted_year(request: ResourceRequest) -> int | None:
+    """The fiscal year to whose end the quote counts what the request adds; None when it adds nothing."""
+    added = [Commitment.of_document(item) for item in request.quote["commitments"]]
+    return added[0].starts.year if added else None
+
+
+def budget_change(session: Session, request: ResourceRequest, workspace_id: UUID) -> Change:
+    """What the request changes of the budget commitments of its workspace, by its quote."""
+    line_id = request.quote["budget_line"]
+    return Change(
+        line_id=UUID(line_id) if line_id else None,
+        added=[Commitment.of_document(item) for item in request.quote["commitments"]],
+        standing=quota_queries.commitments(session, workspace_id, today(session)),
+        wanted=_quantities(_stored(session, request)),
+    )
+
+
+def present_request(session: Session, request: ResourceRequest) -> ResourceRequest | None:
+    """The request whose sizes stand in the target workspace now; None for a provision."""
+    if request.target_workspace_id is None:
+        return None
+    return current_request(session, request.target_workspace_id)
+
+
+def current_request(session: Session, workspace_id: UUID) -> ResourceRequest:
+    """The request behind the last plan that was applied in a workspace.
+
+    Raises:
+        NotFound: nothing was applied there.
+    """
+    plan = run_queries.last_applied(session, workspace_id)
+    if plan is None:
+        raise NotFound("Nothing is provisioned in this workspace.")
+    return request_queries.get(session, plan.request_id)
+
+
+def request_takes(request: ResourceRequest, sizing: Sizing) -> list[Take]:
+    """What the request takes of quota, pool and budget lines; a negative amount gives back."""
+    wanted, before = _classes_by_pool(sizing.wanted), _classes_by_pool(sizing.before)
+    by_pool = {
+        pool: difference(wanted.get(pool, {}), before.get(pool, {})) for pool in sorted({*wanted, *before})
+    }
+    # A trial holds production quota from submission on and counts in the trial quota too (domain §6.2).
+    zone_classes = ("production", "trial") if sizing.zone_class == "trial" else ("production",)
+    return takes(zone_classes, by_pool, request.quote["budgets"])
+
+
+def _classes_by_pool(placed: Iterable[tuple[str, HostSize]]) -> dict[str, dict[str, int]]:
+    grouped: dict[str, list[HostSize]] = {}
+    for pool, size in placed:
+        grouped.setdefault(pool, []).append(size)
+    return {pool: resource_classes(hosts) for pool, hosts in grouped.items()}
+
+
+def skus_by_address(session: Session, request: ResourceRequest) -> dict[str, list[tuple[str, int]]]:
+    """Per logical address the SKUs and quantities that are billed for it."""
+    grouped: dict[str, list[tuple[str, int]]] = {}
+    for item in sku_quantities(size_request(session, request).hosts):
+        grouped.setdefault(item.address, []).append((item.sku, item.quantity))
+    return grouped
