@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -30,6 +29,15 @@ EACH_ONCE = AfterValidator(_each_once)
 MAX_HOSTS = 300
 MOST_LINES = 50
 MOST_PORTS = 100
+
+
+class Inconsistent(ValueError):
+    """Fields of a draft do not go together; `code` and `values` let a page say it in its own words."""
+
+    def __init__(self, code: str, text: str, **values: str | int) -> None:
+        super().__init__(text)
+        self.code = code
+        self.values = values
 
 
 class LineDraft(BaseModel):
@@ -68,20 +76,18 @@ class RequestDraft(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> "RequestDraft":
         if (self.kind == "provision") != (self.workspace is None):
-            raise PydanticCustomError(
-                "workspace_of_kind", "A change or release names its workspace, a provision has none."
+            raise Inconsistent(
+                "workspace_of_kind", "a change or release names its workspace, a provision has none"
             )
         if (self.kind == "release") == bool(self.lines):
-            raise PydanticCustomError(
-                "lines_of_kind", "A release has no lines, every other request has at least one."
+            raise Inconsistent(
+                "lines_of_kind", "a release has no lines, every other request has at least one"
             )
         _refuse_shared_keys(self.lines)
         hosts = sum(line.count for line in self.lines)
         if hosts > MAX_HOSTS:
-            limits = {"most": MAX_HOSTS, "hosts": hosts}
-            raise PydanticCustomError(
-                "too_many_hosts", "{hosts} hosts; a request has at most {most}.", limits
-            )
+            text = f"{hosts} hosts; a request has at most {MAX_HOSTS}"
+            raise Inconsistent("too_many_hosts", text, hosts=hosts, most=MAX_HOSTS)
         return self
 
     def free_texts(self) -> list[str]:
@@ -94,7 +100,7 @@ def _refuse_shared_keys(lines: Iterable[LineDraft]) -> None:
     hosts = Counter(key for line in lines for key in (line.key, *_numbered(line)))
     shared = next((key for key, times in hosts.items() if times > 1), None)
     if shared is not None:
-        raise PydanticCustomError("shared_key", "Two hosts would have the key {key}.", {"key": shared})
+        raise Inconsistent("shared_key", f"two hosts would have the key {shared}", key=shared)
 
 
 def _numbered(line: LineDraft) -> list[str]:

@@ -136,6 +136,19 @@ def test_a_form_that_arrives_in_part_is_not_saved_and_names_the_field(
     assert lines_of(shared_callers, path) == draft["lines"]
 
 
+def test_an_incomplete_form_is_refused_in_the_part_of_the_page_that_htmx_asks_for(people: Visitors) -> None:
+    clerk = people("slj.clerk")
+    whole = typed(clerk.get("/console/requests/new"))
+    part = {"HX-Request": "true", "HX-Target": "request-fields"}
+    lost = without(whole, "lines-0-") | {"act": "add-line"}
+    answer = clerk.post("/console/requests/new", lost, headers=part)
+    assert answer.text.count('class="line-box"') == 1
+    # htmx shows nothing of an answer that is an error.
+    assert (answer.status_code, "缺少：lines-0。" in words(answer)) == (200, True)
+    priced = words(clerk.post("/console/quote", lost))
+    assert "缺少：lines-0。" in priced
+
+
 def test_a_form_on_an_older_version_never_replaces_the_lines_that_came_since(
     people: Visitors, shared_callers: Callers
 ) -> None:
@@ -146,9 +159,15 @@ def test_a_form_on_an_older_version_never_replaces_the_lines_that_came_since(
     newer = shared_callers("slj.clerk").done(
         "PUT", path.removeprefix("/console"), json=make_draft(*many(4)), headers=match
     )
-    for _ in range(2):
-        answer = clerk.post(f"{path}/edit", old | {"act": "save"})
-        assert answer.status_code == 412
+    for act, status in (
+        ("quote", 200),
+        ("save", 412),
+        ("add-line", 200),
+        ("remove-line-2", 200),
+        ("save", 412),
+    ):
+        answer = clerk.post(f"{path}/edit", old | {"act": act})
+        assert answer.status_code == status, act
         assert 'value="旧页面"' in answer.text
         old = typed(answer)
     assert lines_of(shared_callers, path) == newer["lines"]
@@ -159,7 +178,9 @@ def test_a_form_on_an_older_version_never_replaces_the_lines_that_came_since(
     [
         ({"act": ""}, "字段 act"),
         ({"act": "delete"}, "delete"),
-        ({"kind": "gift"}, "请从列表中选择"),
+        ({"kind": "gift"}, "字段 kind 的值无效"),
+        ({"kind": "change", "workspace": "x"}, "字段 workspace 的值无效"),
+        ({"kind": "change"}, "变更或释放申请须从要变更的资源所在的申请打开"),
         ({"lines-1-key": "web"}, "主机名都是 web"),
         ({"lines-0-count": "2", "lines-1-key": "web-2"}, "主机名都是 web-2"),
     ],

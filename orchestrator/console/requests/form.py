@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.console.words.i18n import N_
-from orchestrator.resource_requests.drafting import MOST_LINES, RequestDraft
+from orchestrator.resource_requests.drafting import MOST_LINES, Inconsistent, RequestDraft
 
 SERVICES = ("HSS", "LOG", "BST")
 
@@ -33,6 +33,7 @@ MESSAGES: Mapping[str, str] = {
     "too_many_hosts": N_("共 %(hosts)s 台云主机，一份申请最多 %(most)s 台。"),
     "lines_of_kind": N_("请至少填写一组云主机；释放申请不填云主机。"),
     "workspace_of_kind": N_("变更或释放申请须从要变更的资源所在的申请打开。"),
+    "hidden_field": N_("字段 %(name)s 的值无效，没有保存任何内容。请重新打开本页填写。"),
     "incomplete": N_("表单没有完整送达，没有保存任何内容。缺少：%(names)s。请重新打开本页填写。"),
 }
 """What to tell the reader for each kind of error of the draft's fields; `%(…)s` are its limits."""
@@ -191,14 +192,21 @@ def _errors(error: ValidationError) -> dict[str, tuple[str, dict[str, Any]]]:
     for item in error.errors(include_url=False, include_input=False):
         # A port's position in the list is no field of the form, the list is.
         where = item["loc"][:3] if item["loc"][:1] == ("lines",) else item["loc"][:1]
+        kind, limits = _kind(item["type"], dict(item.get("ctx", {})), where)
         if where and where[0] in HIDDEN_FIELDS:
-            where = ()
-        kind = {"value_error": "wrong_field"}.get(item["type"], item["type"])
-        if where == ("lines",):
-            kind = "too_many_lines"
+            kind, limits, where = "hidden_field", {"name": where[0]}, ()
         text = MESSAGES.get(kind, MESSAGES["literal_error"])
-        found.setdefault("-".join(str(part) for part in where), (text, dict(item.get("ctx", {}))))
+        found.setdefault("-".join(str(part) for part in where), (text, limits))
     return found
+
+
+def _kind(kind: str, limits: dict[str, Any], where: tuple[int | str, ...]) -> tuple[str, dict[str, Any]]:
+    """The entry of `MESSAGES` for an error at `where`, with its limits."""
+    if where == ("lines",):
+        return "too_many_lines", limits
+    if isinstance(limits.get("error"), Inconsistent):
+        return limits["error"].code, dict(limits["error"].values)
+    return ("wrong_field" if kind == "value_error" else kind), limits
 
 
 def _text(sent: Mapping[str, object], name: str) -> str:

@@ -1,7 +1,6 @@
 """The request form as a page: what it offers, what it would cost, and what was wrong with it."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -29,12 +28,7 @@ UNSEEN_REMOVALS = N_("没有保存：本申请将销毁页面上未列出的资�
 
 
 def form_page(
-    visit: Visit,
-    form: RequestForm,
-    *,
-    request: ResourceRequest | None = None,
-    errors: Mapping[str, str] | None = None,
-    key: str = "",
+    visit: Visit, form: RequestForm, *, request: ResourceRequest | None = None, key: str = ""
 ) -> RequestFormPage:
     """The form with its choices and its price; a new one gets a key against being stored twice."""
     return RequestFormPage(
@@ -45,7 +39,6 @@ def form_page(
         id=str(request.id) if request else "",
         number=request.number if request else "",
         version=request.version if request else 0,
-        errors=errors or {},
     )
 
 

@@ -26,7 +26,7 @@ from orchestrator.console.requests.form_page import (
 from orchestrator.console.requests.quote import quota_card
 from orchestrator.console.requests.views import RequestFormPage, RequestList
 from orchestrator.console.words.i18n import N_
-from orchestrator.core.errors import BadInput, BusinessError, NotFound, VersionConflict
+from orchestrator.core.errors import BadInput, BusinessError, NotFound
 from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.resource_requests import queries
@@ -123,10 +123,10 @@ def send_new_form(visit: TheVisit, sent: Sent) -> Response:
     """Store a new draft, and hand it to the officer where that was asked."""
     require(visit.actor, Permission.REQUESTS_DRAFT)
     form, act, key = read_form(sent), sent.get("act", ""), sent.get("key", "")
-    draft, page = _draft_or_page(visit, form, sent, key=key)
+    draft, page = _draft_or_page(visit, form, sent)
     if draft is None:
         return page
-    visit.on_refusal(lambda again, error: _form_again(again, form, error, key=key))
+    visit.on_refusal(lambda again, error: _form_again(again, form, sent, error))
     known = draft
 
     def store() -> dict[str, Any]:
@@ -154,12 +154,10 @@ def send_form(request_id: UUID, visit: TheVisit, sent: Sent) -> Response:
     form, act, version = read_form(sent), sent.get("act", ""), _version(sent)
     if version is None:
         form = replace(form, missing=(*form.missing, "version"))
-    draft, page = _draft_or_page(visit, form, sent, request_id=request_id)
+    draft, page = _draft_or_page(visit, form, sent, request_id)
     if draft is None:
         return page
-    visit.on_refusal(
-        lambda again, error: _form_again(again, form, error, request_id=request_id, version=version or 0)
-    )
+    visit.on_refusal(lambda again, error: _form_again(again, form, sent, error, request_id))
     pack = visit.service.pack
     edited = steps.edit_request(visit.session, visit.actor, request_id, version, draft, pack)
     if act == "send" and edited.status == RequestStatus.DRAFT:
@@ -169,24 +167,17 @@ def send_form(request_id: UUID, visit: TheVisit, sent: Sent) -> Response:
 
 
 def _draft_or_page(
-    visit: Visit,
-    form: RequestForm,
-    sent: Mapping[str, str],
-    *,
-    request_id: UUID | None = None,
-    key: str = "",
+    visit: Visit, form: RequestForm, sent: Mapping[str, str], request_id: UUID | None = None
 ) -> tuple[RequestDraft | None, Response]:
     """The draft that is to be stored, or the form again: with another line, a price, or its errors."""
-    request = reading.find(visit, request_id) if request_id else None
     act = sent.get("act", "")
     if is_edit(act) and not form.missing:
-        page = form_page(visit, apply_edit(form, act), request=request, key=key)
-        return None, _show_fields(visit, page)
+        return None, _show_fields(visit, _same_form(visit, apply_edit(form, act), sent, request_id))
     draft, _ = read_draft(form)
     errors = form_errors(visit, form, draft, act, sent.get("shown_removals", ""))
     if draft is not None and not errors:
         return draft, Response()
-    return None, _show_fields(visit, form_page(visit, form, request=request, key=key, errors=errors))
+    return None, _show_fields(visit, replace(_same_form(visit, form, sent, request_id), errors=errors))
 
 
 def _show_fields(visit: Visit, page: RequestFormPage) -> Response:
@@ -203,18 +194,24 @@ def _show_fields(visit: Visit, page: RequestFormPage) -> Response:
 def _form_again(
     visit: Visit,
     form: RequestForm,
+    sent: Mapping[str, str],
     error: BusinessError,
-    *,
     request_id: UUID | None = None,
-    version: int = 0,
-    key: str = "",
 ) -> Response:
+    page = _same_form(visit, form, sent, request_id)
+    return visit.show(FORM, replace(page, errors=refused(visit, error)))
+
+
+def _same_form(
+    visit: Visit, form: RequestForm, sent: Mapping[str, str], request_id: UUID | None
+) -> RequestFormPage:
+    """The page of a form with the key and the version that it was sent with.
+
+    With the newest version it would replace lines that came meanwhile and that its author never saw.
+    """
     request = reading.find(visit, request_id) if request_id else None
-    page = form_page(visit, form, request=request, key=key, errors=refused(visit, error))
-    if isinstance(error, VersionConflict):
-        # Saved on the newer version, the form would destroy lines that its author never saw.
-        page = replace(page, version=version)
-    return visit.show(FORM, page)
+    page = form_page(visit, form, request=request, key=sent.get("key", ""))
+    return replace(page, version=_version(sent) or 0)
 
 
 @router.get("/requests/{request_id}")
