@@ -30,8 +30,12 @@ from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
 from orchestrator.resource_requests.errors import RuleRefuses
 from orchestrator.schema import revisions
 from orchestrator.settings import Settings
+from orchestrator.workflows.act import Call
+from orchestrator.workflows.nouns import REQUESTS
 from orchestrator.workflows.people import accounts
+from orchestrator.workflows.perform import perform
 from orchestrator.workflows.requests import steps
+from orchestrator.workflows.requests.acts import ASK_ENDORSEMENT, ENDORSE, SUBMIT
 
 AIM = 0.3
 CLIENTS = 16
@@ -98,8 +102,8 @@ class Desk:
         )
         with transaction(self.engine) as session:
             request = steps.draft_request(session, clerk, draft, self.pack)
-            steps.ask_endorsement(session, clerk, request.id)
-            steps.endorse_request(session, self.officers[department], request.id)
+            perform(REQUESTS, ASK_ENDORSEMENT, Call(session, clerk, self.pack), request.id)
+            perform(REQUESTS, ENDORSE, Call(session, self.officers[department], self.pack), request.id)
             return request.id
 
     def submit(self, handed: tuple[str, UUID]) -> bool:
@@ -107,7 +111,7 @@ class Desk:
         department, request = handed
         try:
             with transaction(self.engine) as session:
-                steps.submit_request(session, self.clerks[department], request, self.pack)
+                perform(REQUESTS, SUBMIT, Call(session, self.clerks[department], self.pack), request)
         except RuleRefuses:
             return False
         return True

@@ -112,16 +112,16 @@ class Move:
 
     def scheduled(self) -> Document:
         """The next cut is planned, and two persons have approved it."""
-        run = self.run(REVIEWER, "order-cut")
+        run = self.run(REVIEWER, "plan-cutover")
         found = self.plan("cut")
         assert found["status"] == "submitted", (run["reason"], found, self.service.log_lines(run["id"])[-30:])
         for approver in APPROVERS:
-            self.act(approver, "approve-cut", digest=self.plan("cut")["tuple_digest"])
+            self.act(approver, "approve-cutover", digest=self.plan("cut")["tuple_digest"])
         return self.read()
 
     def cut(self) -> Document:
         """The switch of the next cut, which must go well."""
         self.scheduled()
-        self.well(APPLIER, "cut")
+        self.well(APPLIER, "cut-over")
         switch: Document = self.read()["switches"][-1]
         return switch

@@ -6,28 +6,33 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session
 
 from orchestrator.adapters.migration_plan_files import read_plan
+from orchestrator.api.acts import Answer, Given, add_routes, call_of
 from orchestrator.api.deps import (
     IdempotencyKeyHeader,
     NumberCursor,
     TheActor,
     TheBody,
+    TheService,
     TheSession,
-    TheVersion,
     next_page,
 )
-from orchestrator.api.shapes import Page, PlanOut, ReasonIn, RunOut, Shape
+from orchestrator.api.shapes import Page, PlanOut, RunOut, Shape
 from orchestrator.core.idempotency import once
-from orchestrator.departments.permissions import Actor
 from orchestrator.migrations.errors import BadPlanFile
-from orchestrator.migrations.lifecycle import MigrationStatus
+from orchestrator.migrations.lifecycle import ENDED, MigrationStatus
+from orchestrator.migrations.models import Migration
 from orchestrator.migrations.plan_files import MigrationPlanDocument
-from orchestrator.workflows.migrations import steps
+from orchestrator.runs.models import Run
+from orchestrator.workflows.act import Call
+from orchestrator.workflows.migrations import reads, steps
+from orchestrator.workflows.migrations.acts import RETIRE
 from orchestrator.workflows.migrations.reads import MigrationPlanView
+from orchestrator.workflows.nouns import MIGRATIONS
+from orchestrator.workflows.perform import next_acts
 
-router = APIRouter(prefix="/migrations", tags=["migrations"])
+router = APIRouter(tags=["migrations"])
 
 
 class RegisterIn(BaseModel):
@@ -38,14 +43,6 @@ class RegisterIn(BaseModel):
     plan: str = Field(max_length=200_000)
     file: str = Field(default="plan.yml", max_length=200)
     request: str = Field(pattern=r"^GC-[0-9]{4}-[0-9]{4,}$")
-
-
-class DigestIn(BaseModel):
-    """The digest that you were shown."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class PauseIn(BaseModel):
@@ -160,7 +157,7 @@ class MigrationPage(Page):
     items: list[MigrationOut]
 
 
-@router.get("")
+@router.get("/migrations")
 def list_migrations(
     asked: Request,
     actor: TheActor,
@@ -170,17 +167,18 @@ def list_migrations(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> MigrationPage:
     """Migrations that you may see."""
-    found = steps.list_migrations(session, actor, status or (), before=cursor, limit=limit)
+    found = reads.list_migrations(session, actor, status or (), before=cursor, limit=limit)
     link = next_page(asked, found[-1].number) if len(found) == limit else None
     return MigrationPage(items=[MigrationOut.model_validate(item) for item in found], next=link)
 
 
-@router.post("", status_code=201)
+@router.post("/migrations", status_code=201)
 def register(
     body: RegisterIn,
     payload: TheBody,
     actor: TheActor,
     session: TheSession,
+    service: TheService,
     response: Response,
     key: IdempotencyKeyHeader = None,
 ) -> MigrationDetail:
@@ -188,7 +186,7 @@ def register(
 
     def act() -> dict[str, Any]:
         made = steps.register(session, actor, _plan_in(body), body.request)
-        return detail(session, actor, made.id).model_dump(mode="json")
+        return detail(call_of(session, actor, service, None), made.id).model_dump(mode="json")
 
     answer = once(session, actor.person_id, key, "migrations:register", payload, act)
     if answer.replayed:
@@ -209,69 +207,17 @@ def _plan_in(body: RegisterIn) -> MigrationPlanDocument:
     return reading.plan
 
 
-@router.get("/{migration_id}")
+@router.get("/migrations/{migration_id}")
 def read_migration(
-    migration_id: UUID, actor: TheActor, session: TheSession, response: Response
+    migration_id: UUID, actor: TheActor, session: TheSession, service: TheService, response: Response
 ) -> MigrationDetail:
     """One migration."""
-    return _shown(session, actor, migration_id, response)
+    shown = detail(call_of(session, actor, service, None), migration_id)
+    response.headers["ETag"] = f'"{shown.version}"'
+    return shown
 
 
-@router.post("/{migration_id}/preflight", status_code=202)
-def preflight(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Read both sides and lay down the plan to arm; the answer is the run."""
-    return RunOut.model_validate(steps.preflight(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/approve")
-def approve(
-    migration_id: UUID, body: DigestIn, actor: TheActor, session: TheSession, response: Response
-) -> MigrationDetail:
-    """Approve exactly the plan to arm, to return or to finalise whose digest you send."""
-    steps.approve(session, actor, migration_id, body.digest)
-    return _shown(session, actor, migration_id, response)
-
-
-@router.post("/{migration_id}/start", status_code=202)
-def start(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Arm both ways and copy; the answer is the run."""
-    return RunOut.model_validate(steps.start(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/order-cut", status_code=202)
-def order_cut(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Read the gate and plan the cut together with its return; the answer is the run."""
-    return RunOut.model_validate(steps.order_cut(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/approve-cut")
-def approve_cut(
-    migration_id: UUID, body: DigestIn, actor: TheActor, session: TheSession, response: Response
-) -> MigrationDetail:
-    """Approve exactly the cut whose digest you send, and its return; two persons of two authorities."""
-    steps.approve_cut(session, actor, migration_id, body.digest)
-    return _shown(session, actor, migration_id, response)
-
-
-@router.post("/{migration_id}/cut", status_code=202)
-def cut(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Switch to the target; the answer is the run."""
-    return RunOut.model_validate(steps.cut(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/return", status_code=202)
-def return_(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Switch back to the source with every write that the target accepted; the answer is the run."""
-    return RunOut.model_validate(steps.return_(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/order-return", status_code=202)
-def order_return(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Plan another return after the one approved with the cut came to nothing; the answer is the run."""
-    return RunOut.model_validate(steps.order_return(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/switches/{number}/pause")
+@router.post("/migrations/{migration_id}/switches/{number}/pause")
 def record_pause(
     migration_id: UUID, number: int, body: PauseIn, actor: TheActor, session: TheSession
 ) -> SwitchOut:
@@ -280,85 +226,9 @@ def record_pause(
     return SwitchOut.model_validate(kept)
 
 
-@router.post("/{migration_id}/accept")
-def accept(
-    migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
-) -> MigrationDetail:
-    """Accept the system where it runs now; the target is billed from today on."""
-    steps.accept(session, actor, migration_id, version)
-    return _shown(session, actor, migration_id, response)
-
-
-@router.post("/{migration_id}/order-finalise", status_code=202)
-def order_finalise(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Plan the point of no return; the answer is the run."""
-    return RunOut.model_validate(steps.order_finalise(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/finalise", status_code=202)
-def finalise(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Take the way back away; the answer is the run."""
-    return RunOut.model_validate(steps.finalise(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/order-removal", status_code=202)
-def order_removal(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Plan to give the migration up and to remove the copies; the answer is the run."""
-    return RunOut.model_validate(steps.order_removal(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/remove", status_code=202)
-def remove(migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion) -> RunOut:
-    """Give the migration up; the source serves on. The answer is the run."""
-    return RunOut.model_validate(steps.remove(session, actor, migration_id, version))
-
-
-@router.post("/{migration_id}/retire")
-def retire(
-    migration_id: UUID,
-    body: RetireIn,
-    actor: TheActor,
-    session: TheSession,
-    version: TheVersion,
-    response: Response,
-) -> MigrationDetail:
-    """Keep the record that the legacy system was stopped and cleared."""
-    steps.retire(session, actor, migration_id, body.model_dump(mode="json"), version)
-    return _shown(session, actor, migration_id, response)
-
-
-@router.post("/{migration_id}/abort")
-def abort(
-    migration_id: UUID,
-    body: ReasonIn,
-    actor: TheActor,
-    session: TheSession,
-    version: TheVersion,
-    response: Response,
-) -> MigrationDetail:
-    """End a migration before anything of it is on a host."""
-    steps.abort(session, actor, migration_id, body.reason, version)
-    return _shown(session, actor, migration_id, response)
-
-
-@router.post("/{migration_id}/settle", status_code=202)
-def settle(
-    migration_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
-) -> MigrationDetail:
-    """After a failure: leave its plan behind, or let a worker read both sides and let one serve."""
-    steps.settle(session, actor, migration_id, version)
-    return _shown(session, actor, migration_id, response)
-
-
-def _shown(session: Session, actor: Actor, migration_id: UUID, response: Response) -> MigrationDetail:
-    shown = detail(session, actor, migration_id)
-    response.headers["ETag"] = f'"{shown.version}"'
-    return shown
-
-
-def detail(session: Session, actor: Actor, migration_id: UUID) -> MigrationDetail:
+def detail(call: Call, migration_id: UUID) -> MigrationDetail:
     """One migration as the API shows it; how hosts are reached stays inside."""
-    view = steps.migration_detail(session, actor, migration_id)
+    view = reads.migration_detail(call.session, call.actor, migration_id)
     row = view.migration
     target: dict[str, Any] = {
         name: row.target_host[name] for name in ("name", "address") if name in row.target_host
@@ -374,16 +244,24 @@ def detail(session: Session, actor: Actor, migration_id: UUID) -> MigrationDetai
         retirement=row.retirement,
         plans=[_plan_out(each) for each in view.plans],
         switches=[SwitchOut.model_validate(each) for each in view.switches],
-        awaited=[
-            AwaitedOut(
-                act=each.act,
-                permissions=[right.value for right in each.permissions],
-                text_en=each.text_en,
-                text_zh=each.text_zh,
-            )
-            for each in view.awaited
-        ],
+        awaited=_awaited(call, row),
     )
+
+
+def _awaited(call: Call, migration: Migration) -> list[AwaitedOut]:
+    """Return the acts that this migration waits for; ``wait`` while a worker is busy with it."""
+    found = next_acts(MIGRATIONS, call, migration)
+    if not found and migration.status not in ENDED:
+        return [AwaitedOut(act="wait", permissions=[], text_en="In progress.", text_zh="执行中。")]
+    return [
+        AwaitedOut(
+            act=act.name,
+            permissions=[permission.value for permission in act.permissions],
+            text_en=act.waiting.en if act.waiting else "",
+            text_zh=act.waiting.zh if act.waiting else "",
+        )
+        for act in found
+    ]
 
 
 def _plan_out(view: MigrationPlanView) -> MovePlanOut:
@@ -395,3 +273,14 @@ def _plan_out(view: MigrationPlanView) -> MovePlanOut:
         missing_approvals=list(view.missing),
         runs=[RunOut.model_validate(run) for run in view.runs],
     )
+
+
+def _record_given(body: RetireIn) -> Given:
+    return Given(content=body.model_dump(mode="json"))
+
+
+ANSWERS = {
+    Migration: Answer(200, MigrationDetail, lambda call, migration: detail(call, migration.id)),
+    Run: Answer(202, RunOut, lambda _call, run: RunOut.model_validate(run)),
+}
+add_routes(router, MIGRATIONS, ANSWERS, {RETIRE.name: _record_given})

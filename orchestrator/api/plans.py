@@ -4,27 +4,20 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from orchestrator.api.acts import Answer, add_routes
 from orchestrator.api.deps import NumberCursor, TheActor, TheSession, next_page
-from orchestrator.api.shapes import Page, PlanDetail, PlanOut, ReasonIn, RunOut
+from orchestrator.api.shapes import Page, PlanDetail, PlanOut, RunOut
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import ExecutionPlan
-from orchestrator.workflows.plans import application, approval, recovery
+from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.workflows.nouns import PLANS
+from orchestrator.workflows.plans import approval
 
-router = APIRouter(prefix="/plans", tags=["plans"])
-
-
-class ApproveIn(BaseModel):
-    """The digest that you were shown."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+router = APIRouter(tags=["plans"])
 
 
 class PlanPage(Page):
@@ -33,7 +26,7 @@ class PlanPage(Page):
     items: list[PlanOut]
 
 
-@router.get("")
+@router.get("/plans")
 def list_plans(
     asked: Request,
     actor: TheActor,
@@ -50,7 +43,7 @@ def list_plans(
     return PlanPage(items=[PlanOut.model_validate(item) for item in found], next=link)
 
 
-@router.get("/{plan_id}")
+@router.get("/plans/{plan_id}")
 def read_plan(plan_id: UUID, actor: TheActor, session: TheSession, response: Response) -> PlanDetail:
     """One plan."""
     plan = queries.plan(session, plan_id)
@@ -58,52 +51,13 @@ def read_plan(plan_id: UUID, actor: TheActor, session: TheSession, response: Res
     return _shown(session, plan, response)
 
 
-@router.post("/{plan_id}/approve")
-def approve(
-    plan_id: UUID, body: ApproveIn, actor: TheActor, session: TheSession, response: Response
-) -> PlanDetail:
-    """Approve exactly the plan whose digest you send; 409 when the current digest is another one."""
-    return _shown(session, approval.approve_plan(session, actor, plan_id, body.digest), response)
-
-
-@router.post("/{plan_id}/return")
-def return_(
-    plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
-) -> PlanDetail:
-    """Not this plan; the request can be planned again."""
-    return _shown(session, approval.return_plan(session, actor, plan_id, body.reason), response)
-
-
-@router.post("/{plan_id}/refuse")
-def refuse(
-    plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
-) -> PlanDetail:
-    """Refuse the plan."""
-    return _shown(session, approval.refuse_plan(session, actor, plan_id, body.reason), response)
-
-
-@router.post("/{plan_id}/withdraw")
-def withdraw(
-    plan_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession, response: Response
-) -> PlanDetail:
-    """Take the plan back as its author."""
-    return _shown(session, approval.withdraw_plan(session, actor, plan_id, body.reason), response)
-
-
-@router.post("/{plan_id}/apply", status_code=202)
-def apply(plan_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
-    """Apply the approved plan, once; the answer is the run."""
-    return RunOut.model_validate(application.apply_plan(session, actor, plan_id))
-
-
-@router.post("/{plan_id}/abandon")
-def abandon(plan_id: UUID, actor: TheActor, session: TheSession, response: Response) -> PlanDetail:
-    """Leave a failed plan behind, so that the request can be planned again from what exists."""
-    return _shown(session, recovery.abandon_plan(session, actor, plan_id), response)
-
-
 def _shown(session: Session, plan: ExecutionPlan, response: Response) -> PlanDetail:
     response.headers["ETag"] = f'"{plan.version}"'
+    return detail(session, plan)
+
+
+def detail(session: Session, plan: ExecutionPlan) -> PlanDetail:
+    """Return a plan with its changes, approvals and runs."""
     try:
         changes = queries.artifact(session, plan.id).changes.get("objects", [])
     except NotFound:
@@ -117,3 +71,10 @@ def _shown(session: Session, plan: ExecutionPlan, response: Response) -> PlanDet
         missing_approvals=approval.missing_approvals(session, plan),
         runs=[RunOut.model_validate(run) for run in queries.runs_of_plan(session, plan.id)],
     )
+
+
+ANSWERS = {
+    ExecutionPlan: Answer(200, PlanDetail, lambda call, plan: detail(call.session, plan)),
+    Run: Answer(202, RunOut, lambda _call, run: RunOut.model_validate(run)),
+}
+add_routes(router, PLANS, ANSWERS)

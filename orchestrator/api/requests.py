@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from orchestrator.api.acts import Answer, Given, add_routes, call_of
 from orchestrator.api.deps import (
     IdempotencyKeyHeader,
     NumberCursor,
@@ -19,7 +20,7 @@ from orchestrator.api.deps import (
     TheVersion,
     next_page,
 )
-from orchestrator.api.shapes import LineOut, Page, QuoteOut, ReasonIn, RequestDetail, RequestOut, RunOut
+from orchestrator.api.shapes import LineOut, Page, QuoteOut, RequestDetail, RequestOut, RunOut
 from orchestrator.core.errors import VersionRequired
 from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Actor, Permission, require
@@ -30,10 +31,14 @@ from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import MOST_LINES, LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
-from orchestrator.workflows.billing import usage
-from orchestrator.workflows.plans import generation
+from orchestrator.runs.models import Run
+from orchestrator.workflows.act import Call
+from orchestrator.workflows.nouns import REQUESTS
+from orchestrator.workflows.perform import perform
 from orchestrator.workflows.requests import quotation, steps
+from orchestrator.workflows.requests.acts import EDIT
 from orchestrator.workflows.requests.removals import removed_by_request
+from orchestrator.workflows.requests.steps import Submission
 
 router = APIRouter(tags=["requests"])
 
@@ -130,166 +135,8 @@ def edit_request(
     """Rewrite a draft or a returned request; needs If-Match."""
     if version is None:
         raise VersionRequired
-    return _shown(
-        session, steps.edit_request(session, actor, request_id, version, draft, service.pack), response
-    )
-
-
-@router.post("/requests/{request_id}/ask-endorsement")
-def ask_endorsement(
-    request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
-) -> RequestDetail:
-    """Hand the draft to the information officer."""
-    return _shown(session, steps.ask_endorsement(session, actor, request_id, version), response)
-
-
-@router.post("/requests/{request_id}/endorse")
-def endorse(
-    request_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
-) -> RequestDetail:
-    """Stand for the request as the department's information officer."""
-    return _shown(session, steps.endorse_request(session, actor, request_id, version), response)
-
-
-@router.post("/requests/{request_id}/decline")
-def decline(
-    request_id: UUID,
-    body: ReasonIn,
-    actor: TheActor,
-    session: TheSession,
-    version: TheVersion,
-    response: Response,
-) -> RequestDetail:
-    """Send the request back to its author."""
-    return _shown(
-        session, steps.decline_endorsement(session, actor, request_id, body.reason, version), response
-    )
-
-
-@router.post("/requests/{request_id}/submit")
-def submit(
-    request_id: UUID,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    version: TheVersion,
-    response: Response,
-    key: IdempotencyKeyHeader = None,
-) -> RequestDetail:
-    """Judge the request and hold quota, pool and budget."""
-
-    def act() -> dict[str, Any]:
-        made = steps.submit_request(session, actor, request_id, service.pack, version)
-        hold = _hold("live", made.expires_at, made.takes)
-        return detail(session, made.request).model_copy(update={"hold": hold}).model_dump(mode="json")
-
-    return _keyed(session, actor, key, f"requests:submit:{request_id}", b"", act, response)
-
-
-@router.post("/requests/{request_id}/accept")
-def accept(
-    request_id: UUID,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    version: TheVersion,
-    response: Response,
-) -> RequestDetail:
-    """Take the request up for review."""
-    return _shown(session, steps.accept_request(session, actor, request_id, service.pack, version), response)
-
-
-@router.post("/requests/{request_id}/return")
-def return_(
-    request_id: UUID,
-    body: ReasonIn,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    version: TheVersion,
-    response: Response,
-) -> RequestDetail:
-    """Ask the department to complete the request; its hold is kept."""
-    return _shown(
-        session,
-        steps.return_request(session, actor, request_id, body.reason, service.pack, version),
-        response,
-    )
-
-
-@router.post("/requests/{request_id}/refuse")
-def refuse(
-    request_id: UUID,
-    body: ReasonIn,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    version: TheVersion,
-    response: Response,
-) -> RequestDetail:
-    """Do not accept the request; its hold is released."""
-    return _shown(
-        session,
-        steps.refuse_request(session, actor, request_id, body.reason, service.pack, version),
-        response,
-    )
-
-
-@router.post("/requests/{request_id}/reject")
-def reject(
-    request_id: UUID,
-    body: ReasonIn,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    version: TheVersion,
-    response: Response,
-) -> RequestDetail:
-    """The review says no; the hold is released once nothing of the request is left."""
-    return _shown(
-        session,
-        steps.reject_request(session, actor, request_id, body.reason, service.pack, version),
-        response,
-    )
-
-
-@router.post("/requests/{request_id}/approve")
-def approve(
-    request_id: UUID,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    version: TheVersion,
-    response: Response,
-) -> RequestDetail:
-    """The review says yes; also to go on with a request that is being cancelled."""
-    return _shown(session, steps.approve_request(session, actor, request_id, service.pack, version), response)
-
-
-@router.post("/requests/{request_id}/cancel")
-def cancel(
-    request_id: UUID,
-    body: ReasonIn,
-    actor: TheActor,
-    session: TheSession,
-    version: TheVersion,
-    response: Response,
-) -> RequestDetail:
-    """Take your request back; its hold is released once nothing of the request is left."""
-    return _shown(session, steps.cancel_request(session, actor, request_id, body.reason, version), response)
-
-
-@router.post("/requests/{request_id}/activate")
-def activate(request_id: UUID, actor: TheActor, session: TheSession, response: Response) -> RequestDetail:
-    """Open the trial's resources for production; billing starts today."""
-    return _shown(session, usage.activate_request(session, actor, request_id), response)
-
-
-@router.post("/requests/{request_id}/plans", status_code=202)
-def generate_plan(request_id: UUID, actor: TheActor, session: TheSession, service: TheService) -> RunOut:
-    """Order a plan; the answer is the planning run."""
-    run = generation.generate_plan(session, actor, request_id, service.pack, service.settings.cloud)
-    return RunOut.model_validate(run)
+    call = call_of(session, actor, service, version, Given(content=draft))
+    return _shown(session, perform(REQUESTS, EDIT, call, request_id), response)
 
 
 def _shown(session: Session, request: ResourceRequest, response: Response) -> RequestDetail:
@@ -318,3 +165,17 @@ def _hold_of(session: Session, request: ResourceRequest) -> dict[str, Any] | Non
 def _hold(status: str, expires_at: datetime, items: Iterable[Take | HoldItem]) -> dict[str, Any]:
     amounts = {item.target: item.amount for item in items}
     return {"status": status, "expires_at": expires_at.isoformat(), "amounts": amounts}
+
+
+def _submitted(call: Call, submission: Submission) -> RequestDetail:
+    """The hold is written with the commit, so it is shown from the submission."""
+    hold = _hold("live", submission.expires_at, submission.takes)
+    return detail(call.session, submission.request).model_copy(update={"hold": hold})
+
+
+ANSWERS = {
+    ResourceRequest: Answer(200, RequestDetail, lambda call, request: detail(call.session, request)),
+    Submission: Answer(200, RequestDetail, _submitted),
+    Run: Answer(202, RunOut, lambda _call, run: RunOut.model_validate(run)),
+}
+add_routes(router, REQUESTS, ANSWERS, besides={EDIT.name})

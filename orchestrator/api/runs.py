@@ -7,14 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from orchestrator.api.acts import Answer, add_routes
 from orchestrator.api.deps import HIGHEST, TheActor, TheService, TheSession, next_page, whole_number
 from orchestrator.api.shapes import Page, RunOut
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
 from orchestrator.runs.models import Run
-from orchestrator.workflows.plans import recovery
+from orchestrator.workflows.nouns import RUNS
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = APIRouter(tags=["runs"])
 
 
 def readable_run(run_id: UUID, actor: TheActor, session: TheSession) -> Run:
@@ -35,7 +36,7 @@ class RunPage(Page):
     items: list[RunOut]
 
 
-@router.get("")
+@router.get("/runs")
 def list_runs(
     asked: Request,
     actor: TheActor,
@@ -51,13 +52,13 @@ def list_runs(
     return RunPage(items=[RunOut.model_validate(item) for item in found], next=link)
 
 
-@router.get("/{run_id}")
+@router.get("/runs/{run_id}")
 def read_run(run: Annotated[Run, Depends(readable_run)]) -> RunOut:
     """One run."""
     return RunOut.model_validate(run)
 
 
-@router.get("/{run_id}/log")
+@router.get("/runs/{run_id}/log")
 def read_log(
     run: Annotated[Run, Depends(readable_run)],
     session: TheSession,
@@ -74,7 +75,7 @@ def read_log(
 
 
 @router.get(
-    "/{run_id}/log/stream", response_class=EventSourceResponse, dependencies=[Depends(forbid_storing)]
+    "/runs/{run_id}/log/stream", response_class=EventSourceResponse, dependencies=[Depends(forbid_storing)]
 )
 async def stream_log(
     run: Annotated[Run, Depends(readable_run)],
@@ -95,7 +96,4 @@ async def stream_log(
         yield ServerSentEvent(data={}, event="done")
 
 
-@router.post("/{run_id}/cancel", status_code=202)
-def cancel(run_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
-    """Ask a run to stop."""
-    return RunOut.model_validate(recovery.cancel_run(session, actor, run_id))
+add_routes(router, RUNS, {Run: Answer(200, RunOut, lambda _call, run: RunOut.model_validate(run))})

@@ -71,17 +71,17 @@ def show(migration: Reference, as_json: AsJson = False) -> None:
 
 @app.command()
 def approve(migration: Reference, digest: Digest, as_json: AsJson = False) -> None:
-    """Approve exactly the plan to arm, to return or to finalise that you were shown."""
+    """Approve exactly the plan of the preparation, rollback or clean-up that you were shown."""
     with api() as client:
         found = client.post(f"{PATH}/{find(client, PATH, migration)}/approve", {"digest": digest})
     _told(found, as_json=as_json)
 
 
-@app.command("approve-cut")
-def approve_cut(migration: Reference, digest: Digest, as_json: AsJson = False) -> None:
-    """Approve exactly the cut that you were shown, and its return with it."""
+@app.command("approve-cutover")
+def approve_cutover(migration: Reference, digest: Digest, as_json: AsJson = False) -> None:
+    """Approve exactly the cutover that you were shown, and its rollback with it."""
     with api() as client:
-        found = client.post(f"{PATH}/{find(client, PATH, migration)}/approve-cut", {"digest": digest})
+        found = client.post(f"{PATH}/{find(client, PATH, migration)}/approve-cutover", {"digest": digest})
     _told(found, as_json=as_json)
 
 
@@ -115,10 +115,10 @@ def abort(migration: Reference, reason: Reason, as_json: AsJson = False) -> None
 
 
 @app.command()
-def settle(migration: Reference, as_json: AsJson = False) -> None:
-    """After a failure: let a worker read both sides and let exactly one serve."""
+def inspect(migration: Reference, as_json: AsJson = False) -> None:
+    """After a failure: let a worker inspect both sides, so that exactly one serves."""
     with api() as client:
-        _told(client.post(f"{PATH}/{find(client, PATH, migration)}/settle"), as_json=as_json)
+        _told(client.post(f"{PATH}/{find(client, PATH, migration)}/inspect"), as_json=as_json)
 
 
 def _ordered(name: str, what: str) -> None:
@@ -130,16 +130,16 @@ def _ordered(name: str, what: str) -> None:
     app.command(name, help=what)(act)
 
 
-_ordered("preflight", "Read both sides and lay down the plan to arm.")
-_ordered("start", "Arm both ways and copy, from the approved plan.")
-_ordered("order-cut", "Read the gate and plan the cut together with its return.")
-_ordered("cut", "Switch to the target, from the plan that two persons approved.")
-_ordered("return", "Switch back with every write that the target accepted.")
-_ordered("order-return", "Plan another return, after the approved one came to nothing.")
-_ordered("order-removal", "Plan to give the migration up and to remove the copies.")
-_ordered("remove", "Give the migration up from its approved plan; the source serves on.")
-_ordered("order-finalise", "Plan the point of no return.")
-_ordered("finalise", "Take the way back away, from an approved plan of its own.")
+_ordered("preflight", "Check both sides and plan the preparation.")
+_ordered("start", "Prepare replication in both directions and copy, from the approved plan.")
+_ordered("plan-cutover", "Read the gate and plan the cutover together with its rollback.")
+_ordered("cut-over", "Cut over to the target, from the plan that two persons approved.")
+_ordered("roll-back", "Roll back to the source with every write that the target accepted.")
+_ordered("plan-rollback", "Plan another rollback, after the approved one could not be used.")
+_ordered("plan-clean-up", "Plan to give the migration up and to remove the copies.")
+_ordered("clean-up", "Give the migration up from its approved plan; the source serves on.")
+_ordered("plan-finalisation", "Plan to finalise: the rollback path is removed.")
+_ordered("finalise", "Finalise from the approved plan; there is no rollback afterwards.")
 
 
 def _told(migration: dict[str, Any], *, as_json: bool) -> None:

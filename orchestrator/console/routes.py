@@ -14,6 +14,7 @@ from orchestrator.console.audit import pages as audit_pages
 from orchestrator.console.frame.render import render
 from orchestrator.console.frame.static import AssetFiles
 from orchestrator.console.frame.visit import Visit, go, open_visit, words_of
+from orchestrator.console.home import pages as home_pages
 from orchestrator.console.migrations import pages as migration_pages
 from orchestrator.console.plans import pages as plan_pages
 from orchestrator.console.prices import pages as price_pages
@@ -32,6 +33,7 @@ NOT_SIGNED_IN, MISSING = 401, 404
 ERROR_PAGES = frozenset({403, 404, 409, 422, 500, 503})
 PARTS = (
     session_pages,
+    home_pages,
     approval_pages,
     request_pages,
     plan_pages,

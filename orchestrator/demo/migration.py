@@ -157,15 +157,15 @@ class MoveCase:
 
     def cut(self, told: Callable[[str], None]) -> dict[str, Any]:
         """Planned, approved by two persons, switched, proven; the switch."""
-        self.run(REVIEWER, "order-cut")
+        self.run(REVIEWER, "plan-cutover")
         shown = self.digest("cut")
         for approver in (APPROVER, SECOND_APPROVER):
-            self.case.cast[approver].post(f"{self.path}/approve-cut", shown)
-        return self._switched("cut", told)
+            self.case.cast[approver].post(f"{self.path}/approve-cutover", shown)
+        return self._switched("cut-over", told)
 
     def back(self, told: Callable[[str], None]) -> dict[str, Any]:
         """Returned by the plan that was approved with the cut; the switch."""
-        return self._switched("return", told)
+        return self._switched("roll-back", told)
 
     def _switched(self, act: str, told: Callable[[str], None]) -> dict[str, Any]:
         self.run(APPLIER, act, told)
@@ -182,7 +182,7 @@ class MoveCase:
     def end(self, told: Callable[[str], None]) -> None:
         """Accepted by the department, finalised by a plan of its own."""
         self.migration = self.case.cast[self.case.department.officer].post(f"{self.path}/accept")
-        self.run(REVIEWER, "order-finalise")
+        self.run(REVIEWER, "plan-finalisation")
         self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("disarm"))
         self.run(APPLIER, "finalise", told)
         if self.migration["status"] != "finalised":

@@ -105,15 +105,15 @@ def bring_home(moving: Moving, run: Document) -> None:
     """Whatever the fault led to: one side serves; then a return, or a settling, lets the source serve."""
     if run["status"] == "failed":
         told(run)
-    if "settle" in awaited(moving):
-        moving.move.act(REVIEWER, "settle")
+    if "inspect" in awaited(moving):
+        moving.move.act(REVIEWER, "inspect")
         wait_until(lambda: is_settled(moving), "both sides are read", 120)
     page = moving.move.read()
     moving.expect_only(page["serving_side"])
     if page["serving_side"] == "target":
         if "return_" not in awaited(moving):
             return_planned(moving)
-        moving.move.well(APPLIER, "return")
+        moving.move.well(APPLIER, "roll-back")
     moving.expect_only("source")
 
 
@@ -125,12 +125,12 @@ def awaited(moving: Moving) -> list[str]:
 def is_settled(moving: Moving) -> bool:
     """Whether it is known which side serves, and no worker is at it."""
     outcome = moving.move.read()["switches"][-1]["outcome"]
-    return outcome not in ("unsettled", "under_way") and not {"settle", "wait"} & set(awaited(moving))
+    return outcome not in ("unsettled", "under_way") and not {"inspect", "wait"} & set(awaited(moving))
 
 
 def return_planned(moving: Moving) -> None:
     """Another return is planned and approved, after the one that went with the cut was used up."""
-    moving.move.well(REVIEWER, "order-return")
+    moving.move.well(REVIEWER, "plan-rollback")
     for approver in APPROVERS:
         moving.move.act(approver, "approve", digest=moving.move.plan("return")["tuple_digest"])
 

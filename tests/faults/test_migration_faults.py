@@ -44,7 +44,7 @@ def test_a_cut_over_its_budget_is_taken_back_by_its_own_script_and_the_books_say
 ) -> None:
     moving.move.scheduled()
     with slow_marker(moving, BUDGET_MS / 1000 + 3):
-        run = product.settled(moving.move.act(APPLIER, "cut")["id"], 120)
+        run = product.settled(moving.move.act(APPLIER, "cut-over")["id"], 120)
     page = moving.move.read()
     assert run["status"] == "failed"
     told(run)
@@ -60,7 +60,7 @@ def test_a_database_killed_between_fence_and_opening_leaves_one_side_serving_and
     host = moving.host(side)
     moving.move.scheduled()
     with slow_marker(moving, 2):
-        run = moving.move.act(APPLIER, "cut")
+        run = moving.move.act(APPLIER, "cut-over")
         wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
         kill_database(host)
         ended = product.settled(run["id"], 180)
@@ -75,7 +75,7 @@ def test_a_database_killed_in_the_middle_of_a_return_leaves_one_side_serving_and
     host = moving.host(side)
     moving.move.cut()
     with slow_marker(moving, 2, to="source"):
-        run = moving.move.act(APPLIER, "return")
+        run = moving.move.act(APPLIER, "roll-back")
         wait_until(lambda: moving.mark("fenced", "source"), "the target is fenced", 60)
         kill_database(host)
         ended = product.settled(run["id"], 180)
@@ -90,7 +90,7 @@ def test_a_target_host_that_is_gone_needs_a_person_and_settling_lets_the_source_
     instance = instance_of(cloud, moving)
     moving.move.scheduled()
     with contextlib.suppress(psycopg.Error), slow_marker(moving, 3):
-        run = moving.move.act(APPLIER, "cut")
+        run = moving.move.act(APPLIER, "cut-over")
         wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
         cloud.stop_instance(instance)
         ended = product.settled(run["id"], 180)
@@ -105,7 +105,7 @@ def test_a_name_service_that_does_not_answer_at_the_opening_is_asked_again_until
 ) -> None:
     moving.move.scheduled()
     with slow_marker(moving, 2):
-        run = moving.move.act(APPLIER, "cut")
+        run = moving.move.act(APPLIER, "cut-over")
         wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
         with stopped(pids_of(moving.legacy.names, b"names.py")):
             wait_until(lambda: moving.said(run, "The target serves"), "the switch is written down", 60)
@@ -114,7 +114,7 @@ def test_a_name_service_that_does_not_answer_at_the_opening_is_asked_again_until
     assert ended["status"] == "succeeded", ended["reason"]
     assert (switch["name_switched"], switch["proof_equal"]) == (True, True)
     moving.expect_only("target")
-    moving.move.well(APPLIER, "return")
+    moving.move.well(APPLIER, "roll-back")
     moving.expect_only("source")
 
 
@@ -126,7 +126,7 @@ def test_a_return_by_itself_that_is_refused_is_told_and_people_can_return_and_cu
     with psycopg.connect(admin_conninfo(moving.target, "app"), autocommit=True) as target:
         target.execute("UPDATE person SET name = 'X' || name WHERE id = 8")
         with slow_marker(moving, 2):
-            run = moving.move.act(APPLIER, "cut")
+            run = moving.move.act(APPLIER, "cut-over")
             wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
             target.execute(f"ALTER ROLE {back} NOLOGIN")
             ended = product.settled(run["id"], 240)
@@ -139,9 +139,9 @@ def test_a_return_by_itself_that_is_refused_is_told_and_people_can_return_and_cu
     assert page["status"] == "trial_run"
     moving.expect_only("target")
     return_planned(moving)
-    moving.move.well(APPLIER, "return")
+    moving.move.well(APPLIER, "roll-back")
     moving.expect_only("source")
-    assert [each["act"] for each in moving.move.read()["awaited"]] == ["order_cut"]
+    assert [each["act"] for each in moving.move.read()["awaited"]] == ["plan-cutover"]
 
 
 def test_a_target_that_its_cloud_has_no_more_lets_a_person_have_the_source_serve_alone(
@@ -151,14 +151,14 @@ def test_a_target_that_its_cloud_has_no_more_lets_a_person_have_the_source_serve
     instance = instance_of(cloud, moving)
     moving.move.scheduled()
     with contextlib.suppress(psycopg.Error, OSError), slow_marker(moving, 3):
-        run = moving.move.act(APPLIER, "cut")
+        run = moving.move.act(APPLIER, "cut-over")
         wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
         product.ask_cloud(op="destroy", id=instance)
         ended = product.settled(run["id"], 180)
     assert ended["status"] == "failed"
     told(ended)
     if moving.move.read()["switches"][-1]["outcome"] == "unsettled":
-        product.settled(moving.move.act(REVIEWER, "settle")["id"], 180)
+        product.settled(moving.move.act(REVIEWER, "inspect")["id"], 180)
     page = moving.move.read()
     assert (page["serving_side"], page["switches"][-1]["outcome"]) == ("source", "reopened")
     before = len(moving.clients.acknowledged())

@@ -51,7 +51,7 @@ def test_a_worker_killed_during_the_proof_is_followed_by_one_that_proves_again(
     product: Product, moving: Moving
 ) -> None:
     moving.move.scheduled()
-    run = moving.move.act(APPLIER, "cut")
+    run = moving.move.act(APPLIER, "cut-over")
     wait_until(lambda: moving.said(run, "prove_cut.yml"), "the proof has begun", 60)
     assert moving.move.read()["switches"][-1]["proof_equal"] is None
     kill_worker_and_ansible(product, run["id"])
@@ -65,7 +65,7 @@ def test_a_worker_killed_during_the_proof_is_followed_by_one_that_proves_again(
 def test_a_worker_killed_between_proof_and_follow_is_followed_by_one_that_believes_the_proof(
     product: Product, moving: Moving
 ) -> None:
-    run = moving.move.act(APPLIER, "return")
+    run = moving.move.act(APPLIER, "roll-back")
     wait_until(lambda: moving.said(run, "Proof: "), "the proof was read", 60)
     kill_worker_and_ansible(product, run["id"])
     switch = moving.move.read()["switches"][-1]
@@ -83,7 +83,7 @@ def test_a_worker_killed_in_a_return_that_came_by_itself_is_followed_by_one_that
     """The proof could not be read, so a later worker must not read it while the return is under way."""
     moving.move.scheduled()
     with slow_marker(moving, to="source"):
-        run = moving.move.act(APPLIER, "cut")
+        run = moving.move.act(APPLIER, "cut-over")
         wait_until(lambda: moving.said(run, "The target serves"), "the switch is written down", 60)
         moving.signal_script(signal.SIGKILL)  # With it goes what the proof would have read.
         wait_until(lambda: moving.mark("fenced", "source"), "the return has fenced the target", 90)
@@ -111,12 +111,12 @@ def test_a_target_that_is_gone_after_the_cut_lets_a_person_have_the_source_serve
 ) -> None:
     moving.move.cut()
     product.ask_cloud(op="destroy", id=instance_of(SandboxCloud(product.settings.sandbox_socket), moving))
-    run = moving.move.run(APPLIER, "return", 180)
+    run = moving.move.run(APPLIER, "roll-back", 180)
     told(run)
     assert run["status"] == "failed"
     assert "may not have reached the source" in run["reason"]
     assert not may_log_in(moving.legacy.host)
-    moving.move.act(REVIEWER, "settle")
+    moving.move.act(REVIEWER, "inspect")
     wait_until(lambda: moving.move.read()["status"] == "rolled_back", "both sides are read", 120)
     wait_until(product.no_run_at_work, "the settling has ended", 60)
     page = moving.move.read()

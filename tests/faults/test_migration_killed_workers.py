@@ -40,7 +40,7 @@ def test_worker_ansible_and_script_killed_between_fence_and_opening_let_the_sour
 ) -> None:
     moving.move.scheduled()
     with slow_marker(moving):
-        run = moving.move.act(APPLIER, "cut")
+        run = moving.move.act(APPLIER, "cut-over")
         wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
         moving.signal_script(signal.SIGSTOP)
         product.kill_worker_of(run["id"])
@@ -60,7 +60,7 @@ def test_a_script_that_outlives_its_worker_makes_the_cut_and_the_books_follow(
 ) -> None:
     moving.move.scheduled()
     with slow_marker(moving):
-        run = moving.move.act(APPLIER, "cut")
+        run = moving.move.act(APPLIER, "cut-over")
         wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
         product.kill_worker_of(run["id"])
         product.kill_engines("ansible")
@@ -75,10 +75,10 @@ def test_a_script_that_outlives_its_worker_makes_the_cut_and_the_books_follow(
 def test_a_worker_killed_after_the_opening_is_followed_by_one_that_proves_and_lets_the_source_follow(
     product: Product, moving: Moving
 ) -> None:
-    moving.move.well(APPLIER, "return")
+    moving.move.well(APPLIER, "roll-back")
     moving.expect_only("source")
     moving.move.scheduled()
-    run = moving.move.act(APPLIER, "cut")
+    run = moving.move.act(APPLIER, "cut-over")
     wait_until(lambda: moving.said(run, "The target serves"), "the switch is written down", 60)
     product.kill_worker_of(run["id"])
     product.kill_engines("ansible")
@@ -94,7 +94,7 @@ def test_a_worker_killed_while_it_returns_is_followed_by_one_that_finds_the_sour
     product: Product, moving: Moving
 ) -> None:
     with slow_marker(moving, to="source"):
-        run = moving.move.act(APPLIER, "return")
+        run = moving.move.act(APPLIER, "roll-back")
         wait_until(lambda: moving.mark("fenced", "source"), "the target is fenced", 60)
         product.kill_worker_of(run["id"])
         product.kill_engines("ansible")
@@ -112,7 +112,7 @@ def test_one_altered_byte_on_the_target_sends_the_cut_back_by_itself_with_every_
     moving.move.scheduled()
     with psycopg.connect(admin_conninfo(moving.target, "app"), autocommit=True) as target:
         target.execute("UPDATE person SET name = 'X' || name WHERE id = 7")
-    run = product.settled(moving.move.act(APPLIER, "cut")["id"], 180)
+    run = product.settled(moving.move.act(APPLIER, "cut-over")["id"], 180)
     page = moving.move.read()
     assert run["status"] == "failed"
     told(run)

@@ -58,7 +58,10 @@ def each(path: str, acts: str, body: Any = None) -> dict[str, Any]:
 OBJECTS: dict[str, Any] = {
     "GET /requests/{id}": None,
     "PUT /requests/{id}": make_draft(),
-    **each("POST /requests/{id}", "ask-endorsement endorse submit accept approve activate plans"),
+    **each(
+        "POST /requests/{id}",
+        "ask-endorsement endorse endorse-and-submit submit accept approve activate plans",
+    ),
     **each("POST /requests/{id}", "decline return refuse reject cancel", WHY),
     "GET /plans/{id}": None,
     "POST /plans/{id}/approve": DIGEST,
@@ -80,9 +83,12 @@ OBJECTS: dict[str, Any] = {
     "POST /statements/{id}/dispute": WHY,
     "POST /statements/{id}/decide": WHY | {"upheld": True},
     "GET /migrations/{id}": None,
-    **each("POST /migrations/{id}", "approve approve-cut", DIGEST),
-    **each("POST /migrations/{id}", "preflight start order-cut cut order-return return accept settle"),
-    **each("POST /migrations/{id}", "order-finalise finalise order-removal remove"),
+    **each("POST /migrations/{id}", "approve approve-cutover", DIGEST),
+    **each(
+        "POST /migrations/{id}",
+        "preflight start plan-cutover cut-over plan-rollback roll-back accept inspect",
+    ),
+    **each("POST /migrations/{id}", "plan-finalisation finalise plan-clean-up clean-up"),
     "POST /migrations/{id}/switches/1/pause": PAUSE,
     "POST /migrations/{id}/retire": RETIRED,
     "POST /migrations/{id}/abort": WHY,

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from orchestrator.core.db import transaction
-from orchestrator.workflows import to_do
+from orchestrator.workflows import to_do_queries as to_do
+from orchestrator.workflows.nouns import REQUESTS
 from orchestrator.workflows.people import accounts
+from orchestrator.workflows.plans.acts import GENERATE_PLAN
 from tests import acts
 from tests.factories import make_draft, make_line
 from tests.office import Office
@@ -32,8 +34,8 @@ def waits_for_plan(office: Office) -> set[str]:
     """The requests for which the reviewer's list of open work names a plan to be ordered."""
     with transaction(office.engine) as session:
         reviewer = accounts.actor_named(session, "xxh.reviewer")
-        items = to_do.items(session, reviewer, office.bench.pack)
-        return {str(item.subject.id) for item in items if item.kind == "make_plan"}
+        items = to_do.page(session, reviewer, office.bench.pack, [REQUESTS])
+        return {str(item.key) for item in items if item.act is GENERATE_PLAN}
 
 
 def undone(office: Office, request: Document) -> Document:

@@ -130,15 +130,15 @@ def test_neither_author_nor_the_registering_person_approves_and_no_approver_appl
 
 def test_a_cut_needs_two_persons_of_two_authorities(service: RunningService, move: Move) -> None:
     move.well(APPLIER, "start")
-    move.well(REVIEWER, "order-cut")
+    move.well(REVIEWER, "plan-cutover")
     digest = {"digest": move.plan("cut")["tuple_digest"]}
-    assert service.callers(APPLIER).post(f"/migrations/{move.id}/cut").status_code == 409
-    move.act(APPROVERS[0], "approve-cut", **digest)
+    assert service.callers(APPLIER).post(f"/migrations/{move.id}/cut-over").status_code == 409
+    move.act(APPROVERS[0], "approve-cutover", **digest)
     for by in (APPROVERS[0], "xxh.approver2"):
-        again = service.callers(by).post(f"/migrations/{move.id}/approve-cut", json=digest)
+        again = service.callers(by).post(f"/migrations/{move.id}/approve-cutover", json=digest)
         assert again.status_code == 403
-    assert service.callers(APPLIER).post(f"/migrations/{move.id}/cut").status_code == 409
-    move.act(APPROVERS[1], "approve-cut", **digest)
+    assert service.callers(APPLIER).post(f"/migrations/{move.id}/cut-over").status_code == 409
+    move.act(APPROVERS[1], "approve-cutover", **digest)
     assert move.read()["status"] == "scheduled"
     assert [each["plan"]["status"] for each in move.read()["plans"][-2:]] == ["approved", "approved"]
 
@@ -148,7 +148,7 @@ def test_a_cut_ordered_inside_its_window_does_not_begin_after_it(service: Runnin
     with transaction(service.engine) as session:
         key = workspace_of_request(session, UUID(move.read()["request_id"])).key
     with workspace_lease(service.database_url, key):
-        run = move.act(APPLIER, "cut")
+        run = move.act(APPLIER, "cut-over")
         with transaction(service.engine) as session:
             clock.set_to(session, datetime(2019, 6, 19, 23, 30, tzinfo=CITY))
     ended = service.settled(run["id"], 120)
@@ -160,7 +160,7 @@ def test_a_cut_ordered_inside_its_window_does_not_begin_after_it(service: Runnin
 @pytest.mark.invariant(30)
 def test_outside_its_window_a_cut_is_refused(service: RunningService, move: Move) -> None:
     move.scheduled()
-    refused = service.callers(APPLIER).post(f"/migrations/{move.id}/cut")
+    refused = service.callers(APPLIER).post(f"/migrations/{move.id}/cut-over")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:govcloud:problem:outside_window")
     assert move.read()["status"] == "scheduled"
 

@@ -42,6 +42,7 @@ ACTS: list[tuple[str, str, Any]] = [
     ("draft_request", "POST /requests/{request}/submit", None),
     ("draft_request", "POST /requests/{request}/cancel", WHY),
     ("endorse_request", "POST /requests/{request}/endorse", None),
+    ("endorse_request", "POST /requests/{request}/endorse-and-submit", None),
     ("endorse_request", "POST /requests/{request}/decline", WHY),
     ("review_request", "POST /requests/{request}/accept", None),
     ("review_request", "POST /requests/{request}/return", WHY),

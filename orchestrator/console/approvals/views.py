@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from orchestrator.console.frame.views import Pager
+from orchestrator.console.frame.views import Option, Pager
 from orchestrator.console.plans.views import PlanDetail
 from orchestrator.console.requests.views import RequestDetail
 
 
 @dataclass(frozen=True)
 class QueueRow:
-    """One thing that waits; `waiting` says for what (endorse, accept, review, approve_plan, apply_plan …).
+    """One thing that waits; `waiting` says for what, in the reader's language.
 
     `key` is ``request:<id>``, ``plan:<id>`` or ``migration:<id>``, which is read on its own page; `number` is
     what the reader sees.
@@ -39,7 +39,8 @@ class QueueRow:
 class ApprovalQueue:
     """Page ``approvals/queue.html``: `chosen` is the key of the row whose panel is open, "" for none.
 
-    `waiting` and `text` are the filters in force; `kinds` the values of `waiting` that this person can meet.
+    `waiting` and `text` are the filters in force; `kinds` the kinds of waiting that this
+    person meets.
     Exactly one of `plan` and `request` is there when something is chosen.
     """
 
@@ -47,7 +48,7 @@ class ApprovalQueue:
     pager: Pager
     waiting: str
     text: str
-    kinds: tuple[str, ...]
+    kinds: tuple[Option, ...]
     chosen: str = ""
     plan: PlanDetail | None = None
     request: RequestDetail | None = None

@@ -17,6 +17,7 @@ from orchestrator.console.frame.views import Frame
 from orchestrator.console.words import labels, tones
 from orchestrator.console.words.i18n import COOKIE, Language, asked_language, choose_language, translations
 from orchestrator.core.clock import CITY
+from orchestrator.workflows.nouns import NOUNS
 
 CONSOLE_DIR = Path(__file__).parent.parent
 A_YEAR_SECONDS = 31_536_000
@@ -76,9 +77,23 @@ def environment(language: Language) -> Environment:
         return texts.gettext(chinese) if chinese else ""
 
     env.filters.update(money=money, moment=moment, day=day, grouped=grouped)
-    env.filters.update(word=word, tone=tones.tone)
+
+    def done_text(done: str) -> str:
+        return _done_act(done, language) or (word(done, "done") if done in labels.WORDS["done"] else "")
+
+    env.filters.update(word=word, tone=tones.tone, done_text=done_text)
     env.globals.update(static=static_url)
     return env
+
+
+def _done_act(done: str, language: Language) -> str:
+    """Return the text that follows an act, named as ``requests.accept``; empty for anything else."""
+    path, _, name = done.partition(".")
+    for noun in NOUNS:
+        for act in noun.acts if noun.path == path else ():
+            if act.name == name and act.done:
+                return act.done.zh if language == "zh" else act.done.en
+    return ""
 
 
 def money(fen: int | None) -> str:

@@ -59,7 +59,9 @@ class Pager:
 
 @dataclass(frozen=True)
 class Action:
-    """One button: its word is ``labels.WORDS["act"][code]``, it posts to `path` or, as a link, leads there.
+    """One button: it posts to `path` or, as a link, leads there.
+
+    It reads `label`, or ``labels.WORDS["act"][code]`` where that is empty.
 
     `blocked` is the reason why this person may not press it now, ready for the reader; the page then shows
     the reason in place of the button. Acts that this person could never do are left out instead.
@@ -71,6 +73,7 @@ class Action:
     needs_reason: bool = False
     blocked: str = ""
     is_link: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """One person looking at one page: who, in which language, with which transaction."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Form, Request
 from sqlmodel import Session
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from orchestrator.api.deps import Service, TheActor, TheService, TheSession
@@ -18,9 +21,15 @@ from orchestrator.console.words.names import Names
 from orchestrator.core.clock import now
 from orchestrator.core.errors import BadInput, BusinessError
 from orchestrator.departments.permissions import Actor
-from orchestrator.workflows import to_do
+from orchestrator.runs import queries as run_queries
+from orchestrator.workflows import to_do_queries as to_do
+from orchestrator.workflows.act import Call, Text
+from orchestrator.workflows.nouns import NOUNS
 
 SEE_OTHER = 303
+LONGEST_VERSION = 9
+TOO_MANY_FIELDS = N_("表单的字段过多或过长，没有保存任何内容。")
+SENT_TWICE = N_("字段 %(name)s 出现了两次，没有保存任何内容。")
 
 
 class ReasonNeeded(BadInput):
@@ -49,6 +58,23 @@ class Visit:
         """The word for a code."""
         return self.say(labels.word(code, kind)) if code else ""
 
+    def text(self, text: Text) -> str:
+        """Return a text of an act in the reader's language."""
+        return text.zh if self.language == "zh" else text.en
+
+    def call(self, sent: Mapping[str, str], content: Any = None) -> Call:
+        """Return the order to act that a posted form holds."""
+        return Call(
+            session=self.session,
+            actor=self.actor,
+            pack=self.service.pack,
+            cloud=self.service.settings.cloud,
+            version=version_of(sent),
+            reason=sent.get("reason", ""),
+            digest=sent.get("digest", ""),
+            content=content,
+        )
+
     def pick(self, zh: str | None, en: str | None) -> str:
         """The one of two stored texts that the reader understands."""
         return (zh if self.language == "zh" else en) or en or zh or ""
@@ -74,7 +100,7 @@ def open_visit(request: Request, session: Session, actor: Actor, service: Servic
     request.state.frame = Frame(
         actor=actor,
         organisation=names.organisation(actor.organisation),
-        badges=to_do.counts(session, actor, service.pack),
+        badges=_badges(session, actor, service),
         now=now(session),
     )
     return Visit(request, session, actor, service, language, names)
@@ -101,6 +127,12 @@ def need_reason(reason: str) -> str:
     return reason.strip()
 
 
+def _badges(session: Session, actor: Actor, service: Service) -> dict[str, int]:
+    """The numbers beside the menu."""
+    active = [run for run in run_queries.active_runs(session) if actor.sees(run.organisation_code)]
+    return {"approvals": to_do.count(session, actor, service.pack, NOUNS), "runs": len(active)}
+
+
 def go(path: str, done: str = "") -> RedirectResponse:
     """To another page of the console, which says what was `done`."""
     return RedirectResponse(f"{path}?{urlencode({'done': done})}" if done else path, SEE_OTHER)
@@ -112,3 +144,28 @@ def words_of(error: BusinessError, language: Language) -> str:
     if language == "en":
         return error.detail
     return f"{error.zh}：{detail}" if detail else error.zh
+
+
+def version_of(sent: Mapping[str, str]) -> int | None:
+    """Return the version that the page showed; None for anything that is no version."""
+    version = sent.get("version", "")
+    return int(version) if version.isdecimal() and len(version) <= LONGEST_VERSION else None
+
+
+async def read_sent(request: Request) -> Mapping[str, str]:
+    """The posted fields that are texts.
+
+    Raises:
+        BadInput: there are more fields than any page has, or one is there twice.
+    """
+    try:
+        pairs = (await request.form()).multi_items()
+    except HTTPException as error:
+        raise BadInput(str(error.detail), detail_zh=TOO_MANY_FIELDS) from None
+    name, times = max(Counter(name for name, _ in pairs).items(), key=itemgetter(1), default=("", 0))
+    if times > 1:
+        raise BadInput(f"The field {name} was sent twice.", field=name, detail_zh=SENT_TWICE % {"name": name})
+    return {name: value for name, value in pairs if isinstance(value, str)}
+
+
+Sent = Annotated[Mapping[str, str], Depends(read_sent)]

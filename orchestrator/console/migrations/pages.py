@@ -1,6 +1,5 @@
 """Pages of migrations: the list, registration, one migration, and every act on it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Form, Query, Response
 from orchestrator.adapters.migration_plan_files import read_plan
 from orchestrator.console.frame.render import wants_part
 from orchestrator.console.frame.views import Option, Pager
-from orchestrator.console.frame.visit import Reason, TheVisit, Version, Visit, go, need_reason, words_of
+from orchestrator.console.frame.visit import Sent, TheVisit, Visit, go, words_of
 from orchestrator.console.migrations import reading
 from orchestrator.console.migrations.views import MigrationDetail, MigrationList, RegisterForm, RetirementForm
 from orchestrator.console.words.i18n import N_
@@ -20,7 +19,10 @@ from orchestrator.departments.permissions import Permission, require
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.lifecycle import RequestStatus
-from orchestrator.workflows.migrations import steps
+from orchestrator.workflows.migrations import reads, steps
+from orchestrator.workflows.migrations.acts import RETIRE
+from orchestrator.workflows.nouns import MIGRATIONS
+from orchestrator.workflows.perform import perform
 
 router = APIRouter(prefix="/console/migrations", include_in_schema=False)
 
@@ -47,7 +49,7 @@ def list_migrations(
 ) -> Response:
     """Migrations of the person's organisation, or of all."""
     statuses = [MigrationStatus(status)] if status in set(MigrationStatus) else []
-    found = steps.list_migrations(
+    found = reads.list_migrations(
         visit.session, visit.actor, statuses, before=before or None, limit=PAGE_SIZE
     )
     page = MigrationList(
@@ -106,55 +108,13 @@ def show_migration(migration_id: UUID, visit: TheVisit) -> Response:
     return response
 
 
-@router.post("/{migration_id}/approve")
-def approve(migration_id: UUID, visit: TheVisit, digest: Digest = "", version: Version = None) -> Response:
-    """Approve exactly the plan whose digest the page showed."""
-    _stay(visit, migration_id)
-    steps.approve(visit.session, visit.actor, migration_id, digest, version)
-    return _back(migration_id, "approved")
-
-
-@router.post("/{migration_id}/approve-cut")
-def approve_cut(
-    migration_id: UUID, visit: TheVisit, digest: Digest = "", version: Version = None
-) -> Response:
-    """Approve exactly the cut whose digest the page showed, and its return."""
-    _stay(visit, migration_id)
-    steps.approve_cut(visit.session, visit.actor, migration_id, digest, version)
-    return _back(migration_id, "approved")
-
-
-@router.post("/{migration_id}/abort")
-def abort(migration_id: UUID, visit: TheVisit, reason: Reason = "", version: Version = None) -> Response:
-    """Give the migration up before anything of it is on a host."""
-    _stay(visit, migration_id, reason)
-    steps.abort(visit.session, visit.actor, migration_id, need_reason(reason), version)
-    return _back(migration_id, "move_aborted")
-
-
-@router.post("/{migration_id}/accept")
-def accept(migration_id: UUID, visit: TheVisit, version: Version = None) -> Response:
-    """The department accepts the system where it runs now."""
-    _stay(visit, migration_id)
-    steps.accept(visit.session, visit.actor, migration_id, version)
-    return _back(migration_id, "move_accepted")
-
-
 @router.post("/{migration_id}/retire")
-def retire(
-    migration_id: UUID,
-    visit: TheVisit,
-    stopped_on: Text = "",
-    sanitisation: Text = "",
-    remark: Text = "",
-    version: Version = None,
-) -> Response:
-    """Hand in the record that the legacy system was stopped and cleared."""
-    typed = RetirementForm(stopped_on, sanitisation, remark)
+def retire(migration_id: UUID, visit: TheVisit, sent: Sent) -> Response:
+    """Record that the legacy system was stopped and its media sanitised."""
+    typed = RetirementForm(*(sent.get(name, "")[:2000] for name in ("stopped_on", "sanitisation", "remark")))
     _stay(visit, migration_id, typed=typed)
-    record = _record(visit, typed)
-    steps.retire(visit.session, visit.actor, migration_id, record, version)
-    return _back(migration_id, "move_retired")
+    perform(MIGRATIONS, RETIRE, visit.call(sent, content=_record(visit, typed)), migration_id)
+    return _back(migration_id, RETIRE.name)
 
 
 def _record(visit: Visit, typed: RetirementForm) -> dict[str, Any]:
@@ -171,35 +131,17 @@ def _record(visit: Visit, typed: RetirementForm) -> dict[str, Any]:
     }
 
 
-Ordered = Callable[..., Any]
+@router.post("/{migration_id}/{name}")
+def act_on_migration(migration_id: UUID, name: str, visit: TheVisit, sent: Sent) -> Response:
+    """One act on a migration, by its button; the page follows the log of its run."""
+    act, call = MIGRATIONS.act(name), visit.call(sent)
+    _stay(visit, migration_id, call.reason)
+    perform(MIGRATIONS, act, call, migration_id)
+    return _back(migration_id, act.name)
 
 
-def _ordering(address: str, act: Ordered, done: str) -> None:
-    """A button that queues a run: the page then follows the run's log."""
-
-    def press(migration_id: UUID, visit: TheVisit, version: Version = None) -> Response:
-        _stay(visit, migration_id)
-        act(visit.session, visit.actor, migration_id, version)
-        return _back(migration_id, done)
-
-    router.add_api_route(f"/{{migration_id}}/{address}", press, methods=["POST"])
-
-
-_ordering("preflight", steps.preflight, "move_checking")
-_ordering("start", steps.start, "applying")
-_ordering("order-cut", steps.order_cut, "planning")
-_ordering("cut", steps.cut, "move_cutting")
-_ordering("return", steps.return_, "move_returning")
-_ordering("order-return", steps.order_return, "planning")
-_ordering("order-finalise", steps.order_finalise, "planning")
-_ordering("finalise", steps.finalise, "applying")
-_ordering("order-removal", steps.order_removal, "planning")
-_ordering("remove", steps.remove, "applying")
-_ordering("settle", steps.settle, "move_settling")
-
-
-def _back(migration_id: UUID, done: str) -> Response:
-    return go(f"/console/migrations/{migration_id}", done)
+def _back(migration_id: UUID, act: str) -> Response:
+    return go(f"/console/migrations/{migration_id}", f"{MIGRATIONS.path}.{act}")
 
 
 def _stay(visit: Visit, migration_id: UUID, reason: str = "", *, typed: RetirementForm | None = None) -> None:

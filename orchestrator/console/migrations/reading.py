@@ -6,8 +6,9 @@ from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
+from orchestrator.console.frame.acts import buttons, waiting_text
+from orchestrator.console.frame.views import ActionSet
 from orchestrator.console.frame.visit import Visit
-from orchestrator.console.migrations import buttons
 from orchestrator.console.migrations.views import (
     Check,
     CopyProgress,
@@ -31,8 +32,12 @@ from orchestrator.migrations.plan_files import stored_plan
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, PlanStatus, RunStatus
 from orchestrator.runs.models import Run
-from orchestrator.workflows.migrations import steps as migrating
-from orchestrator.workflows.migrations.reads import Awaited, MigrationPlanView, MigrationView
+from orchestrator.workflows.act import Act
+from orchestrator.workflows.migrations import reads
+from orchestrator.workflows.migrations.acts import ROLL_BACK
+from orchestrator.workflows.migrations.reads import MigrationPlanView, MigrationView
+from orchestrator.workflows.nouns import MIGRATIONS
+from orchestrator.workflows.perform import next_acts
 
 S = MigrationStatus
 NEWEST_LINES = 200
@@ -51,7 +56,6 @@ RETURN_PROOF = N_("切换后两端逐表、逐文件核对一致；此后可再�
 
 def row(visit: Visit, migration: Migration) -> MigrationRow:
     """One migration in the list."""
-    view = migrating.migration_detail(visit.session, visit.actor, migration.id)
     return MigrationRow(
         id=str(migration.id),
         number=migration.number,
@@ -61,7 +65,7 @@ def row(visit: Visit, migration: Migration) -> MigrationRow:
         status=migration.status,
         since=migration.status_at,
         serving_side=migration.serving_side,
-        next="" if not view.awaited else visit.pick(view.awaited[0].text_zh, view.awaited[0].text_en),
+        next=_next_text(visit, migration),
     )
 
 
@@ -71,12 +75,12 @@ def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
     Raises:
         NotFound: there is none, or it belongs to an organisation that this person does not see.
     """
-    view = migrating.migration_detail(visit.session, visit.actor, migration_id)
+    view = reads.migration_detail(visit.session, visit.actor, migration_id)
     migration = view.migration
     run = _newest_run(view)
     lines, last = _log(visit, run)
-    acts = buttons.on_migration(visit, view)
-    returns = any(action.code == "move_return" for action in acts.actions)
+    acts = _acts(visit, view)
+    returns = any(action.code == ROLL_BACK.name for action in acts.actions)
     return MigrationDetail(
         id=str(migration.id),
         number=migration.number,
@@ -91,7 +95,7 @@ def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
         budget_ms=int(migration.plan_document["pause_budget_ms"]),
         sides=_sides(migration),
         name_record=(migration.plan_document.get("name") or {}).get("record", ""),
-        waits=tuple(_wait(visit, item) for item in view.awaited),
+        waits=tuple(_wait(visit, act) for act in next_acts(MIGRATIONS, visit.call({}), migration)),
         checked_at=_moment(migration.preflight.get("at")),
         problems=_problems(visit, migration),
         progress=_progress(migration.progress),
@@ -156,15 +160,37 @@ def _sides(migration: Migration) -> tuple[SideView, ...]:
     return sides
 
 
-def _wait(visit: Visit, item: Awaited) -> Wait:
-    roles = {
-        role.value: None
-        for permission in item.permissions
-        for role, granted in ROLE_PERMISSIONS.items()
-        if permission in granted
+def _acts(visit: Visit, view: MigrationView) -> ActionSet:
+    """The acts on the migration; the digest of the plan that is shown goes with each."""
+    shown = plan_to_approve(view)
+    hidden = {
+        "version": str(view.migration.version),
+        "digest": (shown.plan.tuple_digest or "") if shown else "",
     }
+    actions = buttons(visit, MIGRATIONS, view.migration)
+    return ActionSet(tuple(one for one in actions if not one.is_link), hidden=hidden)
+
+
+def plan_to_approve(view: MigrationView) -> MigrationPlanView | None:
+    """The plan whose approval is awaited: of a cutover and its rollback the cutover, which binds both."""
+    submitted = [item for item in view.plans if item.plan.status == PlanStatus.SUBMITTED]
+    cutovers = [item for item in submitted if item.act == "cut"] or submitted
+    return cutovers[-1] if cutovers else None
+
+
+def _next_text(visit: Visit, migration: Migration) -> str:
+    acts = next_acts(MIGRATIONS, visit.call({}), migration)
+    return waiting_text(acts[0].waiting, visit) if acts else ""
+
+
+def _wait(visit: Visit, act: Act) -> Wait:
+    roles = [
+        role.value
+        for role, granted in ROLE_PERMISSIONS.items()
+        if any(permission in granted for permission in act.permissions)
+    ]
     who = visit.say(N_("、")).join(visit.word(role, "role") for role in roles)
-    return Wait(visit.pick(item.text_zh, item.text_en), who)
+    return Wait(waiting_text(act.waiting, visit), who)
 
 
 def _moment(instant: str | None) -> datetime | None:
@@ -225,7 +251,7 @@ def _plan_row(item: MigrationPlanView) -> MovePlanRow:
 
 
 def _shown(visit: Visit, view: MigrationView) -> ShownPlan | None:
-    item = buttons.plan_to_approve(view)
+    item = plan_to_approve(view)
     if item is None:
         return None
     steps = tuple(

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from orchestrator.console.approvals import buttons
+from orchestrator.console.frame.acts import buttons
 from orchestrator.console.frame.render import moment, money
-from orchestrator.console.frame.views import Finding
+from orchestrator.console.frame.views import Action, ActionSet, Finding
 from orchestrator.console.frame.visit import Visit
 from orchestrator.console.plans.views import (
     EFFECTS,
@@ -27,11 +27,13 @@ from orchestrator.console.requests.quote import budget_effect, held_classes, pla
 from orchestrator.console.words.i18n import N_
 from orchestrator.console.words.labels import WORDS
 from orchestrator.core.errors import NotFound
+from orchestrator.migrations import queries as migration_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import DELIVERY_KINDS, MOVE_KINDS, TERRAFORM_KINDS, Approval, ExecutionPlan
+from orchestrator.workflows.nouns import PLANS
 from orchestrator.workflows.requests import quotation
 
 DEAD = (PlanStatus.STALE, PlanStatus.EXPIRED, PlanStatus.SUPERSEDED, PlanStatus.REJECTED, PlanStatus.FAILED)
@@ -76,9 +78,19 @@ def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
             for run in queries.runs_of_plan(visit.session, plan.id)
         ),
         timeline=request_reading.timeline_of(visit, plan.id),
-        acts=buttons.on_plan(visit, plan),
+        acts=_acts(visit, plan),
         why_not=_why_not(visit, plan),
     )
+
+
+def _acts(visit: Visit, plan: ExecutionPlan) -> ActionSet:
+    """The acts on the plan; the digest that is shown goes with each. A migration's plan leads to its page."""
+    if plan.kind in MOVE_KINDS:
+        migration = migration_queries.act_of_plan(visit.session, plan.id).migration_id
+        path = f"/console/migrations/{migration}"
+        return ActionSet((Action("to_migration", path, "primary", is_link=True),))
+    hidden = {"version": str(plan.version), "digest": plan.tuple_digest or ""}
+    return ActionSet(buttons(visit, PLANS, plan), hidden=hidden)
 
 
 def find(visit: Visit, plan_id: UUID) -> ExecutionPlan:

@@ -1,18 +1,15 @@
 """Pages of resource requests: list, form, live quote, detail, and every step on one."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from operator import itemgetter
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, Query, Response
 
 from orchestrator.console.frame.render import wants_part
 from orchestrator.console.frame.views import Pager
-from orchestrator.console.frame.visit import TheVisit, Visit, go, need_reason, words_of
+from orchestrator.console.frame.visit import Sent, TheVisit, Visit, go, version_of, words_of
 from orchestrator.console.requests import reading
 from orchestrator.console.requests.form import RequestForm, apply_edit, is_edit, read_draft, read_form
 from orchestrator.console.requests.form_page import (
@@ -25,46 +22,25 @@ from orchestrator.console.requests.form_page import (
 )
 from orchestrator.console.requests.quote import quota_card
 from orchestrator.console.requests.views import RequestFormPage, RequestList
-from orchestrator.console.words.i18n import N_
-from orchestrator.core.errors import BadInput, BusinessError, NotFound
+from orchestrator.core.errors import BusinessError
 from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
-from orchestrator.workflows.billing import usage
-from orchestrator.workflows.plans import generation
+from orchestrator.runs.models import Run
+from orchestrator.workflows.nouns import REQUESTS
+from orchestrator.workflows.perform import perform
 from orchestrator.workflows.requests import steps
+from orchestrator.workflows.requests.acts import ASK_ENDORSEMENT, EDIT
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 
 PAGE_SIZE = 20
-LONGEST_VERSION = 9
 OK, UNPROCESSABLE = 200, 422
 FORM = "requests/form.html"
-TOO_MANY_FIELDS = N_("表单的字段过多或过长，没有保存任何内容。")
-SENT_TWICE = N_("字段 %(name)s 出现了两次，没有保存任何内容。")
 FORM_PARTS = {"request-fields": "requests/_fields.html"}
-
-
-async def read_sent(request: Request) -> Mapping[str, str]:
-    """The posted fields that are texts.
-
-    Raises:
-        BadInput: there are more fields than any page has, or one is there twice.
-    """
-    try:
-        pairs = (await request.form()).multi_items()
-    except HTTPException as error:
-        raise BadInput(str(error.detail), detail_zh=TOO_MANY_FIELDS) from None
-    name, times = max(Counter(name for name, _ in pairs).items(), key=itemgetter(1), default=("", 0))
-    if times > 1:
-        raise BadInput(f"The field {name} was sent twice.", field=name, detail_zh=SENT_TWICE % {"name": name})
-    return {name: value for name, value in pairs if isinstance(value, str)}
-
-
-Sent = Annotated[Mapping[str, str], Depends(read_sent)]
 
 
 @router.get("/requests")
@@ -132,12 +108,14 @@ def send_new_form(visit: TheVisit, sent: Sent) -> Response:
     def store() -> dict[str, Any]:
         made = steps.draft_request(visit.session, visit.actor, known, visit.service.pack)
         if act == "send":
-            steps.ask_endorsement(visit.session, visit.actor, made.id)
+            perform(REQUESTS, ASK_ENDORSEMENT, visit.call({}), made.id)
         return {"id": str(made.id)}
 
     payload = f"{act} {draft.model_dump_json()}".encode()
     answer = once(visit.session, visit.actor.person_id, key[:200] or None, "console:draft", payload, store)
-    return go(f"/console/requests/{answer.body['id']}", "sent" if act == "send" else "saved")
+    return go(
+        f"/console/requests/{answer.body['id']}", "requests.ask-endorsement" if act == "send" else "saved"
+    )
 
 
 @router.get("/requests/{request_id}/edit")
@@ -151,18 +129,17 @@ def show_form(request_id: UUID, visit: TheVisit) -> Response:
 @router.post("/requests/{request_id}/edit")
 def send_form(request_id: UUID, visit: TheVisit, sent: Sent) -> Response:
     """Rewrite a draft or a returned request."""
-    form, act, version = read_form(sent), sent.get("act", ""), _version(sent)
+    form, act, version = read_form(sent), sent.get("act", ""), version_of(sent)
     if version is None:
         form = replace(form, missing=(*form.missing, "version"))
     draft, page = _draft_or_page(visit, form, sent, request_id)
     if draft is None:
         return page
     visit.on_refusal(lambda again, error: _form_again(again, form, sent, error, request_id))
-    pack = visit.service.pack
-    edited = steps.edit_request(visit.session, visit.actor, request_id, version, draft, pack)
+    edited: ResourceRequest = perform(REQUESTS, EDIT, visit.call(sent, content=draft), request_id)
     if act == "send" and edited.status == RequestStatus.DRAFT:
-        steps.ask_endorsement(visit.session, visit.actor, request_id)
-        return go(f"/console/requests/{request_id}", "sent")
+        perform(REQUESTS, ASK_ENDORSEMENT, visit.call({}), request_id)
+        return go(f"/console/requests/{request_id}", "requests.ask-endorsement")
     return go(f"/console/requests/{request_id}", "saved")
 
 
@@ -211,7 +188,7 @@ def _same_form(
     """
     request = reading.find(visit, request_id) if request_id else None
     page = form_page(visit, form, request=request, key=sent.get("key", ""))
-    return replace(page, version=_version(sent) or 0)
+    return replace(page, version=version_of(sent) or 0)
 
 
 @router.get("/requests/{request_id}")
@@ -220,87 +197,16 @@ def show_request(request_id: UUID, visit: TheVisit) -> Response:
     return visit.show("requests/detail.html", reading.detail(visit, reading.find(visit, request_id)))
 
 
-@dataclass(frozen=True)
-class Step:
-    """An act on a request: what it runs (request id, version, reason) and what the next page says."""
-
-    run: Callable[[Visit, UUID, int | None, str], object]
-    done: str
-    needs_reason: bool = False
-
-
-def _endorse_and_submit(visit: Visit, request_id: UUID, version: int | None, _reason: str) -> object:
-    steps.endorse_request(visit.session, visit.actor, request_id, version)
-    return steps.submit_request(visit.session, visit.actor, request_id, visit.service.pack)
-
-
-STEPS: Mapping[str, Step] = {
-    "send": Step(lambda v, i, n, _: steps.ask_endorsement(v.session, v.actor, i, n), "sent"),
-    "endorse": Step(lambda v, i, n, _: steps.endorse_request(v.session, v.actor, i, n), "endorsed"),
-    "endorse-and-submit": Step(_endorse_and_submit, "submitted"),
-    "decline": Step(
-        lambda v, i, n, why: steps.decline_endorsement(v.session, v.actor, i, why, n),
-        "declined",
-        needs_reason=True,
-    ),
-    "submit": Step(
-        lambda v, i, n, _: steps.submit_request(v.session, v.actor, i, v.service.pack, n),
-        "submitted",
-    ),
-    "accept": Step(
-        lambda v, i, n, _: steps.accept_request(v.session, v.actor, i, v.service.pack, n), "accepted"
-    ),
-    "return": Step(
-        lambda v, i, n, why: steps.return_request(v.session, v.actor, i, why, v.service.pack, n),
-        "returned",
-        needs_reason=True,
-    ),
-    "refuse": Step(
-        lambda v, i, n, why: steps.refuse_request(v.session, v.actor, i, why, v.service.pack, n),
-        "refused",
-        needs_reason=True,
-    ),
-    "approve": Step(
-        lambda v, i, n, _: steps.approve_request(v.session, v.actor, i, v.service.pack, n), "approved"
-    ),
-    "reject": Step(
-        lambda v, i, n, why: steps.reject_request(v.session, v.actor, i, why, v.service.pack, n),
-        "rejected",
-        needs_reason=True,
-    ),
-    "cancel": Step(
-        lambda v, i, n, why: steps.cancel_request(v.session, v.actor, i, why, n),
-        "cancelled",
-        needs_reason=True,
-    ),
-    "activate": Step(lambda v, i, _n, _: usage.activate_request(v.session, v.actor, i), "activated"),
-}
-
-
-@router.post("/requests/{request_id}/plans")
-def make_plan(request_id: UUID, visit: TheVisit) -> Response:
-    """Order an execution plan; its planning run is shown."""
-    visit.on_refusal(lambda again, error: _detail_again(again, request_id, error, ""))
-    service = visit.service
-    run = generation.generate_plan(
-        visit.session, visit.actor, request_id, service.pack, service.settings.cloud
-    )
-    return go(f"/console/runs/{run.id}", "planning")
-
-
-@router.post("/requests/{request_id}/{act}")
-def act_on_request(request_id: UUID, act: str, visit: TheVisit, sent: Sent) -> Response:
-    """One step of a request, by one of its buttons."""
-    step = STEPS.get(act)
-    if step is None:
-        raise NotFound
-    reason = sent.get("reason", "")
-    visit.on_refusal(lambda again, error: _detail_again(again, request_id, error, reason))
-    changed = step.run(
-        visit, request_id, _version(sent), need_reason(reason) if step.needs_reason else reason
-    )
-    is_cancelling = isinstance(changed, ResourceRequest) and changed.status == RequestStatus.CANCELLING
-    return go(f"/console/requests/{request_id}", "cancelling" if is_cancelling else step.done)
+@router.post("/requests/{request_id}/{name}")
+def act_on_request(request_id: UUID, name: str, visit: TheVisit, sent: Sent) -> Response:
+    """One act on a request, by its button."""
+    act = REQUESTS.act(name)
+    call = visit.call(sent)
+    visit.on_refusal(lambda again, error: _detail_again(again, request_id, error, call.reason))
+    result = perform(REQUESTS, act, call, request_id)
+    path = f"/console/runs/{result.id}" if isinstance(result, Run) else f"/console/requests/{request_id}"
+    is_cancelling = getattr(result, "status", "") == RequestStatus.CANCELLING
+    return go(path, "cancelling" if is_cancelling else f"{REQUESTS.path}.{act.name}")
 
 
 def _detail_again(visit: Visit, request_id: UUID, error: BusinessError, reason: str) -> Response:
@@ -310,8 +216,3 @@ def _detail_again(visit: Visit, request_id: UUID, error: BusinessError, reason: 
     results = error.extra.get("results")
     findings = reading.findings(visit, results) if results else page.findings
     return visit.show("requests/detail.html", replace(page, acts=problem, findings=findings))
-
-
-def _version(sent: Mapping[str, str]) -> int | None:
-    version = sent.get("version", "")
-    return int(version) if version.isdecimal() and len(version) <= LONGEST_VERSION else None

@@ -6,9 +6,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from orchestrator.console.approvals import buttons
+from orchestrator.console.frame.acts import buttons
 from orchestrator.console.frame.render import money
-from orchestrator.console.frame.views import Finding, Happening
+from orchestrator.console.frame.views import Action, ActionSet, Finding, Happening
 from orchestrator.console.frame.visit import Visit
 from orchestrator.console.requests.quote import quote_view
 from orchestrator.console.requests.views import (
@@ -24,6 +24,7 @@ from orchestrator.console.words import labels
 from orchestrator.core import audit
 from orchestrator.core.calendar import add_working_days, business_date
 from orchestrator.core.errors import NotFound
+from orchestrator.departments.permissions import Permission
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -31,7 +32,9 @@ from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import queries as resource_queries
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries as run_queries
+from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import ExecutionPlan
+from orchestrator.workflows.nouns import REQUESTS
 from orchestrator.workflows.requests.removals import removed_by_request
 
 STEPS: Mapping[str, str] = {RequestStatus.SUBMITTED: "accept", RequestStatus.UNDER_REVIEW: "review"}
@@ -84,10 +87,40 @@ def detail(visit: Visit, request: ResourceRequest) -> RequestDetail:
         plans=tuple(_plan_row(plan) for plan in plans),
         resources=tuple(resource_row(visit, item) for item in sorted(resources, key=_kind_first)),
         timeline=tuple(_timeline(visit, events)),
-        acts=buttons.on_request(visit, request),
+        acts=_acts(visit, request),
         reached=frozenset({"draft"} | {event.action.partition(":")[2] for event in events}),
         removals=tuple(map(Removal, removed_by_request(visit.session, request))),
     )
+
+
+ASKS_FURTHER = frozenset({RequestStatus.IN_TRIAL, RequestStatus.FULFILLED})
+
+
+def _acts(visit: Visit, request: ResourceRequest) -> ActionSet:
+    """The acts on the request, and what can be asked for once its resources exist."""
+    acts = (*buttons(visit, REQUESTS, request), *_further_requests(visit, request))
+    return ActionSet(acts, hidden={"version": str(request.version)})
+
+
+def _further_requests(visit: Visit, request: ResourceRequest) -> list[Action]:
+    plans = run_queries.plans_of(visit.session, request.id)
+    applied = [plan for plan in plans if plan.status == PlanStatus.APPLIED]
+    if request.status not in ASKS_FURTHER or not applied or request.kind == "release":
+        return []
+    workspace = run_queries.workspace(visit.session, applied[0].workspace_id)
+    if workspace.released_at is not None:
+        return []
+    actions: list[Action] = []
+    if visit.actor.may(Permission.RESOURCES_CHECK_DRIFT):
+        actions.append(Action("check_drift", f"/console/workspaces/{workspace.id}/check-drift"))
+    is_inside = visit.actor.organisation == request.organisation_code
+    if is_inside and visit.actor.may(Permission.REQUESTS_DRAFT):
+        new = f"/console/requests/new?workspace={workspace.id}"
+        actions += [
+            Action("change", f"{new}&kind=change", is_link=True),
+            Action("release", f"{new}&kind=release", "outline-danger", is_link=True),
+        ]
+    return actions
 
 
 def due_on(visit: Visit, request: ResourceRequest) -> date | None:

@@ -13,7 +13,10 @@ from orchestrator.console.runs.views import RunList
 from orchestrator.core.errors import BusinessError
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
-from orchestrator.workflows.plans import drift, recovery
+from orchestrator.workflows.nouns import RUNS
+from orchestrator.workflows.perform import perform
+from orchestrator.workflows.plans import drift
+from orchestrator.workflows.plans.acts import CANCEL
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 
@@ -43,8 +46,8 @@ def show_run(run_id: UUID, visit: TheVisit, log: Annotated[str, Query(max_length
 def cancel(run_id: UUID, visit: TheVisit) -> Response:
     """Ask a run to stop."""
     visit.on_refusal(lambda again, error: _again(again, run_id, error))
-    recovery.cancel_run(visit.session, visit.actor, run_id)
-    return go(f"/console/runs/{run_id}", "stopping")
+    perform(RUNS, CANCEL, visit.call({}), run_id)
+    return go(f"/console/runs/{run_id}", f"{RUNS.path}.{CANCEL.name}")
 
 
 @router.post("/workspaces/{workspace_id}/check-drift")

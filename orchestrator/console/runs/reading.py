@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from orchestrator.console.approvals import buttons
+from orchestrator.console.frame.acts import buttons
+from orchestrator.console.frame.views import ActionSet
 from orchestrator.console.frame.visit import Visit
 from orchestrator.console.runs.views import LogLine, RunDetail, RunRow
 from orchestrator.console.words.i18n import N_
@@ -13,6 +14,7 @@ from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.workflows.nouns import RUNS
 
 NEWEST_LINES = 500
 MOST_LINES = 20_000
@@ -69,7 +71,7 @@ def detail(visit: Visit, run: Run, *, whole_log: bool = False) -> RunDetail:
         lines=tuple(shown),
         earlier=len(lines) - len(shown),
         ended=RUN_LIFECYCLE.is_final(RunStatus(run.status)),
-        acts=buttons.on_run(visit, run),
+        acts=ActionSet(buttons(visit, RUNS, run)),
         trouble=visit.pick(run.reason_zh, run.reason),
         advice=visit.pick(run.next_step_zh, run.next_step),
     )

@@ -1,16 +1,21 @@
 """Which buttons of a statement a person sees. The workflows decide; a button only tells beforehand."""
 
+from typing import Final
 from uuid import UUID
 
 from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.models import UsageStatement
-from orchestrator.console.approvals.buttons import NO, OWN_BODY, TWICE, YES
 from orchestrator.console.frame.views import Action, ActionSet
 from orchestrator.console.frame.visit import Visit
+from orchestrator.console.words.i18n import N_
 from orchestrator.departments.permissions import Permission, Role
 from orchestrator.policies import rules
 
 P = Permission
+YES: Final = "primary"
+NO: Final = "outline-danger"
+TWICE = N_("您在本事项中已承担其他环节，须由另一人办理。")
+OWN_BODY = N_("单位不得审批本单位的事项。")
 S = StatementStatus
 
 

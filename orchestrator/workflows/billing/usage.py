@@ -25,12 +25,12 @@ from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import store as resources
-from orchestrator.resources.errors import NotInTrial
 from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
 from orchestrator.runs.models import Run
+from orchestrator.workflows.act import Call
 from orchestrator.workflows.requests import quotation
 from orchestrator.workflows.requests.standing import read_standing
 
@@ -50,24 +50,17 @@ class UsageCorrection:
     once: bool = False
 
 
-def activate_request(session: Session, actor: Actor, request_id: UUID) -> ResourceRequest:
-    """Open the trial's resources for production: billing starts today (domain §2.9, *Day*).
-
-    Raises:
-        NotInTrial: the request's resources are not in trial.
-    """
-    request = requests.lock(session, request_id)
-    require(actor, Permission.RESOURCES_ACTIVATE, request.organisation_code)
-    if request.status != RequestStatus.IN_TRIAL:
-        raise NotInTrial(f"This request is {request.status}.")
+def activate_request(call: Call, request: ResourceRequest) -> ResourceRequest:
+    """Open the trial's resources for production: billing starts today (domain §2.9, *Day*)."""
+    session, actor = call.session, call.actor.audit_name
     workspace = run_queries.workspace_of_request(session, request.id)
     run = run_queries.last_apply(session, workspace.id)
     # A change during the trial may have given the resources other sizes than this request had.
     sized = quotation.current_request(session, workspace.id)
     for row in resources.lock_all(session, workspace.id):
         if row.status == ResourceStatus.TRIAL:
-            open_resource(session, row, sized, run, actor.audit_name)
-    requests.transition(session, request, RequestStatus.FULFILLED, actor.audit_name)
+            open_resource(session, row, sized, run, actor)
+    requests.transition(session, request, RequestStatus.FULFILLED, actor)
     return request
 
 

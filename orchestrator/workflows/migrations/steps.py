@@ -1,17 +1,9 @@
-"""What people do with a migration, one act a function; the reads behind pages, API and commands.
+"""Steps of a migration that people order; `acts.py` beside this file says who may, from which status.
 
-The way of a migration, who acts, and the state afterwards (`docs/migrating.md` has it as a table):
-
-`register` (department) registered → `preflight` (reviewer) designed, with a plan to arm → `approve` →
-`start` (applier) replicating, then rehearsed by itself → `order_cut` (reviewer) → `approve_cut` by two
-persons, scheduled → `cut` (applier) trial_run → `return_` (applier) rolled_back, and again from `order_cut`
-→ `accept` (information officer) accepted → `order_finalise` (reviewer) → `approve` → `finalise` (applier)
-finalised → `retire` (applier) legacy_retired. `settle` (reviewer) after a switch whose end is not known.
-
-Every function takes the session and the actor, raises NotPermitted or NotFound by the actor's rights, and
-returns what its docstring says. Nothing here touches a host: acts queue runs, and workers play them.
+Nothing here touches a host: the steps queue runs, and workers play them. `docs/migrating.md` has the table.
 """
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,76 +13,28 @@ from orchestrator.core.clock import now, today
 from orchestrator.core.errors import BadInput
 from orchestrator.departments.permissions import Actor, Permission, Role, require
 from orchestrator.migrations import queries, store
-from orchestrator.migrations.errors import (
-    AlreadyMigrating,
-    NotInThisStep,
-    OutsideWindow,
-    ReturnNotApproved,
-)
-from orchestrator.migrations.lifecycle import (
-    BEFORE_ARMING,
-    MAY_CUT,
-    MAY_REMOVE,
-    MAY_RETURN,
-    MigrationStatus,
-)
+from orchestrator.migrations.errors import AlreadyMigrating, NotInThisStep, OutsideWindow, ReturnNotApproved
+from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.plan_files import MigrationPlanDocument, stored_plan
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import store as run_store
 from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import ExecutionPlan, Run
+from orchestrator.runs.models import Run
 from orchestrator.systems import queries as system_queries
+from orchestrator.workflows.act import Call
 from orchestrator.workflows.migrations import acceptance
-from orchestrator.workflows.migrations.plans import (
-    generate,
-    lock_for,
-    plan_to,
-    require_nothing_under_way,
-    require_step,
-    supersede_return,
-)
-from orchestrator.workflows.migrations.reads import (
-    Awaited,
-    MigrationPlanView,
-    MigrationView,
-    current_plan,
-    list_migrations,
-    migration_detail,
-)
+from orchestrator.workflows.migrations.plans import generate, lock_for, plan_to, supersede_return
+from orchestrator.workflows.migrations.reads import current_plan
 from orchestrator.workflows.migrations.target import target_host
-from orchestrator.workflows.plans import application, approval, generation
-
-__all__ = [
-    "Awaited",
-    "MigrationPlanView",
-    "MigrationView",
-    "abort",
-    "accept",
-    "approve",
-    "approve_cut",
-    "cut",
-    "finalise",
-    "list_migrations",
-    "migration_detail",
-    "order_cut",
-    "order_finalise",
-    "order_removal",
-    "order_return",
-    "preflight",
-    "record_pause",
-    "register",
-    "remove",
-    "retire",
-    "return_",
-    "settle",
-    "start",
-]
+from orchestrator.workflows.perform import perform
+from orchestrator.workflows.plans import generation
+from orchestrator.workflows.plans.acts import APPLY_OF_MIGRATION, APPROVE_OF_MIGRATION, PLAN
 
 S = MigrationStatus
-ONE_APPROVAL = (Role.CENTRE_APPROVER.value,)
-TWO_APPROVALS = (Role.CENTRE_APPROVER.value, Role.SMART_CITY_OFFICE.value)
-"""A cut and its return are agreed to by two persons of two authorities (domain §2.11, M6)."""
+ONE_APPROVAL = (Role.CENTRE_APPROVER,)
+TWO_APPROVALS = (Role.CENTRE_APPROVER, Role.SMART_CITY_OFFICE)
+"""Two persons of two authorities approve a cutover and its rollback (domain §2.11, M6)."""
 
 
 def register(
@@ -136,115 +80,95 @@ def register(
     return store.add(session, made, actor.audit_name)
 
 
-def preflight(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Look at both sides, read-only, and lay down the plan to arm when nothing blocks. Returns the run.
+def preflight(call: Call, migration: Migration) -> Run:
+    """Check both sides, read-only, and plan the preparation of replication when nothing blocks it.
 
-    Needs `plans:author`. Raises TargetNotApplied unless an applied plan of the request has made the target.
+    Raises:
+        TargetNotApplied: no applied plan of the request has made the target.
     """
-    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    require_step(migration, BEFORE_ARMING)
-    require_nothing_under_way(session, migration, ("arm",))
-    target_host(session, migration)
-    return generate(session, migration, "arm", actor, store.next_round(session, migration.id), ONE_APPROVAL)
+    target_host(call.session, migration)
+    return _plan(call, migration, "arm", ONE_APPROVAL)
 
 
-def approve(
-    session: Session, actor: Actor, migration_id: UUID, digest: str, version: int | None = None
-) -> ExecutionPlan:
-    """Approve the plan to arm, to finalise, or of another return, whose digest was shown. Returns the plan.
+def _plan(call: Call, migration: Migration, act: str, approvals: tuple[Role, ...]) -> Run:
+    number = store.next_round(call.session, migration.id)
+    return generate(call, migration, act, number, approvals)
 
-    Needs the permission of a missing approval, and another person than all others in this plan.
-    """
-    migration = store.lock(session, migration_id, version)
-    plans = [current_plan(session, migration.id, act) for act in ("arm", "return", "disarm")]
-    waiting = [item for item in plans if item is not None and item.status == PlanStatus.SUBMITTED]
+
+def approve(call: Call, migration: Migration) -> Migration:
+    """Approve the plan that was shown: of the preparation, of another rollback, or of the clean-up."""
+    plans = [current_plan(call.session, migration.id, act) for act in ("arm", "return", "disarm")]
+    waiting = [plan for plan in plans if plan is not None and plan.status == PlanStatus.SUBMITTED]
     if not waiting:
         raise NotInThisStep("No plan of this migration waits for this approval.")
-    shown = [item for item in waiting if item.tuple_digest == digest] or waiting
-    return approval.approve_plan(session, actor, shown[0].id, digest)
+    shown = [plan for plan in waiting if plan.tuple_digest == call.digest] or waiting
+    perform(PLAN, APPROVE_OF_MIGRATION, replace(call, version=None), shown[0].id)
+    return migration
 
 
-def start(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Arm both ways and copy, from the approved plan. Needs `plans:apply`. Returns the run."""
-    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    require_step(migration, {S.DESIGNED})
-    target_host(session, migration)
-    return _apply(session, actor, migration, "arm")
+def start(call: Call, migration: Migration) -> Run:
+    """Prepare replication in both directions and start the copies, from the approved plan."""
+    target_host(call.session, migration)
+    return _apply(call, migration, "arm")
 
 
-def _apply(session: Session, actor: Actor, migration: Migration, act: str) -> Run:
-    plan = plan_to(session, migration, act)
-    return application.apply_plan(session, actor, plan.id, of_migration=True)
-
-
-def order_cut(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Plan the next cut together with the return that goes with it. Needs `plans:author`. Returns the run.
-
-    The worker reads the gate: the copy is complete, changes follow, the way back is armed.
-    """
-    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    require_step(migration, MAY_CUT | {S.SCHEDULED})
-    require_nothing_under_way(session, migration, ("cut",))
-    if migration.status == S.SCHEDULED:
-        store.transition(session, migration, S.REHEARSED, actor.audit_name)
-    supersede_return(session, migration, actor.audit_name)
-    number = store.next_round(session, migration.id)
-    generate(session, migration, "return", actor, number, TWO_APPROVALS)
-    return generate(session, migration, "cut", actor, number, TWO_APPROVALS)
-
-
-def approve_cut(
-    session: Session, actor: Actor, migration_id: UUID, digest: str, version: int | None = None
-) -> ExecutionPlan:
-    """Approve the cut whose digest was shown, and with it its return. Returns the plan of the cut.
-
-    Two persons of two authorities, neither of whom registered, planned, or will apply it.
-    """
-    migration = store.lock(session, migration_id, version)
-    plan = plan_to(session, migration, "cut")
-    way_back = plan_to(session, migration, "return")
-    approval.approve_plan(session, actor, way_back.id, way_back.tuple_digest or "")
-    approval.approve_plan(session, actor, plan.id, digest)
-    if plan.status == PlanStatus.APPROVED and migration.status == S.REHEARSED:
-        store.transition(session, migration, S.SCHEDULED, actor.audit_name, {"plan": plan.number})
-    return plan
-
-
-def cut(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Switch to the target from the approved plan, inside a window. Needs `plans:apply`. Returns the run."""
-    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    require_step(migration, {S.SCHEDULED, S.REHEARSED})
-    if not stored_plan(migration.plan_document).may_cut(now(session)):
-        raise OutsideWindow
-    if plan_to(session, migration, "return").status != PlanStatus.APPROVED:
-        raise ReturnNotApproved
-    run = _apply(session, actor, migration, "cut")
-    if migration.status == S.REHEARSED:
-        store.transition(session, migration, S.SCHEDULED, actor.audit_name)
+def _apply(call: Call, migration: Migration, act: str) -> Run:
+    plan = plan_to(call.session, migration, act)
+    run: Run = perform(PLAN, APPLY_OF_MIGRATION, replace(call, version=None), plan.id)
     return run
 
 
-def return_(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Switch back to the source with every write that the target accepted. Needs `plans:apply`.
+def plan_cutover(call: Call, migration: Migration) -> Run:
+    """Read the gate and plan the next cutover together with its rollback.
 
-    The return was approved together with its cut. Returns the run.
+    The gate is open when the copy is complete, changes follow and the rollback path is prepared.
     """
-    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    require_step(migration, MAY_RETURN)
-    return _apply(session, actor, migration, "return")
+    session, actor = call.session, call.actor.audit_name
+    if migration.status == S.SCHEDULED:
+        store.transition(session, migration, S.REHEARSED, actor)
+    supersede_return(session, migration, actor)
+    number = store.next_round(session, migration.id)
+    generate(call, migration, "return", number, TWO_APPROVALS)
+    return generate(call, migration, "cut", number, TWO_APPROVALS)
 
 
-def order_return(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Plan another return, after the one that was approved with the cut came to nothing. Returns the run.
+def approve_cutover(call: Call, migration: Migration) -> Migration:
+    """Approve the cutover that was shown, and its rollback with it; two authorities approve once each."""
+    session, other = call.session, replace(call, version=None)
+    plan = plan_to(session, migration, "cut")
+    rollback = plan_to(session, migration, "return")
+    perform(PLAN, APPROVE_OF_MIGRATION, replace(other, digest=rollback.tuple_digest or ""), rollback.id)
+    perform(PLAN, APPROVE_OF_MIGRATION, other, plan.id)
+    if plan.status == PlanStatus.APPROVED and migration.status == S.REHEARSED:
+        store.transition(session, migration, S.SCHEDULED, call.actor.audit_name, {"plan": plan.number})
+    return migration
 
-    Needs `plans:author`; two persons approve it with `approve`.
+
+def cut_over(call: Call, migration: Migration) -> Run:
+    """Cut over to the target from the approved plan, inside a window.
+
+    Raises:
+        OutsideWindow: no window of the plan is open.
+        ReturnNotApproved: the rollback that belongs to this cutover is not approved.
     """
-    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    require_step(migration, MAY_RETURN)
-    require_nothing_under_way(session, migration, ("return",))
-    return generate(
-        session, migration, "return", actor, store.next_round(session, migration.id), TWO_APPROVALS
-    )
+    if not stored_plan(migration.plan_document).may_cut(now(call.session)):
+        raise OutsideWindow
+    if plan_to(call.session, migration, "return").status != PlanStatus.APPROVED:
+        raise ReturnNotApproved
+    run = _apply(call, migration, "cut")
+    if migration.status == S.REHEARSED:
+        store.transition(call.session, migration, S.SCHEDULED, call.actor.audit_name)
+    return run
+
+
+def roll_back(call: Call, migration: Migration) -> Run:
+    """Roll back to the source with every write that the target has accepted."""
+    return _apply(call, migration, "return")
+
+
+def plan_rollback(call: Call, migration: Migration) -> Run:
+    """Plan another rollback, after the one that was approved with the cutover could not be used."""
+    return _plan(call, migration, "return", TWO_APPROVALS)
 
 
 def record_pause(
@@ -265,99 +189,63 @@ def record_pause(
     return switch
 
 
-def accept(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Migration:
-    """The department accepts the system where it runs now; the target is billed from today on.
+def accept(call: Call, migration: Migration) -> Migration:
+    """Accept the system where it runs now; the target is billed from today on.
 
-    Needs `resources:activate`. Raises NotProven unless the last switch has a proof of equality, TrialTooShort
-    before the plan's trial days are over. Returns the migration.
+    Raises:
+        NotProven: the last switch has no proof of equality.
+        TrialTooShort: the trial days of the plan are not over.
     """
-    migration = lock_for(session, actor, Permission.RESOURCES_ACTIVATE, migration_id, version)
-    require_step(migration, {S.TRIAL_RUN})
-    acceptance.accept(session, migration, actor)
+    acceptance.accept(call.session, migration, call.actor)
     return migration
 
 
-def order_finalise(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Plan the point of no return: everything of the movers is taken away. Returns the run.
+def plan_finalisation(call: Call, migration: Migration) -> Run:
+    """Plan to finalise: the rollback path is removed with everything else of the movers."""
+    return _plan(call, migration, "disarm", ONE_APPROVAL)
 
-    Needs `plans:author`.
+
+def finalise(call: Call, migration: Migration) -> Run:
+    """Finalise from the approved plan: there is no rollback afterwards."""
+    return _apply(call, migration, "disarm")
+
+
+def plan_clean_up(call: Call, migration: Migration) -> Run:
+    """Plan to give the migration up: the source serves on, everything of the movers is removed."""
+    return _plan(call, migration, "disarm", ONE_APPROVAL)
+
+
+def clean_up(call: Call, migration: Migration) -> Run:
+    """Give the migration up from the approved plan; the source serves on."""
+    return _apply(call, migration, "disarm")
+
+
+def retire(call: Call, migration: Migration) -> Migration:
+    """Record that the legacy system was stopped and its media sanitised; the migration has ended.
+
+    `call.content` is {stopped_on, sanitisation, remark}.
     """
-    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    require_step(migration, {S.ACCEPTED})
-    require_nothing_under_way(session, migration, ("disarm",))
-    return generate(
-        session, migration, "disarm", actor, store.next_round(session, migration.id), ONE_APPROVAL
-    )
-
-
-def finalise(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Take the way back away, from an approved plan of its own. Needs `plans:apply`. Returns the run."""
-    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    require_step(migration, {S.ACCEPTED})
-    return _apply(session, actor, migration, "disarm")
-
-
-def order_removal(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Plan to give the migration up: the source serves on, copies and everything of the movers go away.
-
-    Needs `plans:author`; one person approves it with `approve`. Returns the run.
-    """
-    migration = lock_for(session, actor, Permission.PLANS_AUTHOR, migration_id, version)
-    require_step(migration, MAY_REMOVE)
-    require_nothing_under_way(session, migration, ("arm", "disarm"))
-    return generate(
-        session, migration, "disarm", actor, store.next_round(session, migration.id), ONE_APPROVAL
-    )
-
-
-def remove(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run:
-    """Give the migration up from its approved plan. Needs `plans:apply`. Returns the run."""
-    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    require_step(migration, MAY_REMOVE)
-    return _apply(session, actor, migration, "disarm")
-
-
-def retire(
-    session: Session, actor: Actor, migration_id: UUID, record: dict[str, Any], version: int | None = None
-) -> Migration:
-    """Keep the record that the legacy system was stopped and its media cleared; the migration has ended.
-
-    `record` is {stopped_on, sanitisation, remark}. Needs `plans:apply`. Returns the migration.
-    """
-    migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id, version)
-    require_step(migration, {S.FINALISED})
+    record: dict[str, Any] = call.content
     if not str(record.get("sanitisation", "")).strip():
-        raise BadInput("Say how the media were cleared.", field="sanitisation")
-    migration.retirement = {**record, "recorded_on": today(session).isoformat()}
-    store.transition(session, migration, S.LEGACY_RETIRED, actor.audit_name, {"record": migration.retirement})
+        raise BadInput("Say how the media were sanitised.", field="sanitisation")
+    migration.retirement = {**record, "recorded_on": today(call.session).isoformat()}
+    facts = {"record": migration.retirement}
+    store.transition(call.session, migration, S.LEGACY_RETIRED, call.actor.audit_name, facts)
     return migration
 
 
-def abort(
-    session: Session, actor: Actor, migration_id: UUID, reason: str, version: int | None = None
-) -> Migration:
-    """End a migration before anything of it is on a host; the source serves on. Returns the migration.
-
-    Needs `plans:author`, or `requests:draft` in the system's own organisation.
-    """
-    own = store.lock(session, migration_id).organisation_code == actor.organisation
-    right = Permission.REQUESTS_DRAFT if own else Permission.PLANS_AUTHOR
-    migration = lock_for(session, actor, right, migration_id, version)
-    require_step(migration, BEFORE_ARMING)
-    if not reason.strip():
-        raise BadInput("A reason is needed.", field="reason")
-    require_nothing_under_way(session, migration, ("arm",))
-    store.transition(session, migration, S.ABORTED, actor.audit_name, {"reason": reason.strip()})
+def abort(call: Call, migration: Migration) -> Migration:
+    """End a migration before anything of it is on a host; the source serves on."""
+    store.transition(call.session, migration, S.ABORTED, call.actor.audit_name, {"reason": call.reason})
     return migration
 
 
-def settle(session: Session, actor: Actor, migration_id: UUID, version: int | None = None) -> Run | None:
-    """After a failure that left something open: leave the plan behind, or let a worker read both sides.
+def inspect(call: Call, migration: Migration) -> Migration:
+    """After a failure, abandon its plan, or let a worker inspect both sides where a switch has begun.
 
-    Where a switch has begun, the run lets the side that may serve, serve, and the books follow what it reads.
-    Needs `runs:recover`. Returns the run, or None where nothing had to be read.
+    The worker lets the side that is safe to serve accept writes, and records it.
     """
-    migration = lock_for(session, actor, Permission.RUNS_RECOVER, migration_id, version)
+    session, actor = call.session, call.actor
     for act in ("cut", "return", "arm", "disarm"):
         plan = current_plan(session, migration.id, act)
         if plan is None or plan.status != PlanStatus.FAILED:
@@ -365,12 +253,13 @@ def settle(session: Session, actor: Actor, migration_id: UUID, version: int | No
         switch = queries.switch_of_plan(session, plan.id)
         if switch is not None and _is_open(switch):
             workspace = run_store.lock_workspace(session, plan.workspace_id)
-            return generation.queue_run(session, workspace, "settle", plan, actor)
+            generation.queue_run(session, workspace, "settle", plan, actor)
+            return migration
         run_store.transition_plan(session, plan, PlanStatus.ABANDONED, actor.audit_name)
         if act == "arm" and migration.status in (S.RESOURCES_READY, S.REPLICATING):
             store.transition(session, migration, S.DESIGNED, actor.audit_name)
-        return None
-    raise NotInThisStep("Nothing of this migration waits to be settled.")
+        return migration
+    raise NotInThisStep("Nothing of this migration waits to be inspected.")
 
 
 def _is_open(switch: MigrationSwitch) -> bool:

@@ -15,7 +15,8 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import IllegalTransition
-from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.departments.permissions import Role
+from orchestrator.policies import rules
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries as request_queries
@@ -27,14 +28,15 @@ from orchestrator.resources import store as resources
 from orchestrator.resources.lifecycle import DELIVERED, ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
-from orchestrator.runs.errors import NotApproved, PlanExpired
+from orchestrator.runs.errors import NotApproved
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import DELIVERY_KINDS, MOVE_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
+from orchestrator.runs.models import DELIVERY_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
+from orchestrator.workflows.act import Call
 from orchestrator.workflows.billing import usage
 from orchestrator.workflows.plans import baseline, commitment, undo
-from orchestrator.workflows.plans.approval import missing_approvals, person_twice, reopen_request
+from orchestrator.workflows.plans.approval import missing_approvals, reopen_request
 from orchestrator.workflows.plans.generation import hold_text, queue_run
 from orchestrator.workflows.requests import judgements
 
@@ -98,29 +100,15 @@ class ApplyResult:
     all_seen: bool = True
 
 
-def apply_plan(session: Session, actor: Actor, plan_id: UUID, *, of_migration: bool = False) -> Run:
-    """Order the apply of an approved plan; the approval is claimed here, durably and once.
-
-    A plan of a migration is applied by the act of the migration alone, which looks at its step and window.
+def apply_plan(call: Call, plan: ExecutionPlan) -> Run:
+    """Order the apply of an approved plan and return its run; the approval is claimed here, durably and once.
 
     Raises:
-        IllegalTransition: a plan of a migration, and the call does not come from there.
         NotApproved: an approval is missing, or its giver has lost the role since (invariant 21).
-        PersonTwice: the applier has another part in this plan (invariant 20).
     """
-    plan = store.lock_plan(session, plan_id)
-    require(actor, Permission.PLANS_APPLY, plan.organisation_code)
-    if plan.kind in MOVE_KINDS and not of_migration:
-        raise IllegalTransition("This plan belongs to a migration: apply it there.")
-    approvers = {
-        item.approver_id for item in queries.approvals(session, plan.id) if item.decision == "approved"
-    }
-    if actor.person_id in {plan.requester_id, plan.endorser_id, plan.author_id} | approvers:
-        raise person_twice(actor, "execution_plan", plan.id, plan.organisation_code, "apply")
-    if plan.status != PlanStatus.APPROVED or missing_approvals(session, plan):
-        raise NotApproved(f"This plan is {plan.status}.", current=plan.status)
-    if plan.expires_at is not None and plan.expires_at <= now(session):
-        raise PlanExpired
+    session, actor = call.session, call.actor
+    if missing_approvals(session, plan):
+        raise NotApproved
     judgements.require_valid_approvers(session, plan)
     plan.applier_id = actor.person_id
     store.transition_plan(session, plan, PlanStatus.APPLYING, actor.audit_name)
@@ -238,7 +226,9 @@ def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: R
     )
     reopen_request(session, plan, worker, reason.en)
     if plan.kind == "baseline":
-        baseline.order_baseline(session, plan, queries.workspace(session, plan.workspace_id))
+        baseline.order_baseline(
+            session, plan, queries.workspace(session, plan.workspace_id), plan.required_approvals
+        )
 
 
 def announce(session: Session, run_id: UUID) -> None:
@@ -297,7 +287,7 @@ def record_apply(session: Session, run_id: UUID, result: ApplyResult, pack: Poli
         store.transition_run(session, run, RunStatus.SUCCEEDED, worker)
         store.transition_plan(session, plan, PlanStatus.APPLIED, worker)
         if plan.kind in DELIVERY_KINDS:
-            _fulfil(session, plan, worker)
+            _fulfil(session, plan, worker, pack)
         elif plan.kind == "undo":
             undo.conclude(session, plan, worker)
     else:
@@ -373,7 +363,7 @@ def _settle_absent(session: Session, row: Resource, actor: str, *, complete: boo
         resources.transition(session, row, ResourceStatus.RELEASED, actor)
 
 
-def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
+def _fulfil(session: Session, plan: ExecutionPlan, actor: str, pack: PolicyPack) -> None:
     request = requests.lock(session, plan.request_id)
     workspace = store.lock_workspace(session, plan.workspace_id)
     commitment.commit_hold(session, request, workspace.id, actor)
@@ -386,7 +376,8 @@ def _fulfil(session: Session, plan: ExecutionPlan, actor: str) -> None:
     requests.transition(session, request, done, actor)
     resources.close_drift(session, workspace.id, actor)
     if plan.kind != "release" and any(map(baseline.is_reachable, rows)):
-        baseline.order_baseline(session, plan, workspace)
+        approver = rules.approving_role(Role.CENTRE_APPROVER, plan.organisation_code, pack)
+        baseline.order_baseline(session, plan, workspace, [approver])
 
 
 def _plan_of(session: Session, run: Run) -> ExecutionPlan:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from orchestrator.departments.permissions import Role
 from orchestrator.resources import queries as resource_queries
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
@@ -33,7 +32,9 @@ def is_reachable(row: Resource) -> bool:
     return row.kind == "instance" and row.ip_address is not None
 
 
-def order_baseline(session: Session, applied: ExecutionPlan, workspace: Workspace) -> Run:
+def order_baseline(
+    session: Session, applied: ExecutionPlan, workspace: Workspace, approvals: Sequence[str]
+) -> Run:
     """Generate the baseline plan of freshly applied hosts, by the author of the plan that made them."""
     plan = store.add_plan(
         session,
@@ -46,7 +47,7 @@ def order_baseline(session: Session, applied: ExecutionPlan, workspace: Workspac
             requester_id=applied.requester_id,
             endorser_id=applied.endorser_id,
             author_id=applied.author_id,
-            required_approvals=[Role.CENTRE_APPROVER.value],
+            required_approvals=list(approvals),
         ),
     )
     return queue_run(session, workspace, "plan", plan, None)

@@ -15,21 +15,20 @@ from orchestrator.catalogue import specification
 from orchestrator.core import jobs
 from orchestrator.core.clock import now
 from orchestrator.core.errors import IllegalTransition
-from orchestrator.departments.permissions import Actor, Permission
+from orchestrator.departments.permissions import Actor
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests import store as requests
-from orchestrator.resource_requests.errors import HasLivePlan
-from orchestrator.resource_requests.lifecycle import PLANNABLE, RequestStatus
+from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import plan_summary, queries, rendering, store
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import DELIVERY_KINDS, ExecutionPlan, Run, Workspace
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import Expectation, PlanFinding, PlanMembers, PlannedObject
+from orchestrator.workflows.act import Call
 from orchestrator.workflows.plans import commitment, undo
-from orchestrator.workflows.plans.approval import person_twice
 from orchestrator.workflows.requests import judgements, quotation
 
 PLAN_PRIORITY = 0
@@ -71,28 +70,19 @@ class PlanningResult:
     steps: Sequence[Mapping[str, Any]] = field(default=())
 
 
-def generate_plan(session: Session, actor: Actor, request_id: UUID, pack: PolicyPack, cloud: str) -> Run:
-    """Order a plan for an approved request, or the undo of one that is being cancelled.
-
-    The author is the reviewer or another reviewer (§2.15).
+def generate_plan(call: Call, request: ResourceRequest) -> Run:
+    """Order a plan for an approved request, or the undo of one that is being cancelled; return its run.
 
     Raises:
         NoBudgetLine, RuleRefuses: the fiscal year has changed, and this year's budget does not cover it.
     """
-    request = requests.lock(session, request_id)
-    judgements.require_reviewer(actor, request, pack, Permission.PLANS_AUTHOR)
-    if request.status not in PLANNABLE:
-        raise IllegalTransition(f"A plan is made for an approved request; this one is {request.status}.")
-    if queries.live_plan(session, request.id) is not None:
-        raise HasLivePlan
-    if actor.person_id in (request.requester_id, request.endorser_id):
-        raise person_twice(actor, "execution_plan", request.id, request.organisation_code, "author")
+    session = call.session
     if request.status == RequestStatus.APPROVED:
-        commitment.renew_hold(session, request, actor, pack)
-    workspace = _workspace(session, request, cloud)
-    plan = store.add_plan(session, _new_plan(session, request, workspace, actor.person_id))
-    plan.required_approvals = list(judgements.required_approvals(session, request, pack))
-    return queue_run(session, workspace, "plan", plan, actor)
+        commitment.renew_hold(session, request, call.actor, call.pack)
+    workspace = _workspace(session, request, call.cloud)
+    plan = store.add_plan(session, _new_plan(session, request, workspace, call.actor.person_id))
+    plan.required_approvals = list(judgements.required_approvals(session, request, call.pack))
+    return queue_run(session, workspace, "plan", plan, call.actor)
 
 
 def _workspace(session: Session, request: ResourceRequest, cloud: str) -> Workspace:

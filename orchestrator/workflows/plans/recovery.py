@@ -3,18 +3,21 @@
 Each ending says why, and what a person can safely do next.
 """
 
+from functools import partial
 from uuid import UUID
 
 from sqlmodel import Session
 
 from orchestrator.core.errors import IllegalTransition
-from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.departments.permissions import Actor
 from orchestrator.runs import queries, store
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
-from orchestrator.runs.models import MOVE_KINDS, ExecutionPlan, Run
+from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
+from orchestrator.workflows.act import Call, Condition
 from orchestrator.workflows.plans import baseline
 from orchestrator.workflows.plans.approval import reopen_request
+from orchestrator.workflows.plans.queries import is_not_cancelled
 from orchestrator.workflows.requests import judgements
 
 CANCELLED_WAITING = Reason(
@@ -44,35 +47,33 @@ def give_up(session: Session, run_id: UUID, reason: Reason) -> None:
     store.transition_run(session, run, RunStatus.FAILED, worker, reason=reason)
 
 
-def abandon_plan(session: Session, actor: Actor, plan_id: UUID) -> ExecutionPlan:
-    """A person has read why the apply failed and lets the request be planned again from reality.
+def abandon_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
+    """Abandon a failed plan, so that its request can be planned again from reality.
 
-    A baseline belongs to resources that exist, so a new one is planned at once.
+    A baseline check belongs to resources that exist, so a new one is planned at once.
     """
-    plan = store.lock_plan(session, plan_id)
-    require(actor, Permission.RUNS_RECOVER, plan.organisation_code)
-    if plan.kind in MOVE_KINDS:
-        raise IllegalTransition("This plan belongs to a migration: settle the migration.")
-    store.transition_plan(session, plan, PlanStatus.ABANDONED, actor.audit_name)
-    reopen_request(session, plan, actor.audit_name, "The failed plan was abandoned.")
+    session, actor = call.session, call.actor.audit_name
+    store.transition_plan(session, plan, PlanStatus.ABANDONED, actor)
+    reopen_request(session, plan, actor, "The failed plan was abandoned.")
     workspace = queries.workspace(session, plan.workspace_id)
     if plan.kind == "baseline" and workspace.released_at is None:
-        baseline.order_baseline(session, plan, workspace)
+        baseline.order_baseline(session, plan, workspace, plan.required_approvals)
     return plan
 
 
-def cancel_run(session: Session, actor: Actor, run_id: UUID) -> Run:
-    """Ask a run to stop: one that waits is cancelled, one at work gets a single interrupt."""
-    run = store.lock_run(session, run_id)
-    require(actor, Permission.RUNS_CANCEL, run.organisation_code)
+NOT_CANCELLED_YET = Condition(
+    is_not_cancelled, partial(IllegalTransition, "This run has already been asked to stop."), hides=True
+)
+
+
+def cancel_run(call: Call, run: Run) -> Run:
+    """Cancel a waiting run, or ask a running one to stop with a single interrupt."""
     if run.status == RunStatus.QUEUED:
-        _cancel_waiting(session, run, actor)
-    elif run.status == RunStatus.RUNNING:
-        run.cancel_requested = True
-        session.add(run)
-        judgements.note(session, run, "run:cancel_requested", actor)
-    else:
-        raise IllegalTransition(f"A run that is {run.status} cannot be cancelled.")
+        _cancel_waiting(call.session, run, call.actor)
+        return run
+    run.cancel_requested = True
+    call.session.add(run)
+    judgements.note(call.session, run, "run:cancel_requested", call.actor)
     return run
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from orchestrator.adapters.policy_files import load_pack
 from orchestrator.core import clock
 from orchestrator.core.clock import CITY, now
 from orchestrator.core.db import transaction
@@ -17,9 +19,14 @@ from orchestrator.departments.permissions import Actor
 from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.resources.models import Resource
 from orchestrator.runs.models import ExecutionPlan, Run, Workspace
+from orchestrator.workflows.act import Call
 from orchestrator.workflows.billing import usage
+from orchestrator.workflows.billing.acts import ACTIVATE
+from orchestrator.workflows.nouns import REQUESTS
 from orchestrator.workflows.people import accounts
+from orchestrator.workflows.perform import perform
 
+PACK = load_pack(Path(__file__).resolve().parents[3] / "policies" / "xinyu-2019")
 OFFICERS = {"SLJ": ("slj.officer", "SYS-019"), "MZJ": ("mzj.officer", "SYS-003")}
 
 
@@ -136,7 +143,8 @@ def in_production(
     """A host that its officer opened today."""
     with transaction(engine) as session:
         host = in_trial(session, key, department, sizes)
-        usage.activate_request(session, actor(session, OFFICERS[department][0]), host.request)
+        officer = actor(session, OFFICERS[department][0])
+        perform(REQUESTS, ACTIVATE, Call(session, officer, PACK), host.request)
     return host
 
 

@@ -139,12 +139,12 @@ RELEASE_FORM = RequestFormPage(
 HOME = HomePage(QUEUE_ROWS, RUN_ROWS[:1], REQUEST_ROWS[:4], OWN_QUOTA, may_create=True)
 
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
-    "sign_in": ("sign_in.html", {"page": SignInPage(username="chenjing", failed=True)}),
+    "sign_in": ("session/sign_in.html", {"page": SignInPage(username="chenjing", failed=True)}),
     "home": (
-        "home.html",
+        "home/page.html",
         {"page": HOME},
     ),
-    "home_empty": ("home.html", {"page": HomePage((), (), (), None, may_create=False)}),
+    "home_empty": ("home/page.html", {"page": HomePage((), (), (), None, may_create=False)}),
     "requests": (
         "requests/list.html",
         {
@@ -176,7 +176,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                 Pager(total=23, next="x"),
                 "",
                 "",
-                ("accept", "approve_plan"),
+                (Option("requests.accept", "待受理"), Option("plans.approve", "待审批")),
                 chosen="plan:PLAN-2019-0012",
                 plan=PLAN,
             )
@@ -190,7 +190,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                 Pager(total=23, next="x"),
                 "",
                 "",
-                ("accept",),
+                (Option("requests.accept", "待受理"),),
                 chosen="request:GC-2019-0008",
                 request=REQUEST,
             )

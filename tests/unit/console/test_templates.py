@@ -129,7 +129,7 @@ def test_the_address_beats_the_cookie_and_the_cookie_the_persons_setting(
 def test_a_missing_value_is_an_error_and_not_an_empty_page() -> None:
     context: Mapping[str, Any] = {}
     with pytest.raises(Exception, match="page"):
-        render(get(), "home.html", **context)
+        render(get(), "home/page.html", **context)
 
 
 def test_english_has_its_own_words_for_statuses() -> None:

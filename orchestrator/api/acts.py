@@ -1,0 +1,139 @@
+"""Routes of acts: one POST an act, made from the rows of its noun."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_type_hints
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from orchestrator.api.deps import (
+    IdempotencyKeyHeader,
+    Service,
+    TheActor,
+    TheBody,
+    TheService,
+    TheSession,
+    TheVersion,
+)
+from orchestrator.api.shapes import DigestIn, ReasonIn
+from orchestrator.core.idempotency import once
+from orchestrator.departments.permissions import Actor
+from orchestrator.workflows.act import Act, Call, Noun
+from orchestrator.workflows.perform import perform
+
+
+@dataclass(frozen=True)
+class Given:
+    """The values of an act that came in the body."""
+
+    reason: str = ""
+    digest: str = ""
+    content: Any = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a result of an act is answered: the status code, the body's model, and the body."""
+
+    status_code: int
+    model: type[BaseModel]
+    body: Callable[[Call, Any], BaseModel]
+
+
+def nothing_given() -> Given:
+    """Read no body."""
+    return Given()
+
+
+def reason_given(body: ReasonIn) -> Given:
+    """Read a reason."""
+    return Given(reason=body.reason)
+
+
+def digest_given(body: DigestIn) -> Given:
+    """Read the digest that was shown."""
+    return Given(digest=body.digest)
+
+
+def add_routes(
+    router: APIRouter,
+    noun: Noun,
+    answers: Mapping[Any, Answer],
+    readers: Mapping[str, Callable[..., Given]] | None = None,
+    *,
+    besides: Collection[str] = (),
+) -> None:
+    """Add ``POST /<noun>/{id}/<act>`` for every act of the noun.
+
+    `answers` are chosen by the result type of the function that the act runs. `readers` read, by the act's
+    name, the bodies that hold more than a reason or a digest. Acts named in `besides` have their own route.
+    """
+    for act in (one for one in noun.acts if one.name not in besides):
+        answer = answers[get_type_hints(act.runs)["return"]]
+        reader = (readers or {}).get(act.name) or _reader(act)
+        router.add_api_route(
+            f"/{noun.path}/{{{noun.singular}_id}}/{act.name}",
+            _endpoint(noun, act, answer, reader),
+            methods=["POST"],
+            status_code=answer.status_code,
+            response_model=answer.model,
+            name=f"{act.name.replace('-', '_')}_{noun.singular}",
+            operation_id=f"{act.name.replace('-', '_')}_{noun.singular}",
+            summary=act.label.en,
+            description=act.runs.__doc__,
+        )
+
+
+def _reader(act: Act) -> Callable[..., Given]:
+    if act.needs_digest:
+        return digest_given
+    return reason_given if act.needs_reason else nothing_given
+
+
+def _endpoint(
+    noun: Noun, act: Act, answer: Answer, reader: Callable[..., Given]
+) -> Callable[..., dict[str, Any]]:
+    def endpoint(
+        key: Annotated[UUID, Path(alias=f"{noun.singular}_id")],
+        given: Annotated[Given, Depends(reader)],
+        actor: TheActor,
+        session: TheSession,
+        service: TheService,
+        version: TheVersion,
+        payload: TheBody,
+        response: Response,
+        idempotency_key: IdempotencyKeyHeader = None,
+    ) -> dict[str, Any]:
+        def run() -> dict[str, Any]:
+            call = call_of(session, actor, service, version, given)
+            return answer.body(call, perform(noun, act, call, key)).model_dump(mode="json")
+
+        name = f"{noun.path}:{act.name}:{key}"
+        done = once(session, actor.person_id, idempotency_key, name, payload, run)
+        if done.replayed:
+            response.headers["Idempotent-Replayed"] = "true"
+        if "version" in done.body:
+            response.headers["ETag"] = f'"{done.body["version"]}"'
+        return done.body
+
+    return endpoint
+
+
+def call_of(
+    session: Session, actor: Actor, service: Service, version: int | None, given: Given | None = None
+) -> Call:
+    """Return the order to act of one HTTP call."""
+    values = given or Given()
+    return Call(
+        session=session,
+        actor=actor,
+        pack=service.pack,
+        cloud=service.settings.cloud,
+        version=version,
+        reason=values.reason,
+        digest=values.digest,
+        content=values.content,
+    )

@@ -1,0 +1,170 @@
+"""Acts as data: who may do what to an object, from which status, and never together with which other part.
+
+An act is one row in `workflows/<noun>/acts.py`; `workflows/nouns.py` lists the acts of each noun. `perform`
+is the only way to carry one out. API routes, buttons, the to-do list with its count and the permission tests
+are made from the same rows, so a new act costs its row and the function that it runs.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from sqlmodel import Session
+
+from orchestrator.core.errors import BusinessError, IllegalTransition, NotFound, NotPermitted
+from orchestrator.departments.permissions import Actor, Permission
+from orchestrator.policies.pack import PolicyPack, Substitute
+
+Tone = Literal["primary", "outline-secondary", "outline-danger"]
+
+
+class Text(NamedTuple):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class Body(StrEnum):
+    """Whose people may act: anybody's, only those of the object's body, or never those (domain §2.15)."""
+
+    ANY = "any"
+    OWN = "own"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One person's order to act: the transaction, the actor, and the values that came with it.
+
+    `facts` holds whatever the act's `lock` read together with the object.
+    """
+
+    session: Session
+    actor: Actor
+    pack: PolicyPack
+    cloud: str = ""
+    version: int | None = None
+    reason: str = ""
+    digest: str = ""
+    content: Any = None
+    facts: Any = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A fact outside the object's row that an act needs: an SQL expression over the noun's table.
+
+    `refusal` makes the error that tells a person why the act is not possible now. `is_duty` marks a condition
+    about persons: the audit then keeps the refused attempt. Where a condition that `hides` is not met, nobody
+    is shown the act; its clause depends on the object alone.
+    """
+
+    clause: Callable[[Actor], Any]
+    refusal: Callable[[], BusinessError]
+    is_duty: bool = False
+    hides: bool = False
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act. Read a row as: from one of `statuses`, a holder of `permission` may `name` the object.
+
+    Columns of the object's table are named by text.
+
+    Attributes:
+        name: The last part of the address, and the name of the command.
+        permission: What a person must hold; of several, one is enough.
+        runs: The function that carries the act out; gets the call and the locked object.
+        duty: The row of the pack's ``duties.yml``; its substitutes apply (domain §2.15) if `has_substitutes`.
+        body: Whose people may act.
+        only: The column with the one person who may act.
+        never_with: Columns with persons who may not act, unless the column `unless` is true.
+        filled: Columns that must hold a value, or else the error `unmet` is raised.
+        empty: Columns that must hold none, or else the error `unmet` is raised.
+        not_now: The error for a status that does not allow the act.
+        has_form: The act is given its values on a page of its own.
+        waiting: Says in the to-do list what the object waits for, in the statuses `awaited` (or all of
+            `statuses`). An act without it stands in nobody's list.
+        done: Says afterwards what happened.
+        lock: Locks the object and reads facts with it, in place of the noun's `lock`.
+    """
+
+    name: str
+    label: Text
+    statuses: Collection[str]
+    permission: Permission | tuple[Permission, ...]
+    runs: Callable[[Call, Any], Any]
+    duty: str = ""
+    has_substitutes: bool = True
+    body: Body = Body.ANY
+    only: str = ""
+    never_with: Sequence[str] = ()
+    unless: str = ""
+    filled: Sequence[str] = ()
+    empty: Sequence[str] = ()
+    not_now: type[BusinessError] = IllegalTransition
+    unmet: Callable[[], BusinessError] | None = None
+    conditions: Sequence[Condition] = ()
+    needs_reason: bool = False
+    needs_digest: bool = False
+    has_form: bool = False
+    tone: Tone = "outline-secondary"
+    waiting: Text | None = None
+    awaited: Collection[str] = ()
+    done: Text | None = None
+    lock: Callable[[Session, UUID], tuple[Any, Any]] | None = None
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """Return the permissions of which one is enough."""
+        return self.permission if isinstance(self.permission, tuple) else (self.permission,)
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A kind of object with its acts. `subject` is its name in the audit, `path` its name in addresses."""
+
+    subject: str
+    path: str
+    table: Any
+    lock: Callable[[Session, UUID], Any]
+    same_person: Callable[[], BusinessError]
+    acts: Sequence[Act] = ()
+    not_theirs: Callable[[], BusinessError] = field(default=NotPermitted)
+
+    @property
+    def singular(self) -> str:
+        """Return the name of one such object in addresses, e.g. ``request``."""
+        return self.path.removesuffix("s")
+
+    def act(self, name: str) -> Act:
+        """Return the act of this name. Raises NotFound."""
+        for act in self.acts:
+            if act.name == name:
+                return act
+        raise NotFound
+
+
+def may(act: Act, actor: Actor, pack: PolicyPack, organisation: str) -> bool:
+    """Tell whether the actor's roles include this act on objects of the organisation."""
+    substitute = substitutes_of(act, pack).get(organisation)
+    if substitute is not None:
+        return stands_in(act, actor, substitute)
+    return any(actor.may(permission) for permission in act.permissions)
+
+
+def substitutes_of(act: Act, pack: PolicyPack) -> dict[str, Substitute]:
+    """Return the substitutes for this act, by the organisation that they act for (domain §2.15)."""
+    if not act.has_substitutes:
+        return {}
+    roles = next((duty.roles for duty in pack.duties.acts if duty.act == act.duty), ())
+    return {one.organisation: one for one in pack.duties.substitutes if one.role in roles}
+
+
+def stands_in(act: Act, actor: Actor, substitute: Substitute) -> bool:
+    """Tell whether the actor is the substitute, within the scopes of the token that was used."""
+    in_scope = actor.scopes is None or bool(actor.scopes.intersection(act.permissions))
+    return in_scope and actor.organisation == substitute.by_organisation and substitute.by_role in actor.roles

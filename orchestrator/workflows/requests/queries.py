@@ -1,0 +1,32 @@
+"""Conditions of the acts on requests, as SQL."""
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, select
+
+from orchestrator.departments.permissions import Actor
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resources.lifecycle import BEGUN
+from orchestrator.resources.models import Resource
+from orchestrator.runs.lifecycle import LIVE
+from orchestrator.runs.models import MOVE_KINDS, ExecutionPlan
+
+
+def has_no_live_plan(_actor: Actor) -> ColumnElement[bool]:
+    """The request has no Terraform plan under way."""
+    live = select(ExecutionPlan.id).where(
+        ExecutionPlan.request_id == ResourceRequest.id,
+        col(ExecutionPlan.status).in_(LIVE),
+        col(ExecutionPlan.kind).not_in(MOVE_KINDS),
+    )
+    return ~live.exists()
+
+
+def is_in_review_or_leaves_parts(_actor: Actor) -> ColumnElement[bool]:
+    """The request is under review, or a failed apply has left parts of it behind."""
+    parts = (
+        select(Resource.id)
+        .join(ExecutionPlan, col(ExecutionPlan.workspace_id) == Resource.workspace_id)
+        .where(ExecutionPlan.request_id == ResourceRequest.id, col(Resource.status).in_(BEGUN))
+    )
+    return (col(ResourceRequest.status) == RequestStatus.UNDER_REVIEW) | parts.exists()
