@@ -77,6 +77,16 @@ def reading(engine: Engine) -> Iterator[Session]:
         session.rollback()
 
 
+@contextmanager
+def rolled_back(session: Session) -> Iterator[None]:
+    """Take back at the end of the block whatever it has written, and release the locks it has taken."""
+    savepoint = session.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+
+
 @dataclass(frozen=True)
 class _Closing:
     statement: str
