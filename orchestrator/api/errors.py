@@ -74,7 +74,7 @@ def validation_problem(error: RequestValidationError) -> JSONResponse:
 
 
 def install(app: FastAPI, page_for: PageFor) -> None:
-    """Register the handlers, which need no thread: when calls are refused, none is free."""
+    """Register the handlers. They are coroutines, so a refusal never waits for a thread."""
 
     async def answer(request: Request, response: JSONResponse, error: Exception) -> Response:
         shown = await page_for(request, response.status_code, error) or response

@@ -84,6 +84,16 @@ def ping(engine: Engine) -> None:
         connection.execute(text("SELECT 1"))
 
 
+@contextmanager
+def rolled_back(session: Session) -> Iterator[None]:
+    """Take back at the end of the block whatever it has written, and release the locks it has taken."""
+    savepoint = session.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+
+
 @dataclass(frozen=True)
 class _Closing:
     statement: str

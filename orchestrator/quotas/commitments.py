@@ -4,11 +4,12 @@ Amounts are divided so that every fen stays in exactly one part. A part is there
 parts of a commitment never add up to more than it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 Key = tuple[str, str]
@@ -37,8 +38,7 @@ class Commitment:
 
     def fen_from(self, day: date) -> int:
         """The part of the amount that belongs to `day` and the days after it."""
-        whole, rest = _weight(self.starts, self.ends), _weight(max(day, self.starts), self.ends)
-        return _share(self.amount_fen, rest, whole)
+        return _fen_ahead(self.amount_fen, self.starts, self.ends, day)
 
     def from_day(self, day: date) -> Self:
         """The commitment without its days before `day`."""
@@ -57,6 +57,10 @@ class Commitment:
         """The commitment that a quote has kept."""
         days = {name: date.fromisoformat(document[name]) for name in ("starts", "ends")}
         return cls(**{**document, **days})
+
+
+def _fen_ahead(amount: int, starts: date, ends: date, day: date) -> int:
+    return _share(amount, _weight(max(day, starts), ends), _weight(starts, ends))
 
 
 def _share(amount: int, part: int, whole: int) -> int:
@@ -94,6 +98,11 @@ class Ending:
     committed: Committed
     day: date
     kept: Commitment | None
+
+    @property
+    def ended_quantity(self) -> int:
+        """The quantity that is no longer used."""
+        return self.committed.commitment.quantity - (self.kept.quantity if self.kept else 0)
 
     @property
     def used_fen(self) -> int:
@@ -171,9 +180,37 @@ class Change:
         Each day later adds less and gives back less. With several prices in the year the difference can grow.
         """
         totals = self.fen_on(day)
-        if self.line_id is None or not self.added or not endings(self.standing, self.wanted, day):
+        ended = [
+            one for one in endings(self.standing, self.wanted, day) if one.committed.line_id == self.line_id
+        ]
+        if self.line_id is None or not self.added or not ended:
             return totals
-        last = max(item.ends for item in self.added)
+        # Equal hosts have equal amounts: each is divided once a day, however many there are.
+        added = Counter(_Amount.of(one, one.quantity) for one in self.added)
+        given_back = Counter(_Amount.of(one.committed.commitment, one.ended_quantity) for one in ended)
+        last = max(one.ends for one in self.added)
         days = (day + timedelta(days=later) for later in range((last - day).days))
-        most = max(self.fen_on(one).get(self.line_id, 0) for one in days)
+        most = max(_fen_from(added, one) - _fen_from(given_back, one) for one in days)
         return totals | {self.line_id: most} if most > 0 else totals
+
+
+class _Amount(NamedTuple):
+    """The amount of a commitment, and how much of its quantity counts."""
+
+    fen: int
+    starts: date
+    ends: date
+    quantity: int
+    counted: int
+
+    @classmethod
+    def of(cls, commitment: Commitment, counted: int) -> Self:
+        return cls(commitment.amount_fen, commitment.starts, commitment.ends, commitment.quantity, counted)
+
+
+def _fen_from(amounts: Counter[_Amount], day: date) -> int:
+    total = 0
+    for one, count in amounts.items():
+        ahead = _fen_ahead(one.fen, one.starts, one.ends, day)
+        total += count * (ahead - _share(ahead, one.quantity - one.counted, one.quantity))
+    return total

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, delete, select
 
 from orchestrator.core import audit
 from orchestrator.core.clock import now
+from orchestrator.core.db import rolled_back
 from orchestrator.quotas.arithmetic import BUDGET, Take, budget_target
 from orchestrator.quotas.commitments import Change, Commitment, endings
 from orchestrator.quotas.errors import HoldSettled, MoreThanCommitted, NothingLeft
@@ -146,14 +147,12 @@ def require_bookable(session: Session, request_id: UUID, booking: Booking) -> No
     """
     held = _lock_live(session, request_id)
     before = items(session, held.id)
-    attempt = session.begin_nested()
     try:
-        _book(session, held, before, booking)
+        with rolled_back(session):
+            _book(session, held, before, booking)
     except IntegrityError as error:
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise MoreThanCommitted.of(str(constraint)) from error
-    finally:
-        attempt.rollback()
 
 
 def _lock_live(session: Session, request_id: UUID) -> Hold:

@@ -15,7 +15,7 @@ from orchestrator.core.idempotency import IdempotencyKey
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.workflows.people.accounts import actor_named
-from orchestrator.workflows.requests.standing import lock_standing
+from orchestrator.workflows.requests.standing_queries import lock_standing
 from tests.factories import a_draft
 
 HOSTILE = """'; DROP TABLE audit_events; -- \\' "quoted" %s %(events)s $1 {x} 水利局\n\\x00"""

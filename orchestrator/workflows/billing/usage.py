@@ -32,7 +32,7 @@ from orchestrator.runs import store as run_store
 from orchestrator.runs.models import Run
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.requests import quotation
-from orchestrator.workflows.requests.standing import read_standing
+from orchestrator.workflows.requests.standing_queries import read_standing
 
 CALENDAR = "system:calendar"
 _GIVEN_BACK = (ResourceStatus.RELEASING, ResourceStatus.RELEASED)

@@ -18,7 +18,7 @@ from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs.models import ExecutionPlan
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows.requests import judgements, quotation
-from orchestrator.workflows.requests.standing import read_standing
+from orchestrator.workflows.requests.standing_queries import read_standing
 
 
 def commit_hold(session: Session, request: ResourceRequest, workspace_id: UUID, actor: str) -> None:

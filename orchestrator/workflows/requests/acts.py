@@ -9,7 +9,7 @@ from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.workflows.act import Act, Body, Condition, Noun, Text
 from orchestrator.workflows.requests import steps
 from orchestrator.workflows.requests.queries import has_no_live_plan, is_in_review_or_leaves_parts
-from orchestrator.workflows.requests.standing import lock_standing
+from orchestrator.workflows.requests.standing_queries import lock_standing
 
 P = Permission
 S = RequestStatus

@@ -28,7 +28,7 @@ from orchestrator.runs.errors import NotApproved, OwnOrganisation
 from orchestrator.runs.models import ExecutionPlan
 from orchestrator.systems import queries as system_queries
 from orchestrator.workflows.requests import quotation
-from orchestrator.workflows.requests.standing import Budget, Standing, read_standing
+from orchestrator.workflows.requests.standing_queries import Budget, Standing, read_standing
 
 FORGED = frozenset({"bundle_digest", "plan_file_sha256", "sealed bytes", "digest"})
 """Members that differ only when somebody changed bytes that nobody may change."""

@@ -28,7 +28,7 @@ from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.drafting import LineDraft
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
-from orchestrator.workflows.requests.standing import SIZES, Standing
+from orchestrator.workflows.requests.standing_queries import SIZES, Standing
 
 
 @dataclass(frozen=True)
@@ -238,9 +238,9 @@ def _added(session: Session, rated: Sequence[RatedLine], sizing: Sizing) -> list
         first, last = lines[0], lines[-1]
         more = int(first.quantity) - present.get((first.resource, first.sku), 0)
         fen = sum(one.amount_fen - before.get((one.resource, one.sku, one.starts), 0) for one in lines)
-        if more > 0 and fen > 0:
+        if more > 0:
             whose = (first.resource, first.sku, more, first.catalogue, first.price_fen)
-            found.append(Commitment(*whose, first.starts, last.ends, fen))
+            found.append(Commitment(*whose, first.starts, last.ends, max(fen, 0)))
     return found
 
 

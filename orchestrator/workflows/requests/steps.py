@@ -30,7 +30,7 @@ from orchestrator.runs import store as run_store
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.requests import admission, judgements, quotation
-from orchestrator.workflows.requests.standing import Standing, read_standing
+from orchestrator.workflows.requests.standing_queries import Standing, read_standing
 
 S = RequestStatus
 CALENDAR = "system:calendar"

@@ -84,7 +84,7 @@ class Books:
         added = [
             Commitment(*key, more, "CAT", price, asked, ends, price * more * (ends - asked).days)
             for key, price in zip(KEYS, prices, strict=True)
-            if (more := sizes[key] - self.sizes[key]) > 0 and price
+            if (more := sizes[key] - self.sizes[key]) > 0
         ]
         change = Change(line, added, [one for one in self.standing if one.commitment.ends > asked], sizes)
         held = change.fen_to_hold(asked)
