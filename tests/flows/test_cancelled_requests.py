@@ -10,6 +10,7 @@ from orchestrator.workflows.nouns import REQUESTS
 from orchestrator.workflows.people import accounts
 from orchestrator.workflows.plans.acts import GENERATE_PLAN
 from tests import acts
+from tests.browser.visitors import Visitors
 from tests.factories import make_draft, make_line
 from tests.office import Office
 
@@ -93,6 +94,27 @@ def test_the_centre_rejects_an_approved_request_only_after_a_failed_apply(office
         assert answer.status_code == 409
     half = half_made(office, make_draft(make_line(vcpu=1)))
     assert office.callers("xxh.reviewer").post(f"/requests/{half['id']}/refuse", **WHY).status_code == 409
+
+
+def test_the_pages_say_what_is_left_of_a_cancelled_request_and_who_removes_it(office: Office) -> None:
+    request = half_made(office)
+    people = Visitors(office.callers.address, office.engine)
+    page = f"/console/requests/{request['id']}"
+    assert f"{page}/reject" in people("xxh.reviewer").get(page).text
+    assert people("slj.clerk").sent(f"{page}/cancel", {"reason": "不再需要"}).endswith("done=cancelling")
+    clerk = people("slj.clerk").get(f"{page}?done=cancelling").text
+    assert "撤销中，待清除残留资源" in clerk
+    assert "请中心生成执行计划清除残留资源" in clerk
+    assert f"{page}/plans" not in clerk
+    reviewer = people("xxh.reviewer").get(page).text
+    assert f"{page}/plans" in reviewer
+    assert f"{page}/reject" not in reviewer
+    plan = office.planned(request)
+    shown = people("xxh.approver").get(f"/console/plans/{plan['id']}").text
+    assert "撤销清除" in shown
+    assert "销毁云主机 web" in shown
+    assert "部门正式配额的占用" not in shown
+    people.close()
 
 
 def test_a_request_that_is_being_cancelled_can_go_on_after_all(office: Office) -> None:
