@@ -85,6 +85,7 @@ class Act:
         filled: Columns that must hold a value, or else the error `unmet` is raised.
         empty: Columns that must hold none, or else the error `unmet` is raised.
         not_now: The error for a status that does not allow the act.
+        offered: The statuses in which a page offers the act (by default all of `statuses`).
         has_form: The act is given its values on a page of its own.
         waiting: Says in the to-do list what the object waits for, in the statuses `awaited` (or all of
             `statuses`). An act without it stands in nobody's list.
@@ -110,6 +111,7 @@ class Act:
     conditions: Sequence[Condition] = ()
     needs_reason: bool = False
     needs_digest: bool = False
+    offered: Collection[str] = ()
     has_form: bool = False
     tone: Tone = "outline-secondary"
     waiting: Text | None = None

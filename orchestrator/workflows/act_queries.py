@@ -42,7 +42,9 @@ def _right_clause(table: Any, act: Act, actor: Actor, pack: PolicyPack) -> Colum
 
 def _person_clauses(table: Any, act: Act, actor: Actor) -> list[ColumnElement[bool]]:
     clauses = [getattr(table, act.only) == actor.person_id] if act.only else []
-    others = and_(*(getattr(table, column).is_distinct_from(actor.person_id) for column in act.never_with))
+    others = and_(
+        true(), *(getattr(table, column).is_distinct_from(actor.person_id) for column in act.never_with)
+    )
     if act.never_with:
         clauses.append(or_(getattr(table, act.unless), others) if act.unless else others)
     return clauses

@@ -132,7 +132,7 @@ def next_acts(noun: Noun, call: Call, subject: Any) -> list[Act]:
 
 
 def _is_next(noun: Noun, act: Act, call: Call, subject: Any) -> bool:
-    if subject.status not in act.statuses or not _columns_fit(act, subject):
+    if subject.status not in (act.offered or act.statuses) or not _columns_fit(act, subject):
         return False
     return all(holds(call.session, noun, one, call.actor, subject) for one in act.conditions if one.hides)
 

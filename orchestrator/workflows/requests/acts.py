@@ -14,6 +14,16 @@ from orchestrator.workflows.requests.standing_queries import lock_standing
 P = Permission
 S = RequestStatus
 PARTIES = ("requester_id", "endorser_id")
+BEFORE_PLAN = {
+    S.DRAFT,
+    S.AWAITING_ENDORSEMENT,
+    S.SUBMITTED,
+    S.RETURNED,
+    S.ACCEPTED,
+    S.UNDER_REVIEW,
+    S.APPROVED,
+}
+"""A request that is planned is refused by its plan, which the refusal names."""
 NO_LIVE_PLAN = Condition(has_no_live_plan, HasLivePlan, hides=True)
 IN_REVIEW_OR_LEAVES_PARTS = Condition(is_in_review_or_leaves_parts, IllegalTransition, hides=True)
 
@@ -167,15 +177,8 @@ REJECT = Act(
 CANCEL = Act(
     name="cancel",
     label=Text("撤销申请", "Cancel"),
-    statuses={
-        S.DRAFT,
-        S.AWAITING_ENDORSEMENT,
-        S.SUBMITTED,
-        S.RETURNED,
-        S.ACCEPTED,
-        S.UNDER_REVIEW,
-        S.APPROVED,
-    },
+    statuses={*BEFORE_PLAN, S.PLANNED},
+    offered=BEFORE_PLAN,
     permission=P.REQUESTS_DRAFT,
     duty="draft_request",
     only="requester_id",
