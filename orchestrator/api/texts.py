@@ -4,9 +4,12 @@ from collections.abc import Iterable
 
 from fastapi import Request
 from fastapi.params import Form
+from starlette.exceptions import HTTPException
 
+from orchestrator.core.errors import BadInput
 from orchestrator.core.texts import require_storable
 
+TOO_MANY_FIELDS = "表单的字段过多或过长，没有保存任何内容。"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -30,8 +33,15 @@ async def _sent_fields(request: Request) -> Iterable[tuple[str, object]]:
         # Forms that their route reads by itself are parsed from these bytes.
         await request.body()
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in FORMS:
-        return (await request.form()).multi_items()
+        return await _form_fields(request)
     return await _document_fields(request) if body_field is not None else ()
+
+
+async def _form_fields(request: Request) -> Iterable[tuple[str, object]]:
+    try:
+        return (await request.form()).multi_items()
+    except HTTPException as error:
+        raise BadInput(str(error.detail), detail_zh=TOO_MANY_FIELDS) from None
 
 
 async def _document_fields(request: Request) -> Iterable[tuple[str, object]]:

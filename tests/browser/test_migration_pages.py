@@ -101,7 +101,7 @@ def test_a_department_registers_and_the_centre_copies_through_the_pages(
         expect(page.locator(".notice-good")).to_contain_text("迁移已登记")
         expect(page.get_by_role("heading", level=1)).to_contain_text(hostile)
         moving.path = path_of(page)
-    with opened(people, REVIEWER, "/console/approvals?waiting=migration") as page:
+    with opened(people, REVIEWER, "/console/approvals?waiting=migrations.preflight") as page:
         page.get_by_role("link", name="MG-2019-").first.click()
         act(page, "检查两端", "正在检查两端")
         log_ended(page)

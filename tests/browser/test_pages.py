@@ -239,7 +239,7 @@ def test_a_whole_path_is_offered_by_buttons(people: Visitors, callers: Callers) 
     edited = form(act="save", version=version, **{"lines-0-ports": "80，443"})
     clerk.sent(f"{path}/edit", edited)
     assert f"{path}/submit" not in clerk.get(path).text
-    assert path.rpartition("/")[2] in officer.get("/console/approvals?waiting=endorse").text
+    assert path.rpartition("/")[2] in officer.get("/console/approvals?waiting=requests.endorse").text
     officer.sent(f"{path}/endorse")
     clerk.sent(f"{path}/submit")
     reviewer.sent(f"{path}/accept")

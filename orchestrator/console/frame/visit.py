@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Form, Request
 from sqlmodel import Session
-from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from orchestrator.api.deps import Service, TheActor, TheService, TheSession
@@ -28,7 +27,6 @@ from orchestrator.workflows.nouns import NOUNS
 
 SEE_OTHER = 303
 LONGEST_VERSION = 9
-TOO_MANY_FIELDS = N_("表单的字段过多或过长，没有保存任何内容。")
 SENT_TWICE = N_("字段 %(name)s 出现了两次，没有保存任何内容。")
 
 
@@ -156,12 +154,9 @@ async def read_sent(request: Request) -> Mapping[str, str]:
     """The posted fields that are texts.
 
     Raises:
-        BadInput: there are more fields than any page has, or one is there twice.
+        BadInput: a field is there twice.
     """
-    try:
-        pairs = (await request.form()).multi_items()
-    except HTTPException as error:
-        raise BadInput(str(error.detail), detail_zh=TOO_MANY_FIELDS) from None
+    pairs = (await request.form()).multi_items()
     name, times = max(Counter(name for name, _ in pairs).items(), key=itemgetter(1), default=("", 0))
     if times > 1:
         raise BadInput(f"The field {name} was sent twice.", field=name, detail_zh=SENT_TWICE % {"name": name})

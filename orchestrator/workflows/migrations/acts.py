@@ -123,7 +123,7 @@ PLAN_CUTOVER = Act(
     runs=steps.plan_cutover,
     tone="primary",
     waiting=Text("编制割接及其回退计划", "Plan the cutover and its rollback"),
-    done=Text("正在编制计划。", "The plan is being generated."),
+    done=Text("正在生成执行计划。", "The execution plan is being generated."),
 )
 APPROVE_CUTOVER = Act(
     name="approve-cutover",
@@ -185,7 +185,7 @@ PLAN_ROLLBACK = Act(
     conditions=(nothing_live("return"), NO_PART_IN_REQUEST),
     runs=steps.plan_rollback,
     tone="outline-danger",
-    done=Text("正在编制计划。", "The plan is being generated."),
+    done=Text("正在生成执行计划。", "The execution plan is being generated."),
 )
 PLAN_FINALISATION = Act(
     name="plan-finalisation",
@@ -198,7 +198,7 @@ PLAN_FINALISATION = Act(
     runs=steps.plan_finalisation,
     tone="primary",
     waiting=Text("编制关闭回退通道计划", "Plan to finalise"),
-    done=Text("正在编制计划。", "The plan is being generated."),
+    done=Text("正在生成执行计划。", "The execution plan is being generated."),
 )
 FINALISE = Act(
     name="finalise",
@@ -222,7 +222,7 @@ PLAN_CLEAN_UP = Act(
     conditions=(nothing_live("arm", "disarm"), NO_PART_IN_REQUEST),
     runs=steps.plan_clean_up,
     tone="outline-danger",
-    done=Text("正在编制计划。", "The plan is being generated."),
+    done=Text("正在生成执行计划。", "The execution plan is being generated."),
 )
 CLEAN_UP = Act(
     name="clean-up",

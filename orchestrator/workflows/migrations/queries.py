@@ -1,8 +1,10 @@
 """Conditions of the acts on migrations, as SQL."""
 
 from collections.abc import Callable, Collection
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from orchestrator.departments.permissions import Actor
@@ -19,7 +21,7 @@ Clause = Callable[[Actor], ColumnElement[bool]]
 def plan_in(
     acts: Collection[str], statuses: Collection[PlanStatus], *further: Clause, absent: bool = False
 ) -> Clause:
-    """Return a clause: a plan of one of these acts stands in one of these statuses (or none does)."""
+    """Return a clause: the newest plan of one of these acts is in one of these statuses, or none is."""
 
     def clause(actor: Actor) -> ColumnElement[bool]:
         found = (
@@ -27,6 +29,7 @@ def plan_in(
             .join(MigrationAct, col(MigrationAct.plan_id) == ExecutionPlan.id)
             .where(
                 MigrationAct.migration_id == Migration.id,
+                MigrationAct.round == _newest_round(),
                 col(MigrationAct.act).in_(list(acts)),
                 col(ExecutionPlan.status).in_(list(statuses)),
                 *(one(actor) for one in further),
@@ -35,6 +38,14 @@ def plan_in(
         return ~found.exists() if absent else found.exists()
 
     return clause
+
+
+def _newest_round() -> Any:
+    later = aliased(MigrationAct)
+    rounds = select(func.max(later.round)).where(
+        later.migration_id == Migration.id, later.act == MigrationAct.act
+    )
+    return rounds.correlate(Migration, MigrationAct).scalar_subquery()
 
 
 def no_part_in_plan(actor: Actor) -> ColumnElement[bool]:
