@@ -59,13 +59,15 @@ class Condition:
 
     `refusal` makes the error that tells a person why the act is not possible now. `is_duty` marks a condition
     about persons: the audit then keeps the refused attempt. Where a condition that `hides` is not met, nobody
-    is shown the act; its clause depends on the object alone.
+    is shown the act; its clause depends on the object alone. Where an entitlement is not met, this person is
+    not shown the act.
     """
 
     clause: Callable[[Actor], Any]
     refusal: Callable[[], BusinessError]
     is_duty: bool = False
     hides: bool = False
+    is_entitlement: bool = False
 
 
 @dataclass(frozen=True)

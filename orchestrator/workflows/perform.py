@@ -145,6 +145,11 @@ def _is_theirs(act: Act, call: Call, subject: Any) -> bool:
     return act.body is not Body.OWN or call.actor.organisation == subject.organisation_code
 
 
+def _is_entitled(noun: Noun, act: Act, call: Call, subject: Any) -> bool:
+    entitlements = [one for one in act.conditions if one.is_entitlement]
+    return all(holds(call.session, noun, one, call.actor, subject) for one in entitlements)
+
+
 def _blocked(noun: Noun, act: Act, call: Call, subject: Any) -> BusinessError | None:
     if act.body is Body.OTHER and call.actor.organisation == subject.organisation_code:
         return OwnOrganisation()

@@ -167,11 +167,11 @@ def test_after_a_second_cut_the_department_accepts_and_the_way_back_is_taken_awa
     with opened(people, OFFICER, moving.path) as page:
         act(page, "验收", "已验收")
     with opened(people, REVIEWER, moving.path) as page:
-        act(page, "编制定局计划", "正在生成执行计划")
+        act(page, "编制关闭回退通道计划", "正在生成执行计划")
         log_ended(page)
     approve(people, moving.path, APPROVERS[0], "批准此计划")
     with opened(people, APPLIER, moving.path) as page:
-        act(page, "定局", "已排入执行队列")
+        act(page, "关闭回退通道", "已排入执行队列")
         log_ended(page)
         page.get_by_label("停用日期").fill("2019-06-19")
         page.get_by_label("介质清除方式").fill("磁盘已消磁 <b>")

@@ -39,7 +39,9 @@ def submitted(*acts: str) -> tuple[Condition, ...]:
         Condition(plan_in(acts, [PlanStatus.SUBMITTED]), waits, hides=True),
         Condition(plan_in(acts, [PlanStatus.SUBMITTED], no_part_in_plan), PersonTwice, is_duty=True),
         Condition(
-            plan_in(acts, [PlanStatus.SUBMITTED], approval.LACKS_THEIR_APPROVAL.clause), RolesDoNotApprove
+            plan_in(acts, [PlanStatus.SUBMITTED], approval.LACKS_THEIR_APPROVAL.clause),
+            RolesDoNotApprove,
+            is_entitlement=True,
         ),
     )
 
