@@ -120,7 +120,11 @@ def offers(noun: Noun, call: Call, subject: Any) -> list[Offer]:
     condition forbids is offered with the refusal.
     """
     fitting = [
-        act for act in noun.acts if _is_theirs(act, call, subject) and _is_next(noun, act, call, subject)
+        act
+        for act in noun.acts
+        if _is_theirs(act, call, subject)
+        and _is_next(noun, act, call, subject)
+        and _is_entitled(noun, act, call, subject)
     ]
     fitting.sort(key=lambda act: _ORDER[act.tone])
     return [Offer(act, _blocked(noun, act, call, subject)) for act in fitting]

@@ -21,10 +21,10 @@ def test_a_request_goes_from_draft_to_applied_resources_through_the_pages(people
         page.get_by_label("名称").fill('${file("/etc/passwd")}')
         page.get_by_label("数据盘（GB）").fill("50")
         expect(page.locator("#quote")).to_contain_text("每月合计")
-        act(page, "提交背书", "已送信息主官背书")
+        act(page, "送审签", "已送信息主官审签")
         request = path_of(page)
     with opened(people, "slj.officer", request) as page:
-        act(page, "背书并提交", "已预占")
+        act(page, "审签并提交", "已预占")
     with opened(people, "xxh.reviewer", request) as page:
         act(page, "受理", "已受理")
         act(page, "批准", "已批准")
@@ -39,7 +39,7 @@ def test_a_request_goes_from_draft_to_applied_resources_through_the_pages(people
         assert page.locator('input[name="digest"]').get_attribute("value") == digest
         act(page, "批准此计划", "已批准")
     with opened(people, "csp1.applier", plan) as page:
-        act(page, "执行此计划", "已排入执行队列")
+        act(page, "下达执行", "已排入执行队列")
         expect(page.locator("[data-log-state]")).to_have_text("日志已结束", timeout=90_000)
         expect(page.locator(".log")).to_contain_text("Apply complete")
         expect(page.locator(".path .done").last).to_contain_text("成功", timeout=20_000)
@@ -63,8 +63,8 @@ def test_a_request_can_be_made_without_javascript(browser: Browser, service: Run
     page.get_by_role("button", name="删除第 2 组").click()
     page.get_by_role("button", name="计算费用").click()
     expect(page.locator("#quote")).to_contain_text("每月合计")
-    page.get_by_role("button", name="提交背书").click()
-    expect(page.locator(".notice-good")).to_contain_text("已送信息主官背书")
+    page.get_by_role("button", name="送审签").click()
+    expect(page.locator(".notice-good")).to_contain_text("已送信息主官审签")
     expect(page.get_by_role("heading", name="无脚本申请")).to_be_visible()
     page.context.close()
 
@@ -76,16 +76,16 @@ def test_a_plan_is_sent_back_approved_and_applied_without_javascript(
     first = acts.plan(service, request)
     approver = sign_in(browser, service, "xxh.approver", script=False)
     approver.goto(f"{service.settings.url}/console/plans/{first['id']}")
-    approver.get_by_role("button", name="退回重出", exact=True).click()
+    approver.get_by_role("button", name="退回重编", exact=True).click()
     expect(approver.get_by_role("alert")).to_be_visible()
     approver.get_by_label("意见").fill("磁盘容量请与方案一致。")
-    act(approver, "退回重出", "已退回")
+    act(approver, "退回重编", "已退回")
     second = acts.plan(service, request)
     approver.goto(f"{service.settings.url}/console/plans/{second['id']}")
     act(approver, "批准此计划", "已批准")
     applier = sign_in(browser, service, "csp1.applier", script=False)
     applier.goto(f"{service.settings.url}/console/plans/{second['id']}")
-    act(applier, "执行此计划", "已排入执行队列")
+    act(applier, "下达执行", "已排入执行队列")
     run = path_of(applier).rsplit("/", 1)[1]
     assert service.settled(run)["status"] == "succeeded"
     applier.reload()

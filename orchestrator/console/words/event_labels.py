@@ -7,9 +7,9 @@ from orchestrator.console.words.i18n import N_
 EVENTS: Mapping[str, str] = {
     "resource_request:drafted": N_("起草申请"),
     "resource_request:draft": N_("退回经办人"),
-    "resource_request:awaiting_endorsement": N_("提交背书"),
-    "resource_request:endorsed": N_("背书"),
-    "resource_request:endorsement_ended": N_("内容已修改，须重新背书"),
+    "resource_request:awaiting_endorsement": N_("送审签"),
+    "resource_request:endorsed": N_("审签"),
+    "resource_request:endorsement_ended": N_("内容已修改，须重新审签"),
     "resource_request:submitted": N_("提交申请，已预占配额、资源池与预算"),
     "resource_request:returned": N_("退回补正"),
     "resource_request:accepted": N_("受理"),

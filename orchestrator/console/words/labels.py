@@ -8,7 +8,7 @@ from orchestrator.console.words.i18n import N_
 WORDS: Mapping[str, Mapping[str, str]] = {
     "request": {
         "draft": N_("草稿"),
-        "awaiting_endorsement": N_("待背书"),
+        "awaiting_endorsement": N_("待审签"),
         "submitted": N_("已提交"),
         "returned": N_("待补正"),
         "accepted": N_("已受理"),
@@ -197,7 +197,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "refused": N_("已拒绝"),
     },
     "waiting": {
-        "endorse": N_("待背书"),
+        "endorse": N_("待审签"),
         "accept": N_("待受理"),
         "submit": N_("待提交"),
         "review": N_("待审核"),
@@ -222,7 +222,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "duty": {
         "requester": N_("申请人"),
-        "endorser": N_("背书人"),
+        "endorser": N_("审签人"),
         "author": N_("编制人"),
         "approver": N_("审批人"),
         "applier": N_("执行人"),
@@ -245,10 +245,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "act": {
         "save": N_("保存草稿"),
-        "send": N_("提交背书"),
-        "endorse": N_("背书"),
-        "endorse_and_submit": N_("背书并提交"),
-        "decline": N_("不予背书"),
+        "send": N_("送审签"),
+        "endorse": N_("审签"),
+        "endorse_and_submit": N_("审签并提交"),
+        "decline": N_("不予审签"),
         "submit": N_("提交申请"),
         "accept": N_("受理"),
         "return": N_("退回补正"),
@@ -297,8 +297,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "event": EVENTS,
     "done": {
         "saved": N_("草稿已保存。"),
-        "sent": N_("已送信息主官背书。"),
-        "endorsed": N_("已背书，可以提交了。"),
+        "sent": N_("已送信息主官审签。"),
+        "endorsed": N_("已审签，可以提交了。"),
         "declined": N_("已退回经办人。"),
         "submitted": N_("申请已提交，配额、资源池与预算已预占。"),
         "accepted": N_("已受理。"),

@@ -114,7 +114,7 @@ FINDINGS = (
 )
 TIMELINE = (
     Happening(hours(0), "陈静", DEPARTMENT, "起草申请"),
-    Happening(hours(2), "李晓梅", DEPARTMENT, "背书并提交，已预占配额", said="汛期前需要上线，情况属实。"),
+    Happening(hours(2), "李晓梅", DEPARTMENT, "审签并提交，已预占配额", said="汛期前需要上线，情况属实。"),
     Happening(hours(5), "刘洋", "市信息化中心", "受理"),
     Happening(hours(7), "刘洋", "市信息化中心", "退回补正", said=f"请说明端口用途 {HOSTILE}", bad=True),
     Happening(hours(9), "陈静", DEPARTMENT, "补正后重新提交"),
@@ -142,7 +142,7 @@ REQUEST_ACTS = ActionSet(
         Action("accept", "/console/requests/GC-2019-0007/accept", "primary"),
         Action("return", "/console/requests/GC-2019-0007/return", needs_reason=True),
         Action("refuse", "/console/requests/GC-2019-0007/refuse", "outline-danger", needs_reason=True),
-        Action("approve", "/console/requests/GC-2019-0007/approve", blocked="您是背书人，不能同时审批。"),
+        Action("approve", "/console/requests/GC-2019-0007/approve", blocked="您是审签人，不能同时审批。"),
     ),
     hidden={"version": "5"},
 )
