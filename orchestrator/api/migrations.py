@@ -27,10 +27,9 @@ from orchestrator.migrations.plan_files import MigrationPlanDocument
 from orchestrator.runs.models import Run
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.migrations import reads, steps
-from orchestrator.workflows.migrations.acts import RETIRE
+from orchestrator.workflows.migrations.acts import RETIRE, awaited_acts
 from orchestrator.workflows.migrations.reads import MigrationPlanView
 from orchestrator.workflows.nouns import MIGRATIONS
-from orchestrator.workflows.perform import next_acts
 
 router = APIRouter(tags=["migrations"])
 
@@ -250,7 +249,7 @@ def detail(call: Call, migration_id: UUID) -> MigrationDetail:
 
 def _awaited(call: Call, migration: Migration) -> list[AwaitedOut]:
     """Return the acts that this migration waits for; ``wait`` while a worker is busy with it."""
-    found = next_acts(MIGRATIONS, call, migration)
+    found = awaited_acts(call, migration)
     if not found and migration.status not in ENDED:
         return [AwaitedOut(act="wait", permissions=[], text_en="In progress.", text_zh="执行中。")]
     return [

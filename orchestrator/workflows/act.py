@@ -91,6 +91,7 @@ class Act:
         has_form: The act is given its values on a page of its own.
         waiting: Says in the to-do list what the object waits for, in the statuses `awaited` (or all of
             `statuses`). An act without it stands in nobody's list.
+        is_choice: Nobody is waited for, so the act stands in nobody's list.
         done: Says afterwards what happened.
         lock: Locks the object and reads facts with it, in place of the noun's `lock`.
     """
@@ -118,6 +119,7 @@ class Act:
     tone: Tone = "outline-secondary"
     waiting: Text | None = None
     awaited: Collection[str] = ()
+    is_choice: bool = False
     done: Text | None = None
     lock: Callable[[Session, UUID], tuple[Any, Any]] | None = None
 

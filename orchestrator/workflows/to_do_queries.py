@@ -62,7 +62,8 @@ def _rows(actor: Actor, pack: PolicyPack, nouns: Iterable[Noun]) -> list[Select[
 def _rows_of(noun: Noun, actor: Actor, pack: PolicyPack) -> Select[Any] | None:
     """Return each object of the noun once, with the first of its acts that waits for this person."""
     table: Any = noun.table
-    clauses = [(awaiting(noun, act, actor, pack), act.name) for act in noun.acts if act.waiting is not None]
+    listed = [act for act in noun.acts if act.waiting is not None and not act.is_choice]
+    clauses = [(awaiting(noun, act, actor, pack), act.name) for act in listed]
     if not clauses:
         return None
     first = case(*((clause, literal(name)) for clause, name in clauses))

@@ -111,7 +111,7 @@ def bring_home(moving: Moving, run: Document) -> None:
     page = moving.move.read()
     moving.expect_only(page["serving_side"])
     if page["serving_side"] == "target":
-        if "return_" not in awaited(moving):
+        if "roll-back" not in awaited(moving):
             return_planned(moving)
         moving.move.well(APPLIER, "roll-back")
     moving.expect_only("source")

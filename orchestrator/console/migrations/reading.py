@@ -34,10 +34,9 @@ from orchestrator.runs.lifecycle import RUN_LIFECYCLE, PlanStatus, RunStatus
 from orchestrator.runs.models import Run
 from orchestrator.workflows.act import Act
 from orchestrator.workflows.migrations import reads
-from orchestrator.workflows.migrations.acts import ROLL_BACK
+from orchestrator.workflows.migrations.acts import ROLL_BACK, awaited_acts
 from orchestrator.workflows.migrations.reads import MigrationPlanView, MigrationView
 from orchestrator.workflows.nouns import MIGRATIONS
-from orchestrator.workflows.perform import next_acts
 
 S = MigrationStatus
 NEWEST_LINES = 200
@@ -95,7 +94,7 @@ def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
         budget_ms=int(migration.plan_document["pause_budget_ms"]),
         sides=_sides(migration),
         name_record=(migration.plan_document.get("name") or {}).get("record", ""),
-        waits=tuple(_wait(visit, act) for act in next_acts(MIGRATIONS, visit.call({}), migration)),
+        waits=tuple(_wait(visit, act) for act in awaited_acts(visit.call({}), migration)),
         checked_at=_moment(migration.preflight.get("at")),
         problems=_problems(visit, migration),
         progress=_progress(migration.progress),
@@ -179,7 +178,7 @@ def plan_to_approve(view: MigrationView) -> MigrationPlanView | None:
 
 
 def _next_text(visit: Visit, migration: Migration) -> str:
-    acts = next_acts(MIGRATIONS, visit.call({}), migration)
+    acts = awaited_acts(visit.call({}), migration)
     return waiting_text(acts[0].waiting, visit) if acts else ""
 
 

@@ -16,9 +16,11 @@ from orchestrator.migrations.lifecycle import (
 from orchestrator.migrations.models import Migration
 from orchestrator.runs.errors import NotApproved, PersonTwice, RolesDoNotApprove
 from orchestrator.runs.lifecycle import LIVE, PlanStatus
-from orchestrator.workflows.act import Act, Body, Condition, Noun, Text
+from orchestrator.workflows.act import Act, Body, Call, Condition, Noun, Text
+from orchestrator.workflows.act_queries import holds
 from orchestrator.workflows.migrations import steps
 from orchestrator.workflows.migrations.queries import no_part_in_plan, no_part_in_request, plan_in
+from orchestrator.workflows.perform import next_acts
 from orchestrator.workflows.plans import approval
 from orchestrator.workflows.plans.acts import APPROVERS
 
@@ -175,6 +177,11 @@ ROLL_BACK = Act(
     conditions=approved("return"),
     runs=steps.roll_back,
     tone="outline-danger",
+    waiting=Text(
+        "或回退：源端带着目标端已接受的全部写入恢复服务",
+        "Or roll back: the source takes over again with every write that the target accepted",
+    ),
+    is_choice=True,
     done=Text("回退已排入执行队列。", "The rollback is queued."),
 )
 PLAN_ROLLBACK = Act(
@@ -187,6 +194,8 @@ PLAN_ROLLBACK = Act(
     conditions=(nothing_live("return"), NO_PART_IN_REQUEST),
     runs=steps.plan_rollback,
     tone="outline-danger",
+    waiting=Text("编制回退计划", "Plan a rollback"),
+    is_choice=True,
     done=Text("正在生成执行计划。", "The execution plan is being generated."),
 )
 PLAN_FINALISATION = Act(
@@ -303,3 +312,10 @@ MIGRATION = Noun(
         ABORT,
     ),
 )
+
+
+def awaited_acts(call: Call, migration: Migration) -> list[Act]:
+    """Return the acts that the migration waits for, whoever may do them; none while a plan is carried out."""
+    if not holds(call.session, MIGRATION, NOTHING_RUNNING, call.actor, migration):
+        return []
+    return next_acts(MIGRATION, call, migration)
