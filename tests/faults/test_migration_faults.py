@@ -59,7 +59,7 @@ def test_a_database_killed_between_fence_and_opening_leaves_one_side_serving_and
 ) -> None:
     host = moving.host(side)
     moving.move.scheduled()
-    with slow_marker(moving, 2):
+    with slow_marker(moving, BUDGET_MS / 1000):
         run = moving.move.act(APPLIER, "cut-over")
         wait_until(lambda: moving.mark("fenced"), "the source is fenced", 60)
         kill_database(host)
@@ -74,7 +74,7 @@ def test_a_database_killed_in_the_middle_of_a_return_leaves_one_side_serving_and
 ) -> None:
     host = moving.host(side)
     moving.move.cut()
-    with slow_marker(moving, 2, to="source"):
+    with slow_marker(moving, BUDGET_MS / 1000, to="source"):
         run = moving.move.act(APPLIER, "roll-back")
         wait_until(lambda: moving.mark("fenced", "source"), "the target is fenced", 60)
         kill_database(host)
