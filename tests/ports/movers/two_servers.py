@@ -76,6 +76,10 @@ def _major(programs: Path) -> int:
     return int(found[1])
 
 
+ACCESS = "local all all trust\nhost all postgres,app all trust\nhost all all all scram-sha-256\n"
+"""The tests' own roles need no password; the roles of a mover prove theirs, as it demands of every server."""
+
+
 class Server:
     """One cluster below a host's root of its own."""
 
@@ -87,6 +91,7 @@ class Server:
         log.parent.mkdir(parents=True)
         options = ["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", "--no-instructions"]
         self._call("initdb", "-D", str(data), *options)
+        (data / "pg_hba.conf").write_text(ACCESS)
         given = {**SETTINGS, **settings, "listen_addresses": f"'{address}'", "port": str(port)}
         with (data / "postgresql.conf").open("a") as file:
             file.write("".join(f"{name} = {value}\n" for name, value in given.items()))
