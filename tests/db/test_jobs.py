@@ -190,7 +190,7 @@ def test_a_waiting_job_can_be_removed_and_a_running_one_is_told(engine: Engine, 
             assert jobs.cancel(session, running) is Cancellation.ASKED
             assert jobs.cancel(session, 999_999) is Cancellation.GONE
         wait_until(lambda: why)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
         wait_until(lambda: statuses(database_url) == ["cancelled", "succeeded"])
     with transaction(engine) as session:
         assert jobs.cancel(session, running) is Cancellation.GONE
