@@ -95,9 +95,7 @@ class Connection(ConnectionBase):
             try:
                 host = Path(self.get_option("sandbox_root")).name
                 request = json.dumps({"op": "exec", "host": host, "cmd": command}).encode() + b"\n"
-                handed_over = array.array("i", [theirs_in, theirs_out, theirs_err])
-                sent = door.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed_over)])
-                door.sendall(request[sent:])
+                send(door, request, [theirs_in, theirs_out, theirs_err])
             finally:
                 for descriptor in (theirs_in, theirs_out, theirs_err):
                     os.close(descriptor)
@@ -184,6 +182,18 @@ class Feeder:
             self.open = False
             self.selector.unregister(self.stdin)
             os.close(self.stdin)
+
+
+def send(door: socket.socket, request: bytes, descriptors: list[int]) -> None:
+    """Send a request together with descriptors for the init to use.
+
+    An init that refuses the request may answer and close before everything is sent. The broken pipe is then
+    no failure of its own: the answer still waits to be read and gives the reason.
+    """
+    handed_over = array.array("i", descriptors)
+    with contextlib.suppress(BrokenPipeError):
+        sent = door.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed_over)])
+        door.sendall(request[sent:])
 
 
 def chunks(file: BinaryIO) -> Iterator[bytes]:
