@@ -14,7 +14,8 @@ from tests.ports.sandbox.daemon import ROOT
 def plugin() -> ModuleType:
     path = ROOT / "playbooks/plugins/connection/sandbox.py"
     specification = importlib.util.spec_from_file_location("sandbox_connection", path)
-    assert specification and specification.loader
+    assert specification is not None
+    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
