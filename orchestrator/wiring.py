@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
+from orchestrator.adapters.movers.ansible_movers import ansible_movers
 from orchestrator.adapters.policy_files import load_pack
 from orchestrator.adapters.run_folders import CloudModules, RunFolders
 from orchestrator.adapters.run_log_hub import READERS, RunLogHub
@@ -72,7 +73,7 @@ def _has_ended(engine: Engine, run_id: str) -> bool:
 
 def worker(settings: Settings) -> Worker:
     """The parts of a worker process."""
-    url = database_url(settings)
+    url, ansible = database_url(settings), AnsibleRunnerEngine()
     return Worker(
         engine=create_database_engine(url, pool_size=settings.slots * 2 + 2),
         database_url=url,
@@ -82,7 +83,8 @@ def worker(settings: Settings) -> Worker:
         terraform=TerraformProcesses(
             find_terraform(settings), mirror=settings.provider_mirror, home=settings.engine_home
         ),
-        ansible=AnsibleRunnerEngine(),
+        ansible=ansible,
+        movers=partial(ansible_movers, ansible),
         inventories=inventories(settings),
         cloud_environment=partial(cloud_environment, settings),
         modules=CloudModules(settings.clouds),

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlmodel import select
 
+from orchestrator.adapters.movers.ansible_movers import ansible_movers
 from orchestrator.adapters.run_folders import CloudModules, RunFolders
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
@@ -42,6 +43,7 @@ class Office:
             pack=pack,
             terraform=FakeTerraform(self.cloud),
             ansible=FakeAnsible(),
+            movers=partial(ansible_movers, FakeAnsible()),
             inventories={"sandbox": self.cloud},
             cloud_environment=lambda _cloud: {},
             modules=CloudModules(settings.clouds),

@@ -3,6 +3,7 @@
 import contextlib
 import secrets as random_texts
 import time
+from pathlib import Path
 from typing import Final
 
 from orchestrator.adapters.movers import reading
@@ -19,6 +20,7 @@ from orchestrator.migrations.movers import (
     Proof,
     Sides,
 )
+from orchestrator.runs.engine import AnsibleEngine, EngineRun
 
 _SECRETS: Final = tuple(
     f"{way}_{what}" for way in ("forward", "reverse") for what in ("password", "files", "names")
@@ -125,6 +127,11 @@ class AnsibleMovers:
                 asked = True
                 with contextlib.suppress(MoverFailed):
                     self.follow(other(side))
+
+
+def ansible_movers(engine: AnsibleEngine, move: Move, folder: Path, run: EngineRun) -> AnsibleMovers:
+    """Return the movers of `move` that play the bundle in `folder` with this engine."""
+    return AnsibleMovers(move, Player(engine, folder, run))
 
 
 def _why(error: MoverFailed) -> Finding:

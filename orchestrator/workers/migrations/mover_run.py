@@ -10,8 +10,6 @@ from uuid import UUID
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.adapters.movers import reading
-from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
-from orchestrator.adapters.movers.playing import Player
 from orchestrator.core.db import transaction
 from orchestrator.migrations.move import Move
 from orchestrator.migrations.movers import Movers
@@ -55,7 +53,7 @@ def at_the_movers(
     run = engine_run(worker, context, workspace_id, cloud, to_its_end=to_its_end)
     run = replace(run, event=_clock(worker, plan_id))
     waiting = engine_run(worker, context, workspace_id, cloud)
-    movers = AnsibleMovers(move, Player(worker.ansible, folder, run))
+    movers = worker.movers(move, folder, run)
     return MoveBench(
         worker, context, context.run_id, plan_id, workspace_id, cloud, move, movers, waiting.should_stop
     )

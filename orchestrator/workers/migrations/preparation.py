@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
 from orchestrator.adapters.movers.bundles import move_bundle, steps
-from orchestrator.adapters.movers.playing import Player
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
 from orchestrator.migrations.findings import Finding
@@ -94,7 +92,7 @@ def _look(
     files = move_bundle(worker.settings.content_dir / "playbooks", move, "check")
     folder = worker.folders.fill(order.plan_id, files, purpose="check")
     run = engine_run(worker, context, order.workspace_id, order.cloud)
-    movers = AnsibleMovers(move, Player(worker.ansible, folder, run))
+    movers = worker.movers(move, folder, run)
     if wanted.act == "arm":
         preflight = _own_copies_aside(movers, movers.preflight())
         return preflight.findings, {"preflight": runs.preflight_document(preflight)}
