@@ -107,9 +107,7 @@ def list_requests(
     """Requests of your organisation, or of all where you may read all."""
     require(actor, Permission.REQUESTS_READ)
     own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
-    found = queries.page(
-        session, organisation=own, statuses=status or (), search=search, before=cursor, limit=limit
-    )
+    found = queries.page(session, queries.Filter(own, status or (), search), before=cursor, limit=limit)
     link = next_page(asked, found[-1].number) if len(found) == limit else None
     return RequestPage(items=[RequestOut.model_validate(item) for item in found], next=link)
 

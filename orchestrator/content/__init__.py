@@ -1,1 +1,1 @@
-"""Content as data: what the files in Git say, how it is checked, and what a load would change."""
+"""Content as data: the documents of the files in Git, their checks, and the changes that a load writes."""

@@ -1,4 +1,4 @@
-"""Who decides on which part of a revision (domain §6.13): finance on money, the office on limits. Pure."""
+"""The authority over each part of a revision: finance for money, the smart-city office for limits (§6.13)."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -6,19 +6,19 @@ from typing import Any
 
 
 class Authority(StrEnum):
-    """A body that must agree to its part of a revision."""
+    """An authority that must approve its part of a revision."""
 
     FINANCE = "finance"
     SMART_CITY_OFFICE = "smart_city_office"
 
 
 MONEY = frozenset({"budget_line", "price_catalogue", "sku", "sku_price"})
-"""Kinds of rows that decide about money. Everything else decides about limits and rights."""
+"""Kinds of rows that concern money. All other kinds concern limits and rights."""
 
 
 def authorities_over(differences: Iterable[Mapping[str, Any]]) -> tuple[Authority, ...]:
-    """Whose approval a revision with these differences needs; each has the `kind` of its row."""
-    needed = {
-        Authority.FINANCE if item["kind"] in MONEY else Authority.SMART_CITY_OFFICE for item in differences
-    }
-    return tuple(sorted(needed))
+    """Return the authorities that must approve a revision with these stored differences."""
+    kinds = {difference["kind"] for difference in differences}
+    return tuple(
+        sorted({Authority.FINANCE if kind in MONEY else Authority.SMART_CITY_OFFICE for kind in kinds})
+    )

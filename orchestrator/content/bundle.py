@@ -1,4 +1,4 @@
-"""Everything the content files say, as one value with flat rows and a digest."""
+"""The content files as one value, with their flat rows and a digest."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from orchestrator.content.documents import (
 from orchestrator.core.documents import Document
 
 Scalar = str | int | bool | None | tuple[str, ...]
-"""A field's value in a row: a date is its ISO text, an amount whole fen, a list a tuple of texts."""
+"""The value of a field in a row: a date is ISO text, an amount is whole fen, a list is a tuple of texts."""
 
 RowKey = tuple[str, str]
 """Kind and key of a row, such as ``("quota", "SLJ/production/vcpu")``."""
@@ -40,13 +40,13 @@ ROW_KINDS = (
     "sku_price",
     "system",
 )
-"""Every kind of row, in an order in which rows can be written: what is referred to comes first."""
+"""Every kind of row, in writing order: a referenced kind comes before the kinds that refer to it."""
 
 _Pair = tuple[RowKey, dict[str, Scalar]]
 
 
 class ContentBundle(Document):
-    """All valid documents of one reading, each list sorted by code."""
+    """All valid documents of the content files, each list sorted by code."""
 
     organisations: tuple[OrganisationDocument, ...]
     systems: tuple[SystemDocument, ...]
@@ -56,7 +56,7 @@ class ContentBundle(Document):
     quota_rules: QuotaRules
 
     def rows(self) -> Rows:
-        """Give the flat rows, ordered by kind as in ``ROW_KINDS`` and then by key."""
+        """Return the flat rows, ordered by kind as in ``ROW_KINDS`` and then by key."""
         pairs = [
             *(pair for document in self.organisations for pair in _organisation(document, self.quota_rules)),
             *map(_system, self.systems),
@@ -68,14 +68,14 @@ class ContentBundle(Document):
 
     @property
     def digest(self) -> str:
-        """Give the SHA-256 of the rows; comments and layout of the files do not matter."""
+        """The SHA-256 of the rows; comments and layout of the files do not count."""
         plain = [[*key, dict(row)] for key, row in self.rows().items()]
         text = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def row_order(key: RowKey) -> tuple[int, str, str]:
-    """Sort rows by kind in writing order, unknown kinds last, then by key."""
+    """Return the sort key of a row: kinds in writing order, unknown kinds last, then the key."""
     kind, name = key
     return (ROW_KINDS.index(kind) if kind in ROW_KINDS else len(ROW_KINDS), kind, name)
 
@@ -87,7 +87,7 @@ def _scalar(value: object) -> Scalar:
         return tuple(str(item) for item in value)
     if value is None or isinstance(value, str | int):
         return value
-    raise TypeError(f"{type(value).__name__} has no place in a row")
+    raise TypeError(f"a row cannot hold a {type(value).__name__}")
 
 
 def _fields(document: Document, *names: str) -> dict[str, Scalar]:
@@ -151,7 +151,7 @@ def _catalogue(document: PriceCatalogueDocument) -> Iterator[_Pair]:
     for price in document.prices:
         row: dict[str, Scalar] = {"catalogue_code": code, "sku_code": price.sku}
         row |= _fields(price, "price_fen", "percent")
-        # What hardly any price has is left out, so that a row says no more than it must.
+        # Optional terms are left out when absent: adding one later changes only the rows that have it.
         if price.suspended_percent is not None:
             row["suspended_percent"] = price.suspended_percent
         if price.tiers:

@@ -1,12 +1,11 @@
-"""What a load of the content would change: a comparison of three states, decided without any reading.
+"""Three-way comparison of content: the changes that a load would write, and the conflicts that forbid it.
 
-``wanted`` is what the files say, ``current`` what is in force now, ``base`` what the last load wrote. A
-row that somebody changed, added or removed in the product since the last load, and that the files want
-otherwise, is a conflict: a load never overwrites it (domain §6.13). A row that only the product has is
-left alone.
+``wanted`` are the rows of the files, ``current`` the rows in force, ``base`` the rows of the last load. A row
+that was changed, added or removed in the product since the last load, and that differs in the files, is a
+conflict: a load never overwrites it (domain §6.13). A row that only the product has is left alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,11 +13,11 @@ from typing import Any
 from orchestrator.content.bundle import Row, RowKey, Rows, Scalar, row_order
 
 WHOLE_ROW = ""
-"""The field of a difference that concerns its row as a whole."""
+"""The ``field`` of a difference that concerns a whole row."""
 
 
 class Verdict(StrEnum):
-    """What a load does about a difference."""
+    """The action of a load on a difference."""
 
     ADD = "add"
     CHANGE = "change"
@@ -29,10 +28,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One field, or with ``field`` empty one whole row, and what a load would do about it.
+    """A difference in one field, or in a whole row when ``field`` is empty, and the action of a load on it.
 
-    ``before`` is what is in force, ``after`` what the files want. For a whole row both are mappings of
-    its fields, None where the row is absent; ``same`` always has ``before`` equal to ``after``.
+    ``before`` is the value in force, ``after`` the value of the files. For a whole row both are mappings of
+    its fields, None where the row is absent; for ``same`` both are equal.
     """
 
     kind: str
@@ -44,27 +43,27 @@ class Difference:
 
 
 def differences(current: Rows, wanted: Rows, base: Rows | None) -> list[Difference]:
-    """Compare every row of the three states, ordered by kind, key and field.
+    """Return the differences of every row of the three states, ordered by kind, key and field.
 
-    ``base`` None means that no load has written anything: then whatever is in force came from the
-    product. Lists and tuples of texts are equal when their items are.
+    ``base`` None means that nothing was loaded yet: every row in force then comes from the product. Lists
+    and tuples with equal items are equal.
     """
     states = [{key: _plain(row) for key, row in (rows or {}).items()} for rows in (current, wanted, base)]
-    found: list[Difference] = []
+    all_differences: list[Difference] = []
     for key in sorted(set().union(*states), key=row_order):
         now, want, last = (state.get(key) for state in states)
-        found += _of_row(key, now, want, last)
-    return found
+        all_differences += _of_row(key, now, want, last)
+    return all_differences
 
 
-def changes(found: list[Difference]) -> list[Difference]:
-    """Give the differences that a load would write."""
-    return [one for one in found if one.verdict not in {Verdict.SAME, Verdict.CONFLICT}]
+def changes(compared: Iterable[Difference]) -> list[Difference]:
+    """Return the differences that a load would write."""
+    return [row for row in compared if row.verdict not in {Verdict.SAME, Verdict.CONFLICT}]
 
 
-def conflicts(found: list[Difference]) -> list[Difference]:
-    """Give the differences because of which a load is refused."""
-    return [one for one in found if one.verdict is Verdict.CONFLICT]
+def conflicts(compared: Iterable[Difference]) -> list[Difference]:
+    """Return the differences that make a load fail."""
+    return [row for row in compared if row.verdict is Verdict.CONFLICT]
 
 
 def _plain(row: Mapping[str, Any]) -> Row:

@@ -1,9 +1,8 @@
-"""The documents in ``quotas/``: one frozen model for each kind of file, strict and complete.
+"""The documents in ``quotas/``: one frozen, strict model for each kind of file.
 
-Unknown fields are errors. An amount is written as a quoted string in CNY and becomes whole fen, a day is
-written ``2019-06-19``; no number with a fraction exists. Sizes are whole vCPU and whole GB. What one
-document cannot know, such as whether an organisation exists, is checked in
-:mod:`orchestrator.content.references`.
+Unknown fields are errors. Amounts are quoted strings in CNY and become whole fen; days are written
+``2019-06-19``; fractions do not exist. Sizes are whole vCPU and whole GB. References between documents, such
+as the code of an organisation, are checked in :mod:`orchestrator.content.references`.
 """
 
 from collections.abc import Mapping
@@ -81,12 +80,12 @@ class Amounts(Document):
     block_gb: Size
 
     def of(self, resource_class: ResourceClass) -> int:
-        """Give the amount of one resource class."""
+        """Return the amount of one resource class."""
         return {"vcpu": self.vcpu, "memory_gb": self.memory_gb, "block_gb": self.block_gb}[resource_class]
 
 
 class QuotaRules(Document):
-    """How a trial quota follows from the production quota (domain §5).
+    """The rules that derive a trial quota from the production quota (domain §5).
 
     ``trial_percent`` of the production limit is rounded up to the next multiple of ``trial_step`` and is
     at least ``trial_minimum``.
@@ -99,11 +98,11 @@ class QuotaRules(Document):
     @model_validator(mode="after")
     def _steps_are_positive(self) -> Self:
         if 0 in {self.trial_step.of(name) for name in RESOURCE_CLASSES}:
-            raise ValueError("a step is at least 1")
+            raise ValueError("every trial_step must be at least 1")
         return self
 
     def trial_limit(self, production: Amounts, resource_class: ResourceClass) -> int:
-        """Give the trial limit of one resource class."""
+        """Return the trial limit of one resource class."""
         step = self.trial_step.of(resource_class)
         steps = -(-production.of(resource_class) * self.trial_percent // (100 * step))
         return max(steps * step, self.trial_minimum.of(resource_class))
@@ -159,15 +158,15 @@ class OrganisationDocument(Document):
 
     @property
     def officer_filing(self) -> Literal["current", "changed", "lapsed", "never_filed"]:
-        """Where the filing of the information officer stands; ``changed`` is current after a change."""
-        stands = {filing.status for filing in self.officer_filings}
-        if "current" in stands:
-            return "changed" if "superseded" in stands else "current"
-        return "lapsed" if stands else "never_filed"
+        """The state of the information officer's filing; ``changed`` is current after a change of person."""
+        statuses = {filing.status for filing in self.officer_filings}
+        if "current" in statuses:
+            return "changed" if "superseded" in statuses else "current"
+        return "lapsed" if statuses else "never_filed"
 
 
 class SourceStack(Document):
-    """What a system runs on today; None is not known."""
+    """The platform that a system runs on today; None means not known."""
 
     arch: Name | None = None
     os: Name | None = None
@@ -175,7 +174,7 @@ class SourceStack(Document):
 
 
 class Target(Document):
-    """What a system will need on the cloud, and what that costs a month by the first catalogue."""
+    """The size that a system needs on the cloud, with its monthly price by the first catalogue."""
 
     pool: PoolCode
     vcpu: Size
@@ -186,7 +185,7 @@ class Target(Document):
 
 
 class SystemDocument(Document):
-    """An information system of a department. ``mlps_level`` 0 means that it has not been graded."""
+    """An information system of a department. ``mlps_level`` 0 means not graded yet."""
 
     code: SystemCode
     department: OrganisationCode
@@ -229,12 +228,12 @@ class SystemDocument(Document):
     @model_validator(mode="after")
     def _a_private_network_has_a_name(self) -> Self:
         if self.network != "private" and self.private_network is not None:
-            raise ValueError("private_network is given only where network is private")
+            raise ValueError("give private_network only where network is private")
         return self
 
 
 class SkuDocument(Document):
-    """A priced unit. It can be ordered because ``fulfilment`` names how it is delivered."""
+    """A priced unit; ``fulfilment`` names the way it is delivered."""
 
     code: SkuCode
     name_zh: Name
@@ -250,7 +249,7 @@ class SkuDocument(Document):
 
 
 class TierDocument(Document):
-    """What the units up to a quantity cost each; without `up_to`, what all further units cost."""
+    """The unit price up to a quantity; without `up_to`, the unit price of all further units."""
 
     up_to: Annotated[int | None, Field(ge=1, le=100_000_000)] = None
     price_fen: Annotated[Fen, Field(alias="price")]
@@ -259,7 +258,7 @@ class TierDocument(Document):
 class PriceDocument(Document):
     """The price of one SKU: CNY for a unit and month (or once), graduated tiers, or a percentage of a spec.
 
-    A suspended resource pays the whole price, or `suspended_percent` of it.
+    A suspended resource costs the full price unless `suspended_percent` is given.
     """
 
     sku: SkuCode
@@ -271,7 +270,7 @@ class PriceDocument(Document):
     @model_validator(mode="after")
     def _one_kind_of_price(self) -> Self:
         if [self.price_fen is None, self.percent is None, not self.tiers].count(False) != 1:
-            raise ValueError("give one of price, percent_of_spec and tiers")
+            raise ValueError("give exactly one of price, percent_of_spec and tiers")
         return self
 
     @model_validator(mode="after")
@@ -279,7 +278,7 @@ class PriceDocument(Document):
         limits = [tier.up_to for tier in self.tiers]
         rising = [limit for limit in limits if limit is not None]
         if limits and (limits[:-1] != rising or rising != sorted(set(rising))):
-            raise ValueError("tiers rise by up_to, and only the last one has none")
+            raise ValueError("up_to must rise from tier to tier, and only the last tier has none")
         return self
 
 
@@ -296,12 +295,12 @@ class PriceCatalogueDocument(Document):
     @model_validator(mode="after")
     def _the_period_runs_forward(self) -> Self:
         if self.valid_to is not None and self.valid_to <= self.valid_from:
-            raise ValueError("valid_to is the first day no longer covered and lies after valid_from")
+            raise ValueError("valid_to must lie after valid_from: it is the first day no longer covered")
         return self
 
 
 class ResourcePoolDocument(Document):
-    """Capacity of one zone and architecture; ``overcommit_percent`` 100 allocates what is there."""
+    """Capacity of one zone and architecture; ``overcommit_percent`` 100 means no overcommitment."""
 
     code: PoolCode
     name_zh: Name
@@ -339,10 +338,10 @@ SINGLE_FILES: Mapping[str, type[Document]] = {
     "quotas/skus.yml": SkusDocument,
     "quotas/systems.yml": SystemsDocument,
 }
-"""Files that exist once, each with its model."""
+"""The model of each single file."""
 
 FOLDERS: Mapping[str, type[Document]] = {
     "quotas/departments": OrganisationDocument,
     "quotas/price_catalogues": PriceCatalogueDocument,
 }
-"""Folders with one file for each object; the file has the object's code as its name."""
+"""The model of the files in each folder; a file is named after the code of its object."""

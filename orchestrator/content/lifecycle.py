@@ -6,7 +6,7 @@ from orchestrator.core.lifecycle import Lifecycle
 
 
 class RevisionStatus(StrEnum):
-    """Where a revision of the content stands."""
+    """The status of a content revision."""
 
     PROPOSED = "proposed"
     LOADED = "loaded"

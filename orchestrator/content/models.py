@@ -1,4 +1,4 @@
-"""Revisions of the content that Git holds: what a load wrote or wants to write, and who let it."""
+"""Tables of content revisions and of their approvals."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from orchestrator.core.db import document, id_field, instant, one_of
 
 
 class ContentRevision(SQLModel, table=True):
-    """One reading of the content files. `rows` is what the files said, `differences` what would change."""
+    """One proposed load. `rows` are all rows of the files, `differences` the changes that the load writes."""
 
     __tablename__ = "content_revisions"
     __table_args__ = (one_of("status", RevisionStatus),)
@@ -31,7 +31,7 @@ class ContentRevision(SQLModel, table=True):
 
 
 class ContentApproval(SQLModel, table=True):
-    """One authority's yes to its part of a revision; a trigger refuses the revision's author."""
+    """An authority's approval of its part of a revision; a trigger refuses the author of the revision."""
 
     __tablename__ = "content_approvals"
     __table_args__ = (one_of("authority", Authority),)

@@ -1,7 +1,7 @@
-"""What the documents say about each other: codes that must exist, must be unique, or must meet.
+"""Check references between documents: codes must exist and be unique, and price periods must meet.
 
-Codes are collected from the raw data, so that a document with another mistake still counts as declared
-and its mistake is reported once, not again at everything that refers to it.
+Codes are collected from the raw data. A document with another mistake still declares its code, so the mistake
+is reported once and not again at every reference to it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ D = TypeVar("D", bound=Document)
 
 @dataclass(frozen=True)
 class Finding:
-    """A mistake between documents: the file, the path inside it and what is wrong."""
+    """A mistake between documents: the file, the path inside it, and the message."""
 
     file: str
     path: Path
@@ -34,7 +34,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Declaration:
-    """Where codes of one kind are declared: files by prefix, a list in them or the file itself, a field."""
+    """The place where codes of one kind are declared.
+
+    ``files`` is a prefix of file paths, ``items`` a list in these files (None: the file itself), ``field``
+    the field with the code.
+    """
 
     noun: str
     files: str
@@ -52,17 +56,17 @@ _DECLARATIONS = (
 )
 
 _Declared = Mapping[str, Mapping[str, tuple[str, Path]]]
-"""For every noun, the codes that are declared and where each stands first."""
+"""For each noun the declared codes, each with the place of its first declaration."""
 
 
 def reference_findings(raw: Mapping[str, object], documents: Mapping[str, Document]) -> list[Finding]:
-    """Check everything that one document cannot know of another.
+    """Return every mistake between documents.
 
-    ``raw`` is the data of every readable file, ``documents`` the valid documents by file; both by the
-    file's path from the content folder, with ``/``.
+    ``raw`` has the data of every readable file, ``documents`` the valid documents; the keys of both are paths
+    relative to the content folder, with ``/``.
     """
     findings: list[Finding] = []
-    declared = {one.noun: _declared(one, raw, findings) for one in _DECLARATIONS}
+    declared = {row.noun: _declared(row, raw, findings) for row in _DECLARATIONS}
     findings += _file_names(raw)
     for file, organisation in _valid(documents, OrganisationDocument):
         findings += _organisation(file, organisation, declared)
@@ -76,7 +80,7 @@ def reference_findings(raw: Mapping[str, object], documents: Mapping[str, Docume
 
 
 def _valid(documents: Mapping[str, Document], model: type[D]) -> Iterator[tuple[str, D]]:
-    return ((file, found) for file, found in sorted(documents.items()) if isinstance(found, model))
+    return ((file, document) for file, document in sorted(documents.items()) if isinstance(document, model))
 
 
 def _declared(
@@ -105,9 +109,9 @@ def _items(declaration: _Declaration, value: Mapping[str, object]) -> Iterator[t
     if declaration.items is None:
         yield (), value
         return
-    found = value.get(declaration.items)
-    if isinstance(found, tuple):
-        yield from (((declaration.items, index), item) for index, item in enumerate(found))
+    items = value.get(declaration.items)
+    if isinstance(items, tuple):
+        yield from (((declaration.items, index), item) for index, item in enumerate(items))
 
 
 def _file_names(raw: Mapping[str, object]) -> Iterator[Finding]:
@@ -115,7 +119,7 @@ def _file_names(raw: Mapping[str, object]) -> Iterator[Finding]:
         name = PurePosixPath(file)
         code = value.get("code") if isinstance(value, Mapping) else None
         if str(name.parent) in FOLDERS and isinstance(code, str) and code != name.stem:
-            yield Finding(file, ("code",), f'the file of "{code}" is named {code}.yml')
+            yield Finding(file, ("code",), f'the file of "{code}" must be named {code}.yml')
 
 
 def _unknown(declared: _Declared, noun: str, code: str, file: str, path: Path) -> Iterator[Finding]:
@@ -139,7 +143,7 @@ def _organisation(file: str, document: OrganisationDocument, declared: _Declared
     current = [n for n, filing in enumerate(document.officer_filings) if filing.status == "current"]
     for index in current[1:]:
         yield Finding(
-            file, ("officer_filings", index, "status"), "only one filing of an organisation is current"
+            file, ("officer_filings", index, "status"), "only one filing of an organisation can be current"
         )
     officers = {person.username for person in document.people if "information_officer" in person.roles}
     for index, filing in enumerate(document.officer_filings):
@@ -147,7 +151,7 @@ def _organisation(file: str, document: OrganisationDocument, declared: _Declared
         if filing.officer not in declared["person"]:
             yield from _unknown(declared, "person", filing.officer, file, path)
         elif filing.officer not in officers and filing.status == "current":
-            yield Finding(file, path, f'"{filing.officer}" is no information officer of {document.code}')
+            yield Finding(file, path, f'"{filing.officer}" is not an information officer of {document.code}')
 
 
 def _systems(file: str, document: SystemsDocument, declared: _Declared) -> Iterator[Finding]:
@@ -159,20 +163,21 @@ def _systems(file: str, document: SystemsDocument, declared: _Declared) -> Itera
         for position, code in enumerate(system.depends):
             yield from _unknown(declared, "system", code, file, (*path, "depends", position))
             if code == system.code:
-                yield Finding(file, (*path, "depends", position), "a system does not depend on itself")
+                yield Finding(file, (*path, "depends", position), "a system cannot depend on itself")
 
 
 def _prices(
     file: str, catalogue: PriceCatalogueDocument, declared: _Declared, documents: Mapping[str, Document]
 ) -> Iterator[Finding]:
-    billing = {sku.code: sku.billing for _, found in _valid(documents, SkusDocument) for sku in found.skus}
+    sku_lists = _valid(documents, SkusDocument)
+    billing = {sku.code: sku.billing for _, document in sku_lists for sku in document.skus}
     for index, price in enumerate(catalogue.prices):
         path: Path = ("prices", index)
         yield from _unknown(declared, "SKU", price.sku, file, (*path, "sku"))
         is_percent = billing.get(price.sku) == "percent_of_spec"
         if price.sku in billing and is_percent != (price.percent is not None):
-            wanted = "percent_of_spec" if is_percent else "price"
-            yield Finding(file, path, f'"{price.sku}" is billed {billing[price.sku]}: give {wanted}')
+            needed = "percent_of_spec" if is_percent else "price"
+            yield Finding(file, path, f'"{price.sku}" is billed {billing[price.sku]}: give {needed}')
 
 
 def _periods(catalogues: list[tuple[str, PriceCatalogueDocument]]) -> list[Finding]:
@@ -191,14 +196,14 @@ def _periods(catalogues: list[tuple[str, PriceCatalogueDocument]]) -> list[Findi
 
 
 def _parents(documents: Mapping[str, Document]) -> list[Finding]:
-    """Refuse an organisation that is, through its parents, above itself."""
-    found = {document.code: (file, document) for file, document in _valid(documents, OrganisationDocument)}
+    """Refuse an organisation that is its own ancestor."""
+    by_code = {document.code: (file, document) for file, document in _valid(documents, OrganisationDocument)}
     findings = []
-    for code, (file, document) in found.items():
-        above, parent = {code}, document.parent
-        while parent in found and parent not in above:
-            above.add(parent)
-            parent = found[parent][1].parent
+    for code, (file, document) in by_code.items():
+        ancestors, parent = {code}, document.parent
+        while parent in by_code and parent not in ancestors:
+            ancestors.add(parent)
+            parent = by_code[parent][1].parent
         if parent == code:
-            findings.append(Finding(file, ("parent",), f"{code} is above itself"))
+            findings.append(Finding(file, ("parent",), f"{code} is its own ancestor"))
     return findings

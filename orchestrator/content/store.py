@@ -18,7 +18,7 @@ from orchestrator.core.rows import lock_row
 def add(
     session: Session, digest: str, rows: Sequence[Any], differences: Sequence[Any], author: UUID | None
 ) -> ContentRevision:
-    """Store a proposed revision under the next number; an older proposal is superseded."""
+    """Store a proposed revision under the next number and supersede older proposals."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('content-revision', 0))"))
     for older in session.exec(
         select(ContentRevision).where(ContentRevision.status == RevisionStatus.PROPOSED)
@@ -40,10 +40,10 @@ def add(
 
 
 def lock(session: Session, revision_id: UUID) -> ContentRevision:
-    """A revision, locked.
+    """Return a revision, locked for this transaction.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such revision.
     """
     return lock_row(session, ContentRevision, revision_id)
 
@@ -51,7 +51,7 @@ def lock(session: Session, revision_id: UUID) -> ContentRevision:
 def transition(
     session: Session, revision: ContentRevision, status: RevisionStatus, actor: str, reason: str | None = None
 ) -> None:
-    """The one door to a revision's status."""
+    """Change the status of a revision; no other function does."""
     revision.reason = reason
     session.add(revision)
     facts = {"number": revision.number, "digest": revision.digest}
@@ -59,7 +59,7 @@ def transition(
 
 
 def approve(session: Session, revision: ContentRevision, authorities: Iterable[Authority], by: UUID) -> None:
-    """Keep the yes of each of these authorities."""
+    """Store one approval for each of these authorities."""
     session.add_all(
         ContentApproval(revision_id=revision.id, authority=authority, approver_id=by, at=now(session))
         for authority in authorities
@@ -70,6 +70,6 @@ def approve(session: Session, revision: ContentRevision, authorities: Iterable[A
 
 
 def last_loaded(session: Session) -> ContentRevision | None:
-    """What the newest load wrote: the base of the three-way comparison."""
+    """Return the newest loaded revision: the base of the three-way comparison."""
     statement = select(ContentRevision).where(ContentRevision.status == RevisionStatus.LOADED)
     return session.exec(statement.order_by(col(ContentRevision.number).desc()).limit(1)).first()

@@ -1,1 +1,1 @@
-"""The rules of the city as data, and what they say about a request."""
+"""The city's rules as data, and the functions that judge a request by them."""

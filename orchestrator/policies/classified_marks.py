@@ -1,7 +1,7 @@
-"""Find marks of classification in free text (rule R-01, domain §1.3).
+"""Find classification marks in free text (rule R-01, domain §1.3).
 
-A mark is 秘密, 机密 or 绝密 beside a star or as a heading of its own line, or 涉密 that does not follow 非 or
-不: "本系统为非涉密系统" carries none. The text found is never returned, so that nothing of it is stored.
+A mark is 秘密, 机密 or 绝密 next to a star or alone on a line, or 涉密 that does not follow 非 or 不:
+"本系统为非涉密系统" has no mark. Matched text is never returned, so it cannot be stored by accident.
 """
 
 import re
@@ -18,12 +18,12 @@ _CLASSIFIED = re.compile("(?<![非不])涉密")
 
 
 def has_mark(text: str) -> bool:
-    """Tell whether the text carries a mark of classification.
+    """Return whether the text carries a classification mark.
 
-    Compatibility forms, spaces and invisible signs inside a mark do not hide it.
+    Compatibility forms, spaces and invisible characters inside a mark do not hide it.
     """
     plain = unicodedata.normalize("NFKC", text)
-    if "密" not in plain:  # Every mark has this sign, and looking for it alone costs next to nothing.
+    if "密" not in plain:  # Every mark contains this character; most texts end here, cheaply.
         return False
     lines = [_joined(line) for line in plain.splitlines()]
     if any(_HEADING.fullmatch(line) for line in lines):
@@ -33,11 +33,13 @@ def has_mark(text: str) -> bool:
 
 
 def marked_fields(texts: Mapping[str, str]) -> tuple[str, ...]:
-    """Give the names, sorted, of the fields whose text carries a mark; never the text."""
+    """Return the sorted names of the fields whose text carries a mark, never the text."""
     return tuple(sorted(name for name, text in texts.items() if has_mark(text)))
 
 
 def _joined(line: str) -> str:
     return "".join(
-        sign for sign in line if not sign.isspace() and unicodedata.category(sign) not in {"Cf", "Mn"}
+        character
+        for character in line
+        if not character.isspace() and unicodedata.category(character) not in {"Cf", "Mn"}
     )

@@ -1,4 +1,4 @@
-"""What the files of a policy pack say about each other and about the notice."""
+"""Check the files of a policy pack against each other and against the notice."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +17,7 @@ PackFinding = tuple[str, tuple[str | int, ...], str]
 
 
 def pack_findings(documents: Mapping[str, Document], notice_zh: str) -> Iterator[PackFinding]:
-    """Check what the files of a pack say about each other; ``documents`` are the valid ones by file."""
+    """Return every mistake between the files of a pack; ``documents`` holds the valid files by name."""
     for file, document in documents.items():
         match document:
             case RulesDocument(rules=rules):
@@ -42,14 +42,14 @@ def _repeated(file: str, items: str, keys: list[str]) -> Iterator[PackFinding]:
 
 
 def _quote(file: str, index: int, rule: Rule, notice_zh: str) -> Iterator[PackFinding]:
-    """A quote is the text at its position, and whole sentences, so that no subject is lost."""
+    """Check that a quote is the notice's text at its position, in whole sentences: none loses its subject."""
     if rule.quote_zh is None:
         return
     path = ("rules", index, "quote_zh")
     if notice_zh[rule.quote_start : rule.quote_end] != rule.quote_zh:
-        yield file, path, "the notice has another text at this position"
+        yield file, path, "the notice has a different text at this position"
     elif not rule.quote_zh.endswith("。") or not _begins_a_sentence(rule.quote_start, notice_zh):
-        yield file, path, "a quote is one or more whole sentences of the notice"
+        yield file, path, "quote one or more whole sentences of the notice"
 
 
 def _begins_a_sentence(start: int | None, notice_zh: str) -> bool:
@@ -59,13 +59,13 @@ def _begins_a_sentence(start: int | None, notice_zh: str) -> bool:
 def _duties(file: str, duties: DutiesDocument) -> Iterator[PackFinding]:
     yield from _repeated(file, "acts", [act.act for act in duties.acts])
     yield from _repeated(
-        file, "substitutes", [f"{one.organisation} {one.role}" for one in duties.substitutes]
+        file, "substitutes", [f"{row.organisation} {row.role}" for row in duties.substitutes]
     )
-    known = {act.act for act in duties.acts}
+    acts = {act.act for act in duties.acts}
     for index, act in enumerate(duties.acts):
         for position, other in enumerate(act.never_with):
-            if other not in known or other == act.act:
+            if other not in acts or other == act.act:
                 yield file, ("acts", index, "never_with", position), f'there is no other act "{other}"'
-    for index, one in enumerate(duties.substitutes):
-        if one.organisation == one.by_organisation:
+    for index, substitute in enumerate(duties.substitutes):
+        if substitute.organisation == substitute.by_organisation:
             yield file, ("substitutes", index), "a substitute belongs to another organisation"

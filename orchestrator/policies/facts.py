@@ -1,7 +1,7 @@
-"""What the rules judge a request on. A fact that is None is not known, and a rule then says so.
+"""Facts about a request that the rules judge. None means not known; a rule that needs it reports it missing.
 
-The caller states facts, it never states conclusions: amounts as they stand, days as they are. Money is
-in fen, periods are half-open, ``until`` None means without end.
+Callers pass raw facts, never conclusions. Money is in fen, periods are half-open, and ``until`` None means
+without end.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ BIG_SCREEN = "big_screen"
 
 @dataclass(frozen=True)
 class LineFacts:
-    """One line of a request. ``category`` is chosen from a list, it is never read out of a text."""
+    """One line of a request. ``category`` comes from a list, never from free text."""
 
     key: str
     skus: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class LineFacts:
 
 @dataclass(frozen=True)
 class SystemFacts:
-    """The system that a request serves; level 0 means that it has not been graded."""
+    """The system that a request serves; MLPS level 0 means not graded yet."""
 
     code: str
     classification: str | None
@@ -37,7 +37,7 @@ class SystemFacts:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a request asks of one quota or pool, for example of ``production/vcpu`` or ``EXT-X86/vcpu``."""
+    """The amount that a request takes from one quota (``production/vcpu``) or pool (``EXT-X86/vcpu``)."""
 
     name: str
     requested: int
@@ -47,13 +47,13 @@ class Claim:
 
     @property
     def exceeds(self) -> bool:
-        """Whether the request asks for more than is free; exactly what is free fits."""
+        """Whether the request takes more than is free; exactly the free amount fits."""
         return self.requested > 0 and self.requested + self.held + self.committed > self.limit
 
 
 @dataclass(frozen=True)
 class BudgetClaim:
-    """What a request will cost one budget line until the end of its fiscal year, in fen."""
+    """The cost of a request to one budget line until the end of its fiscal year, in fen."""
 
     line: str
     projected_fen: int
@@ -64,13 +64,13 @@ class BudgetClaim:
 
     @property
     def free_fen(self) -> int:
-        """What the line still has."""
+        """The amount that the line still has."""
         return self.appropriated_fen - self.held_fen - self.committed_fen - self.spent_fen
 
 
 @dataclass(frozen=True)
 class PricePeriod:
-    """One SKU has a price on the days ``[since, until)``."""
+    """The days ``[since, until)`` on which one SKU has a price."""
 
     sku: str
     since: dt.date
@@ -79,7 +79,7 @@ class PricePeriod:
 
 @dataclass(frozen=True)
 class LiveExemption:
-    """A granted exemption of a system: its scope, the level of its basis, valid before ``until``."""
+    """An exemption granted to a system: its scope, the level of its legal basis, valid before ``until``."""
 
     system: str
     scope: Literal["cloud", "hardware", "room", "extranet", "big_screen"]
@@ -91,8 +91,8 @@ class LiveExemption:
 class RequestFacts:
     """All facts of one request.
 
-    ``organisation`` is the tenant. ``texts`` holds every free text of the request by field name.
-    ``priced_days`` are the days ``[first, end)`` that the quote covers.
+    ``organisation`` is the code of the department. ``texts`` holds the free texts of the request by field
+    name. ``priced_days`` are the days ``[first, end)`` that the quote covers.
     """
 
     kind: RequestKind

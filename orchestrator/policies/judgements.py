@@ -1,7 +1,7 @@
-"""How each rule that is judged on a request is decided: one small function a rule, all in one table.
+"""The rules that are judged on a request: one small function a rule, all listed in ``JUDGES``.
 
-A function gives a :class:`Finding`: the rule holds, or it does not and why, or a fact is missing. Details
-are written in signs and codes that read the same in every language.
+A function returns a :class:`Finding`: the rule holds, or it fails with a detail, or a fact is missing.
+Details use numbers, signs and codes only, so they read the same in every language.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ _NATIONAL_OR_PROVINCIAL = frozenset({"national", "provincial"})
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule found. ``escalates`` weakens a rule that does not hold to a further approval."""
+    """The outcome of one rule. With ``escalates`` a failed rule only asks for a further approval."""
 
     holds: bool
     facts: tuple[tuple[str, str], ...] = ()
@@ -32,14 +32,14 @@ Judge = Callable[[RequestFacts, PolicyPack], Finding]
 
 
 def further_approvers(facts: RequestFacts, pack: PolicyPack) -> tuple[str, ...]:
-    """Give the roles that rule R-29 and the verdicts of rule R-04 ask for besides the centre's approver."""
+    """Return the roles that R-29 and escalations of R-04 require besides the centre's approver."""
     thresholds = pack.head.thresholds
     level = facts.system.mlps_level if facts.system else None
     cost = facts.yearly_cost_fen
-    is_high = not level or level >= thresholds.second_approver_from_level
-    is_dear = cost is None or cost > thresholds.finance_approval_per_year_fen
-    roles = ["smart_city_office"] if is_high or _judge_hardware(facts, pack).escalates else []
-    return tuple([*roles, "finance"] if is_dear else roles)
+    is_high_level = not level or level >= thresholds.second_approver_from_level
+    is_costly = cost is None or cost > thresholds.finance_approval_per_year_fen
+    roles = ["smart_city_office"] if is_high_level or _judge_hardware(facts, pack).escalates else []
+    return tuple([*roles, "finance"] if is_costly else roles)
 
 
 def _missing(*names: str) -> Finding:
@@ -47,59 +47,64 @@ def _missing(*names: str) -> Finding:
 
 
 def _judge_marks(facts: RequestFacts, _: PolicyPack) -> Finding:
-    """R-01: only the names of fields are ever given, never what stands in them."""
+    """R-01: the finding names the marked fields and never repeats their text."""
     marked = ", ".join(marked_fields(facts.texts))
     return Finding(holds=not marked, facts=(("fields", marked),) if marked else (), detail=marked)
 
 
 def _judge_hardware(facts: RequestFacts, pack: PolicyPack) -> Finding:
-    """R-04: the category of a line decides, with one explicit verdict for each category."""
-    verdicts = {one.category: one for one in pack.head.hardware_categories}
+    """R-04: each hardware category has its own verdict in the pack."""
+    verdicts = {row.category: row for row in pack.head.hardware_categories}
     lines = [line for line in facts.lines if line.category not in {CLOUD_SERVICE, BIG_SCREEN}]
     unknown = tuple(f"lines.{line.key}.category" for line in lines if line.category not in verdicts)
     if unknown:
         return _missing(*unknown)
-    hit = [(line, verdicts[line.category]) for line in lines if verdicts[line.category].verdict != "allow"]
-    hit = [(line, one) for line, one in hit if not _is_exempt(facts, one.scope, _NATIONAL)]
+    judged = [(line, verdicts[line.category]) for line in lines]
+    failed = [
+        (line, category)
+        for line, category in judged
+        if category.verdict != "allow" and not _is_exempt(facts, category.scope, _NATIONAL)
+    ]
     return Finding(
-        holds=not hit,
+        holds=not failed,
         facts=tuple((f"lines.{line.key}.category", line.category) for line in lines),
-        detail="; ".join(_instead(line, one) for line, one in hit),
-        escalates=bool(hit) and all(one.verdict == "escalate" for _, one in hit),
+        detail="; ".join(_with_alternatives(line, category) for line, category in failed),
+        escalates=bool(failed) and all(category.verdict == "escalate" for _, category in failed),
     )
 
 
-def _instead(line: LineFacts, category: HardwareCategory) -> str:
+def _with_alternatives(line: LineFacts, category: HardwareCategory) -> str:
     offer = f" → {', '.join(category.instead)}" if category.instead else ""
     return f"{line.key}: {line.category}{offer}"
 
 
 def _is_exempt(facts: RequestFacts, scope: str, levels: frozenset[str]) -> bool:
-    """Tell whether the one system that the request serves has a live exemption of this scope."""
+    """Return whether the system that the request serves has a live exemption of this scope."""
     return facts.system is not None and any(
-        one.system == facts.system.code
-        and one.scope == scope
-        and one.level in levels
-        and facts.day < one.until
-        for one in facts.exemptions
+        exemption.system == facts.system.code
+        and exemption.scope == scope
+        and exemption.level in levels
+        and facts.day < exemption.until
+        for exemption in facts.exemptions
     )
 
 
 def _judge_big_screen(facts: RequestFacts, _: PolicyPack) -> Finding:
-    """R-06: clause 1 accepts a national or a provincial basis here, wider than for the cloud."""
+    """R-06: clause 1 accepts a national or a provincial basis for big screens, wider than for the cloud."""
     screens = [line.key for line in facts.lines if line.category == BIG_SCREEN]
     exempt = _is_exempt(facts, "big_screen", _NATIONAL_OR_PROVINCIAL)
     return Finding(holds=not screens or exempt, detail=", ".join(screens))
 
 
 def _certified_level(facts: RequestFacts, pack: PolicyPack) -> int:
-    """Give the level that the platform may carry on the day of the request, 0 without a valid certificate."""
+    """Return the level that the platform may carry on the day of the request, 0 without a certificate."""
     certificates = pack.head.platform_certificates
-    return max((one.level for one in certificates if one.valid_from <= facts.day < one.valid_to), default=0)
+    valid = (row.level for row in certificates if row.valid_from <= facts.day < row.valid_to)
+    return max(valid, default=0)
 
 
 def _judge_certificate(facts: RequestFacts, pack: PolicyPack) -> Finding:
-    """R-08: without a valid certificate nothing new enters production; a trial may."""
+    """R-08: without a valid certificate nothing new enters production; a trial is allowed."""
     level = _certified_level(facts, pack)
     used = (("platform.level", str(level)), ("day", facts.day.isoformat()))
     holds = level > 0 or facts.zone_class == "trial"
@@ -107,11 +112,14 @@ def _judge_certificate(facts: RequestFacts, pack: PolicyPack) -> Finding:
 
 
 def _judge_level(facts: RequestFacts, pack: PolicyPack) -> Finding:
-    """R-09: level 4 is refused, because no certificate of the platform reaches it."""
+    """R-09: a system graded above the certificate of the platform is refused.
+
+    Between two certificates the highest one counts, so that R-08 alone names the gap.
+    """
     if facts.system is None or not facts.system.mlps_level:
         return _missing("system.mlps_level")
     certificates = pack.head.platform_certificates
-    highest = max((one.level for one in certificates), default=0)
+    highest = max((certificate.level for certificate in certificates), default=0)
     carried = _certified_level(facts, pack) or highest
     level = facts.system.mlps_level
     used = (("system.mlps_level", str(level)), ("platform.level", str(carried)))
@@ -119,7 +127,7 @@ def _judge_level(facts: RequestFacts, pack: PolicyPack) -> Finding:
 
 
 def _judge_amounts(facts: RequestFacts, _: PolicyPack) -> Finding:
-    """R-16: exactly what is free fits."""
+    """R-16: every quota and pool has the requested amount free; exactly the free amount fits."""
     if facts.quota is None or facts.pools is None:
         return _missing(*(name for name in ("quota", "pools") if getattr(facts, name) is None))
     claims = [("quota", claim) for claim in facts.quota] + [("pool", claim) for claim in facts.pools]
@@ -133,7 +141,7 @@ def _sum_of(claim: Claim) -> str:
 
 
 def _judge_budget(facts: RequestFacts, _: PolicyPack) -> Finding:
-    """R-17: the cost until the end of the fiscal year stays within what each line has free."""
+    """R-17: the cost until the end of the fiscal year stays within the free amount of each budget line."""
     if facts.budget is None:
         return _missing("budget")
     amounts = [(claim, format_cny(claim.projected_fen), format_cny(claim.free_fen)) for claim in facts.budget]
@@ -147,7 +155,7 @@ def _judge_budget(facts: RequestFacts, _: PolicyPack) -> Finding:
 
 
 def _judge_officer(facts: RequestFacts, _: PolicyPack) -> Finding:
-    """R-26: one officer is filed and current."""
+    """R-26: the department has an information officer with a current filing."""
     if facts.officer_filing is None:
         return _missing("officer_filing")
     used = (("officer_filing", facts.officer_filing),)
@@ -156,16 +164,17 @@ def _judge_officer(facts: RequestFacts, _: PolicyPack) -> Finding:
 
 
 def _judge_classification(facts: RequestFacts, _: PolicyPack) -> Finding:
-    """R-27: only what the unit has confirmed as non-classified goes on."""
+    """R-27: the department has confirmed the system as non-classified."""
     if facts.system is None or facts.system.classification is None:
         return _missing("system.classification")
-    found = facts.system.classification
-    used = (("system.classification", found),)
-    return Finding(found == "non_classified_confirmed", used, f"{facts.system.code}: {found}")
+    classification = facts.system.classification
+    used = (("system.classification", classification),)
+    is_confirmed = classification == "non_classified_confirmed"
+    return Finding(is_confirmed, used, f"{facts.system.code}: {classification}")
 
 
 def _judge_zombie(facts: RequestFacts, _: PolicyPack) -> Finding:
-    """R-28: a system that nobody uses gets nothing new."""
+    """R-28: a system without users gets no new resources."""
     if facts.system is None or facts.system.zombie is None:
         return _missing("system.zombie")
     used = (("system.zombie", str(facts.system.zombie).lower()),)
@@ -173,7 +182,7 @@ def _judge_zombie(facts: RequestFacts, _: PolicyPack) -> Finding:
 
 
 def _judge_approvals(facts: RequestFacts, pack: PolicyPack) -> Finding:
-    """R-29: who else must approve."""
+    """R-29: the finding lists the roles that must approve besides the centre."""
     roles = ", ".join(further_approvers(facts, pack))
     level = facts.system.mlps_level if facts.system else None
     cost = None if facts.yearly_cost_fen is None else format_cny(facts.yearly_cost_fen)
@@ -182,7 +191,7 @@ def _judge_approvals(facts: RequestFacts, pack: PolicyPack) -> Finding:
 
 
 def _judge_prices(facts: RequestFacts, _: PolicyPack) -> Finding:
-    """R-30: every SKU has one price on every day that is quoted."""
+    """R-30: every SKU has exactly one price on every quoted day."""
     if facts.prices is None or facts.priced_days is None:
         return _missing(*(name for name in ("prices", "priced_days") if getattr(facts, name) is None))
     skus = sorted({sku for line in facts.lines for sku in line.skus})
@@ -191,11 +200,11 @@ def _judge_prices(facts: RequestFacts, _: PolicyPack) -> Finding:
 
 
 def _wrong_days(sku: str, prices: Iterable[PricePeriod], first: dt.date, end: dt.date) -> list[str]:
-    """Give the first day on which the SKU has no price or several; the count can change at borders only."""
-    periods = [one for one in prices if one.sku == sku]
-    borders = {one.since for one in periods} | {one.until for one in periods if one.until}
+    """Return the first day with no price or several; the count changes only where a period begins or ends."""
+    periods = [price for price in prices if price.sku == sku]
+    borders = {price.since for price in periods} | {price.until for price in periods if price.until}
     for day in sorted({first, *(border for border in borders if first < border < end)}):
-        count = sum(one.since <= day and (one.until is None or day < one.until) for one in periods)
+        count = sum(price.since <= day and (price.until is None or day < price.until) for price in periods)
         if count != 1 and first < end:
             return [f"{sku} {day.isoformat()}: {count}"]
     return []
@@ -215,4 +224,4 @@ JUDGES: Mapping[str, Judge] = {
     "R-29": _judge_approvals,
     "R-30": _judge_prices,
 }
-"""The function of every rule that a pack may have judged on a request."""
+"""The function of every rule that a pack may list for requests."""

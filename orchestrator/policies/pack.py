@@ -1,8 +1,7 @@
-"""A policy pack: the rules, dates, time limits, calendars and duties that one founding text sets.
+"""A policy pack: the rules, deadlines, time limits, calendars and duties that one founding text sets.
 
-A pack is data under ``policies/<id>/``. This module gives its frozen form and checks what its files say
-about each other; it reads nothing. A rule that comes from the notice carries a complete sentence of it
-with its position, so that a refusal can be contested.
+A pack is data under ``policies/<id>/``. This module declares its frozen form and does no I/O. A rule taken
+from the notice quotes a complete sentence with its position, so that a refusal can be contested.
 """
 
 import datetime as dt
@@ -73,7 +72,7 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class AppliesTo(Document):
-    """Where a rule applies; an empty list means everywhere. Outside it warns or is silent, it never stops."""
+    """Where a rule applies; an empty list means everywhere. Elsewhere the rule warns or is silent."""
 
     organisation_kinds: tuple[Word, ...] = ()
     project_levels: tuple[Literal["municipal", "county"], ...] = ()
@@ -82,7 +81,7 @@ class AppliesTo(Document):
 
 
 class Rule(Document):
-    """One rule. ``clause`` and ``quote_zh`` are given exactly where its basis is the notice."""
+    """One rule. It has ``clause`` and ``quote_zh`` exactly when its basis is the notice."""
 
     id: RuleId
     title_zh: Name
@@ -104,13 +103,13 @@ class Rule(Document):
         given = [part is not None for part in quote]
         if any(given) != all(given) or all(given) != (self.basis == "notice"):
             raise ValueError(
-                "clause, quote_zh, quote_start and quote_end belong to basis notice, all together"
+                "give clause, quote_zh, quote_start and quote_end together, and only with basis notice"
             )
         return self
 
 
 class PolicyDeadline(Document):
-    """A date the notice sets: once, every year on ``MM-DD``, or with ``starts`` the day a duty begins."""
+    """A date set by the notice: once, or every year on ``MM-DD``; with ``starts`` the day a duty begins."""
 
     id: Annotated[str, StringConstraints(pattern=r"^DL-[0-9]{2}$")]
     clause: Clause
@@ -133,7 +132,7 @@ class PolicyDeadline(Document):
 
 
 class TimeLimit(Document):
-    """How long a step may take."""
+    """The longest time that a step may take."""
 
     step: Word
     name_zh: Name
@@ -162,13 +161,13 @@ class CalendarDocument(Document):
     def _days_lie_in_the_year(self) -> Self:
         days = [day for holiday in self.holidays for day in (holiday.first, holiday.last)]
         if any(day.year != self.year for day in (*days, *self.make_up_days)):
-            raise ValueError(f"every day lies in {self.year}")
+            raise ValueError(f"every day must lie in {self.year}")
         if any(holiday.last < holiday.first for holiday in self.holidays):
-            raise ValueError("a holiday ends on or after its first day")
+            raise ValueError("a holiday must not end before its first day")
         return self
 
     def calendar_year(self) -> CalendarYear:
-        """Give the year as the working calendar counts it."""
+        """Return this year for the working calendar."""
         days_off = frozenset(
             holiday.first + dt.timedelta(days=number)
             for holiday in self.holidays
@@ -178,14 +177,14 @@ class CalendarDocument(Document):
 
 
 class FurtherRole(Document):
-    """A role that an act also needs in some case."""
+    """A role that an act needs as well in one case."""
 
     when: Literal["level_3", "above_finance_threshold"]
     role: Role
 
 
 class Act(Document):
-    """Who may do an act, and with which other acts on one change a person never does it."""
+    """The roles that may do an act, and the acts on the same object that exclude a person from it."""
 
     act: Word
     name_zh: Name
@@ -197,7 +196,7 @@ class Act(Document):
 
 
 class Substitute(Document):
-    """Who approves instead where an organisation would decide on itself (domain §2.15)."""
+    """The organisation and role that approve where an organisation would decide on itself (domain §2.15)."""
 
     organisation: Code
     role: Role
@@ -206,7 +205,7 @@ class Substitute(Document):
 
 
 class Thresholds(Document):
-    """Amounts and levels at which further approval begins. Amounts in fen."""
+    """Amounts in fen and MLPS levels from which further approvals are needed."""
 
     drc_approval_fen: Annotated[Fen, Field(alias="drc_approval")]
     finance_approval_per_year_fen: Annotated[Fen, Field(alias="finance_approval_per_year")]
@@ -214,7 +213,7 @@ class Thresholds(Document):
 
 
 class Periods(Document):
-    """How long things stay valid."""
+    """Validity periods."""
 
     approved_unused_days: Days
     hold_days: Days
@@ -225,7 +224,7 @@ class Periods(Document):
 
 
 class Links(Document):
-    """Which share of an access link may be used."""
+    """The share of an access link that may be used."""
 
     peak_percent: Percent
     copy_percent: Percent
@@ -241,7 +240,7 @@ class PlatformCertificate(Document):
 
 
 class HardwareCategory(Document):
-    """What happens to a request line of this category, and which SKUs serve instead (clause 1)."""
+    """The verdict on request lines of this category, and the SKUs to order instead (clause 1)."""
 
     category: Word
     verdict: Literal["refuse", "escalate", "allow"]
@@ -250,7 +249,7 @@ class HardwareCategory(Document):
 
 
 class PackHead(Document):
-    """``pack.yml``: what the pack is, and its figures."""
+    """``pack.yml``: the identity of the pack and its figures."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
     version: Annotated[int, Field(ge=1)]
@@ -297,7 +296,7 @@ PACK_FILES: Mapping[str, type[Document]] = {
     "rules.yml": RulesDocument,
     "time_limits.yml": TimeLimitsDocument,
 }
-"""Files that every pack has, besides ``notice.zh.txt`` and ``calendar/<year>.yml``."""
+"""The files of every pack besides ``notice.zh.txt`` and ``calendar/<year>.yml``."""
 
 
 class PolicyPack(Document):
@@ -318,7 +317,7 @@ class PolicyPack(Document):
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of everything the pack says; layout and comments of its files do not matter."""
+        """The SHA-256 of the pack's content; layout and comments of its files do not count."""
         return "sha256:" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @cached_property
@@ -330,35 +329,35 @@ class PolicyPack(Document):
 
     @property
     def approved_unused_days(self) -> int:
-        """Days after which an approved request that nobody used expires."""
+        """Days after which an approved but unused request expires."""
         return self.head.periods.approved_unused_days
 
     @property
     def hold_days(self) -> int:
-        """Days that a hold lives from submission."""
+        """Days from submission until a hold expires."""
         return self.head.periods.hold_days
 
     @property
     def plan_expiry_hours(self) -> int:
-        """Hours that an execution plan may be approved and applied."""
+        """Hours during which an execution plan can be approved and applied."""
         return self.head.periods.plan_expiry_hours
 
     @property
     def trial_days(self) -> int:
-        """Calendar days of a free trial."""
+        """Calendar days of the free trial."""
         return self.head.periods.trial_days
 
     def rule(self, rule_id: str) -> Rule:
-        """Give one rule. Raises KeyError when the pack has none of this id."""
+        """Return the rule with this id. Raises KeyError when the pack has none."""
         return {rule.id: rule for rule in self.rules}[rule_id]
 
     def time_limit(self, step: str) -> TimeLimit:
-        """Give the time limit of a step. Raises KeyError when the pack has none."""
+        """Return the time limit of a step. Raises KeyError when the pack has none."""
         return {limit.step: limit for limit in self.time_limits}[step]
 
     def substitute(self, organisation: str, role: str) -> Substitute | None:
-        """Give who acts instead of this role on a matter of this organisation, None if nobody needs to."""
-        for one in self.duties.substitutes:
-            if (one.organisation, one.role) == (organisation, role):
-                return one
+        """Return the substitute for this role in matters of this organisation; None where none is needed."""
+        for substitute in self.duties.substitutes:
+            if (substitute.organisation, substitute.role) == (organisation, role):
+                return substitute
         return None

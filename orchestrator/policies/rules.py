@@ -1,8 +1,8 @@
-"""What the policy pack says about a request, and which approvals it needs.
+"""Judge a request by the policy pack, and list the approvals that it needs.
 
-``judge_request`` lists the verdict of every rule that applies, not only of the first that stops. A
-request whose text carries a mark of classification is the exception: then nothing else is looked at,
-so that nothing of it can be kept (rule R-01).
+``judge_request`` returns the verdict of every rule that applies, not only of the first rule that stops the
+request. A request with a classification mark is the exception: no other rule runs, so that nothing of its
+text is kept (rule R-01).
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from orchestrator.policies.pack import PolicyPack, Rule
 
 
 class Verdict(StrEnum):
-    """What a rule says; ``refuse`` is final, ``block`` stops until something changes."""
+    """The verdict of one rule. ``refuse`` is final; ``block`` lasts until its cause is removed."""
 
     PASS = "pass"  # noqa: S105
     WARN = "warn"
@@ -28,9 +28,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class RuleResult:
-    """The verdict of one rule, with what it rests on.
+    """The verdict of one rule with its reasons.
 
-    ``clause`` and ``quote_zh`` are empty for a rule that is not taken from the notice. ``facts`` are the
+    ``clause`` and ``quote_zh`` are empty for a rule that is not taken from the notice. ``facts`` holds the
     facts used, as pairs of name and text; ``missing`` names the facts that were not known.
     """
 
@@ -46,10 +46,10 @@ class RuleResult:
 
 
 def judge_request(facts: RequestFacts, pack: PolicyPack) -> tuple[RuleResult, ...]:
-    """Give the result of every rule of the pack that is judged on a request, ordered by rule id."""
-    judged = [rule for rule in pack.request_rules if _concerns(rule, facts)]
+    """Return the result of every rule that applies to the request, ordered by rule id."""
+    applicable = [rule for rule in pack.request_rules if _concerns(rule, facts)]
     results = []
-    for rule in judged:
+    for rule in applicable:
         result = _result(rule, JUDGES[rule.id](facts, pack), facts)
         if rule.id == "R-01" and result.stops:
             return (result,)
@@ -58,24 +58,23 @@ def judge_request(facts: RequestFacts, pack: PolicyPack) -> tuple[RuleResult, ..
 
 
 def is_stopped(results: Iterable[RuleResult]) -> bool:
-    """Tell whether a request with these results cannot go on."""
+    """Return whether one of these results stops the request."""
     return any(result.stops for result in results)
 
 
 def required_approvals(facts: RequestFacts, pack: PolicyPack) -> tuple[str, ...]:
-    """Give the roles that must approve, one approval by another person each, in the order of asking.
+    """Return the roles that must approve, each by another person, in the order in which they are asked.
 
-    The centre's approver always; the smart-city office for level 3 and for anything that a rule hands
-    to it; finance above the threshold; an unknown level or cost counts as high (rule R-29). A role in
-    the requesting organisation is replaced by its substitute, therefore a role can occur twice: then two
-    persons of it must approve.
+    The centre always approves. The smart-city office approves from level 3 and where a rule escalates,
+    finance above the threshold; an unknown level or cost counts as high (rule R-29). A role of the requesting
+    organisation is replaced by its substitute. A role that occurs twice needs two persons.
     """
     roles = ("centre_approver", *further_approvers(facts, pack))
     return tuple(approving_role(role, facts.organisation, pack) for role in roles)
 
 
 def approving_role(role: str, organisation: str, pack: PolicyPack) -> str:
-    """Give the role that acts on a matter of this organisation, so that no body decides on itself."""
+    """Return the role that acts in matters of this organisation: no organisation decides on itself."""
     substitute = pack.substitute(organisation, role)
     return role if substitute is None else substitute.by_role
 

@@ -1,1 +1,1 @@
-"""What a department asked for, and how far it has come."""
+"""Resource requests of departments, and their lifecycle."""

@@ -1,7 +1,7 @@
-"""What a department may write into a request: shapes and limits, checked before anything is stored.
+"""Drafts of requests: their fields and limits, checked before anything is stored.
 
-Free text stays text: it never becomes a key, an address or code. Keys are checked against a plain
-pattern because they become addresses in Terraform.
+Free text never becomes a key, an address or code. Keys must match a strict pattern, because they become
+addresses in Terraform.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ HostService = Literal["HSS", "LOG", "BST"]
 
 def _each_once(values: tuple[object, ...]) -> tuple[object, ...]:
     if len(set(values)) != len(values):
-        raise ValueError("each is named once")
+        raise ValueError("list each value once")
     return values
 
 
@@ -32,7 +32,7 @@ MOST_PORTS = 100
 
 
 class Inconsistent(ValueError):
-    """Fields of a draft do not go together; `code` and `values` let a page say it in its own words."""
+    """Fields of a draft contradict each other; pages word the message by `code` and `values`."""
 
     def __init__(self, code: str, text: str, **values: str | int) -> None:
         super().__init__(text)
@@ -61,7 +61,7 @@ class LineDraft(BaseModel):
 
 
 class RequestDraft(BaseModel):
-    """A request as its author writes it. A change names the workspace and its whole new size."""
+    """A request as its author writes it. A change states the complete new size of its workspace."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,32 +77,35 @@ class RequestDraft(BaseModel):
     def _consistent(self) -> "RequestDraft":
         if (self.kind == "provision") != (self.workspace is None):
             raise Inconsistent(
-                "workspace_of_kind", "a change or release names its workspace, a provision has none"
+                "workspace_of_kind", "give a workspace for a change or release, and none for a provision"
             )
         if (self.kind == "release") == bool(self.lines):
             raise Inconsistent(
-                "lines_of_kind", "a release has no lines, every other request has at least one"
+                "lines_of_kind", "give no lines for a release, and at least one for every other request"
             )
         _refuse_shared_keys(self.lines)
         hosts = sum(line.count for line in self.lines)
         if hosts > MAX_HOSTS:
-            text = f"{hosts} hosts; a request has at most {MAX_HOSTS}"
+            text = f"{hosts} hosts: reduce them to {MAX_HOSTS}, the most that one request can have"
             raise Inconsistent("too_many_hosts", text, hosts=hosts, most=MAX_HOSTS)
         return self
 
-    def free_texts(self) -> list[str]:
-        """Everything a person typed freely: what the classification rule reads."""
-        return [self.title, self.justification, *(line.label for line in self.lines)]
+    def free_texts(self) -> dict[str, str]:
+        """Return every free text by field name, for the classification rule (R-01)."""
+        labels = {f"lines.{line.key}.label": line.label for line in self.lines}
+        return {"title": self.title, "justification": self.justification, **labels}
 
 
 def _refuse_shared_keys(lines: Iterable[LineDraft]) -> None:
-    """Refuse two lines of one key, and a line with the key of a numbered host (``web-2``) of another."""
+    """Refuse a key of two lines, and a key that equals a numbered host (``web-2``) of another line."""
     hosts = Counter(key for line in lines for key in (line.key, *_numbered(line)))
     shared = next((key for key, times in hosts.items() if times > 1), None)
     if shared is not None:
-        raise Inconsistent("shared_key", f"two hosts would have the key {shared}", key=shared)
+        raise Inconsistent(
+            "shared_key", f"two hosts would have the key {shared}: give each line its own key", key=shared
+        )
 
 
 def _numbered(line: LineDraft) -> list[str]:
-    """The keys of a line's hosts but the first, which carries the plain key."""
+    """Return the keys of a line's hosts after the first one, which has the plain key."""
     return [f"{line.key}-{number}" for number in range(2, line.count + 1)]

@@ -1,4 +1,4 @@
-"""States of a resource request (domain §4.2)."""
+"""Statuses of a resource request and their transitions (domain §4.2)."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from orchestrator.core.lifecycle import Lifecycle
 
 
 class RequestStatus(StrEnum):
-    """Where a request stands."""
+    """The status of a request."""
 
     DRAFT = "draft"
     AWAITING_ENDORSEMENT = "awaiting_endorsement"
@@ -39,7 +39,7 @@ REQUEST_LIFECYCLE: Lifecycle[RequestStatus] = Lifecycle(
         S.UNDER_REVIEW: {S.REJECTED, S.RETURNED, S.APPROVED, S.CANCELLED, S.EXPIRED},
         S.APPROVED: {S.PLANNED, S.CANCELLING, S.CANCELLED, S.EXPIRED},
         S.PLANNED: {S.APPROVED, S.IN_TRIAL, S.FULFILLED},
-        # A failed apply left objects behind: a plan of its own removes them, or a new plan completes them.
+        # A failed apply left objects behind: an undo plan removes them, or a new plan completes them.
         S.CANCELLING: {S.APPROVED, S.CANCELLED},
         S.IN_TRIAL: {S.FULFILLED, S.TRIAL_ENDED},
     },
@@ -48,13 +48,10 @@ REQUEST_LIFECYCLE: Lifecycle[RequestStatus] = Lifecycle(
 HOLDING = frozenset(
     {S.SUBMITTED, S.RETURNED, S.ACCEPTED, S.UNDER_REVIEW, S.APPROVED, S.PLANNED, S.CANCELLING}
 )
-"""In these states a request holds quota, pool and budget."""
+"""In these statuses a request holds quota, pools and budget."""
 
 PENDING = HOLDING | {S.DRAFT, S.AWAITING_ENDORSEMENT}
-"""In these states a request has neither ended nor been carried out."""
+"""In these statuses a request has neither ended nor been carried out."""
 
 PLANNABLE = frozenset({S.APPROVED, S.CANCELLING})
-"""In these states a Terraform plan can be ordered."""
-
-RELEASING = frozenset({S.REFUSED, S.REJECTED, S.CANCELLED, S.EXPIRED})
-"""Entering one of these states releases the hold."""
+"""In these statuses a Terraform plan can be ordered."""

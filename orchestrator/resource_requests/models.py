@@ -1,4 +1,4 @@
-"""What a department asked for."""
+"""Tables of resource requests, their lines and their comments."""
 
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ REQUEST_KINDS = ("provision", "change", "release")
 
 
 class ResourceRequest(SQLModel, table=True):
-    """A request with everything it was judged on.
+    """A request with its quote and the rule results of its last submission.
 
-    The endorser is another person than the requester, unless the information officer files alone
-    (domain §2.15); the CHECK holds for every role, administrators too.
+    The endorser is another person than the requester, unless the information officer filed the request
+    (domain §2.15). The CHECK holds for administrators too.
     """
 
     __tablename__ = "resource_requests"
@@ -59,7 +59,7 @@ class ResourceRequest(SQLModel, table=True):
 
 
 class RequestLine(SQLModel, table=True):
-    """`count` equal hosts with their disk, backup and services; `key` becomes part of their addresses."""
+    """`count` equal hosts with disk, backup and services; `key` becomes part of their addresses."""
 
     __tablename__ = "request_lines"
     __table_args__ = (
@@ -91,7 +91,7 @@ class RequestLine(SQLModel, table=True):
 
 
 class RequestComment(SQLModel, table=True):
-    """What somebody said when returning, refusing, declining or rejecting."""
+    """The reason given by a person who returned, refused, declined or rejected a request."""
 
     __tablename__ = "request_comments"
 

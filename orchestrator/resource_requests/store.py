@@ -1,6 +1,7 @@
 """Writes of resource requests."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,21 +15,23 @@ from orchestrator.resource_requests.lifecycle import HOLDING, REQUEST_LIFECYCLE,
 from orchestrator.resource_requests.models import RequestComment, RequestLine, ResourceRequest
 
 
-def create(
-    session: Session,
-    draft: RequestDraft,
-    organisation: str,
-    requester: UUID,
-    actor: str,
-    *,
-    filed_by_officer: bool,
-) -> ResourceRequest:
+@dataclass(frozen=True)
+class Author:
+    """The requester of a new request. `actor` is recorded in the audit; for a calendar job it is no person."""
+
+    person: UUID
+    organisation: str
+    actor: str
+    is_officer: bool = False
+
+
+def create(session: Session, draft: RequestDraft, author: Author) -> ResourceRequest:
     """Store a draft under the next number of the year, ``GC-2019-0001``."""
     request = ResourceRequest(
         number=next_number(session, ResourceRequest.number, "GC"),
-        organisation_code=organisation,
-        requester_id=requester,
-        filed_by_officer=filed_by_officer,
+        organisation_code=author.organisation,
+        requester_id=author.person,
+        filed_by_officer=author.is_officer,
         created_at=now(session),
         status_at=now(session),
         title=draft.title,
@@ -40,15 +43,15 @@ def create(
         session,
         "resource_request:drafted",
         ("resource_request", request.id),
-        actor=actor,
-        organisation=organisation,
+        actor=author.actor,
+        organisation=author.organisation,
         data={"number": request.number, "kind": request.kind},
     )
     return request
 
 
 def write_draft(session: Session, request: ResourceRequest, draft: RequestDraft) -> None:
-    """Replace what the author wrote; the number, the persons and the status stay."""
+    """Replace the content and the lines of a request; number, persons and status stay."""
     request.kind = draft.kind
     request.system_code = draft.system
     request.target_workspace_id = draft.workspace
@@ -72,11 +75,11 @@ def _rows(request_id: UUID, lines: Iterable[LineDraft]) -> list[RequestLine]:
 
 
 def lock(session: Session, request_id: UUID, version: int | None = None) -> ResourceRequest:
-    """The request, locked for this transaction.
+    """Return the request, locked for this transaction.
 
     Raises:
-        NotFound: there is none.
-        VersionConflict: it is no longer at `version`.
+        NotFound: there is no such request.
+        VersionConflict: the request is no longer at `version`.
     """
     return lock_row(session, ResourceRequest, request_id, version)
 
@@ -87,10 +90,8 @@ def transition(
     status: RequestStatus,
     actor: str,
     reason: str | None = None,
-    *,
-    at_once: bool = True,
 ) -> None:
-    """The one door to a request's status; written here, or with `at_once` false by whoever called."""
+    """Change the status of a request. Only this function and `mark_submitted` do."""
     request.reason = reason
     session.add(request)
     transitions.transition(
@@ -101,20 +102,39 @@ def transition(
         actor=actor,
         organisation=request.organisation_code,
         data={"number": request.number} | ({"reason": reason} if reason else {}),
-        at_once=at_once,
     )
 
 
-def comment(session: Session, request_id: UUID, person: UUID, act: str, words: str) -> None:
-    """Keep what a person said when deciding."""
-    session.add(RequestComment(request_id=request_id, person_id=person, at=now(session), act=act, text=words))
+def mark_submitted(session: Session, request: ResourceRequest, actor: str) -> None:
+    """Change the status to submitted, without writing the row: its caller writes it with the hold."""
+    request.reason = None
+    session.add(request)
+    transitions.transition(
+        session,
+        REQUEST_LIFECYCLE,
+        request,
+        RequestStatus.SUBMITTED,
+        actor=actor,
+        organisation=request.organisation_code,
+        data={"number": request.number},
+        at_once=False,
+    )
+
+
+def comment(session: Session, request_id: UUID, person: UUID, act: str, text: str) -> None:
+    """Store the reason that a person gave for an act."""
+    session.add(RequestComment(request_id=request_id, person_id=person, at=now(session), act=act, text=text))
     session.flush()
 
 
 def lock_idle(
     session: Session, unused_since: datetime, overdue: Collection[UUID]
 ) -> Sequence[ResourceRequest]:
-    """Requests that may expire: approved and unused since then, or waiting with an overdue hold; locked."""
+    """Lock and return the requests that can expire.
+
+    These are the requests approved but unused since `unused_since`, and the waiting ones among `overdue`.
+    Requests that another transaction has locked are skipped.
+    """
     unused = (col(ResourceRequest.status) == RequestStatus.APPROVED) & (
         col(ResourceRequest.status_at) <= unused_since
     )

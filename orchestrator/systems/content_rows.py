@@ -1,4 +1,4 @@
-"""Systems as the flat rows of the content files: read them, write them."""
+"""Systems as flat rows of the content files: read from the table, write to it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,14 +21,14 @@ _COLUMNS = (
 
 
 def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-    """Every system as it is now: the columns win over what the files once said."""
+    """Return every stored system as a row; a column wins over an attribute of the same name."""
     for system in session.exec(select(System)):
         columns = {name: getattr(system, name) for name in _COLUMNS}
         yield ("system", system.code), {**system.attributes, **columns}
 
 
 def write(session: Session, _kind: str, key: str, row: Row | None) -> None:
-    """Make one system be as `row` says; None removes it."""
+    """Create or update one system from `row`; None deletes it."""
     system = session.get(System, key)
     if row is None:
         session.delete(system)

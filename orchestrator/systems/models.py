@@ -1,4 +1,4 @@
-"""Information systems of the departments, as far as a request refers to them."""
+"""Table of the departments' information systems."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ CLASSIFICATIONS = ("undetermined", "mixed", "non_classified_confirmed")
 
 
 class System(SQLModel, table=True):
-    """A government information system; the remaining columns of the inventory are in `attributes`."""
+    """A government information system; `attributes` has the remaining columns of the inventory."""
 
     __tablename__ = "systems"
     __table_args__ = (one_of("classification", CLASSIFICATIONS),)

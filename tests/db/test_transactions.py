@@ -111,7 +111,7 @@ def test_the_token_of_the_prices_changes_with_each_price_and_term(session: Sessi
 def test_a_request_is_locked_as_the_database_has_it_whatever_the_session_remembers(session: Session) -> None:
     clerk = actor_named(session, "slj.clerk")
     person = clerk.person_id
-    stored = requests.create(session, a_draft(), "SLJ", person, clerk.audit_name, filed_by_officer=False)
+    stored = requests.create(session, a_draft(), requests.Author(person, "SLJ", clerk.audit_name))
     session.execute(text("UPDATE resource_requests SET version = 7, title = '改'"))
     found, standing = lock_standing(session, stored.id)
     assert found is session.get(ResourceRequest, stored.id)

@@ -26,7 +26,7 @@ def show_home(visit: TheVisit) -> Response:
     actor = visit.actor
     sees_all = actor.may(Permission.OBJECTS_READ_ALL)
     own = None if sees_all else actor.organisation
-    latest = request_queries.page(visit.session, organisation=own, limit=FEW)
+    latest = request_queries.page(visit.session, request_queries.Filter(own), limit=FEW)
     active = [run for run in run_queries.active_runs(visit.session) if actor.sees(run.organisation_code)]
     page = HomePage(
         waiting=tuple(

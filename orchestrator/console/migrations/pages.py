@@ -84,9 +84,8 @@ def register(visit: TheVisit, plan: PlanText = "", request: Text = "") -> Respon
 
 
 def _form(visit: Visit, plan: str, request: str) -> RegisterForm:
-    own = request_queries.page(
-        visit.session, organisation=visit.actor.organisation, statuses=list(HAS_HOSTS), limit=100
-    )
+    chosen = request_queries.Filter(visit.actor.organisation, HAS_HOSTS)
+    own = request_queries.page(visit.session, chosen, limit=100)
     options = tuple(
         Option(item.number, f"{item.number} · {item.title}") for item in own if item.kind == "provision"
     )

@@ -56,15 +56,9 @@ def list_requests(
     sees_all = actor.may(Permission.OBJECTS_READ_ALL)
     own = None if sees_all else actor.organisation
     statuses = [status] if status in set(RequestStatus) else []
-    found = queries.page(
-        visit.session,
-        organisation=own,
-        statuses=statuses,
-        search=text,
-        before=before or None,
-        limit=PAGE_SIZE,
-    )
-    total = None if text else queries.count(visit.session, organisation=own, statuses=statuses)
+    chosen = queries.Filter(own, statuses, text)
+    found = queries.page(visit.session, chosen, before=before or None, limit=PAGE_SIZE)
+    total = None if text else queries.count(visit.session, chosen)
     page = RequestList(
         rows=tuple(reading.row(visit, item) for item in found),
         pager=Pager(total, before, found[-1].number if len(found) == PAGE_SIZE else ""),

@@ -296,14 +296,10 @@ def _order_release(session: Session, request: ResourceRequest) -> None:
         title=request.title,
         justification=request.justification,
     )
-    release = requests.create(
-        session,
-        draft,
-        request.organisation_code,
-        request.requester_id,
-        CALENDAR,
-        filed_by_officer=request.filed_by_officer,
+    author = requests.Author(
+        request.requester_id, request.organisation_code, CALENDAR, request.filed_by_officer
     )
+    release = requests.create(session, draft, author)
     release.endorser_id = request.endorser_id
     standing = read_standing(session, release.id)
     sizing = quotation.quote_request(session, release, standing)

@@ -55,7 +55,9 @@ def register(
         )
     found = [
         item
-        for item in request_queries.page(session, organisation=actor.organisation, search=request_number)
+        for item in request_queries.page(
+            session, request_queries.Filter(actor.organisation, text=request_number)
+        )
         if item.number == request_number and item.kind == "provision"
     ]
     if not found or found[0].system_code != document.system:

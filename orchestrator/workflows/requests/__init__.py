@@ -1,1 +1,1 @@
-"""A resource request from draft to approval."""
+"""Workflows of a resource request, from draft to approval."""

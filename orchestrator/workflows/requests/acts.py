@@ -23,7 +23,7 @@ BEFORE_PLAN = {
     S.UNDER_REVIEW,
     S.APPROVED,
 }
-"""A request that is planned is refused by its plan, which the refusal names."""
+"""Statuses in which a request can be cancelled. A planned request names the plan that prevents it."""
 NO_LIVE_PLAN = Condition(has_no_live_plan, HasLivePlan, hides=True)
 IN_REVIEW_OR_LEAVES_PARTS = Condition(is_in_review_or_leaves_parts, IllegalTransition, hides=True)
 
@@ -48,7 +48,7 @@ ASK_ENDORSEMENT = Act(
     only="requester_id",
     runs=steps.ask_endorsement,
     tone="primary",
-    done=Text("已送信息主官审签。", "Sent to the information officer."),
+    done=Text("已送信息主官审签。", "Sent to the information officer for endorsement."),
 )
 ENDORSE_AND_SUBMIT = Act(
     name="endorse-and-submit",
@@ -77,7 +77,7 @@ ENDORSE = Act(
     empty=("endorser_id",),
     runs=steps.endorse,
     waiting=Text("待审签", "Awaiting endorsement"),
-    done=Text("已审签，可以提交。", "Endorsed. The request can be submitted now."),
+    done=Text("已审签，可提交申请。", "Endorsed. The request can now be submitted."),
 )
 SUBMIT = Act(
     name="submit",

@@ -1,8 +1,8 @@
-"""The one write that joins several domains: a submitted request, and what it holds.
+"""Write a submitted request together with its hold, in one call of a database function.
 
-One call of the database writes all of it, and goes there with the commit: every way between is time in which
-everybody else who wants of the same counters waits (ADR 0011). The order of locking is the usual one: the
-request, the counters by name, the end of the audit chain.
+The call is sent in one round trip with COMMIT: every further round trip would make all other requests for the
+same counters wait (ADR 0011). Locks are taken in the usual order: the request, the counters by name, the end
+of the audit chain.
 """
 
 import json
@@ -31,10 +31,10 @@ def write(
     expires_at: datetime,
     refused: Callable[[NothingLeft], BusinessError],
 ) -> None:
-    """Write the changed request and hold every amount of `takes` until `expires_at`, or nothing at all.
+    """Write the changed request and hold every amount of `takes` until `expires_at`, or write nothing at all.
 
-    It happens with the commit. If an amount does not fit by then, what `refused` makes of the error that
-    names the counter is raised there, and nothing of the transaction is kept.
+    The write happens with the commit. If an amount no longer fits by then, the commit raises the error that
+    `refused` returns for the full counter, and the whole transaction is rolled back.
     """
     hold = {
         "id": uuid4(),
@@ -50,7 +50,7 @@ def write(
         "targets": [take.target for take in takes],
         "amounts": [take.amount for take in takes],
     }
-    session.expunge(request)  # The session has nothing of it to write any more.
+    session.expunge(request)  # The database function writes the request; the session must not.
     amounts = {take.target: take.amount for take in takes}
     write_with_commit(
         session,

@@ -1,4 +1,4 @@
-"""The rules at the steps of a request: gather facts, let the pack judge, refuse with rule and clause."""
+"""The rules at the steps of a request: gather facts, judge by the pack, refuse with rule and clause."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,34 +27,34 @@ from orchestrator.runs import queries as run_queries
 from orchestrator.runs.errors import NotApproved, OwnOrganisation
 from orchestrator.runs.models import ExecutionPlan
 from orchestrator.systems import queries as system_queries
+from orchestrator.workflows.act import Call
 from orchestrator.workflows.requests import quotation
 from orchestrator.workflows.requests.standing_queries import Budget, Standing, read_standing
 
 FORGED = frozenset({"bundle_digest", "plan_file_sha256", "sealed bytes", "digest"})
-"""Members that differ only when somebody changed bytes that nobody may change."""
+"""Members of the approved tuple that change only by tampering."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the rules said about a request that may go on, and what it takes."""
+    """The rule results of a request that no rule stops, and the amounts that it takes."""
 
     results: Sequence[rules.RuleResult]
     takes: Sequence[Take]
 
     def as_documents(self) -> list[dict[str, Any]]:
-        """The results as the request keeps them."""
+        """Return the results in the form stored on the request."""
         return [_document(result) for result in self.results]
 
 
 def refuse_classified(draft: RequestDraft, actor: Actor, pack: PolicyPack) -> None:
-    """Rule R-01: a text with a mark of classification is refused and nothing of it is stored.
+    """Refuse a draft with a classification mark; nothing of its text is stored (rule R-01).
 
     Raises:
-        ClassifiedContent: names the fields, never their content; the audit keeps as little.
+        ClassifiedContent: a text carries a mark. The error names the fields, never their content; the audit
+            event names the rule only.
     """
-    texts = {"title": draft.title, "justification": draft.justification}
-    texts |= {f"lines.{line.key}.label": line.label for line in draft.lines}
-    marked = sorted(marked_fields(texts))
+    marked = marked_fields(draft.free_texts())
     if marked:
         rule = pack.rule("R-01")
         note = AuditNote(
@@ -70,25 +70,25 @@ def refuse_classified(draft: RequestDraft, actor: Actor, pack: PolicyPack) -> No
 
 
 def require_known(session: Session, draft: RequestDraft, organisation: str) -> None:
-    """Every code in the draft names something that exists and belongs to the organisation.
+    """Require that every code in the draft exists and belongs to the organisation.
 
     Raises:
-        BadInput: names the field.
+        BadInput: a code does not, or the pools lie in several zones; the error names the field.
     """
     if draft.system is not None:
         system = system_queries.find(session, draft.system)
         if system is None or system.organisation_code != organisation:
-            zh = f"本单位没有信息系统 {draft.system}"
-            raise BadInput(f"{organisation} has no system {draft.system}.", field="system", detail_zh=zh)
+            zh = f"本单位没有信息系统 {draft.system}，请从列表中选择"
+            en = f"{organisation} has no system {draft.system}. Choose one of its systems."
+            raise BadInput(en, field="system", detail_zh=zh)
     pools = quota_queries.pools(session)
     for line in draft.lines:
         if line.pool not in pools:
-            zh = f"云主机 {line.key}：没有资源池 {line.pool}"
-            field = f"lines.{line.key}.pool"
-            raise BadInput(f"There is no resource pool {line.pool}.", field=field, detail_zh=zh)
+            zh = f"云主机 {line.key}：没有资源池 {line.pool}，请从列表中选择"
+            en = f"Host {line.key}: there is no resource pool {line.pool}. Choose an existing pool."
+            raise BadInput(en, field=f"lines.{line.key}.pool", detail_zh=zh)
     if len({pools[line.pool].zone for line in draft.lines}) > 1:
-        zh = "一份申请的云主机须在同一网络分区"
-        raise BadInput("All hosts of one request lie in one zone.", field="lines.pool", detail_zh=zh)
+        raise quotation.several_zones()
     if draft.workspace is not None:
         _require_workspace(session, draft, organisation)
 
@@ -99,29 +99,26 @@ def _require_workspace(session: Session, draft: RequestDraft, organisation: str)
     except NotFound:
         workspace = None
     if workspace is None or workspace.organisation_code != organisation or workspace.released_at is not None:
-        zh = "本单位没有该工作区"
-        raise BadInput("There is no such workspace of your organisation.", field="workspace", detail_zh=zh)
+        zh = "本单位没有该工作区，或该工作区已释放；请从资源所在的申请发起变更"
+        en = (
+            "Your organisation has no such workspace, or it was released."
+            " Start the change from the request that made the resources."
+        )
+        raise BadInput(en, field="workspace", detail_zh=zh)
     quotation.current_request(session, workspace.id)
 
 
-def judge(
-    session: Session,
-    request: ResourceRequest,
-    sizing: quotation.Sizing,
-    standing: Standing,
-    pack: PolicyPack,
-    actor: Actor,
-) -> Judgement:
-    """Let every rule judge the request as it stands now.
+def judge(call: Call, request: ResourceRequest, sizing: quotation.Sizing, standing: Standing) -> Judgement:
+    """Judge the request by every rule, with today's facts.
 
     Raises:
-        RuleRefuses: a rule stops it; carries every result, and the audit keeps the refusal.
-        MoreThanCommitted: quota or capacity would be given back that is not committed.
+        RuleRefuses: a rule stops the request. The error carries every result; the audit records the refusal.
+        MoreThanCommitted: the request would give back more quota or capacity than is committed.
     """
     takes = quotation.request_takes(request, sizing)
-    results = rules.judge_request(_facts(session, request, sizing, takes, standing), pack)
+    results = rules.judge_request(_facts(call.session, request, sizing, takes, standing), call.pack)
     if rules.is_stopped(results):
-        raise _refusal(request, [result for result in results if result.stops], results, actor)
+        raise _refusal(request, results, call.actor)
     _require_committed(takes, standing)
     return Judgement(results, takes)
 
@@ -135,7 +132,7 @@ def _require_committed(takes: Sequence[Take], standing: Standing) -> None:
 def quota_refusal(
     request: ResourceRequest, pack: PolicyPack, actor: Actor, error: NothingLeft
 ) -> RuleRefuses:
-    """The same answer as the rule's when another request took the rest in the meantime."""
+    """Return the refusal of rule R-16 or R-17 for a request that lost the last amount to another one."""
     rule = pack.rule("R-17" if error.extra["kind"] == "budget" else "R-16")
     result = rules.RuleResult(
         rule_id=rule.id,
@@ -146,15 +143,12 @@ def quota_refusal(
         message_zh=f"{rule.title_zh}：{error.extra['target']}",
         message_en=f"{rule.title_en}: {error.detail}",
     )
-    return _refusal(request, [result], [result], actor)
+    return _refusal(request, [result], actor)
 
 
-def _refusal(
-    request: ResourceRequest,
-    stopping: Sequence[rules.RuleResult],
-    results: Sequence[rules.RuleResult],
-    actor: Actor,
-) -> RuleRefuses:
+def _refusal(request: ResourceRequest, results: Sequence[rules.RuleResult], actor: Actor) -> RuleRefuses:
+    """Return the error with every result; its message joins those of the rules that stop the request."""
+    stopping = [result for result in results if result.stops]
     first = stopping[0]
     note = AuditNote(
         "resource_request:blocked",
@@ -176,11 +170,11 @@ def _refusal(
 def require_reviewer(
     actor: Actor, request: ResourceRequest, pack: PolicyPack, permission: Permission
 ) -> None:
-    """Only the reviewing role of this organisation's matters may do this, and never one of its own people.
+    """Require the role that reviews requests of this organisation, held by a person of another organisation.
 
     Raises:
-        NotPermitted: the actor has not the role; for the centre's own requests that is the smart-city office.
-        OwnOrganisation: no body decides on itself (domain §2.15).
+        NotPermitted: the actor lacks the role. Requests of the centre are reviewed by the smart-city office.
+        OwnOrganisation: no organisation decides on itself (domain §2.15).
     """
     role = Role(rules.approving_role(Role.CENTRE_REVIEWER, request.organisation_code, pack))
     if role is Role.CENTRE_REVIEWER:
@@ -192,7 +186,7 @@ def require_reviewer(
 
 
 def required_approvals(session: Session, request: ResourceRequest, pack: PolicyPack) -> tuple[str, ...]:
-    """Which roles must approve a plan of this request (R-29 and the substitutes of domain §2.15)."""
+    """Return the roles that must approve a plan of this request (R-29; substitutes by domain §2.15)."""
     standing = read_standing(session, request.id)
     sizing = quotation.size_request(session, request, standing)
     takes = quotation.request_takes(request, sizing)
@@ -272,32 +266,37 @@ def _document(result: rules.RuleResult) -> dict[str, Any]:
 
 
 def require_valid_approvers(session: Session, plan: ExecutionPlan) -> None:
-    """Approvals of people who were deactivated or lost the role are invalid at apply (invariant 21).
+    """Require that every approver still is active and has the role (invariant 21).
 
     Raises:
-        NotApproved: names how many approvals no longer count.
+        NotApproved: an approval no longer counts; the error says how many.
     """
     invalid = invalid_approvals(session, plan)
     if invalid:
-        raise NotApproved(f"{invalid} approval(s) were given by somebody who no longer has the role.")
+        raise NotApproved(
+            f"Approvals that no longer count: {invalid}. Their approvers lost the role or were deactivated."
+            " Ask for new approvals.",
+            detail_zh=f"有 {invalid} 项审批已失效：审批人已不再担任该岗位或账号已停用，请重新审批",
+        )
 
 
 def invalid_approvals(session: Session, plan: ExecutionPlan) -> int:
-    """How many approvals were given by people who have been deactivated or lost the role since."""
-    given = [item for item in run_queries.approvals(session, plan.id) if item.decision == "approved"]
-    people = department_queries.people(session, [item.approver_id for item in given])
+    """Return the number of approvals whose approver was deactivated or lost the role since."""
+    decisions = run_queries.approvals(session, plan.id)
+    approvals = [decision for decision in decisions if decision.decision == "approved"]
+    people = department_queries.people(session, [approval.approver_id for approval in approvals])
     invalid = 0
-    for item in given:
-        person = people[item.approver_id]
+    for approval in approvals:
+        person = people[approval.approver_id]
         approver = department_queries.actor(session, person, today(session))
-        invalid += not (person.active and approver.may(APPROVAL_PERMISSIONS[item.role]))
+        invalid += not (person.active and approver.may(APPROVAL_PERMISSIONS[approval.role]))
     return invalid
 
 
 def note(
     session: Session, subject: Any, action: str, actor: Actor, data: Mapping[str, Any] | None = None
 ) -> None:
-    """Audit an act that is no change of status."""
+    """Record the audit event of an act that changes no status."""
     audit.record(
         session,
         action,
@@ -309,7 +308,7 @@ def note(
 
 
 def note_stale(session: Session, plan: ExecutionPlan, actor: str, changed: Sequence[str]) -> None:
-    """Raise the alarm in the audit when approved bytes were changed (NEG-6)."""
+    """Record a tampering alarm in the audit when approved bytes were changed (NEG-6)."""
     if FORGED & set(changed):
         audit.record(
             session,

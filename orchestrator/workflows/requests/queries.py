@@ -1,4 +1,4 @@
-"""Conditions of the acts on requests, as SQL."""
+"""SQL conditions of the acts on requests."""
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
@@ -13,7 +13,7 @@ from orchestrator.runs.models import MOVE_KINDS, ExecutionPlan
 
 
 def has_no_live_plan(_actor: Actor) -> ColumnElement[bool]:
-    """The request has no Terraform plan under way."""
+    """The request has no live Terraform plan."""
     live = select(ExecutionPlan.id).where(
         ExecutionPlan.request_id == ResourceRequest.id,
         col(ExecutionPlan.status).in_(LIVE),
@@ -23,7 +23,7 @@ def has_no_live_plan(_actor: Actor) -> ColumnElement[bool]:
 
 
 def is_in_review_or_leaves_parts(_actor: Actor) -> ColumnElement[bool]:
-    """The request is under review, or a failed apply has left parts of it behind."""
+    """The request is under review, or a failed apply has left some of its resources behind."""
     parts = (
         select(Resource.id)
         .join(ExecutionPlan, col(ExecutionPlan.workspace_id) == Resource.workspace_id)

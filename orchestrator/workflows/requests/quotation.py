@@ -1,6 +1,7 @@
-"""What a request costs and what it takes: the same rater for quote, plan cost and bill.
+"""Prices of requests, and the amounts that they take of quota, pools and budget.
 
-Nothing here changes status; `quote_request` writes its result on the request.
+Quote, plan cost and bill use the same rater. No function here changes a status; `quote_request` writes its
+result on the request.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ from orchestrator.workflows.requests.standing_queries import SIZES, Standing
 
 @dataclass(frozen=True)
 class Quote:
-    """A price in fen: a whole month, and from today to the end of the fiscal year, with its lines by SKU."""
+    """A price in fen: of a whole month, and from today to the end of the fiscal year; lines are by SKU."""
 
     catalogue: str
     monthly_fen: int
@@ -42,10 +43,10 @@ class Quote:
 
 
 def quote_lines(session: Session, lines: Sequence[LineDraft]) -> Quote:
-    """The price of lines that nobody has stored: what the form and ``POST /quotes`` show.
+    """Return the price of lines that are not stored, for the form and for ``POST /quotes``.
 
     Raises:
-        BadInput: a pool is unknown.
+        BadInput: a pool does not exist.
         UnpricedUsage: a SKU has no price on some day until the end of the year.
     """
     pools = quota_queries.pools(session)
@@ -53,12 +54,12 @@ def quote_lines(session: Session, lines: Sequence[LineDraft]) -> Quote:
 
 
 def quote_hosts(session: Session, hosts: Sequence[HostSize]) -> Quote:
-    """The price of hosts of given sizes."""
+    """Return the price of hosts of these sizes."""
     return _quote(session, _rated_from_today(session, hosts))
 
 
 def _rated_from_today(session: Session, hosts: Sequence[HostSize]) -> list[RatedLine]:
-    """The lines of these hosts to the end of the fiscal year, and at least to that of the next month."""
+    """Rate these hosts from today to the end of the fiscal year, and at least to the end of next month."""
     day = today(session)
     ends = max(_year_end(day), _first_of_next_month(_first_of_next_month(day)))
     return _rated(session, sku_quantities(hosts), day, ends)
@@ -77,12 +78,12 @@ def _quote(session: Session, rated: Sequence[RatedLine]) -> Quote:
 
 
 def _year_end(day: date) -> date:
-    """The first day of the next fiscal year."""
+    """Return the first day of the next fiscal year."""
     return date(day.year + 1, 1, 1)
 
 
 def _catalogue_on(session: Session, day: date, rated: Sequence[RatedLine]) -> str:
-    """The price list in force on `day`; where something was rated from that day on, its lines name it."""
+    """Return the price catalogue in force on `day`; rated lines of that day already name it."""
     if rated:
         return next(line.catalogue for line in rated if line.starts == day)
     in_force = catalogue_queries.catalogue_on(session, day)
@@ -112,7 +113,11 @@ def _by_sku(lines: Iterable[RatedLine]) -> list[dict[str, Any]]:
 
 def _pool(pools: Mapping[str, ResourcePool], code: str) -> ResourcePool:
     if code not in pools:
-        raise BadInput(f"There is no resource pool {code}.", field="lines.pool")
+        raise BadInput(
+            f"There is no resource pool {code}. Choose an existing pool.",
+            field="lines.pool",
+            detail_zh=f"没有资源池 {code}，请从列表中选择",
+        )
     return pools[code]
 
 
@@ -133,7 +138,7 @@ def _size(pool: ResourcePool, line: LineDraft) -> HostSize:
 
 @dataclass(frozen=True)
 class Sizing:
-    """The hosts of a request with their pools: what is wanted, and what stands there before a change."""
+    """Hosts with their pools: `wanted` by the request, and `before` a change (none for a provision)."""
 
     wanted: Sequence[tuple[str, HostSize]]
     before: Sequence[tuple[str, HostSize]]
@@ -141,12 +146,12 @@ class Sizing:
 
     @property
     def hosts(self) -> list[HostSize]:
-        """What is wanted, in the order of the lines; a release wants nothing."""
+        """The wanted hosts in the order of the lines; none for a release."""
         return [size for _, size in self.wanted]
 
 
 def size_request(session: Session, request: ResourceRequest, standing: Standing | None = None) -> Sizing:
-    """The sizes of a stored request, once for all that is made of them; read unless `standing` has them."""
+    """Return the sizes of a stored request; without `standing` its lines are read from the database."""
     present = present_request(session, request)
     return Sizing(
         wanted=_placed(standing.sizes) if standing else _stored(session, request),
@@ -156,7 +161,7 @@ def size_request(session: Session, request: ResourceRequest, standing: Standing 
 
 
 def _first_request(session: Session, request: ResourceRequest) -> ResourceRequest:
-    """The request that made the target workspace: its zone class is that of all that follows there."""
+    """Return the request that created the target workspace; its zone class holds for all later changes."""
     if request.target_workspace_id is None:
         return request
     workspace = run_queries.workspace(session, request.target_workspace_id)
@@ -172,7 +177,7 @@ def _placed(rows: Sequence[Any]) -> list[tuple[str, HostSize]]:
 
 
 def zone_of(session: Session, request: ResourceRequest) -> str:
-    """The one zone in which all pools of a request lie.
+    """Return the zone of all pools of a request.
 
     Raises:
         BadInput: the pools lie in several zones; traffic between zones needs an exchange channel (R-23).
@@ -180,23 +185,30 @@ def zone_of(session: Session, request: ResourceRequest) -> str:
     pools = quota_queries.pools(session)
     zones = {_pool(pools, line.pool_code).zone for line in request_queries.lines(session, request.id)}
     if len(zones) != 1:
-        raise BadInput(
-            "All hosts of one request lie in one zone; ask for each zone apart.", field="lines.pool"
-        )
+        raise several_zones()
     return zones.pop()
 
 
-def quote_request(session: Session, request: ResourceRequest, standing: Standing) -> Sizing:
-    """Write today's price on the request. For a change, `year_fen` is what its budget line commits more.
+def several_zones() -> BadInput:
+    """Return the error of a request whose pools lie in several zones."""
+    return BadInput(
+        "All hosts of one request must lie in one zone. File one request for each zone.",
+        field="lines.pool",
+        detail_zh="一份申请的云主机须在同一网络分区，请按分区分别申请",
+    )
 
-    A quote stands while nothing that it rests on has changed: the day, the sizes, every price and term, the
-    budget line, and what the workspace has committed.
+
+def quote_request(session: Session, request: ResourceRequest, standing: Standing) -> Sizing:
+    """Write today's price on the request. For a change, `year_fen` is the increase of its budget commitments.
+
+    A stored quote is kept while its inputs are unchanged: the day, the sizes, every price and term, the
+    budget line, and the commitments of the workspace.
     """
     sizing = size_request(session, request, standing)
     standing_commitments = _standing_commitments(session, request)
     line_id = UUID(standing.budget.id) if standing.budget else None
-    rests_on = (today(session).isoformat(), standing.terms, line_id, standing_commitments, sizing)
-    basis = hashlib.sha256(repr(rests_on).encode()).hexdigest()
+    inputs = (today(session).isoformat(), standing.terms, line_id, standing_commitments, sizing)
+    basis = hashlib.sha256(repr(inputs).encode()).hexdigest()
     if request.quote.get("basis") == basis:
         return sizing
     rated = _rated_from_today(session, sizing.hosts)
@@ -224,7 +236,10 @@ def _standing_commitments(session: Session, request: ResourceRequest) -> Sequenc
 
 
 def _added(session: Session, rated: Sequence[RatedLine], sizing: Sizing) -> list[Commitment]:
-    """What the wanted sizes cost above the present ones to the end of the fiscal year, at today's prices."""
+    """Return the cost of the growth from present to wanted sizes to the end of the fiscal year.
+
+    Commitments are at today's prices, one for each resource, SKU and price.
+    """
     day, present, wanted = today(session), _quantities(sizing.before), _quantities(sizing.wanted)
     grown = [SkuQuantity(*key, fewer) for key, fewer in present.items() if fewer < wanted.get(key, 0)]
     before = {
@@ -232,36 +247,36 @@ def _added(session: Session, rated: Sequence[RatedLine], sizing: Sizing) -> list
         for line in _rated(session, grown, day, _year_end(day))
     }
     in_year = [line for line in rated if line.starts < _year_end(day)]
-    found = []
+    commitments = []
     for _, months in groupby(in_year, _terms):
         lines = list(months)
         first, last = lines[0], lines[-1]
         more = int(first.quantity) - present.get((first.resource, first.sku), 0)
-        fen = sum(one.amount_fen - before.get((one.resource, one.sku, one.starts), 0) for one in lines)
+        fen = sum(line.amount_fen - before.get((line.resource, line.sku, line.starts), 0) for line in lines)
         if more > 0:
-            whose = (first.resource, first.sku, more, first.catalogue, first.price_fen)
-            found.append(Commitment(*whose, first.starts, last.ends, max(fen, 0)))
-    return found
+            terms = (first.resource, first.sku, more, first.catalogue, first.price_fen)
+            commitments.append(Commitment(*terms, first.starts, last.ends, max(fen, 0)))
+    return commitments
 
 
 def _terms(line: RatedLine) -> tuple[Any, ...]:
-    """What stays the same over the months of one commitment, so that each day of it costs the same share."""
+    """Return the terms that the months of one commitment share: each of its days costs the same."""
     return line.resource, line.sku, line.catalogue, line.price_fen, line.percent, line.discount
 
 
 def _quantities(placed: Iterable[tuple[str, HostSize]]) -> dict[Key, int]:
-    """The quantity of every SKU on every resource."""
+    """Return the quantity of every SKU on every resource."""
     return {(item.address, item.sku): item.quantity for item in sku_quantities(size for _, size in placed)}
 
 
 def budgeted_year(request: ResourceRequest) -> int | None:
-    """The fiscal year to whose end the quote counts what the request adds; None when it adds nothing."""
+    """Return the fiscal year of the commitments that the request adds; None when it adds none."""
     added = [Commitment.of_document(item) for item in request.quote["commitments"]]
     return added[0].starts.year if added else None
 
 
 def budget_change(session: Session, request: ResourceRequest, workspace_id: UUID) -> Change:
-    """What the request changes of the budget commitments of its workspace, by its quote."""
+    """Return the change that the request makes to the budget commitments of its workspace, by its quote."""
     line_id = request.quote["budget_line"]
     return Change(
         line_id=UUID(line_id) if line_id else None,
@@ -272,31 +287,31 @@ def budget_change(session: Session, request: ResourceRequest, workspace_id: UUID
 
 
 def present_request(session: Session, request: ResourceRequest) -> ResourceRequest | None:
-    """The request whose sizes stand in the target workspace now; None for a provision."""
+    """Return the request whose sizes the target workspace has now; None for a provision."""
     if request.target_workspace_id is None:
         return None
     return current_request(session, request.target_workspace_id)
 
 
 def current_request(session: Session, workspace_id: UUID) -> ResourceRequest:
-    """The request behind the last plan that was applied in a workspace.
+    """Return the request of the last plan that was applied in a workspace.
 
     Raises:
-        NotFound: nothing was applied there.
+        NotFound: no plan was applied in this workspace.
     """
     plan = run_queries.last_applied(session, workspace_id)
     if plan is None:
-        raise NotFound("Nothing is provisioned in this workspace.")
+        raise NotFound("No resources have been provisioned in this workspace.")
     return request_queries.get(session, plan.request_id)
 
 
 def request_takes(request: ResourceRequest, sizing: Sizing) -> list[Take]:
-    """What the request takes of quota, pool and budget lines; a negative amount gives back."""
+    """Return the amounts that the request takes of quota, pools and budget lines; negative ones give back."""
     wanted, before = _classes_by_pool(sizing.wanted), _classes_by_pool(sizing.before)
     by_pool = {
         pool: difference(wanted.get(pool, {}), before.get(pool, {})) for pool in sorted({*wanted, *before})
     }
-    # A trial holds production quota from submission on and counts in the trial quota too (domain §6.2).
+    # A trial holds production quota from submission on and trial quota as well (domain §6.2).
     zone_classes = ("production", "trial") if sizing.zone_class == "trial" else ("production",)
     return takes(zone_classes, by_pool, request.quote["budgets"])
 
@@ -309,7 +324,7 @@ def _classes_by_pool(placed: Iterable[tuple[str, HostSize]]) -> dict[str, dict[s
 
 
 def skus_by_address(session: Session, request: ResourceRequest) -> dict[str, list[tuple[str, int]]]:
-    """Per logical address the SKUs and quantities that are billed for it."""
+    """Return the SKUs and quantities that are billed for each logical address."""
     grouped: dict[str, list[tuple[str, int]]] = {}
     for item in sku_quantities(size_request(session, request).hosts):
         grouped.setdefault(item.address, []).append((item.sku, item.quantity))

@@ -1,6 +1,6 @@
-"""Live hosts and data disks that a change or release destroys, known before any plan is made.
+"""Live hosts and data disks that a change or release destroys, listed before any plan exists.
 
-A change names the whole new size of its workspace, so whatever it leaves out is destroyed.
+A change states the complete new size of its workspace, so every resource that it leaves out is destroyed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,11 +18,14 @@ from orchestrator.resources import queries as resource_queries
 from orchestrator.runs import queries as run_queries
 
 LISTED_KINDS = ("instance", "volume")
-"""Their data is lost for good; what else goes with a host is listed in the plan."""
+"""Kinds whose data is lost for good. The plan lists the other objects that go with a host."""
 
 
 def removed_by_draft(session: Session, draft: RequestDraft, organisation: str) -> list[str]:
-    """Return the addresses that a draft of `organisation` leaves out; none in a workspace of others."""
+    """Return the addresses that a draft of `organisation` leaves out.
+
+    The result is empty for a workspace of another organisation: a draft must not reveal its resources.
+    """
     if draft.workspace is None:
         return []
     try:
@@ -35,7 +38,7 @@ def removed_by_draft(session: Session, draft: RequestDraft, organisation: str) -
 
 
 def removed_by_request(session: Session, request: ResourceRequest) -> list[str]:
-    """Return the addresses that a stored request leaves out; none once it has ended or was carried out."""
+    """Return the addresses that a pending request leaves out; empty once it has ended or was carried out."""
     if request.target_workspace_id is None or request.status not in PENDING:
         return []
     lines = request_queries.lines(session, request.id)
@@ -45,9 +48,9 @@ def removed_by_request(session: Session, request: ResourceRequest) -> list[str]:
 def _left_out(
     session: Session, workspace: UUID, lines: Sequence[LineDraft] | Sequence[RequestLine]
 ) -> list[str]:
-    named = set(_addresses(lines))
+    kept = set(_addresses(lines))
     live = resource_queries.of_workspace(session, workspace)
-    return [item.address for item in live if item.kind in LISTED_KINDS and item.address not in named]
+    return [row.address for row in live if row.kind in LISTED_KINDS and row.address not in kept]
 
 
 def _addresses(lines: Iterable[LineDraft | RequestLine]) -> Iterable[str]:

@@ -1,4 +1,7 @@
-"""Reads that join several domains: how an organisation stands, and the sizes of a stored request."""
+"""Reads that join several domains: the standing of an organisation, and the sizes of a stored request.
+
+The standing is all that the rules need besides the request: quota, pools, budget, filing and prices.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ SELECT pool_code, key, arch, count, vcpu, memory_gb, disk_gb, disk_tier, backup_
 FROM request_lines JOIN resource_pools ON code = pool_code WHERE request_id = :request ORDER BY position
 """
 SIZES = text(_SIZES)
-"""Each row has what a size needs of a line and of its pool."""
+"""Each row has the columns of a line and of its pool that `HostSize` needs."""
 
 _STANDING = f"""
 json_build_object(
@@ -66,13 +69,13 @@ SELECT ({PRICE_TERMS})::text AS terms, sku_code AS sku, valid_from AS since, val
 FROM sku_prices JOIN price_catalogues ON code = catalogue_code
 """)  # noqa: S608 - constants alone
 _PRICES: Final[dict[str, tuple[PricePeriod, ...]]] = {}
-"""Under a token the days on which SKUs have a price; the token of other prices is another one."""
+"""The days on which SKUs have a price, by token. Every change of a price or term makes a new token."""
 _TOKENS_KEPT: Final = 8
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The line that pays for cloud services in the fiscal year; amounts in fen."""
+    """The budget line that pays for cloud services in the current fiscal year; amounts in fen."""
 
     id: str
     name: str
@@ -84,10 +87,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the rules need to know besides the request itself.
+    """The facts that the rules need besides the request itself.
 
-    `counters` has held, committed and total of each target of a hold, money excepted. `sizes` are the lines
-    of the request, `terms` changes with every price and term, `prices` are the days on which SKUs have one.
+    `counters` has held, committed and total of each quota and pool. `sizes` are the lines of the request,
+    `terms` is a token that changes with every price and term, `prices` are the days on which SKUs have a
+    price.
     """
 
     organisation_kind: str
@@ -101,7 +105,7 @@ class Standing:
 
 
 def read_standing(session: Session, request_id: UUID) -> Standing:
-    """How the organisation of a stored request stands today, in one reading.
+    """Return today's standing of the organisation of a stored request, in one query.
 
     Raises:
         NotFound: there is no such request.
@@ -112,49 +116,49 @@ def read_standing(session: Session, request_id: UUID) -> Standing:
 def lock_standing(
     session: Session, request_id: UUID, version: int | None = None
 ) -> tuple[ResourceRequest, Standing]:
-    """The request, locked for this transaction, and how its organisation stands, in one reading.
+    """Lock the request for this transaction and return it with its organisation's standing, in one query.
 
     Raises:
         NotFound: there is no such request.
-        VersionConflict: it is no longer at `version`.
+        VersionConflict: the request is no longer at `version`.
     """
-    row, standing = _read(session, _LOCK, request_id)
+    row, document = _read(session, _LOCK, request_id)
     request = from_document(session, ResourceRequest, row)
     require_version(request, version)
-    return request, _standing(session, standing)
+    return request, _standing(session, document)
 
 
 def _read(session: Session, statement: str, request_id: UUID) -> Sequence[Any]:
     session.flush()
     values = {"request": request_id, "purpose": CLOUD_PURPOSE}
-    found = session.connection().exec_driver_sql(statement, values).one_or_none()
-    if found is None:
+    row = session.connection().exec_driver_sql(statement, values).one_or_none()
+    if row is None:
         raise NotFound
-    return found
+    return row
 
 
-def _standing(session: Session, found: Mapping[str, Any]) -> Standing:
-    remember(session, datetime.fromisoformat(found["now"]))
+def _standing(session: Session, document: Mapping[str, Any]) -> Standing:
+    remember(session, datetime.fromisoformat(document["now"]))
     return Standing(
-        organisation_kind=found["kind"],
-        filing=filing_of(found["filings"]),
-        system=SystemFacts(**found["system"]) if found["system"] else None,
-        counters={**(found["limits"] or {}), **(found["capacities"] or {})},
-        budget=Budget(**found["budget"]) if found["budget"] else None,
-        sizes=[SimpleNamespace(**size) for size in found["sizes"]],
-        terms=found["terms"],
-        prices=_prices(session, found["terms"]),
+        organisation_kind=document["kind"],
+        filing=filing_of(document["filings"]),
+        system=SystemFacts(**document["system"]) if document["system"] else None,
+        counters={**(document["limits"] or {}), **(document["capacities"] or {})},
+        budget=Budget(**document["budget"]) if document["budget"] else None,
+        sizes=[SimpleNamespace(**size) for size in document["sizes"]],
+        terms=document["terms"],
+        prices=_prices(session, document["terms"]),
     )
 
 
 def _prices(session: Session, terms: str) -> tuple[PricePeriod, ...]:
-    known = _PRICES.get(terms)
-    if known is not None:
-        return known
+    cached = _PRICES.get(terms)
+    if cached is not None:
+        return cached
     rows = session.execute(_PRICED).all()
-    found = tuple(PricePeriod(row.sku, row.since, row.until) for row in rows)
-    if rows and rows[0].terms == terms:  # Otherwise somebody has changed a price since the token was read.
+    periods = tuple(PricePeriod(row.sku, row.since, row.until) for row in rows)
+    if rows and rows[0].terms == terms:  # Otherwise a price was changed after the token was read.
         while len(_PRICES) >= _TOKENS_KEPT:
             _PRICES.pop(next(iter(_PRICES)), None)
-        _PRICES[terms] = found
-    return found
+        _PRICES[terms] = periods
+    return periods

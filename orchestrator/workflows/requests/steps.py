@@ -1,8 +1,8 @@
 """Steps of a resource request: draft, endorse, submit, review, cancel, expire.
 
-People order most of them as acts (`acts.py` beside this file): `perform` has locked the request and has
-checked right, persons and status before it calls one. A submission judges the rules and holds quota, pool and
-budget in one transaction; on a refusal nothing is held and nothing changes.
+Most steps run as acts (`acts.py` in this folder): before it calls one, `perform` has locked the request and
+checked permission, persons and status. A submission judges the rules and holds quota, pools and budget in one
+transaction; when a rule refuses, nothing is held and nothing changes.
 """
 
 from collections.abc import Sequence
@@ -37,22 +37,18 @@ CALENDAR = "system:calendar"
 
 
 def draft_request(session: Session, actor: Actor, draft: RequestDraft, pack: PolicyPack) -> ResourceRequest:
-    """Store a draft of the actor's own organisation.
+    """Store a draft for the actor's own organisation.
 
     Raises:
         ClassifiedContent: a text carries a classification mark; nothing of it is stored (R-01).
+        BadInput: a code in the draft does not exist or belongs to another organisation.
     """
     require(actor, Permission.REQUESTS_DRAFT)
     judgements.refuse_classified(draft, actor, pack)
     judgements.require_known(session, draft, actor.organisation)
-    request = store.create(
-        session,
-        draft,
-        actor.organisation,
-        actor.person_id,
-        actor.audit_name,
-        filed_by_officer=Role.INFORMATION_OFFICER in actor.roles,
-    )
+    is_officer = Role.INFORMATION_OFFICER in actor.roles
+    author = store.Author(actor.person_id, actor.organisation, actor.audit_name, is_officer)
+    request = store.create(session, draft, author)
     quotation.quote_request(session, request, read_standing(session, request.id))
     return request
 
@@ -60,7 +56,7 @@ def draft_request(session: Session, actor: Actor, draft: RequestDraft, pack: Pol
 def edit(call: Call, request: ResourceRequest) -> ResourceRequest:
     """Rewrite a draft or a returned request with the `RequestDraft` in `call.content`.
 
-    An endorsement ends, because it was given for the earlier words. The hold follows at the next submission.
+    An endorsement ends, because it was given for the earlier text. The hold changes at the next submission.
     """
     draft: RequestDraft = call.content
     judgements.refuse_classified(draft, call.actor, call.pack)
@@ -75,7 +71,7 @@ def edit(call: Call, request: ResourceRequest) -> ResourceRequest:
 
 
 def ask_endorsement(call: Call, request: ResourceRequest) -> ResourceRequest:
-    """Hand the draft to the information officer."""
+    """Send the draft to the information officer."""
     store.transition(call.session, request, S.AWAITING_ENDORSEMENT, call.actor.audit_name)
     return request
 
@@ -83,7 +79,7 @@ def ask_endorsement(call: Call, request: ResourceRequest) -> ResourceRequest:
 def endorse(call: Call, request: ResourceRequest) -> ResourceRequest:
     """Endorse the request as the department's information officer (clause 13).
 
-    A returned and corrected request is endorsed where it is: its hold stays.
+    A returned request keeps its status and its hold.
     """
     request.endorser_id = call.actor.person_id
     request.version += 1
@@ -101,7 +97,7 @@ def decline(call: Call, request: ResourceRequest) -> ResourceRequest:
 
 @dataclass(frozen=True)
 class Submission:
-    """A judged request, and the amounts that are held for it as soon as the transaction commits."""
+    """A judged request, and the amounts that it holds as soon as the transaction commits."""
 
     request: ResourceRequest
     takes: Sequence[Take]
@@ -109,14 +105,14 @@ class Submission:
 
 
 def submit(call: Call, request: ResourceRequest) -> Submission:
-    """Judge the request and hold quota, pool and budget in one transaction (rules R-16, R-17 and others).
+    """Judge the request and hold quota, pools and budget in one transaction (R-16, R-17 and other rules).
 
     `call.facts` is the `Standing` that was read together with the request. The hold is written with the
-    commit; if another request took the rest by then, the rule refuses this one there.
+    commit; if another request has taken the last amount by then, the commit raises `RuleRefuses`.
 
     Raises:
-        ChangeUnderWay: another change of the same workspace holds something.
-        RuleRefuses: a rule blocks it; nothing is held and the status stays.
+        ChangeUnderWay: another change of the same workspace has a hold.
+        RuleRefuses: a rule stops the request; nothing is held and the status stays.
     """
     session, actor = call.session, call.actor
     standing: Standing = call.facts
@@ -125,10 +121,10 @@ def submit(call: Call, request: ResourceRequest) -> Submission:
         quotas.drop_live(session, request.id, actor.audit_name)
         standing = read_standing(session, request.id)
     sizing = quotation.quote_request(session, request, standing)
-    judgement = judgements.judge(session, request, sizing, standing, call.pack, actor)
+    judgement = judgements.judge(call, request, sizing, standing)
     request.judgement = judgement.as_documents()
     request.submitted_at = now(session)
-    store.transition(session, request, S.SUBMITTED, actor.audit_name, at_once=False)
+    store.mark_submitted(session, request, actor.audit_name)
     expires = now(session) + timedelta(days=call.pack.hold_days)
     refused = partial(judgements.quota_refusal, request, call.pack, actor)
     admission.write(session, request, judgement.takes, expires, refused)
@@ -141,7 +137,7 @@ def endorse_and_submit(call: Call, request: ResourceRequest) -> Submission:
 
 
 def _require_only_change(session: Session, request: ResourceRequest) -> None:
-    """Two changes at once would both give back from the size that the first of them ends."""
+    """Refuse a second change of a workspace: both would give back amounts of the same present size."""
     if request.target_workspace_id is None:
         return
     run_store.lock_workspace(session, request.target_workspace_id)
@@ -158,7 +154,7 @@ def accept(call: Call, request: ResourceRequest) -> ResourceRequest:
 
 
 def return_(call: Call, request: ResourceRequest) -> ResourceRequest:
-    """Ask the department to complete the request; the hold stays until it expires."""
+    """Return the request to the department for correction; the hold stays until it expires."""
     request.reviewer_id = call.actor.person_id
     _comment(call, request, "returned")
     store.transition(call.session, request, S.RETURNED, call.actor.audit_name, call.reason)
@@ -166,7 +162,7 @@ def return_(call: Call, request: ResourceRequest) -> ResourceRequest:
 
 
 def refuse(call: Call, request: ResourceRequest) -> ResourceRequest:
-    """Refuse the request because the formal check failed; the hold is released."""
+    """Refuse the request after a failed formal check; the hold is released."""
     return _end(call, request, S.REFUSED)
 
 
@@ -187,7 +183,7 @@ def _end(call: Call, request: ResourceRequest, status: RequestStatus) -> Resourc
 
 
 def approve(call: Call, request: ResourceRequest) -> ResourceRequest:
-    """Approve the request, also one that was being cancelled: an execution plan may be generated."""
+    """Approve the request, also one that is `cancelling`; an execution plan can then be generated."""
     request.reviewer_id = call.actor.person_id
     _require_no_plan(call.session, request)
     store.transition(call.session, request, S.APPROVED, call.actor.audit_name)
@@ -201,17 +197,17 @@ def cancel(call: Call, request: ResourceRequest) -> ResourceRequest:
     its hold stays.
 
     Raises:
-        IllegalTransition: a plan is under way, or a release has begun to destroy.
+        IllegalTransition: the request has a live plan, or it is a release that has begun to destroy.
     """
     _close(call.session, request, S.CANCELLED, call.actor.audit_name, call.reason)
     return request
 
 
 def expire_requests(session: Session, pack: PolicyPack) -> int:
-    """Expire approved requests that were not used, and returned requests whose hold has expired.
+    """Expire approved but unused requests, and waiting requests whose hold has expired; return their number.
 
-    A request of which parts exist is cancelled instead: its hold lasts until a plan has removed them. A
-    release that has begun to destroy holds nothing and waits for its next plan.
+    A request that left resources behind becomes `cancelling` instead: its hold lasts until a plan has removed
+    them. A release that has begun to destroy holds nothing and waits for its next plan.
     """
     unused_since = now(session) - timedelta(days=pack.approved_unused_days)
     expired = 0
@@ -226,12 +222,13 @@ def expire_requests(session: Session, pack: PolicyPack) -> int:
 def _close(
     session: Session, request: ResourceRequest, status: RequestStatus, actor: str, reason: str
 ) -> None:
-    """End a request and give back its hold, or first let a plan remove what a failed apply left behind."""
+    """End a request and release its hold, or make it `cancelling` while objects of a failed apply remain."""
     _require_no_plan(session, request)
     if _is_begun_release(session, request):
         raise IllegalTransition(
-            "This release has begun to destroy resources and cannot be taken back."
-            " Order a new plan: it destroys the rest."
+            "This release has already destroyed resources and cannot be taken back."
+            " Order a new plan to destroy the rest.",
+            detail_zh="该释放申请已开始销毁资源，不能撤回；请生成新的执行计划，销毁其余资源",
         )
     if status is not S.REFUSED and leaves_parts(session, request):
         store.transition(session, request, S.CANCELLING, actor, reason)
@@ -246,9 +243,13 @@ def _require_no_plan(session: Session, request: ResourceRequest) -> None:
         return
     if plan.status == PlanStatus.FAILED:
         raise IllegalTransition(
-            f"The apply of plan {plan.number} failed: the centre must abandon that plan first."
+            f"The apply of plan {plan.number} failed. Ask the centre to abandon that plan first.",
+            detail_zh=f"执行计划 {plan.number} 实施失败，请先由市信息化中心放弃该计划",
         )
-    raise IllegalTransition(f"Plan {plan.number} is under way for this request; it must be withdrawn first.")
+    raise IllegalTransition(
+        f"Plan {plan.number} is under way for this request. Withdraw that plan first.",
+        detail_zh=f"该申请的执行计划 {plan.number} 尚在办理，请先撤回该计划",
+    )
 
 
 def _is_begun_release(session: Session, request: ResourceRequest) -> bool:
@@ -256,7 +257,7 @@ def _is_begun_release(session: Session, request: ResourceRequest) -> bool:
 
 
 def leaves_parts(session: Session, request: ResourceRequest) -> bool:
-    """Return whether objects may exist that an apply for this request began on and did not finish."""
+    """Return whether an unfinished apply of this request may have left objects behind."""
     workspaces = {plan.workspace_id for plan in run_queries.plans_of(session, request.id)}
     return bool(workspaces) and bool(resource_queries.unsettled(session, workspaces))
 

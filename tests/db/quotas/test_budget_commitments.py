@@ -48,7 +48,7 @@ def bought(session: Session) -> Bought:
 def held(session: Session, *takes: Take) -> UUID:
     """A request of the water bureau that holds these amounts."""
     person = actor_named(session, "slj.clerk").person_id
-    request = requests.create(session, a_draft(), "SLJ", person, ACTOR, filed_by_officer=False).id
+    request = requests.create(session, a_draft(), requests.Author(person, "SLJ", ACTOR)).id
     store.hold(session, request, "SLJ", takes, now(session))
     return request
 

@@ -86,7 +86,7 @@ class Holds(RuleBasedStateMachine):
     def _request(self, organisation: str) -> UUID:
         person = actor_named(self.session, ORGANISATIONS[organisation]).person_id
         draft = a_draft(system=None)
-        return requests.create(self.session, draft, organisation, person, ACTOR, filed_by_officer=False).id
+        return requests.create(self.session, draft, requests.Author(person, organisation, ACTOR)).id
 
     def _takes(self, organisation: str, pool: str, size: Mapping[str, int], fen: int) -> tuple[Take, ...]:
         line = self.lines[organisation]
@@ -220,7 +220,7 @@ def test_no_order_of_events_oversells_a_counter_or_loses_a_hold(shared_engine: E
 @pytest.mark.invariant(3)
 def test_a_request_has_one_hold(session: Session) -> None:
     person = actor_named(session, "slj.clerk").person_id
-    request = requests.create(session, a_draft(), "SLJ", person, ACTOR, filed_by_officer=False).id
+    request = requests.create(session, a_draft(), requests.Author(person, "SLJ", ACTOR)).id
     store.hold(session, request, "SLJ", (), now(session))
     with pytest.raises(Exception, match="holds_request_id"):
         store.hold(session, request, "SLJ", (), now(session))

@@ -99,7 +99,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "kind: city_dept",
         "parent: SLJ\nkind: city_dept",
         "parent",
-        "above itself",
+        "its own ancestor",
     ),
     "another code than the file": (SLJ, "code: SLJ", "code: SLX", "code", "SLX.yml"),
     "a code that is taken": (SLJ, "slj.clerk", "rsj.clerk", "people[0].username", "already declared"),

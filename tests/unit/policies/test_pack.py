@@ -114,7 +114,7 @@ def folder(tmp_path: Path) -> Path:
         ("rules.yml", "市政府各部门明确一名信息主官", "市政府各部门明确两名信息主官", "another text"),
         ("rules.yml", "id: R-30", "id: R-29", "already given"),
         ("rules.yml", "judged_at: [exemption]", "judged_at: [request]", "no function judges R-02"),
-        ("rules.yml", '    clause: "1"\n', "", "belong to basis notice"),
+        ("rules.yml", '    clause: "1"\n', "", "only with basis notice"),
         ("rules.yml", "effect: refuse", "effect: shout", "'refuse'"),
         ("rules.yml", "：$detail", "：$details", "pattern"),
         ("pack.yml", '"100000.00"', "100000", "quoted string"),

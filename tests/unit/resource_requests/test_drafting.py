@@ -64,4 +64,9 @@ def test_everything_that_is_typed_freely_is_read_by_the_classification_rule() ->
     draft = a_draft(
         make_line(label="first"), make_line(key="db", label="second"), title="t", justification="j"
     )
-    assert draft.free_texts() == ["t", "j", "first", "second"]
+    assert draft.free_texts() == {
+        "title": "t",
+        "justification": "j",
+        "lines.web.label": "first",
+        "lines.db.label": "second",
+    }
