@@ -17,7 +17,7 @@ from orchestrator.resource_requests.models import RequestComment, RequestLine, R
 
 @dataclass(frozen=True)
 class Author:
-    """The requester of a new request. `actor` is recorded in the audit; for a calendar job it is no person."""
+    """The requester of a new request; the audit records `actor`, which may be a calendar job."""
 
     person: UUID
     organisation: str

@@ -124,7 +124,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_refusal_shows_rule_clause_and_quote() -> None:
     document = {
-        "title": "A rule refuses this request.",
+        "title": "A policy rule refuses this request.",
         "detail": "Over the quota.",
         "detail_zh": "超出配额",
         "rule": "R-16",
@@ -133,7 +133,7 @@ def test_a_refusal_shows_rule_clause_and_quote() -> None:
         "field": "lines",
     }
     assert problem_lines(document) == [
-        "A rule refuses this request.",
+        "A policy rule refuses this request.",
         "Over the quota.",
         "超出配额",
         "Field: lines",
