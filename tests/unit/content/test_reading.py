@@ -115,7 +115,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "officer: slj.officer",
         "officer: slj.clerk",
         "officer_filings[0].officer",
-        "no information officer",
+        "not an information officer",
     ),
     "a line break in a name": (SLJ, "name_zh: 市水利局", 'name_zh: "市水\\n利局"', "name_zh", "line breaks"),
     "an unknown SKU": (CATALOGUE, "sku: BAK-DB", "sku: BAK-XX", "prices[0].sku", 'no SKU "BAK-XX"'),

@@ -111,7 +111,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("rules.yml", "市政府各部门明确一名信息主官", "市政府各部门明确两名信息主官", "another text"),
+        ("rules.yml", "市政府各部门明确一名信息主官", "市政府各部门明确两名信息主官", "a different text"),
         ("rules.yml", "id: R-30", "id: R-29", "already given"),
         ("rules.yml", "judged_at: [exemption]", "judged_at: [request]", "no function judges R-02"),
         ("rules.yml", '    clause: "1"\n', "", "only with basis notice"),
@@ -120,7 +120,7 @@ def folder(tmp_path: Path) -> Path:
         ("pack.yml", '"100000.00"', "100000", "quoted string"),
         ("duties.yml", "never_with: [draft_request]", "never_with: [sing]", 'no other act "sing"'),
         ("duties.yml", "by_organisation: GOV", "by_organisation: CZJ", "another organisation"),
-        ("calendar/2019.yml", "year: 2019", "year: 2020", "lies in 2020"),
+        ("calendar/2019.yml", "year: 2019", "year: 2020", "must lie in 2020"),
         ("time_limits.yml", "step: review", "step: accept", "already given"),
         ("deadlines.yml", "due: 2019-06-30", "yearly: 06-30\n    due: 2019-06-30", "either due or yearly"),
     ],
