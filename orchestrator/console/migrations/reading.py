@@ -50,7 +50,7 @@ IN_WINDOW = N_("当前在割接窗口内")
 PROOF = N_("%(tables)s 张表 %(rows)s 行，%(sequences)s 个序列，%(files)s 个文件")
 RETURN_KEEPS = N_("源端（%(address)s）带着目标端已接受的全部写入恢复服务。")
 RETURN_PAUSE = N_("写入会暂停片刻；超过预算 %(budget)s 毫秒时脚本自行撤销，目标端继续服务。")
-RETURN_PROOF = N_("切换后两端逐表、逐文件核对一致；此后可再次割接。")
+RETURN_PROOF = N_("回退后两端逐表、逐文件核对一致；此后可再次割接。")
 
 
 def row(visit: Visit, migration: Migration) -> MigrationRow:

@@ -80,11 +80,9 @@ TONES: Mapping[str, Mapping[str, str]] = {
     "hold": {"live": "wait", "committed": "busy"},
     "verdict": {"pass": "good", "warn": "wait", "escalate": "wait", "block": "bad", "refuse": "bad"},
     "decision": {"waiting": "wait", "approved": "good", "returned": "bad", "refused": "bad"},
-    "waiting": {"abandon": "bad", "correct": "bad"},
 }
 
 
 def tone(code: str, kind: str) -> str:
     """The colour class of a code: wait, busy, good, bad, or nothing for the plain grey."""
-    fallback = "wait" if kind == "waiting" else ""
-    return TONES.get(kind, {}).get(code, fallback)
+    return TONES.get(kind, {}).get(code, "")

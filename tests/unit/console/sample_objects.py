@@ -139,10 +139,21 @@ LINES = (
 )
 REQUEST_ACTS = ActionSet(
     actions=(
-        Action("accept", "/console/requests/GC-2019-0007/accept", "primary"),
-        Action("return", "/console/requests/GC-2019-0007/return", needs_reason=True),
-        Action("refuse", "/console/requests/GC-2019-0007/refuse", "outline-danger", needs_reason=True),
-        Action("approve", "/console/requests/GC-2019-0007/approve", blocked="您是审签人，不能同时审批。"),
+        Action("accept", "/console/requests/GC-2019-0007/accept", "primary", label="受理"),
+        Action("return", "/console/requests/GC-2019-0007/return", needs_reason=True, label="退回补正"),
+        Action(
+            "refuse",
+            "/console/requests/GC-2019-0007/refuse",
+            "outline-danger",
+            needs_reason=True,
+            label="不予受理",
+        ),
+        Action(
+            "approve",
+            "/console/requests/GC-2019-0007/approve",
+            blocked="您是审签人，不能同时审批。",
+            label="批准",
+        ),
     ),
     hidden={"version": "5"},
 )
@@ -290,12 +301,20 @@ PLAN = PlanDetail(
     timeline=TIMELINE[:2],
     acts=ActionSet(
         actions=(
-            Action("approve_plan", "/console/plans/PLAN-2019-0012/approve", "primary"),
-            Action("return_plan", "/console/plans/PLAN-2019-0012/return", needs_reason=True),
+            Action("approve_plan", "/console/plans/PLAN-2019-0012/approve", "primary", label="批准此计划"),
             Action(
-                "reject_plan", "/console/plans/PLAN-2019-0012/reject", "outline-danger", needs_reason=True
+                "return_plan", "/console/plans/PLAN-2019-0012/return", needs_reason=True, label="退回重编"
             ),
-            Action("apply", "/console/plans/PLAN-2019-0012/apply", blocked="还缺一项批准。"),
+            Action(
+                "reject_plan",
+                "/console/plans/PLAN-2019-0012/reject",
+                "outline-danger",
+                needs_reason=True,
+                label="驳回",
+            ),
+            Action(
+                "apply", "/console/plans/PLAN-2019-0012/apply", blocked="还缺一项批准。", label="下达执行"
+            ),
         ),
         hidden={"version": "3", "digest": DIGEST},
     ),

@@ -83,7 +83,15 @@ RUN = RunDetail(
     earlier=1200,
     ended=False,
     acts=ActionSet(
-        actions=(Action("cancel_run", "/console/runs/R-32/cancel", "outline-danger", needs_reason=True),),
+        actions=(
+            Action(
+                "cancel_run",
+                "/console/runs/R-32/cancel",
+                "outline-danger",
+                needs_reason=True,
+                label="停止执行",
+            ),
+        ),
         hidden={"version": "2"},
     ),
     trouble="",
@@ -96,7 +104,9 @@ ENDED_RUN = replace(
     ended_at=hours(27),
     trouble="执行进程中断，云上有 1 个对象不在状态文件里。",
     advice="请先核实；核实后可以收管该对象，或释放它。不会重放原计划。",
-    acts=ActionSet(actions=(Action("abandon", "/console/plans/p12/abandon", "primary"),)),
+    acts=ActionSet(
+        actions=(Action("abandon", "/console/plans/p12/abandon", "primary", label="放弃此次执行"),)
+    ),
 )
 RUN_ROWS = (
     RunRow(RUN_ID, "apply", "running", DEPARTMENT, "slj-2019-0007", "p12", "PLAN-12", hours(26), None),
