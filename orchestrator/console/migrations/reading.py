@@ -43,13 +43,13 @@ NEWEST_LINES = 200
 BEFORE_THE_CUT: Final = frozenset({S.REPLICATING, S.REHEARSED, S.SCHEDULED, S.ROLLED_BACK})
 
 COPIED = N_("数据和文件已全部复制，后续变更持续同步")
-WAY_BACK_ARMED = N_("回退通道已就绪：割接后源端跟随目标端")
+WAY_BACK_ARMED = N_("回退通道已就绪：割接后变更从目标端反向复制到源端")
 CUT_PLANNED = N_("割接计划与回退计划已编制，两端状态已复核")
 APPROVED_TWICE = N_("两个单位的两名审批人已批准割接及其回退")
 IN_WINDOW = N_("当前在割接窗口内")
 PROOF = N_("%(tables)s 张表 %(rows)s 行，%(sequences)s 个序列，%(files)s 个文件")
 RETURN_KEEPS = N_("源端（%(address)s）带着目标端已接受的全部写入恢复服务。")
-RETURN_PAUSE = N_("写入会暂停片刻；超过预算 %(budget)s 毫秒时脚本自行撤销，目标端继续服务。")
+RETURN_PAUSE = N_("写入会暂停片刻；超过暂停预算 %(budget)s 毫秒时自动撤销，目标端继续服务。")
 RETURN_PROOF = N_("回退后两端逐表、逐文件核对一致；此后可再次割接。")
 
 

@@ -38,8 +38,8 @@ from orchestrator.workflows.requests import quotation
 
 DEAD = (PlanStatus.STALE, PlanStatus.EXPIRED, PlanStatus.SUPERSEDED, PlanStatus.REJECTED, PlanStatus.FAILED)
 QUOTA_SENTENCE = N_("部门正式配额的占用：%(amounts)s。")
-STEPS_OF_PLAYBOOK = N_("运行 %(playbook)s，目标地址 %(address)s")
-BASELINE_SENTENCE = N_("在 %(count)s 台主机上运行基线检查，只读取情况，不改变业务。")
+STEPS_OF_PLAYBOOK = N_("执行 %(playbook)s，目标地址 %(address)s")
+BASELINE_SENTENCE = N_("在 %(count)s 台主机上执行基线检查，只读取情况，不改变业务。")
 
 
 def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
