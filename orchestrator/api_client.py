@@ -24,8 +24,8 @@ class ApiProblem(Exception):
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
-        told = (str(document.get("title") or "The service refused."), str(document.get("detail") or ""))
-        super().__init__(" ".join(dict.fromkeys(text for text in told if text)))
+        texts = (str(document.get("title") or "The service refused."), str(document.get("detail") or ""))
+        super().__init__(" ".join(dict.fromkeys(text for text in texts if text)))
 
     @property
     def status(self) -> int:
@@ -88,7 +88,7 @@ class ApiClient:
                 for last, lines in self._events(f"/runs/{run_id}/log/stream", seen):
                     seen, failures = last, 0
                     yield from lines
-                # A web process that is told to stop ends its streams too.
+                # A stopping web process ends its streams too.
                 if self.get(f"/runs/{run_id}")["status"] in FINAL:
                     return
             except (httpx2.TransportError, Unreachable) as error:

@@ -1,4 +1,4 @@
-"""Routes of acts: one POST an act, made from the rows of its noun."""
+"""Routes of acts: one POST for each act, built from the acts of a noun."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from orchestrator.workflows.perform import perform
 
 @dataclass(frozen=True)
 class Given:
-    """The values of an act that came in the body."""
+    """The values of an act in the body of a call."""
 
     reason: str = ""
     digest: str = ""
@@ -36,7 +36,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Answer:
-    """How a result of an act is answered: the status code, the body's model, and the body."""
+    """The response to an act: the status code, the body's model, and the body."""
 
     status_code: int
     model: type[BaseModel]
@@ -125,7 +125,7 @@ def _endpoint(
 def call_of(
     session: Session, actor: Actor, service: Service, version: int | None, given: Given | None = None
 ) -> Call:
-    """Return the order to act of one HTTP call."""
+    """Return the call of an act that one HTTP request makes."""
     values = given or Given()
     return Call(
         session=session,

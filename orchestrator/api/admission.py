@@ -1,4 +1,4 @@
-"""Admission of calls: so many at once, so many in line, every further one is told to come again."""
+"""Admission of calls: a fixed number at once, a fixed number in line; every further one gets 503."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ class Admission:
     async def slot(self, *, admitted_before: bool = False) -> AsyncIterator[None]:
         """Wait for a slot, first come, first served, and hold it.
 
-        A call that was `admitted_before` and comes back waits however long the line is.
+        A call that was `admitted_before` waits even if the line is full.
 
         Raises:
             Overloaded: the line is full.

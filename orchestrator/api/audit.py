@@ -1,4 +1,4 @@
-"""The audit's events and whether the chain is whole."""
+"""Audit events, and the verification of the chain."""
 
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ def list_events(
     cursor: CountCursor = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> dict[str, Any]:
-    """Events, newest first."""
+    """List events, newest first."""
     require(actor, Permission.AUDIT_READ)
     found = audit.page(session, object_id=object_id, before=cursor, limit=limit)
     link = next_page(asked, found[-1].seq) if len(found) == limit else None
@@ -31,7 +31,7 @@ def list_events(
 
 @router.get("/verification")
 def verify(actor: TheActor, session: TheSession, service: TheService) -> dict[str, Any]:
-    """Walk the whole chain against the signed heads."""
+    """Verify the whole chain against the signed heads."""
     require(actor, Permission.AUDIT_READ)
     heads = read_heads(service.settings.heads_file, service.keys)
     findings = audit.verify(session, heads.signed)

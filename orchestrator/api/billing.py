@@ -1,4 +1,4 @@
-"""Statements: close a month, issue, confirm, dispute; lines with what stands behind them; files; report."""
+"""Statements: close a month, issue, confirm, dispute; lines and their origin; files; report."""
 
 from collections.abc import Callable
 from datetime import date
@@ -104,7 +104,7 @@ class LinePage(Page):
 
 
 class MonthOut(BaseModel):
-    """How far a month is closed: how many statements stand in which status."""
+    """Progress of a month close: the number of statements in each status."""
 
     month: str
     statements: dict[str, int]
@@ -113,7 +113,7 @@ class MonthOut(BaseModel):
 
 @router.post("/months/{month}/close", status_code=202)
 def close_month(month: str, actor: TheActor, session: TheSession, *, again: bool = False) -> MonthOut:
-    """Open the month's statements and have them metered; doing it again goes on where it stopped."""
+    """Open the month's statements and meter them. A repeated call continues where the last one stopped."""
     day = parse_month(month)
     count = month_close.order_close(session, actor, day, again=again)
     return _month(session, day, count)
@@ -121,7 +121,7 @@ def close_month(month: str, actor: TheActor, session: TheSession, *, again: bool
 
 @router.get("/months/{month}")
 def read_month(month: str, actor: TheActor, session: TheSession) -> MonthOut:
-    """How far a month is closed."""
+    """Return the progress of a month close."""
     require(actor, Permission.OBJECTS_READ_ALL)
     day = parse_month(month)
     return _month(session, day, len(queries.of_month(session, day, StatementStatus.OPEN)))
@@ -142,7 +142,7 @@ def list_statements(
     cursor: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> StatementPage:
-    """Statements that you may see."""
+    """List the statements that you may see."""
     own = own_organisation(actor)
     found = queries.page(
         session,
@@ -160,7 +160,7 @@ def list_statements(
 def read_statement(
     statement_id: UUID, actor: TheActor, session: TheSession, response: Response
 ) -> StatementOut:
-    """One statement."""
+    """Return one statement."""
     return _shown(stating.read_statement(session, actor, statement_id), response)
 
 
@@ -173,7 +173,7 @@ def list_lines(
     cursor: Annotated[int, Query(ge=0, le=LARGEST_POSITION)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> LinePage:
-    """The lines of a statement."""
+    """List the lines of a statement."""
     row = stating.read_statement(session, actor, statement_id)
     found = queries.lines(session, row.id, after=cursor, limit=limit)
     link = next_page(asked, found[-1].line.position) if len(found) == limit else None
@@ -184,7 +184,7 @@ def list_lines(
 def trace_line(
     statement_id: UUID, position: Position, actor: TheActor, session: TheSession
 ) -> dict[str, Any]:
-    """A line and everything behind it: usage, run, plan with its digest, approvals, request."""
+    """Return a line and its origin: usage, run, plan with its digest, approvals, request."""
     row = stating.read_statement(session, actor, statement_id)
     item = queries.line(session, row.id, position)
     return {"line": line_out(item).model_dump(mode="json"), **reports.trace(session, item)}
@@ -192,7 +192,7 @@ def trace_line(
 
 @router.get("/statements/{statement_id}/movement")
 def list_movement(statement_id: UUID, actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
-    """Opening + increases - decreases = closing, for every SKU."""
+    """List opening, increases, decreases and closing quantity of every SKU."""
     row = stating.read_statement(session, actor, statement_id)
     found = queries.movements(session, row.id)
     return [item.model_dump(mode="json", exclude={"statement_id"}) for item in found]
@@ -206,7 +206,7 @@ def export_statement(
     service: TheService,
     format: Format = "pdf",  # noqa: A002 - the name of the parameter in the address
 ) -> Response:
-    """The statement as a file: JSON, CSV for spreadsheets, a workbook, or PDF/A for the seals."""
+    """Return the statement as a file: JSON, CSV for spreadsheets, a workbook, or PDF/A for the seals."""
     row = stating.read_statement(session, actor, statement_id)
     document = stating.statement_document(session, row)
     writers: dict[str, Callable[[StatementDocument], bytes]] = {
@@ -221,7 +221,7 @@ def export_statement(
 
 
 def fonts(settings: Settings) -> Fonts:
-    """The fonts of printed statements: the city's own, or those that are installed with the product."""
+    """Return the fonts of printed statements: the configured ones, or those installed with the product."""
     return Fonts(settings.fonts_dir or packaged_fonts(), settings.body_font, settings.heading_font)
 
 
@@ -234,7 +234,7 @@ def issue(
     version: TheVersion,
     response: Response,
 ) -> StatementOut:
-    """The figures are verified; number and amounts are fixed from now on."""
+    """Issue the statement: its number and amounts are fixed from now on."""
     return _shown(month_close.issue_statement(session, actor, statement_id, service.pack, version), response)
 
 
@@ -242,7 +242,7 @@ def issue(
 def confirm(
     statement_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
 ) -> StatementOut:
-    """The department's information officer agrees."""
+    """Confirm the statement as the department's information officer."""
     return _shown(month_close.confirm_statement(session, actor, statement_id, version), response)
 
 
@@ -255,7 +255,7 @@ def dispute(
     version: TheVersion,
     response: Response,
 ) -> StatementOut:
-    """Do not agree, and say why."""
+    """Dispute the statement; the reason is required."""
     found = month_close.dispute_statement(session, actor, statement_id, body.reason, version)
     return _shown(found, response)
 
@@ -269,26 +269,26 @@ def decide(
     service: TheService,
     response: Response,
 ) -> StatementOut:
-    """Decide a dispute; the answer is the statement that goes on: this one, or its next revision."""
+    """Decide a dispute; the response is the statement that continues: this one, or its next revision."""
     decision = month_close.Decision(upheld=body.upheld, reason=body.reason)
     return _shown(month_close.decide_dispute(session, actor, statement_id, decision, service.pack), response)
 
 
 @router.post("/resources/{resource_id}/suspend")
 def suspend(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
-    """Billed as suspended from today on."""
+    """Bill the resource as suspended from today on."""
     return ResourceOut.model_validate(usage.suspend_resource(session, actor, resource_id, body.reason))
 
 
 @router.post("/resources/{resource_id}/resume")
 def resume(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
-    """Billed in full again from today on."""
+    """Bill the resource in full again from today on."""
     return ResourceOut.model_validate(usage.resume_resource(session, actor, resource_id, body.reason))
 
 
 @router.post("/resources/{resource_id}/usage-corrections", status_code=201)
 def correct(resource_id: UUID, body: CorrectionIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
-    """Enter late what really happened; a confirmed month gets counter-lines in the next open one."""
+    """Correct recorded usage; a confirmed month gets counter-lines in the next open month."""
     correction = usage.UsageCorrection(
         day=body.day,
         reason=body.reason,
@@ -305,7 +305,7 @@ def correct(resource_id: UUID, body: CorrectionIn, actor: TheActor, session: The
 def usage_report(
     actor: TheActor, session: TheSession, year: Annotated[int, Query(ge=2019, le=2100)]
 ) -> dict[str, Any]:
-    """Departments and months of a year with what was stated, beside held, committed and spent budget."""
+    """Return the stated amounts of a year by department and month, with held, committed and spent budget."""
     return reports.usage_report(session, year, own_organisation(actor))
 
 
@@ -316,7 +316,7 @@ def export_usage_report(
     year: Annotated[int, Query(ge=2019, le=2100)],
     format: Literal["csv", "xlsx"] = "xlsx",  # noqa: A002 - the name of the parameter in the address
 ) -> Response:
-    """The usage report as a file: CSV for spreadsheets, or a workbook."""
+    """Return the usage report as a file: CSV for spreadsheets, or a workbook."""
     report = reports.usage_report(session, year, own_organisation(actor))
     content = report_as_csv(report) if format == "csv" else report_as_xlsx(report)
     headers = {"Content-Disposition": f'attachment; filename="usage-{year}.{format}"'}
@@ -324,7 +324,7 @@ def export_usage_report(
 
 
 def line_out(item: queries.ListedLine) -> LineOut:
-    """A line as the API shows it."""
+    """Return a line as the API shows it."""
     line, resource = item.line, item.resource
     return LineOut(
         position=line.position,

@@ -1,4 +1,4 @@
-"""What people send about bills: the decision about a dispute, and what really held."""
+"""Bodies of billing calls: the decision about a dispute, and corrections of usage."""
 
 from datetime import date
 from decimal import Decimal
@@ -14,13 +14,13 @@ Quantity = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
 
 
 class DecisionIn(ReasonIn):
-    """What is decided about a dispute."""
+    """The decision about a dispute."""
 
     upheld: bool
 
 
 class SpecIn(BaseModel):
-    """The size that a percentage refers to."""
+    """The size to which a percentage refers."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,12 +39,12 @@ class SkuUseIn(BaseModel):
     spec: SpecIn | None = None
 
     def use(self) -> SkuUse:
-        """The same as the workflow takes it."""
+        """Return the use as the workflow takes it."""
         return SkuUse(self.sku, self.quantity, Spec(**self.spec.model_dump()) if self.spec else None)
 
 
 class CorrectionIn(ReasonIn):
-    """What really held from a day on: the billing state, or all SKUs; `once` is charged on that day alone."""
+    """The correct usage from a day on: the billing state, or all SKUs; `once` is charged on that day only."""
 
     day: date
     state: Literal["active", "suspended", "waived", "none"] | None = None

@@ -1,4 +1,4 @@
-"""What can be ordered, what it costs, and what is left of pools, quota and budget."""
+"""Price catalogue, resource pools, and the quota and budget of departments."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["catalogue"])
 
 @router.get("/catalogue")
 def read_catalogue(actor: TheActor, session: TheSession) -> dict[str, Any]:
-    """The price list in force today, in fen per unit and month."""
+    """Return the price catalogue in force today, in fen per unit and month."""
     require(actor, Permission.REQUESTS_READ)
     in_force = queries.catalogue_on(session, today(session))
     if in_force is None:
@@ -35,7 +35,7 @@ def read_catalogue(actor: TheActor, session: TheSession) -> dict[str, Any]:
 
 @router.get("/pools")
 def list_pools(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
-    """Pools with capacity, held and committed amounts."""
+    """List pools with capacity, held and committed amounts."""
     require(actor, Permission.REQUESTS_READ)
     amounts: dict[str, list[dict[str, Any]]] = {}
     for item in quota_queries.pool_capacities(session):
@@ -48,14 +48,14 @@ def list_pools(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
 
 @router.get("/departments")
 def list_departments(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
-    """Every organisation."""
+    """List every organisation."""
     require(actor, Permission.REQUESTS_READ)
     return [item.model_dump(mode="json") for item in department_queries.organisations(session)]
 
 
 @router.get("/departments/{code}")
 def read_department(code: str, actor: TheActor, session: TheSession) -> dict[str, Any]:
-    """One organisation with quota, budget, filing and systems."""
+    """Return one organisation with quota, budget, filing and systems."""
     found = department_queries.organisation(session, code)
     if found is None:
         raise NotFound

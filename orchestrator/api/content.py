@@ -1,4 +1,4 @@
-"""Content revisions: what a load wants to change, and the second person's decision."""
+"""Content revisions: the changes of a load, and the decision of a second person."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -23,7 +23,7 @@ def list_revisions(
     cursor: CountCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
-    """Revisions, newest first."""
+    """List revisions, newest first."""
     require(actor, Permission.OBJECTS_READ_ALL)
     found = queries.page(session, before=cursor, limit=limit)
     link = next_page(asked, found[-1].number) if len(found) == limit else None
@@ -32,20 +32,20 @@ def list_revisions(
 
 @router.get("/{revision_id}")
 def read_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
-    """One revision with its differences."""
+    """Return one revision with its differences."""
     require(actor, Permission.OBJECTS_READ_ALL)
     return _shown(session, queries.get(session, revision_id))
 
 
 @router.post("/{revision_id}/approve")
 def approve(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
-    """Agree for the authorities that you stand for; the last one's yes loads it. You are not its author."""
+    """Approve the revision for your authorities; the last approval loads it. Its author must not approve."""
     return _shown(session, content_revisions.approve_revision(session, actor, revision_id))
 
 
 @router.post("/{revision_id}/reject")
 def reject(revision_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
-    """Do not load the revision."""
+    """Reject the revision; it is not loaded."""
     return _shown(session, content_revisions.reject_revision(session, actor, revision_id, body.reason))
 
 

@@ -1,4 +1,4 @@
-"""What every route is given: the service's parts, a transaction, the person who acts, the version read."""
+"""Dependencies of routes: the service's parts, a transaction, the actor, the expected version."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -23,12 +23,12 @@ from orchestrator.workflows.people import accounts
 SESSION_COOKIE = "govcloud_session"
 SECURE_SESSION_COOKIE = "__Host-govcloud_session"
 HIGHEST = 2**63 - 1
-"""The highest number that the database counts to."""
+"""The highest number of a database counter."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """The parts that `wiring` put together for one web process."""
+    """The parts that `wiring` built for one web process."""
 
     engine: Engine
     settings: Settings
@@ -39,23 +39,23 @@ class Service:
 
     @property
     def cookie(self) -> str:
-        """The name of the session cookie; the ``__Host-`` prefix needs https."""
+        """Return the name of the session cookie; the ``__Host-`` prefix needs https."""
         return SECURE_SESSION_COOKIE if self.settings.secure_cookies else SESSION_COOKIE
 
     @property
     def idle(self) -> timedelta:
-        """After so long without a request a browser session is over."""
+        """Return the time without requests after which a browser session ends."""
         return timedelta(minutes=self.settings.session_idle_minutes)
 
 
 def service_of(request: Request) -> Service:
-    """The parts of this process."""
+    """Return the parts of this process."""
     service: Service = request.app.state.service
     return service
 
 
 async def get_service(request: Request) -> Service:
-    """The same as a dependency that needs no thread."""
+    """Return the parts of this process, as a dependency that needs no thread."""
     return service_of(request)
 
 
@@ -63,13 +63,13 @@ TheService = Annotated[Service, Depends(get_service)]
 
 
 async def hold_slot(service: TheService) -> AsyncIterator[None]:
-    """Hold a slot from before the first connection is taken until the answer is ready to be sent."""
+    """Hold a slot from before the first database connection until the response is ready."""
     async with service.admission.slot():
         yield
 
 
 def get_session(service: TheService) -> Iterator[Session]:
-    """One transaction for the request, committed before the answer leaves."""
+    """Yield the transaction of the request; it is committed before the response is sent."""
     with transaction(service.engine) as session:
         yield session
 
@@ -78,10 +78,10 @@ TheSession = Annotated[Session, Depends(get_session, scope="function")]
 
 
 def find_actor(request: Request, service: TheService, session: TheSession) -> Actor:
-    """Who acts: by bearer token, else by the browser's session.
+    """Return the actor: by bearer token, else by browser session.
 
     Raises:
-        NotSignedIn: neither is there, or it is not valid.
+        NotSignedIn: neither was sent, or it is not valid.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
@@ -96,10 +96,10 @@ TheActor = Annotated[Actor, Depends(find_actor)]
 
 
 def read_version(if_match: Annotated[str | None, Header()] = None) -> int | None:
-    """The version in If-Match, ``"3"`` or ``W/"3"``; None where the header is absent.
+    """Return the version in If-Match, ``"3"`` or ``W/"3"``; None without the header.
 
     Raises:
-        BadInput: the header is not a version of ours.
+        BadInput: the header holds no version.
     """
     if if_match is None:
         return None
@@ -110,25 +110,25 @@ def read_version(if_match: Annotated[str | None, Header()] = None) -> int | None
 
 
 def whole_number(text: str) -> int | None:
-    """The number that the digits 0 to 9 spell, as far as the database counts; None for any other text."""
+    """Return a text of digits as a number within the database's range; None for any other text."""
     return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 def next_page(request: Request, cursor: object) -> str:
-    """The address of the next page: this one with all its filters, from `cursor` on."""
+    """Return the address of the next page, with all filters of this one, after `cursor`."""
     asked = request.url.include_query_params(cursor=cursor)
     return f"{asked.path}?{asked.query}"
 
 
 async def read_body(request: Request) -> bytes:
-    """The raw body, for calls that are compared byte by byte."""
+    """Return the raw body, for idempotent calls that are compared byte by byte."""
     return await request.body()
 
 
 TheBody = Annotated[bytes, Depends(read_body)]
 NumberCursor = Annotated[str | None, Query(max_length=30)]
-"""The number, such as ``GC-2019-0001``, behind which the next page begins."""
+"""The number, such as ``GC-2019-0001``, after which the page begins."""
 CountCursor = Annotated[int | None, Query(ge=0, le=HIGHEST)]
-"""The count behind which the next page begins."""
+"""The count after which the page begins."""
 TheVersion = Annotated[int | None, Depends(read_version)]
 IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]

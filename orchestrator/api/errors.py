@@ -16,13 +16,13 @@ from orchestrator.runs.errors import PersonTwice
 log = logging.getLogger(__name__)
 
 PageFor = Callable[[Request, int, Exception], Awaitable[Response | None]]
-"""Turns the problem of a console request into a page; None for any other request."""
+"""Turn the problem of a console request into a page; None for any other request."""
 
 PERSON_CONSTRAINTS = ("another_person", "distinct_persons")
 
 
 def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> JSONResponse:
-    """One problem document."""
+    """Return a problem document."""
     body = {
         "type": f"urn:govcloud:problem:{code}",
         "title": title,
@@ -33,7 +33,7 @@ def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> JS
 
 
 def business_problem(error: BusinessError) -> JSONResponse:
-    """A business error with the field or rule it names."""
+    """Return a business error as a problem, with its field or rule."""
     extra = dict(error.extra) | {"title_zh": error.zh}
     if error.field is not None:
         extra["field"] = error.field
@@ -41,7 +41,7 @@ def business_problem(error: BusinessError) -> JSONResponse:
 
 
 def constraint_error(error: IntegrityError) -> BusinessError:
-    """What a broken database constraint means to the caller."""
+    """Return the error for a broken database constraint."""
     name = str(getattr(getattr(error.orig, "diag", None), "constraint_name", "") or "")
     if any(word in name for word in PERSON_CONSTRAINTS):
         return PersonTwice(constraint=name)
@@ -49,7 +49,7 @@ def constraint_error(error: IntegrityError) -> BusinessError:
 
 
 def wrong_fields(error: RequestValidationError) -> list[dict[str, str]]:
-    """Every field that is wrong, by its path, with the reason; values are not echoed."""
+    """Return every wrong field by its path, with the reason; values are not echoed."""
     return [
         {
             "field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]),
@@ -60,7 +60,7 @@ def wrong_fields(error: RequestValidationError) -> list[dict[str, str]]:
 
 
 def validation_problem(error: RequestValidationError) -> JSONResponse:
-    """All wrong fields as one problem."""
+    """Return all wrong fields as one problem."""
     errors = wrong_fields(error)
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     return problem(

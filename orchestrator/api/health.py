@@ -23,12 +23,12 @@ def install(app: FastAPI) -> None:
 
 
 async def _live(_request: Request) -> Response:
-    """200 while the process answers; the database is not asked."""
+    """Answer 200 while the process runs; the database is not queried."""
     return JSONResponse({"status": "ok"})
 
 
 async def _ready(request: Request) -> Response:
-    """200 when the database answers within two seconds, else 503."""
+    """Answer 200 if the database responds within two seconds, else 503."""
     if await _database_answers(request):
         return JSONResponse({"status": "ok"})
     return problem(503, "not_ready", "The service is not ready.", "The database does not answer.")

@@ -1,4 +1,4 @@
-"""Migrations: register a plan, check, approve, copy, cut, return, accept, finalise, retire."""
+"""Migrations: register a plan, check, approve, replicate, cut over, roll back, accept, finalise, retire."""
 
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ router = APIRouter(tags=["migrations"])
 
 
 class RegisterIn(BaseModel):
-    """The text of a plan file, how its problems call the file, and the request of the target."""
+    """The text of a plan file, the file's name in error messages, and the request of the target."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ class RegisterIn(BaseModel):
 
 
 class PauseIn(BaseModel):
-    """The longest gap between acknowledged writes that the clients saw, and the one that holds the fence."""
+    """The longest gap between writes that the clients saw, and the gap during which the sides were fenced."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,7 +54,7 @@ class PauseIn(BaseModel):
 
 
 class RetireIn(BaseModel):
-    """The record of the end of the legacy system."""
+    """The record of the retirement of the legacy system."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -88,7 +88,7 @@ class MigrationOut(Shape):
 
 
 class SwitchOut(Shape):
-    """A switch; `closed_ms` is the script's word, `pause_ms` and `pause_at_fence_ms` are the clients'."""
+    """A cutover or rollback; the script measures `closed_ms`, clients `pause_ms` and `pause_at_fence_ms`."""
 
     number: int
     direction: str
@@ -127,7 +127,7 @@ class MovePlanOut(BaseModel):
 
 
 class AwaitedOut(Shape):
-    """What comes next, and which permissions may do it."""
+    """An awaited act, and the permissions that allow it."""
 
     act: str
     permissions: list[str]
@@ -136,7 +136,7 @@ class AwaitedOut(Shape):
 
 
 class MigrationDetail(MigrationOut):
-    """A migration with everything that is known of it."""
+    """A migration with its plans, cutovers, findings and progress."""
 
     request_number: str
     plan_document: dict[str, Any]
@@ -165,7 +165,7 @@ def list_migrations(
     cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> MigrationPage:
-    """Migrations that you may see."""
+    """List the migrations that you may see."""
     found = reads.list_migrations(session, actor, status or (), before=cursor, limit=limit)
     link = next_page(asked, found[-1].number) if len(found) == limit else None
     return MigrationPage(items=[MigrationOut.model_validate(item) for item in found], next=link)
@@ -181,7 +181,7 @@ def register(
     response: Response,
     key: IdempotencyKeyHeader = None,
 ) -> MigrationDetail:
-    """Register the migration of a system of yours; every mistake of the plan at once, with its line."""
+    """Register the migration of one of your systems; all errors of the plan are returned at once."""
 
     def act() -> dict[str, Any]:
         made = steps.register(session, actor, _plan_in(body), body.request)
@@ -210,7 +210,7 @@ def _plan_in(body: RegisterIn) -> MigrationPlanDocument:
 def read_migration(
     migration_id: UUID, actor: TheActor, session: TheSession, service: TheService, response: Response
 ) -> MigrationDetail:
-    """One migration."""
+    """Return one migration."""
     shown = detail(call_of(session, actor, service, None), migration_id)
     response.headers["ETag"] = f'"{shown.version}"'
     return shown
@@ -220,13 +220,13 @@ def read_migration(
 def record_pause(
     migration_id: UUID, number: int, body: PauseIn, actor: TheActor, session: TheSession
 ) -> SwitchOut:
-    """Keep the write pause that the clients saw at a switch."""
+    """Record the write pause that the clients saw at a cutover or rollback."""
     kept = steps.record_pause(session, actor, migration_id, number, body.longest_ms, body.at_fence_ms)
     return SwitchOut.model_validate(kept)
 
 
 def detail(call: Call, migration_id: UUID) -> MigrationDetail:
-    """One migration as the API shows it; how hosts are reached stays inside."""
+    """Return one migration as the API shows it, without connection details of hosts."""
     view = reads.migration_detail(call.session, call.actor, migration_id)
     row = view.migration
     target: dict[str, Any] = {

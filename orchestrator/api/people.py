@@ -1,4 +1,4 @@
-"""Who am I, and my tokens."""
+"""Sign-in, the own person, and tokens."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -27,7 +27,7 @@ class SignInIn(BaseModel):
 
 
 class TokenIn(BaseModel):
-    """A token to be made; an empty list of scopes means no rights at all."""
+    """A new token; an empty list of scopes grants no rights."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,13 +48,13 @@ class TokenOut(Shape):
 
 
 class NewTokenOut(TokenOut):
-    """A token with its secret, which is shown this once."""
+    """A token with its secret, which is shown only once."""
 
     token: str
 
 
 class MeOut(BaseModel):
-    """The person who asks."""
+    """The person who calls."""
 
     person_id: UUID
     name: str
@@ -98,7 +98,7 @@ def open_session(username: str, password: str, response: Response, service: TheS
 
 @router.get("/me")
 def me(actor: TheActor) -> MeOut:
-    """Your roles and permissions today, through this identity."""
+    """Return your roles and permissions today, through this identity."""
     return MeOut(
         person_id=actor.person_id,
         name=actor.name,
@@ -111,13 +111,13 @@ def me(actor: TheActor) -> MeOut:
 
 @router.get("/tokens")
 def list_tokens(actor: TheActor, session: TheSession) -> list[TokenOut]:
-    """Your tokens."""
+    """List your tokens."""
     return [TokenOut.model_validate(item) for item in queries.tokens_of(session, actor.person_id)]
 
 
 @router.post("/tokens", status_code=201)
 def create_token(body: TokenIn, actor: TheActor, session: TheSession, response: Response) -> NewTokenOut:
-    """Make a token; a token cannot make tokens with more rights than it has."""
+    """Create a token; a token cannot create tokens with more rights than its own."""
     response.headers["Cache-Control"] = "no-store"
     secret, row = accounts.create_token(
         session, actor, body.name, body.scopes, timedelta(days=body.expires_in_days)

@@ -1,4 +1,4 @@
-"""Execution plans: read, approve exactly what was shown, return, refuse, withdraw, apply."""
+"""Execution plans: read, approve by the shown digest, return, refuse, withdraw, apply."""
 
 from typing import Annotated
 from uuid import UUID
@@ -35,7 +35,7 @@ def list_plans(
     cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> PlanPage:
-    """Plans that you may see."""
+    """List the plans that you may see."""
     require(actor, Permission.REQUESTS_READ)
     own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
     found = queries.plan_page(session, status or (), organisation=own, before=cursor, limit=limit)
@@ -45,7 +45,7 @@ def list_plans(
 
 @router.get("/plans/{plan_id}")
 def read_plan(plan_id: UUID, actor: TheActor, session: TheSession, response: Response) -> PlanDetail:
-    """One plan."""
+    """Return one plan."""
     plan = queries.plan(session, plan_id)
     require(actor, Permission.REQUESTS_READ, plan.organisation_code)
     return _shown(session, plan, response)

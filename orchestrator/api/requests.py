@@ -44,7 +44,7 @@ router = APIRouter(tags=["requests"])
 
 
 class QuoteIn(BaseModel):
-    """Lines to be priced; nothing is stored."""
+    """Lines to price; nothing is stored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,7 +59,7 @@ class RequestPage(Page):
 
 @router.post("/quotes")
 def quote(body: QuoteIn, actor: TheActor, session: TheSession) -> QuoteOut:
-    """The price of lines, from the same rater that bills."""
+    """Return the price of lines, from the rater that also bills."""
     require(actor, Permission.REQUESTS_READ)
     return QuoteOut.model_validate(quotation.quote_lines(session, body.lines))
 
@@ -74,7 +74,7 @@ def draft_request(
     response: Response,
     key: IdempotencyKeyHeader = None,
 ) -> RequestDetail:
-    """Store a draft of your own organisation."""
+    """Store a draft for your own organisation."""
 
     def act() -> dict[str, Any]:
         made = steps.draft_request(session, actor, draft, service.pack)
@@ -104,7 +104,7 @@ def list_requests(
     cursor: NumberCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RequestPage:
-    """Requests of your organisation, or of all where you may read all."""
+    """List the requests of your organisation, or of all if you may read all."""
     require(actor, Permission.REQUESTS_READ)
     own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
     found = queries.page(session, queries.Filter(own, status or (), search), before=cursor, limit=limit)
@@ -114,7 +114,7 @@ def list_requests(
 
 @router.get("/requests/{request_id}")
 def read_request(request_id: UUID, actor: TheActor, session: TheSession, response: Response) -> RequestDetail:
-    """One request."""
+    """Return one request."""
     found = queries.get(session, request_id)
     require(actor, Permission.REQUESTS_READ, found.organisation_code)
     return _shown(session, found, response)
@@ -143,7 +143,7 @@ def _shown(session: Session, request: ResourceRequest, response: Response) -> Re
 
 
 def detail(session: Session, request: ResourceRequest) -> RequestDetail:
-    """A request with everything that belongs to it."""
+    """Return a request with everything that belongs to it."""
     return RequestDetail(
         **RequestOut.model_validate(request).model_dump(),
         lines=[LineOut.model_validate(line) for line in queries.lines(session, request.id)],
@@ -166,7 +166,7 @@ def _hold(status: str, expires_at: datetime, items: Iterable[Take | HoldItem]) -
 
 
 def _submitted(call: Call, submission: Submission) -> RequestDetail:
-    """The hold is written with the commit, so it is shown from the submission."""
+    """Return the submitted request; its hold is written at the commit, so it is taken from the submission."""
     hold = _hold("live", submission.expires_at, submission.takes)
     return detail(call.session, submission.request).model_copy(update={"hold": hold})
 

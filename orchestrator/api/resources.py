@@ -1,4 +1,4 @@
-"""What exists, the workspaces it lives in, and where reality was found to differ."""
+"""Resources, their workspaces, and drift."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,7 +22,7 @@ class ResourcePage(Page):
 
 
 def own_organisation(actor: Actor) -> str | None:
-    """The organisation to which this person's view is limited, or None."""
+    """Return the organisation to which this person's view is limited, or None."""
     require(actor, Permission.REQUESTS_READ)
     return None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
 
@@ -36,7 +36,7 @@ def list_resources(
     cursor: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> ResourcePage:
-    """Resources that are not released."""
+    """List the resources that are not released."""
     own = own_organisation(actor)
     if request_id is not None:
         of_one = [
@@ -50,7 +50,7 @@ def list_resources(
 
 @router.get("/resources/{resource_id}")
 def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> ResourceOut:
-    """One resource."""
+    """Return one resource."""
     found = queries.get(session, resource_id)
     require(actor, Permission.REQUESTS_READ, found.organisation_code)
     return ResourceOut.model_validate(found)
@@ -58,20 +58,20 @@ def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> Re
 
 @router.get("/workspaces")
 def list_workspaces(actor: TheActor, session: TheSession) -> list[WorkspaceOut]:
-    """Workspaces that are not released."""
+    """List the workspaces that are not released."""
     found = run_queries.workspaces(session, own_organisation(actor))
     return [WorkspaceOut.model_validate(item) for item in found]
 
 
 @router.post("/workspaces/{workspace_id}/drift-checks", status_code=202)
 def check_drift(workspace_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
-    """Compare reality with the state; changes nothing."""
+    """Start a drift check, which compares reality with the state and changes nothing."""
     return RunOut.model_validate(drift.check_drift(session, actor, workspace_id))
 
 
 @router.get("/drift-cases")
 def list_drift(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
-    """Differences that a person has to decide about."""
+    """List the open drift cases."""
     return [_case(item) for item in queries.open_drift(session, own_organisation(actor))]
 
 

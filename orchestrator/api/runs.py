@@ -19,14 +19,14 @@ router = APIRouter(tags=["runs"])
 
 
 def readable_run(run_id: UUID, actor: TheActor, session: TheSession) -> Run:
-    """The run of the path, which the actor may read."""
+    """Return the run of the path if the actor may read it."""
     run = queries.run(session, run_id)
     require(actor, Permission.REQUESTS_READ, run.organisation_code)
     return run
 
 
 def forbid_storing(response: Response) -> None:
-    """Let no cache keep the answer; the headers of a stream leave before its first event is made."""
+    """Let no cache store the response; the headers of a stream are sent before its first event."""
     response.headers["Cache-Control"] = "no-store"
 
 
@@ -44,7 +44,7 @@ def list_runs(
     cursor: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RunPage:
-    """Runs of your organisation, or of all where you may read all."""
+    """List the runs of your organisation, or of all if you may read all."""
     require(actor, Permission.REQUESTS_READ)
     own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
     found = queries.run_page(session, organisation=own, before=cursor, limit=limit)
@@ -54,7 +54,7 @@ def list_runs(
 
 @router.get("/runs/{run_id}")
 def read_run(run: Annotated[Run, Depends(readable_run)]) -> RunOut:
-    """One run."""
+    """Return one run."""
     return RunOut.model_validate(run)
 
 
@@ -64,7 +64,7 @@ def read_log(
     session: TheSession,
     after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
 ) -> dict[str, list[str] | int]:
-    """The lines of the log after line `after`; `last` is the number of the last one."""
+    """Return the lines of the log after line `after`; `last` is the number of the last one."""
     numbered = [
         (chunk.first_line + offset, line)
         for chunk in queries.log_chunks(session, run.id, after)
@@ -83,7 +83,7 @@ async def stream_log(
     after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """The log as server-sent events ``lines`` (a JSON list), followed by ``done`` once the run has ended.
+    """Stream the log as server-sent events ``lines`` (a JSON list), then ``done`` after the run's end.
 
     The id of an event is the number of its last line, so a client resumes without gap or repetition. A
     stream that ends without ``done`` was interrupted; the client resumes it.

@@ -1,4 +1,4 @@
-"""Answers that several routes share. Amounts are integer fen, instants are UTC, dates are Asia/Shanghai."""
+"""Responses that several routes share. Amounts are integer fen, instants are UTC, dates are Asia/Shanghai."""
 
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from orchestrator.core.documents import Reason
 
 
 class Shape(BaseModel):
-    """An answer that is read from a row."""
+    """A response that is read from a row."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -69,7 +69,7 @@ class RequestOut(Shape):
 
 
 class RequestDetail(RequestOut):
-    """A request with its lines, its price, what the rules said and what it holds.
+    """A request with its lines, price, policy results and hold.
 
     `removals` are the live hosts and data disks that its plan will destroy, by address.
     """
@@ -105,7 +105,7 @@ class RunOut(Shape):
 
 
 class PlanOut(Shape):
-    """An execution plan; `tuple_digest` is what an approval must carry."""
+    """An execution plan; an approval must send its `tuple_digest`."""
 
     id: UUID
     number: str
@@ -141,7 +141,7 @@ class PlanDetail(PlanOut):
 
 
 class ResourceOut(Shape):
-    """Something that exists; `address` is its logical name in the workspace."""
+    """A resource; `address` is its logical name in the workspace."""
 
     id: UUID
     workspace_id: UUID
@@ -163,7 +163,7 @@ class ResourceOut(Shape):
 
 
 class WorkspaceOut(Shape):
-    """One Terraform state and the system it belongs to."""
+    """One Terraform state and its system."""
 
     id: UUID
     key: str
@@ -182,7 +182,7 @@ class Page(BaseModel):
 
 
 class ReasonIn(BaseModel):
-    """Why; people will read it."""
+    """The reason, shown to everyone who can see the object."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -21,10 +21,10 @@ router = APIRouter(prefix="/state", include_in_schema=False)
 
 
 async def run_token(request: Request) -> str:
-    """The run's token: the password of Basic authentication.
+    """Return the run's token: the password of Basic authentication.
 
     Raises:
-        NotSignedIn: there is none.
+        NotSignedIn: no token was sent.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     try:
@@ -41,7 +41,7 @@ Token = Annotated[str, Depends(run_token)]
 
 @router.get("/{workspace_id}")
 def read_state(workspace_id: UUID, token: Token, service: TheService) -> Response:
-    """The newest state, or 204 when there is none yet."""
+    """Return the newest state, or 204 before the first one."""
     with transaction(service.engine) as session:
         body = terraform_state.read_state(session, workspace_id, token, service.keys)
     return Response(body, media_type="application/json") if body is not None else Response(status_code=204)
@@ -63,7 +63,7 @@ def write_state(
 
 @router.api_route("/{workspace_id}", methods=["LOCK"])
 def lock_state(workspace_id: UUID, token: Token, body: TheBody, service: TheService) -> Response:
-    """Take the lock; 423 with the description of the lock that is in the way."""
+    """Take the lock; 423 with the description of the existing lock."""
     try:
         with transaction(service.engine) as session:
             terraform_state.lock_state(session, workspace_id, token, _lock_info(body))
@@ -85,7 +85,7 @@ def _lock_info(body: bytes) -> dict[str, Any]:
 
 @router.api_route("/{workspace_id}", methods=["UNLOCK"])
 def unlock_state(workspace_id: UUID, token: Token, service: TheService) -> Response:
-    """Give the run's own lock back."""
+    """Release the run's own lock."""
     with transaction(service.engine) as session:
         terraform_state.unlock_state(session, workspace_id, token)
     return Response(status_code=200)

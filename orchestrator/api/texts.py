@@ -1,4 +1,4 @@
-"""The texts of a call, wherever they stand in it, checked once for every route."""
+"""Check every text of a call once, for every route."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 async def require_storable_texts(request: Request) -> None:
-    """Refuse a call of which a text in the path, the query or the body cannot be stored.
+    """Refuse a call with a text in the path, the query or the body that cannot be stored.
 
     The body is then read to its end. Headers need no check: the server refuses NUL in them, and reads every
     other byte as a character of Latin-1.
@@ -27,10 +27,10 @@ async def require_storable_texts(request: Request) -> None:
 
 
 async def _sent_fields(request: Request) -> Iterable[tuple[str, object]]:
-    """The fields of the body: of a form, or of the JSON document that the route takes."""
+    """Return the fields of the body: of a form, or of a JSON document."""
     body_field = request.scope["route"].body_field
     if body_field is None or not isinstance(body_field.field_info, Form):
-        # Forms that their route reads by itself are parsed from these bytes.
+        # A route that reads its own form parses these bytes.
         await request.body()
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in FORMS:
         return await _form_fields(request)

@@ -37,7 +37,7 @@ def kept_login() -> dict[str, str]:
 
 
 def keep_login(login: dict[str, str]) -> None:
-    """Write the file anew with mode 0600."""
+    """Write the file with mode 0600, replacing an older one."""
     path = login_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_suffix(".new")

@@ -32,7 +32,7 @@ def login(
 
 
 def logout() -> None:
-    """Forget the token that `login` kept; it ends by itself when its days are over."""
+    """Delete the token that `login` stored; the token itself stays valid until it expires."""
     from orchestrator.cli.connection import forget_login
 
     forget_login()

@@ -1,4 +1,4 @@
-"""`govcloud people`: who is known, passwords, tokens; for whoever runs the machine."""
+"""`govcloud people`: list people, set passwords, create tokens; for the operator of the machine."""
 
 from datetime import timedelta
 from typing import Annotated

@@ -152,7 +152,7 @@ def _acted(found: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _stands(status: str, *, endorsed: bool) -> str:
-    """The status, told apart by whether the words that it has now are endorsed."""
+    """Return the key of `NEXT`: the status, refined by whether the current content is endorsed."""
     if status == "awaiting_endorsement" and endorsed:
         return "endorsed"
     return "awaiting_endorsement" if status == "returned" and not endorsed else status

@@ -55,7 +55,7 @@ def log(
 
 @app.command()
 def cancel(run: Reference, as_json: AsJson = False) -> None:
-    """Ask a run to stop: one that waits is cancelled, one at work gets a single interrupt."""
+    """Ask a run to stop: a queued run is cancelled, a running one gets a single interrupt."""
     with api() as client:
         _show(client.post(f"/runs/{find(client, '/runs', run)}/cancel"), as_json=as_json)
 

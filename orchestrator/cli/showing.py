@@ -17,7 +17,7 @@ Column = str | tuple[str, Callable[[Mapping[str, Any]], object]]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows of plain text; what people typed is never read as markup, and nothing is cut off."""
+    """Rows of plain text; what people typed is never read as markup, and nothing is truncated."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""Every page of the console, and how errors look on pages."""
+"""The routes of the console, and its error pages."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -57,7 +57,7 @@ def install(app: FastAPI) -> None:
 
 
 async def page_for(request: Request, status: int, error: Exception) -> Response | None:
-    """An error as a page where a page was asked for; None leaves the problem document."""
+    """Return an error page for a path of the console; None for any other path."""
     if not request.url.path.startswith(PAGES):
         return None
     if status == NOT_SIGNED_IN:
@@ -73,13 +73,13 @@ def _to_sign_in(request: Request) -> Response:
     query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
     path = f"{PAGES}/sign-in?{urlencode({'next': wanted + query})}"
     if request.headers.get("hx-request") == "true":
-        # A part of a page cannot become the sign-in form; the browser is sent there as a whole.
+        # The sign-in form must not replace a part of a page, so the whole browser page is redirected.
         return Response(status_code=204, headers={"HX-Redirect": path})
     return go(path)
 
 
 async def _page_again(request: Request, status: int, error: BusinessError, again: Again) -> Response:
-    """The page from which the refused act came, as things are now: the act itself is rolled back."""
+    """Show the page that sent the refused act, in its current state; the act itself is rolled back."""
     service = service_of(request)
     async with service.admission.slot(admitted_before=True):
         response = await run_in_threadpool(_read_again, request, service, error, again)

@@ -1,4 +1,4 @@
-"""The queue of what waits for a decision, and the page after signing in that begins with it."""
+"""The approval queue."""
 
 from typing import Annotated
 from uuid import UUID
@@ -33,7 +33,7 @@ def show_queue(
     before: Annotated[str, Query(max_length=10)] = "",
     chosen: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
-    """The queue, with the chosen item beside it."""
+    """Show the queue, with the chosen object beside it."""
     items = to_do.page(visit.session, visit.actor, visit.service.pack, NOUNS, limit=MOST)
     kinds = {waiting_code(item): waiting_text(item.act.waiting, visit) for item in items}
     rows = [queue_row(visit, item) for item in items if kind in ("", waiting_code(item))]

@@ -12,7 +12,7 @@ from orchestrator.workflows.to_do_queries import Item
 
 
 def waiting_code(item: Item) -> str:
-    """Return the filter value of what the item waits for, e.g. ``requests.endorse``."""
+    """Return the filter value of the awaited act, e.g. ``requests.endorse``."""
     return f"{item.noun.path}.{item.act.name}"
 
 

@@ -1,4 +1,4 @@
-"""The queue of everything that waits for a decision, with the chosen item beside it."""
+"""View models of the approval queue."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,10 +10,10 @@ from orchestrator.console.requests.views import RequestDetail
 
 @dataclass(frozen=True)
 class QueueRow:
-    """One thing that waits; `waiting` says for what, in the reader's language.
+    """One object that waits for an act; `waiting` names the act in the reader's language.
 
     `key` is ``request:<id>``, ``plan:<id>`` or ``migration:<id>``, which is read on its own page; `number` is
-    what the reader sees.
+    shown to the reader.
     """
 
     key: str
@@ -30,7 +30,7 @@ class QueueRow:
 
     @property
     def path(self) -> str:
-        """The page of its own."""
+        """Return the path of the object's own page."""
         noun, _, subject = self.key.partition(":")
         return f"/console/{noun}s/{subject}"
 

@@ -27,14 +27,14 @@ def show_events(
     object_id: Annotated[str, Query(max_length=100)] = "",
     before: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """Events, newest first, of one object or of all."""
+    """Show the events of one object or of all, newest first."""
     require(visit.actor, Permission.AUDIT_READ)
     return visit.show("audit/list.html", _page(visit, object_id, before))
 
 
 @router.post("/verify")
 def verify(visit: TheVisit) -> Response:
-    """Walk the whole chain against the signed heads."""
+    """Verify the whole chain against the signed heads."""
     require(visit.actor, Permission.AUDIT_READ)
     heads = read_heads(visit.service.settings.heads_file, visit.service.keys)
     found = audit.verify(visit.session, heads.signed)

@@ -1,4 +1,4 @@
-"""The audit chain: its events, and whether it still holds together."""
+"""View models of the audit page: events, and the result of a verification."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from orchestrator.console.frame.views import Pager
 
 @dataclass(frozen=True)
 class AuditRow:
-    """One event; `actor` in words, `action` and `object` as stored, `digest` the chain's value at it."""
+    """One event; `actor` and `detail` are ready for the reader, `action` and `object` as stored."""
 
     seq: int
     at: datetime
@@ -21,7 +21,7 @@ class AuditRow:
 
 @dataclass(frozen=True)
 class ChainCheck:
-    """What a verification found: `first_bad` is the sequence number of the first event that does not fit."""
+    """Result of a verification; `first_bad` is the number of the first event that does not match."""
 
     ok: bool
     checked_at: datetime
@@ -33,7 +33,7 @@ class ChainCheck:
 
 @dataclass(frozen=True)
 class AuditPage:
-    """Page ``audit/list.html``: `object_id` is the filter in force; `check` is what a verification found."""
+    """Page ``audit/list.html``: `object_id` is the filter in force; `check` the result of a verification."""
 
     rows: tuple[AuditRow, ...]
     pager: Pager

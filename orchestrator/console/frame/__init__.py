@@ -1,1 +1,1 @@
-"""What all pages share: visit, layout, menu, security, static files."""
+"""Shared by all pages: visit, layout, menu, security, static files."""

@@ -9,7 +9,7 @@ from orchestrator.workflows.perform import offers
 
 
 def buttons(visit: Visit, noun: Noun, subject: Any) -> tuple[Action, ...]:
-    """Return the acts that this person could do on the object, each ready or with the reason against it."""
+    """Return the acts that this person could do on the object; a blocked one carries the reason."""
     return tuple(
         Action(
             offer.act.name,
@@ -25,5 +25,5 @@ def buttons(visit: Visit, noun: Noun, subject: Any) -> tuple[Action, ...]:
 
 
 def waiting_text(text: Text | None, visit: Visit) -> str:
-    """Return what an object waits for, in the reader's language."""
+    """Return the name of the awaited act in the reader's language; empty for none."""
     return visit.text(text) if text else ""

@@ -1,4 +1,4 @@
-"""The left menu: which pages a person sees in it."""
+"""The left menu, by the permissions of the person."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Turns a template and its view model into a page; every value is escaped unless a macro of ours made it."""
+"""Render a template and its view model as a page; every value is escaped unless one of our macros made it."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -24,7 +24,7 @@ A_YEAR_SECONDS = 31_536_000
 
 
 def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
-    """The page `template` in the reader's language, framed for ``request.state.frame`` where there is one."""
+    """Render `template` in the reader's language, with the menu of ``request.state.frame`` if it is set."""
     frame: Frame | None = getattr(request.state, "frame", None)
     language = choose_language(request, frame.actor.language if frame else None)
     page = environment(language).get_template(template)
@@ -45,12 +45,12 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
 
 
 def wants_part(request: Request, target: str) -> bool:
-    """Whether htmx asks for the part of the page with the id `target`, instead of the page."""
+    """Return True if htmx asks only for the part of the page with the id `target`."""
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-target") == target
 
 
 def templates() -> BaseLoader:
-    """Templates by name: ``requests/form.html`` lies in the room `requests`, ``base.html`` in this one."""
+    """Return the loader: ``requests/form.html`` lies in `requests/templates`, ``base.html`` in `frame`."""
     rooms = {
         folder.parent.name: FileSystemLoader(folder) for folder in sorted(CONSOLE_DIR.glob("*/templates"))
     }
@@ -59,7 +59,7 @@ def templates() -> BaseLoader:
 
 @cache
 def environment(language: Language) -> Environment:
-    """The templates with filters and texts of one language; an undefined name is an error."""
+    """Return the templates with filters and texts of one language; an undefined name is an error."""
     env = Environment(
         loader=templates(),
         autoescape=True,
@@ -97,7 +97,7 @@ def _done_act(done: str, language: Language) -> str:
 
 
 def money(fen: int | None) -> str:
-    """Fen as yuan, e.g. ``¥1,016.00``; a dash for an amount that is not known."""
+    """Format fen as yuan, e.g. ``¥1,016.00``; an unknown amount is a dash."""
     if fen is None:
         return "—"
     yuan, rest = divmod(abs(fen), 100)
@@ -105,27 +105,27 @@ def money(fen: int | None) -> str:
 
 
 def moment(instant: datetime | None) -> str:
-    """An aware instant as date and minute in Asia/Shanghai."""
+    """Format an aware instant as date and minute in Asia/Shanghai."""
     return f"{instant.astimezone(CITY):%Y-%m-%d %H:%M}" if instant else "—"
 
 
 def day(value: date | datetime | None) -> str:
-    """A date, or the Asia/Shanghai date of an aware instant."""
+    """Format a date, or the Asia/Shanghai date of an aware instant."""
     if value is None:
         return "—"
     return f"{value.astimezone(CITY) if isinstance(value, datetime) else value:%Y-%m-%d}"
 
 
 def grouped(number: int) -> str:
-    """A whole number with its thousands apart."""
+    """Format a whole number with thousands separators."""
     return f"{number:,}"
 
 
 class _Here:
-    """The address of this page, as a path with query, with some of its parameters changed."""
+    """Build the path of this page with some query parameters changed."""
 
     def __init__(self, request: Request) -> None:
-        # The answer to a form has no address to come back to, so links from it lead to the first page.
+        # A response to a POST has no address to return to, so its links lead to the home page.
         is_page = request.method == "GET"
         self._url: URL = request.url if is_page else request.url.replace(path="/console/", query="")
         self.path: str = request.url.path

@@ -1,7 +1,7 @@
-"""Two walls in front of every page: a strict content policy, and no write that another site sent.
+"""Security headers for every page, and protection against cross-site requests.
 
 A browser tells where a form was sent from: by ``Sec-Fetch-Site`` (only on https and on the machine itself)
-and by ``Origin``. Requests that carry an Authorization header are not a browser's doing and pass.
+and by ``Origin``. A request with an Authorization header does not come from a browser and passes.
 """
 
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def comes_from_here(headers: Headers) -> bool:
-    """Whether a browser's headers prove that this service's own page sent the request."""
+    """Return True if the headers prove that one of this service's pages sent the request."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
@@ -30,14 +30,14 @@ def comes_from_here(headers: Headers) -> bool:
 
 
 class PageSecurity:
-    """ASGI middleware with both walls; streams pass through it unbuffered."""
+    """ASGI middleware that adds the headers and refuses foreign writes; streams pass unbuffered."""
 
     def __init__(self, app: ASGIApp, *, session_cookie: str) -> None:
         self._app = app
         self._session_cookie = session_cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a foreign write with 403, else answer with the security headers added."""
+        """Refuse a cross-site write with 403; add the security headers to every other response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Serves the files of the assets package; an address that carries a content hash may be kept forever."""
+"""Serve the files of the assets package; an address with a content hash may be cached forever."""
 
 from functools import cache
 from hashlib import sha256
@@ -13,12 +13,12 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @cache
 def content_hash(name: str) -> str:
-    """First 16 hex digits of the file's SHA-256; FileNotFoundError for a name that is not shipped."""
+    """Return the first 16 hex digits of the file's SHA-256; FileNotFoundError for an unknown name."""
     return sha256((STATIC_DIR / name).read_bytes()).hexdigest()[:16]
 
 
 def static_url(name: str) -> str:
-    """Address of a shipped file, e.g. ``static_url("gov.css")``; it changes when the file does."""
+    """Return the address of a file, e.g. ``static_url("gov.css")``; it changes with the content."""
     return f"/static/{name}?v={content_hash(name)}"
 
 
@@ -29,7 +29,7 @@ class AssetFiles(StaticFiles):
         super().__init__(directory=STATIC_DIR)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, to be kept forever when the address carries its hash, else to be asked for again."""
+        """Return the file: cached forever if the address carries its hash, else revalidated each time."""
         response = await super().get_response(path, scope)
         hashed = b"v=" in scope.get("query_string", b"")
         response.headers["Cache-Control"] = FOREVER if hashed else "no-cache"

@@ -1,4 +1,4 @@
-"""Parts that several pages share."""
+"""View models that several pages share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Effect = Literal["create", "update", "delete", "replace", "read"]
 
 @dataclass(frozen=True)
 class Frame:
-    """Who looks at the page: the signed-in person, what waits in each menu entry, and the product's date.
+    """The signed-in person, the counts of the menu, and the product's date.
 
     `badges` maps a menu entry's badge name (approvals, requests, runs, resources) to a count.
     """
@@ -46,10 +46,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Pager:
-    """Where the reader is in a list whose pages go on from a key, so that none shifts under the reader.
+    """Keyset pagination: a page starts after a key, so new rows do not shift the pages.
 
     `before` is the key that the address carries, "" on the first page; `next` the key of the following page,
-    "" on the last; `total` counts all rows, None where counting would cost more than it tells.
+    "" on the last; `total` counts all rows, None where counting would be too expensive.
     """
 
     total: int | None = None
@@ -59,12 +59,12 @@ class Pager:
 
 @dataclass(frozen=True)
 class Action:
-    """One button: it posts to `path` or, as a link, leads there.
+    """One button: it posts to `path`, or is a link to it.
 
-    It reads `label`, or ``labels.WORDS["act"][code]`` where that is empty.
+    Its text is `label`, or ``labels.WORDS["act"][code]`` where that is empty.
 
-    `blocked` is the reason why this person may not press it now, ready for the reader; the page then shows
-    the reason in place of the button. Acts that this person could never do are left out instead.
+    `blocked` is the reason why this person may not press it now, ready for the reader; the page shows the
+    reason instead of the button. Acts that this person can never do are left out.
     """
 
     code: str
@@ -78,9 +78,9 @@ class Action:
 
 @dataclass(frozen=True)
 class ActionSet:
-    """The buttons of one object, in one form: `hidden` (version, digest) goes with whichever is pressed.
+    """The buttons of one object in one form; every button sends the `hidden` fields (version, digest).
 
-    `problem` says why the last try was not accepted, `reason` is what had been typed.
+    `problem` is the reason why the last attempt was refused, `reason` the text typed with it.
     """
 
     actions: tuple[Action, ...] = ()
@@ -90,23 +90,23 @@ class ActionSet:
 
     @property
     def ready(self) -> tuple[Action, ...]:
-        """Those that can be pressed."""
+        """Return the buttons that can be pressed."""
         return tuple(action for action in self.actions if not action.blocked)
 
     @property
     def blocked(self) -> tuple[Action, ...]:
-        """Those that cannot, with their reasons."""
+        """Return the blocked buttons, with their reasons."""
         return tuple(action for action in self.actions if action.blocked)
 
     @property
     def takes_reason(self) -> bool:
-        """Whether one of the acts needs words."""
+        """Return True if one of the acts needs a reason."""
         return any(action.needs_reason for action in self.ready)
 
 
 @dataclass(frozen=True)
 class Happening:
-    """One entry of a timeline: who did what when, and what was said. `what` is ready for the reader."""
+    """One entry of a timeline; `what` is the event ready for the reader, `said` the typed reason."""
 
     at: datetime
     who: str
@@ -128,16 +128,16 @@ class QuotaBar:
 
     @property
     def taken(self) -> int:
-        """What is gone if this request passes."""
+        """Return the amount in use if this request passes."""
         return self.committed + self.held + self.asked
 
     @property
     def is_short(self) -> bool:
-        """Nine tenths of the limit or more are taken."""
+        """Return True if at least nine tenths of the limit are taken."""
         return self.taken * 10 >= self.limit * 9
 
     def share(self, amount: int) -> float:
-        """`amount` as hundredths of the limit, at most 100, two decimals."""
+        """Return `amount` as a percentage of the limit, at most 100, with two decimals."""
         return min(100.0, round(amount * 100 / self.limit, 2)) if self.limit else 100.0 * bool(amount)
 
 
@@ -152,7 +152,7 @@ class QuotaCard:
 
 @dataclass(frozen=True)
 class BudgetEffect:
-    """A budget line of the fiscal year and what this would take from it, all in fen."""
+    """A budget line of the fiscal year and the amount that this request takes from it, in fen."""
 
     name: str
     fiscal_year: int
@@ -184,7 +184,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule of the policy pack said; `quote` is the notice's own sentence, always Chinese."""
+    """The result of one policy rule; `quote` is the sentence of the notice, always Chinese."""
 
     rule: str
     verdict: str

@@ -1,4 +1,4 @@
-"""One person looking at one page: who, in which language, with which transaction."""
+"""One request of a signed-in person: the actor, the language and the transaction."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -31,14 +31,14 @@ SENT_TWICE = N_("字段 %(name)s 出现了两次，没有保存任何内容。")
 
 
 class ReasonNeeded(BadInput):
-    """Write a comment: the other side has to know why."""
+    """Write a comment that gives the reason."""
 
     zh = N_("请填写意见")
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What every page works with."""
+    """The request, transaction, actor, service and language that every page needs."""
 
     request: Request
     session: Session
@@ -48,12 +48,12 @@ class Visit:
     names: Names
 
     def say(self, text: str, **values: object) -> str:
-        """A text that was marked by N_, in the reader's language."""
+        """Translate a text that was marked by N_."""
         spoken = translations(self.language).gettext(text)
         return spoken % values if values else spoken
 
     def word(self, code: str, kind: str) -> str:
-        """The word for a code."""
+        """Return the label of a code in the reader's language."""
         return self.say(labels.word(code, kind)) if code else ""
 
     def text(self, text: Text) -> str:
@@ -61,7 +61,7 @@ class Visit:
         return text.zh if self.language == "zh" else text.en
 
     def call(self, sent: Mapping[str, str], content: Any = None) -> Call:
-        """Return the order to act that a posted form holds."""
+        """Return the call of an act that a posted form describes."""
         return Call(
             session=self.session,
             actor=self.actor,
@@ -74,25 +74,25 @@ class Visit:
         )
 
     def pick(self, zh: str | None, en: str | None) -> str:
-        """The one of two stored texts that the reader understands."""
+        """Return the stored text in the reader's language, or the other one if it is empty."""
         return (zh if self.language == "zh" else en) or en or zh or ""
 
     def show(
         self, template: str, page: Any, *, status: int = 200, parts: dict[str, str] | None = None
     ) -> HTMLResponse:
-        """The page, or one of its `parts` (element id -> partial template) where htmx asked for it."""
+        """Render the page, or one of its `parts` (element id -> partial template) if htmx asks for it."""
         for target, partial in (parts or {}).items():
             if wants_part(self.request, target):
                 template = partial
         return render(self.request, template, status=status, page=page)
 
     def on_refusal(self, again: Callable[["Visit", BusinessError], Response]) -> None:
-        """Show the page again, with the reason, when what follows is refused and rolled back."""
+        """Show the page again with the reason if the rest of this request is refused and rolled back."""
         self.request.state.again = again
 
 
 def open_visit(request: Request, session: Session, actor: Actor, service: Service) -> Visit:
-    """The visit of a signed-in person; puts the frame around every page of this request."""
+    """Return the visit of a signed-in person, and set the frame of the pages of this request."""
     language = choose_language(request, actor.language)
     names = Names(session, language)
     request.state.frame = Frame(
@@ -105,7 +105,7 @@ def open_visit(request: Request, session: Session, actor: Actor, service: Servic
 
 
 def the_visit(request: Request, session: TheSession, actor: TheActor, service: TheService) -> Visit:
-    """FastAPI's way to a visit."""
+    """Return the visit, as a FastAPI dependency."""
     return open_visit(request, session, actor, service)
 
 
@@ -115,7 +115,7 @@ Reason = Annotated[str, Form(max_length=2000)]
 
 
 def need_reason(reason: str) -> str:
-    """The reason that was typed.
+    """Return the typed reason without surrounding blanks.
 
     Raises:
         ReasonNeeded: nothing was typed.
@@ -126,18 +126,18 @@ def need_reason(reason: str) -> str:
 
 
 def _badges(session: Session, actor: Actor, service: Service) -> dict[str, int]:
-    """The numbers beside the menu."""
+    """Return the counts shown in the menu."""
     active = [run for run in run_queries.active_runs(session) if actor.sees(run.organisation_code)]
     return {"approvals": to_do.count(session, actor, service.pack, NOUNS), "runs": len(active)}
 
 
 def go(path: str, done: str = "") -> RedirectResponse:
-    """To another page of the console, which says what was `done`."""
+    """Redirect to another page of the console, which confirms the act named by `done`."""
     return RedirectResponse(f"{path}?{urlencode({'done': done})}" if done else path, SEE_OTHER)
 
 
 def words_of(error: BusinessError, language: Language) -> str:
-    """Why something was refused, for the reader: the rule's own words where a rule refused."""
+    """Return the reason of a refusal in the reader's language."""
     detail = str(error.extra.get("detail_zh", ""))
     if language == "en":
         return error.detail
@@ -151,10 +151,10 @@ def version_of(sent: Mapping[str, str]) -> int | None:
 
 
 async def read_sent(request: Request) -> Mapping[str, str]:
-    """The posted fields that are texts.
+    """Return the posted text fields.
 
     Raises:
-        BadInput: a field is there twice.
+        BadInput: a field was sent twice.
     """
     pairs = (await request.form()).multi_items()
     name, times = max(Counter(name for name, _ in pairs).items(), key=itemgetter(1), default=("", 0))

@@ -1,4 +1,4 @@
-"""The page after signing in: what waits for this person, what runs, and the latest requests."""
+"""The page after signing in: awaited acts, runs in progress and the latest requests."""
 
 from fastapi import APIRouter, Response
 
@@ -22,7 +22,7 @@ FEW = 6
 
 @router.get("/")
 def show_home(visit: TheVisit) -> Response:
-    """What waits for me."""
+    """Show the acts that wait for this person."""
     actor = visit.actor
     sees_all = actor.may(Permission.OBJECTS_READ_ALL)
     own = None if sees_all else actor.organisation

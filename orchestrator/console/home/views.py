@@ -1,4 +1,4 @@
-"""The page after signing in: what waits for me."""
+"""View model of the page after signing in."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from orchestrator.console.runs.views import RunRow
 
 @dataclass(frozen=True)
 class HomePage:
-    """Page ``home/page.html``: what waits for this person, runs in progress, last requests, the own quota."""
+    """Page ``home/page.html``: awaited acts, runs in progress, latest requests, own quota."""
 
     waiting: tuple[QueueRow, ...]
     runs: tuple[RunRow, ...]

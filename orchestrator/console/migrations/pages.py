@@ -38,7 +38,7 @@ WRONG_DAY = N_("日期应为 2019-06-30 的形式")
 Digest = Annotated[str, Form(max_length=64)]
 Text = Annotated[str, Form(max_length=2000)]
 PlanText = Annotated[str, Form(max_length=200_000)]
-"""The text of a plan file as typed into the form."""
+"""The text of a plan file, as typed into the form."""
 
 
 @router.get("")
@@ -99,7 +99,7 @@ def _form_again(visit: Visit, plan: str, request: str, error: BusinessError) -> 
 
 @router.get("/{migration_id}")
 def show_migration(migration_id: UUID, visit: TheVisit) -> Response:
-    """One migration; a page that renews its state is told when there may be other buttons."""
+    """Show one migration; a refreshed part tells htmx to reload the page when the buttons may differ."""
     page = reading.detail(visit, migration_id)
     response = visit.show(DETAIL, page, parts=PARTS)
     if not page.live and wants_part(visit.request, STATE):
@@ -132,7 +132,7 @@ def _record(visit: Visit, typed: RetirementForm) -> dict[str, Any]:
 
 @router.post("/{migration_id}/{name}")
 def act_on_migration(migration_id: UUID, name: str, visit: TheVisit, sent: Sent) -> Response:
-    """One act on a migration, by its button; the page follows the log of its run."""
+    """Do one act on a migration; the page then follows the log of its run."""
     act, call = MIGRATIONS.act(name), visit.call(sent)
     _stay(visit, migration_id, call.reason)
     perform(MIGRATIONS, act, call, migration_id)
@@ -144,7 +144,7 @@ def _back(migration_id: UUID, act: str) -> Response:
 
 
 def _stay(visit: Visit, migration_id: UUID, reason: str = "", *, typed: RetirementForm | None = None) -> None:
-    """When the act is refused, show the migration as it is now, with why and what was typed."""
+    """If the act is refused, show the migration as it is now, with the reason and the typed text."""
 
     def again(visit: Visit, error: BusinessError) -> Response:
         page = _with_problem(visit, reading.detail(visit, migration_id), error, reason)

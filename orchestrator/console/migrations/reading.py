@@ -1,4 +1,4 @@
-"""Migrations as the pages show them."""
+"""Read migrations as the view models of the pages."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -122,7 +122,7 @@ def _may_retire(visit: Visit, migration: Migration) -> bool:
 
 
 def _newest_run(view: MigrationView) -> Run | None:
-    """The run that is followed: one at work before one that has ended; of equals the last plan's."""
+    """Return the run to follow: a running one before one that has ended, then the newest plan's."""
     runs = list(chain.from_iterable(item.runs for item in view.plans))
     return max(reversed(runs), key=lambda run: (not _ended(run), run.created_at), default=None)
 
@@ -160,7 +160,7 @@ def _sides(migration: Migration) -> tuple[SideView, ...]:
 
 
 def _acts(visit: Visit, view: MigrationView) -> ActionSet:
-    """The acts on the migration; the digest of the plan that is shown goes with each."""
+    """Return the buttons of the migration; each sends the digest of the shown plan."""
     shown = plan_to_approve(view)
     hidden = {
         "version": str(view.migration.version),
@@ -171,7 +171,7 @@ def _acts(visit: Visit, view: MigrationView) -> ActionSet:
 
 
 def plan_to_approve(view: MigrationView) -> MigrationPlanView | None:
-    """The plan whose approval is awaited: of a cutover and its rollback the cutover, which binds both."""
+    """Return the plan that awaits approval; a cutover plan stands for its rollback as well."""
     submitted = [item for item in view.plans if item.plan.status == PlanStatus.SUBMITTED]
     cutovers = [item for item in submitted if item.act == "cut"] or submitted
     return cutovers[-1] if cutovers else None
@@ -197,7 +197,7 @@ def _moment(instant: str | None) -> datetime | None:
 
 
 def _problems(visit: Visit, migration: Migration) -> tuple[Problem, ...]:
-    """What the last look at the hosts found: the preflight's findings, then the copy's."""
+    """Return the findings of the preflight, then those of the copy."""
     found = [*migration.preflight.get("findings", []), *migration.progress.get("trouble", [])]
     return tuple(
         Problem(
@@ -218,7 +218,7 @@ def _progress(stored: Mapping[str, Any]) -> CopyProgress | None:
 
 
 def _checklist(visit: Visit, view: MigrationView) -> tuple[Check, ...]:
-    """What has to hold before the button of the cut works."""
+    """Return the conditions of the cutover, each met or not."""
     migration = view.migration
     if migration.status not in BEFORE_THE_CUT:
         return ()

@@ -1,4 +1,4 @@
-"""Migrations: the list, one migration with everything around its cut, and the form that registers one."""
+"""View models of migrations: the list, one migration, and the form that registers one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ MAIN_PATH = (
     "finalised",
     "legacy_retired",
 )
-"""The statuses of a migration that goes through without a return."""
+"""The statuses of a migration without a rollback."""
 _STANDS_AT = {"assessed": "registered", "resources_ready": "replicating", "rolled_back": "rehearsed"}
-"""Where a status that is not on the main path stands on it."""
+"""The place on the main path of a status that is not part of it."""
 
 
 @dataclass(frozen=True)
 class MigrationRow:
-    """One migration in the list; `next` is what comes next, ready for the reader."""
+    """One migration in the list; `next` is the next act, ready for the reader."""
 
     id: str
     number: str
@@ -52,7 +52,7 @@ class MigrationList:
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding on the hosts with what cures it, ready for the reader."""
+    """One finding on the hosts and its remedy, ready for the reader."""
 
     blocking: bool
     text: str
@@ -72,7 +72,7 @@ class SideView:
 
 @dataclass(frozen=True)
 class CopyProgress:
-    """How far the first copy is; bytes and counts, the rate in bytes a second, the rest in seconds."""
+    """Progress of the first copy: bytes and counts, the rate in bytes a second, the rest in seconds."""
 
     database_bytes: int
     database_bytes_done: int
@@ -86,7 +86,7 @@ class CopyProgress:
 
     @property
     def share(self) -> float:
-        """What is done, in hundredths of all bytes."""
+        """Return the copied share of all bytes, in percent."""
         total = self.database_bytes + self.file_bytes
         done = self.database_bytes_done + self.file_bytes_done
         return min(100.0, round(done * 100 / total, 1)) if total else 100.0
@@ -94,7 +94,7 @@ class CopyProgress:
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the checklist before a cut."""
+    """One line of the checklist before a cutover."""
 
     done: bool
     text: str
@@ -102,7 +102,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Wait:
-    """One act that is awaited: what, and who may do it, ready for the reader."""
+    """One awaited act and the people who may do it, ready for the reader."""
 
     text: str
     who: str
@@ -136,9 +136,9 @@ class ShownPlan:
 
 @dataclass(frozen=True)
 class SwitchView:
-    """One switch from side to side; times without a writable side and pauses in milliseconds.
+    """One cutover or rollback; times without a writable side and pauses are in milliseconds.
 
-    `closed_so_far_ms` counts while both sides are closed, and is None before and afterwards.
+    `closed_so_far_ms` counts while both sides are fenced, and is None before and afterwards.
     """
 
     number: int
@@ -161,7 +161,7 @@ class SwitchView:
 
 @dataclass(frozen=True)
 class RetirementForm:
-    """The record of the end of the legacy system, as typed."""
+    """The record of the retirement of the legacy system, as typed."""
 
     stopped_on: str = ""
     sanitisation: str = ""
@@ -173,7 +173,7 @@ class MigrationDetail:
     """Page ``migrations/detail.html``.
 
     `trouble` and `advice` are the reason why the last act came to nothing and the safe next step; `log_run`
-    is the run whose log the page follows, "" for none; `live` while a worker is at it. `shown` is the plan
+    is the run whose log the page follows, "" for none; `live` while it runs. `shown` is the plan
     whose digest goes with an approval. `way_back` says what the return button would do, "" without one.
     """
 
@@ -214,7 +214,7 @@ class MigrationDetail:
 
     @property
     def steps(self) -> tuple[tuple[str, str], ...]:
-        """Where the migration stands, as (status, done | now | todo | stopped)."""
+        """Return the progress as (status, done | now | todo | stopped)."""
         if self.status == "aborted":
             return (("registered", "done"), ("aborted", "stopped"))
         here = MAIN_PATH.index(_STANDS_AT.get(self.status, self.status))
@@ -230,20 +230,20 @@ class MigrationDetail:
 
     @property
     def last_switch(self) -> SwitchView | None:
-        """The newest switch."""
+        """Return the newest cutover or rollback."""
         return self.switches[-1] if self.switches else None
 
     @property
     def stream_path(self) -> str:
-        """Where the browser follows the log of the run at work."""
+        """Return the path of the log stream of the current run."""
         return f"/api/v1/runs/{self.log_run}/log/stream"
 
 
 @dataclass(frozen=True)
 class RegisterForm:
-    """Page ``migrations/register.html``: the plan's text and the request, as typed, with what is wrong.
+    """Page ``migrations/register.html``: the plan's text and the request, as typed, with the errors.
 
-    `problems` are the mistakes of the plan with line and column, all at once.
+    `problems` are all errors of the plan with line and column.
     """
 
     plan: str

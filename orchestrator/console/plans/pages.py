@@ -1,4 +1,4 @@
-"""Pages of execution plans: what it will do, and the decisions about exactly that."""
+"""Pages of execution plans: the changes of a plan, and the decisions about it."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -17,13 +17,13 @@ router = APIRouter(prefix="/console/plans", include_in_schema=False)
 
 @router.get("/{plan_id}")
 def show_plan(plan_id: UUID, visit: TheVisit) -> Response:
-    """One execution plan."""
+    """Show one execution plan."""
     return visit.show("plans/detail.html", reading.detail(visit, reading.find(visit, plan_id)))
 
 
 @router.post("/{plan_id}/{name}")
 def act_on_plan(plan_id: UUID, name: str, visit: TheVisit, sent: Sent) -> Response:
-    """One act on a plan, by its button; the apply leads to its run."""
+    """Do one act on a plan; an apply leads to its run."""
     act, call = PLANS.act(name), visit.call(sent)
     _stay(visit, plan_id, call.reason)
     result = perform(PLANS, act, call, plan_id)
@@ -32,7 +32,7 @@ def act_on_plan(plan_id: UUID, name: str, visit: TheVisit, sent: Sent) -> Respon
 
 
 def _stay(visit: Visit, plan_id: UUID, reason: str) -> None:
-    """When the act is refused, show the plan as it is now, with why and what was typed."""
+    """If the act is refused, show the plan as it is now, with the reason and the typed text."""
 
     def again(visit: Visit, error: BusinessError) -> Response:
         page = reading.detail(visit, reading.find(visit, plan_id))

@@ -1,4 +1,4 @@
-"""Execution plans as the pages show them."""
+"""Read execution plans as the view models of the pages."""
 
 import json
 from collections.abc import Mapping
@@ -84,7 +84,7 @@ def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
 
 
 def _acts(visit: Visit, plan: ExecutionPlan) -> ActionSet:
-    """The acts on the plan; the digest that is shown goes with each. A migration's plan leads to its page."""
+    """Return the buttons of the plan; each sends the shown digest. A migration's plan links to its page."""
     if plan.kind in MOVE_KINDS:
         migration = migration_queries.act_of_plan(visit.session, plan.id).migration_id
         path = f"/console/migrations/{migration}"
@@ -94,7 +94,7 @@ def _acts(visit: Visit, plan: ExecutionPlan) -> ActionSet:
 
 
 def find(visit: Visit, plan_id: UUID) -> ExecutionPlan:
-    """A plan that the person may see.
+    """Return a plan that the person may see.
 
     Raises:
         NotFound: there is none, or it belongs to an organisation that this person does not see.
@@ -106,7 +106,7 @@ def find(visit: Visit, plan_id: UUID) -> ExecutionPlan:
 
 
 def _monthly(visit: Visit, plan: ExecutionPlan, request: ResourceRequest) -> tuple[int, int]:
-    """What the workspace costs in a month now, and after this plan."""
+    """Return the monthly cost of the workspace now and after this plan."""
     if plan.kind not in TERRAFORM_KINDS:
         return 0, 0
     present = quotation.present_request(visit.session, request)
@@ -252,7 +252,7 @@ def _duties(visit: Visit, plan: ExecutionPlan) -> tuple[DutyHolder, ...]:
 
 
 def _member_order(name: str) -> int:
-    """The order of the page; a member that it has no word for comes last, but is never left out."""
+    """Order the members as on the page; one without a label comes last, but is never left out."""
     known = list(WORDS["bound"])
     return known.index(name) if name in known else len(known)
 

@@ -21,7 +21,7 @@ EFFECTS: tuple[Effect, ...] = ("create", "update", "delete", "replace")
 
 @dataclass(frozen=True)
 class Sentence:
-    """One plain statement of what will happen, in the reader's language; a note changes nothing by itself."""
+    """One sentence about an effect of the plan, in the reader's language; a note changes nothing."""
 
     effect: Effect | Literal["note"]
     text: str
@@ -66,7 +66,7 @@ class HostSteps:
 
 @dataclass(frozen=True)
 class DutyHolder:
-    """Who holds one of the five duties of this change; they are five different persons."""
+    """The holder of one of the five duties of this plan; they are five different persons."""
 
     duty: str
     person: str

@@ -6,7 +6,7 @@ from datetime import date
 
 @dataclass(frozen=True)
 class PriceRow:
-    """What one SKU costs a unit and month; `price` and what of it is paid while suspended are in words."""
+    """The price of one SKU for a unit and month; `price` and the suspended price are in words."""
 
     sku: str
     name: str

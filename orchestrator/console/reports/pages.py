@@ -22,7 +22,7 @@ YUAN = N_("元")
 
 @router.get("")
 def show_report(visit: TheVisit, year: Year = None) -> Response:
-    """Departments and months of a year with what was stated, beside their budgets."""
+    """Show the stated amounts of a year by department and month, beside the budgets."""
     return visit.show("reports/usage.html", _report(visit, year))
 
 

@@ -9,7 +9,7 @@ FIRST_YEAR = 2019
 
 @dataclass(frozen=True)
 class MonthCell:
-    """What one department's statement of one month amounts to."""
+    """The total of one department's statement of one month."""
 
     statement_id: str
     total_fen: int
@@ -42,7 +42,7 @@ class UsageReport:
 
     @property
     def month_totals(self) -> tuple[int, ...]:
-        """What all statements of each month amount to, in fen."""
+        """Return the total of all statements of each month, in fen."""
         return tuple(
             sum(cell.total_fen for row in self.rows if (cell := row.months[month - 1])) for month in MONTHS
         )

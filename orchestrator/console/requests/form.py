@@ -100,7 +100,7 @@ HEAD_FIELDS = ("title", "system", "zone_class", "justification", "kind", "worksp
 HIDDEN_FIELDS = ("kind", "workspace")
 LINE_FIELDS = tuple(f.name for f in fields(LineForm))
 LINE_COUNT = "line_count"
-"""How many lines the page has: a form that was cut off on its way has fewer."""
+"""The number of lines of the page; a form that arrives incompletely has fewer."""
 _LINE_FIELD = re.compile(rf"lines-(0|[1-9][0-9]{{0,2}})-({'|'.join(LINE_FIELDS)})")
 _NUMBER = re.compile(r"[0-9]{1,3}")
 MOST_NAMED = 5
@@ -146,7 +146,7 @@ def is_edit(act: str) -> bool:
 
 
 def apply_edit(form: RequestForm, act: str) -> RequestForm:
-    """What a line button asks for: ``add-line`` or ``remove-line-3``; any other act changes nothing."""
+    """Apply a line button, ``add-line`` or ``remove-line-3``; any other act changes nothing."""
     if act == "add-line":
         return form.with_line()
     prefix, _, index = act.rpartition("-")

@@ -1,4 +1,4 @@
-"""The request form as a page: what it offers, what it would cost, and what was wrong with it."""
+"""The request form as a page: choices, price and errors."""
 
 from collections import Counter
 from dataclasses import replace
@@ -30,7 +30,7 @@ UNSEEN_REMOVALS = N_("没有保存：本申请将销毁页面上未列出的资�
 def form_page(
     visit: Visit, form: RequestForm, *, request: ResourceRequest | None = None, key: str = ""
 ) -> RequestFormPage:
-    """The form with its choices and its price; a new one gets a key against being stored twice."""
+    """Return the form with choices and price; a new one gets an idempotency key."""
     return RequestFormPage(
         form=form,
         choices=_choices(visit),
@@ -43,7 +43,7 @@ def form_page(
 
 
 def new_form(visit: Visit, kind: str, workspace_id: UUID | None) -> RequestForm:
-    """An empty form, or one that begins with what stands in a workspace now."""
+    """Return an empty form, or one filled with the current lines of a workspace."""
     if workspace_id is None or kind not in ("change", "release"):
         systems = system_queries.of_organisation(visit.session, visit.actor.organisation)
         system = systems[0].code if systems else ""
@@ -55,7 +55,7 @@ def new_form(visit: Visit, kind: str, workspace_id: UUID | None) -> RequestForm:
 
 
 def form_of(visit: Visit, request: ResourceRequest) -> RequestForm:
-    """A stored request as it would be typed."""
+    """Return a stored request as form fields."""
     lines = tuple(_line(line) for line in request_queries.lines(visit.session, request.id))
     return RequestForm(
         title=request.title,
@@ -69,7 +69,7 @@ def form_of(visit: Visit, request: ResourceRequest) -> RequestForm:
 
 
 def field_errors(visit: Visit, form: RequestForm) -> dict[str, str]:
-    """What keeps the form from being a draft, by field, in the reader's language."""
+    """Return the errors that keep the form from being a draft, by field, in the reader's language."""
     _, errors = read_draft(form)
     return {name: visit.say(text, **limits) for name, (text, limits) in errors.items()}
 
@@ -77,7 +77,7 @@ def field_errors(visit: Visit, form: RequestForm) -> dict[str, str]:
 def form_errors(
     visit: Visit, form: RequestForm, draft: RequestDraft | None, act: str, shown_removals: str
 ) -> dict[str, str]:
-    """What keeps a form from being stored, by field; its page showed the addresses in `shown_removals`."""
+    """Return the errors that keep a form from being stored; its page showed `shown_removals`."""
     if act not in ("save", "send") and not is_edit(act):
         return {"": visit.say(UNKNOWN_ACT, act=act[:40])}
     if draft is None:
@@ -87,7 +87,7 @@ def form_errors(
 
 
 def refused(visit: Visit, error: BusinessError) -> dict[str, str]:
-    """What a workflow held against the form; a field that the form knows is marked, else the whole form."""
+    """Return a workflow's refusal by field; an unknown field marks the whole form."""
     known = error.field in ("title", "system", "zone_class", "justification")
     return {str(error.field) if known else "": words_of(error, visit.language)}
 
@@ -98,7 +98,7 @@ def removals_of(visit: Visit, draft: RequestDraft) -> tuple[Removal, ...]:
 
 
 def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
-    """The price of what is typed so far; texts that only people read may still be missing."""
+    """Return the price of the lines typed so far; texts without effect on it may still be missing."""
     if form.missing:
         return QuoteBox(problems=tuple(field_errors(visit, form).values()))
     lines = tuple(replace(line, label=line.label or "-") for line in form.lines)
@@ -120,7 +120,7 @@ def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
 
 
 def _asked(visit: Visit, form: RequestForm, lines: tuple[LineDraft, ...]) -> QuotaCard | None:
-    """The quota with what is asked for; of a change only what it adds to what stands there now."""
+    """Return the quota with the requested amounts; of a change only the increase counts."""
     asked, present = _counted(visit, lines), Counter[str]()
     if form.kind == "change" and form.workspace:
         present = _counted(visit, _present(visit, UUID(form.workspace)))
@@ -128,7 +128,7 @@ def _asked(visit: Visit, form: RequestForm, lines: tuple[LineDraft, ...]) -> Quo
 
 
 def _present(visit: Visit, workspace_id: UUID) -> tuple[LineDraft, ...]:
-    """What stands in a workspace of the person's organisation; nothing while nothing was applied there."""
+    """Return the current lines of a workspace of the person's organisation; none before its first apply."""
     workspace = run_queries.workspace(visit.session, workspace_id)
     require(visit.actor, Permission.REQUESTS_DRAFT, workspace.organisation_code)
     draft, _ = read_draft(form_of(visit, quotation.current_request(visit.session, workspace_id)))
@@ -136,7 +136,7 @@ def _present(visit: Visit, workspace_id: UUID) -> tuple[LineDraft, ...]:
 
 
 def _counted(visit: Visit, lines: tuple[LineDraft, ...]) -> Counter[str]:
-    """What lines take of the quota, by class; pools outside of it count for nothing."""
+    """Return the quota that the lines take, by class; pools outside of the quota do not count."""
     free = {code for code, pool in quota_queries.pools(visit.session).items() if pool.free}
     taken = Counter[str]()
     for line in (line for line in lines if line.pool not in free):

@@ -1,4 +1,4 @@
-"""Pages of resource requests: list, form, live quote, detail, and every step on one."""
+"""Pages of resource requests: list, form, live quote, detail, and the acts on one."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -83,14 +83,14 @@ def show_new_form(
 
 @router.post("/quote")
 def show_quote(visit: TheVisit, sent: Sent) -> Response:
-    """What the form, as typed so far, would cost a month."""
+    """Show the monthly cost of the form as typed so far."""
     page = replace(form_page(visit, RequestForm()), quote=quote_box(visit, read_form(sent)))
     return visit.show("requests/_quote.html", page)
 
 
 @router.post("/requests/new")
 def send_new_form(visit: TheVisit, sent: Sent) -> Response:
-    """Store a new draft, and hand it to the officer where that was asked."""
+    """Store a new draft; send it to the information officer if that button was pressed."""
     require(visit.actor, Permission.REQUESTS_DRAFT)
     form, act, key = read_form(sent), sent.get("act", ""), sent.get("key", "")
     draft, page = _draft_or_page(visit, form, sent)
@@ -140,7 +140,7 @@ def send_form(request_id: UUID, visit: TheVisit, sent: Sent) -> Response:
 def _draft_or_page(
     visit: Visit, form: RequestForm, sent: Mapping[str, str], request_id: UUID | None = None
 ) -> tuple[RequestDraft | None, Response]:
-    """The draft that is to be stored, or the form again: with another line, a price, or its errors."""
+    """Return the draft to store, or the form again: with another line, a price, or errors."""
     act = sent.get("act", "")
     if is_edit(act) and not form.missing:
         return None, _show_fields(visit, _same_form(visit, apply_edit(form, act), sent, request_id))
@@ -152,9 +152,9 @@ def _draft_or_page(
 
 
 def _show_fields(visit: Visit, page: RequestFormPage) -> Response:
-    """The form, or its fields where htmx asked for them; then the price is asked for again."""
+    """Show the form, or its fields if htmx asks for them; the browser then requests the price."""
     is_part = wants_part(visit.request, "request-fields")
-    # htmx shows nothing of an answer that is an error.
+    # htmx does not show the body of an error response.
     status = UNPROCESSABLE if page.errors and not is_part else OK
     response = visit.show(FORM, page, status=status, parts=FORM_PARTS)
     if is_part:
@@ -178,7 +178,7 @@ def _same_form(
 ) -> RequestFormPage:
     """The page of a form with the key and the version that it was sent with.
 
-    With the newest version it would replace lines that came meanwhile and that its author never saw.
+    With the newest version it would overwrite lines that its author has never seen.
     """
     request = reading.find(visit, request_id) if request_id else None
     page = form_page(visit, form, request=request, key=sent.get("key", ""))
@@ -193,7 +193,7 @@ def show_request(request_id: UUID, visit: TheVisit) -> Response:
 
 @router.post("/requests/{request_id}/{name}")
 def act_on_request(request_id: UUID, name: str, visit: TheVisit, sent: Sent) -> Response:
-    """One act on a request, by its button."""
+    """Do one act on a request."""
     act = REQUESTS.act(name)
     call = visit.call(sent)
     visit.on_refusal(lambda again, error: _detail_again(again, request_id, error, call.reason))
@@ -204,7 +204,7 @@ def act_on_request(request_id: UUID, name: str, visit: TheVisit, sent: Sent) -> 
 
 
 def _detail_again(visit: Visit, request_id: UUID, error: BusinessError, reason: str) -> Response:
-    """The request with the reason why the last act was refused, and the rules that refused it."""
+    """Show the request with the reason of the refusal, and the rules that refused."""
     page = reading.detail(visit, reading.find(visit, request_id))
     problem = replace(page.acts, problem=words_of(error, visit.language), reason=reason)
     results = error.extra.get("results")

@@ -30,7 +30,7 @@ def quota_card(
 
 
 def held_classes(visit: Visit, request_id: UUID) -> tuple[dict[str, int], bool]:
-    """What a request's hold takes of production quota, by class, and whether it is still live."""
+    """Return the production quota that a request's hold takes, by class, and whether the hold is live."""
     found = queries.hold_of(visit.session, request_id)
     if found is None:
         return {}, False
@@ -42,13 +42,13 @@ def held_classes(visit: Visit, request_id: UUID) -> tuple[dict[str, int], bool]:
 
 
 def plan_quota(visit: Visit, request: ResourceRequest) -> QuotaCard | None:
-    """The quota with what this request takes of it set apart."""
+    """Return the quota card with the share of this request."""
     amounts, live = held_classes(visit, request.id)
     return quota_card(visit, request.organisation_code, amounts if live else {}, held=True)
 
 
 def budget_effect(visit: Visit, request: ResourceRequest) -> tuple[BudgetEffect, ...]:
-    """The budget lines that the request's hold names, and what it takes of each or gives back to it."""
+    """Return the budget lines of the request's hold, with the amount that it takes or gives back."""
     return tuple(
         BudgetEffect(
             name=visit.word(line.purpose, "budget_purpose"),

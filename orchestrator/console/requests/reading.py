@@ -1,4 +1,4 @@
-"""Requests as the pages show them."""
+"""Read requests as the view models of the pages."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ from orchestrator.workflows.nouns import REQUESTS
 from orchestrator.workflows.requests.removals import removed_by_request
 
 STEPS: Mapping[str, str] = {RequestStatus.SUBMITTED: "accept", RequestStatus.UNDER_REVIEW: "review"}
-"""Which promised time limit runs while a request is in a status."""
+"""The time limit of the policy pack that runs in a status."""
 
 BAD_EVENTS = ("returned", "refused", "rejected", "blocked", "draft", "failed", "stale", "alarm", "expired")
 
@@ -97,7 +97,7 @@ ASKS_FURTHER = frozenset({RequestStatus.IN_TRIAL, RequestStatus.FULFILLED})
 
 
 def _acts(visit: Visit, request: ResourceRequest) -> ActionSet:
-    """The acts on the request, and what can be asked for once its resources exist."""
+    """Return the buttons of the request, and the further requests that its resources permit."""
     acts = (*buttons(visit, REQUESTS, request), *_further_requests(visit, request))
     return ActionSet(acts, hidden={"version": str(request.version)})
 
@@ -210,7 +210,7 @@ def _plan_row(plan: ExecutionPlan) -> PlanRow:
 
 
 def _kind_first(item: Resource) -> tuple[int, str]:
-    """Hosts and disks before what connects them."""
+    """Sort hosts and disks before networks and ports."""
     kinds = list(labels.WORDS["resource_kind"])
     return kinds.index(item.kind) if item.kind in kinds else len(kinds), item.address
 
@@ -248,7 +248,7 @@ def _events(visit: Visit, objects: Sequence[UUID]) -> list[audit.AuditEvent]:
 
 
 def timeline_of(visit: Visit, subject: UUID) -> tuple[Happening, ...]:
-    """What happened to one object, oldest first."""
+    """Return the history of one object, oldest event first."""
     return tuple(_timeline(visit, _events(visit, [subject])))
 
 

@@ -19,12 +19,12 @@ MAIN_PATH = (
     "in_trial",
     "fulfilled",
 )
-"""The statuses of a request that goes through without a turn."""
+"""The statuses of a request that is never returned or stopped."""
 
 
 @dataclass(frozen=True)
 class RequestRow:
-    """One request in a list; `id` makes its address, `number` is what people say."""
+    """One request in a list; `id` is part of its address, `number` is shown to people."""
 
     id: str
     number: str
@@ -56,7 +56,7 @@ class RequestList:
 
 @dataclass(frozen=True)
 class FormChoices:
-    """What the request form offers; labels in the reader's language."""
+    """The choices of the request form; labels in the reader's language."""
 
     systems: tuple[Option, ...]
     pools: tuple[Option, ...]
@@ -85,9 +85,9 @@ class Removal:
 
 @dataclass(frozen=True)
 class QuoteBox:
-    """Partial ``requests/_quote.html``: a price, or the problems that stand in its way.
+    """Partial ``requests/_quote.html``: a price, or the errors that prevent it.
 
-    `quota` carries the asked amounts; `findings` are the rules that would speak at submission; `removals`
+    `quota` carries the asked amounts; `findings` are the policy results to expect at submission; `removals`
     are the live objects that the form leaves out.
     """
 
@@ -117,7 +117,7 @@ class RequestFormPage:
 
     @property
     def path(self) -> str:
-        """Where the form is sent."""
+        """Return the path that the form posts to."""
         return f"/console/requests/{self.id}/edit" if self.id else "/console/requests/new"
 
 
@@ -168,7 +168,7 @@ class PlanRow:
 
 @dataclass(frozen=True)
 class ResourceRow:
-    """A resource; `name` is its logical name, `address` what the department connects to."""
+    """A resource; `name` is its logical name, `address` its network address."""
 
     name: str
     kind: str

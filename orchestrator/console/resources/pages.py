@@ -1,4 +1,4 @@
-"""The page of what exists."""
+"""The page of resources."""
 
 from typing import Annotated
 from uuid import UUID

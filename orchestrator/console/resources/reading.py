@@ -1,4 +1,4 @@
-"""Resources as the pages show them."""
+"""Read resources as the view models of the page."""
 
 from orchestrator.console.frame.visit import Visit
 from orchestrator.console.requests.reading import spec_words, zone_of

@@ -1,4 +1,4 @@
-"""Resources of the departments, and whether reality still agrees with them."""
+"""View models of resources and their drift."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from orchestrator.console.frame.views import Pager
 
 @dataclass(frozen=True)
 class ResourceItem:
-    """One resource in the list; `drift_note` says in words what differs."""
+    """One resource in the list; `drift_note` names the differences, ready for the reader."""
 
     name: str
     kind: str
@@ -25,7 +25,7 @@ class ResourceItem:
 
 @dataclass(frozen=True)
 class DriftCheck:
-    """A workspace that this person may have compared with reality."""
+    """A workspace that this person may check for drift."""
 
     workspace: str
     path: str
@@ -33,7 +33,7 @@ class DriftCheck:
 
 @dataclass(frozen=True)
 class ResourceList:
-    """Page ``resources/list.html``; `is_one` shows a single resource to which another page led."""
+    """Page ``resources/list.html``; `is_one` is true for a link to a single resource."""
 
     rows: tuple[ResourceItem, ...]
     pager: Pager

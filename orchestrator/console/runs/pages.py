@@ -1,4 +1,4 @@
-"""Pages of runs, and the checks for drift that start one."""
+"""Pages of runs, and the button that starts a drift check."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -37,7 +37,7 @@ def list_runs(visit: TheVisit, before: UUID | None = None) -> Response:
 
 @router.get("/runs/{run_id}")
 def show_run(run_id: UUID, visit: TheVisit, log: Annotated[str, Query(max_length=10)] = "") -> Response:
-    """One run with its log so far; the browser follows the rest."""
+    """Show one run with its log so far; the browser follows the rest."""
     page = reading.detail(visit, reading.find(visit, run_id), whole_log=log == "all")
     return visit.show("runs/detail.html", page, parts=PARTS)
 
@@ -52,7 +52,7 @@ def cancel(run_id: UUID, visit: TheVisit) -> Response:
 
 @router.post("/workspaces/{workspace_id}/check-drift")
 def check_drift(workspace_id: UUID, visit: TheVisit) -> Response:
-    """Compare a workspace with reality; the run is shown."""
+    """Check a workspace for drift, and show the run."""
     run = drift.check_drift(visit.session, visit.actor, workspace_id)
     return go(f"/console/runs/{run.id}", "checking")
 

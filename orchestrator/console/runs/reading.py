@@ -1,4 +1,4 @@
-"""Runs and their logs as the pages show them."""
+"""Read runs and their logs as the view models of the pages."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -78,7 +78,7 @@ def detail(visit: Visit, run: Run, *, whole_log: bool = False) -> RunDetail:
 
 
 def find(visit: Visit, run_id: UUID) -> Run:
-    """A run that the person may see.
+    """Return a run that the person may see.
 
     Raises:
         NotFound: there is none, or it belongs to an organisation that this person does not see.
@@ -111,7 +111,7 @@ def _results(visit: Visit, kind: str, outcome: Mapping[str, Any]) -> Iterable[st
 
 
 def drift_words(visit: Visit, findings: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    """What differs between registration and reality, a sentence each."""
+    """Yield one sentence for each difference between the registered and the real resources."""
     for finding in findings:
         address = finding["address"]
         if finding.get("gone"):

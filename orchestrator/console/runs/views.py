@@ -1,4 +1,4 @@
-"""Runs: the list, one run with its steps, and its log."""
+"""View models of runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ SHORT = 8
 
 
 def short(run_id: str) -> str:
-    """How people call a run: the first digits of its id."""
+    """Return the short name of a run: the first digits of its id."""
     return run_id[:SHORT]
 
 
@@ -29,7 +29,7 @@ class RunRow:
 
     @property
     def number(self) -> str:
-        """The short name."""
+        """Return the short name."""
         return short(self.id)
 
 
@@ -54,8 +54,8 @@ class RunDetail:
     """Page ``runs/detail.html``.
 
     `lines` are the newest stored ones (`earlier` counts those before them); the stream goes on after the last
-    of them. `results` says what came out, a sentence each; `trouble` is the plain reason why the run failed,
-    `advice` the safe act.
+    of them. `results` are sentences about the outcome; `trouble` is the reason why the run failed,
+    `advice` the next step.
     """
 
     id: str
@@ -82,12 +82,12 @@ class RunDetail:
 
     @property
     def number(self) -> str:
-        """The short name."""
+        """Return the short name."""
         return short(self.id)
 
     @property
     def steps(self) -> tuple[tuple[str, str], ...]:
-        """Where the run stands, as (status, done | now | todo | stopped)."""
+        """Return the progress as (status, done | now | todo | stopped)."""
         main = ("queued", "running", "succeeded")
         if self.status in main:
             here = main.index(self.status)
@@ -103,10 +103,10 @@ class RunDetail:
 
     @property
     def stream_path(self) -> str:
-        """Where the browser follows the log."""
+        """Return the path of the log stream."""
         return f"/api/v1/runs/{self.id}/log/stream"
 
     @property
     def last_number(self) -> int:
-        """The number of the last line on the page, 0 without any."""
+        """Return the number of the last line on the page; 0 without lines."""
         return self.lines[-1].number if self.lines else 0

@@ -19,7 +19,7 @@ UNAUTHORIZED = 401
 
 
 def local_path(path: str) -> str:
-    """`path` where it is a page of the console, else the first page: no sign-in leads to another site."""
+    """Return `path` if it is a page of the console, else the home page: never another site."""
     is_page = path.startswith("/console/") and not any(mark in path for mark in ("\\", "//", "\r", "\n"))
     return path if is_page else HOME
 
@@ -40,7 +40,7 @@ def sign_in(
     password: Annotated[str, Form(max_length=200)] = "",
     next_: Annotated[str, Form(alias="next", max_length=500)] = HOME,
 ) -> Response:
-    """Open a browser session and go where the person wanted to."""
+    """Open a browser session and redirect to the requested page."""
     target = local_path(next_)
     response = go(target)
     try:

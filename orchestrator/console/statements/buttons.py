@@ -1,4 +1,4 @@
-"""Which buttons of a statement a person sees. The workflows decide; a button only tells beforehand."""
+"""The buttons of a statement. The workflows decide; a button only shows their answer in advance."""
 
 from typing import Final
 from uuid import UUID

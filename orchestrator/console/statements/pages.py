@@ -1,4 +1,4 @@
-"""Pages of statements: the list with the close of a month, one statement, one line."""
+"""Pages of statements: the list with the month close, one statement, one line."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -77,7 +77,7 @@ def _list(
 
 
 def _month(text: str) -> date | None:
-    """A month that was typed; anything that is no month filters nothing."""
+    """Return a typed month; None for anything else."""
     try:
         return parse_month(text) if text else None
     except BadInput:
@@ -91,7 +91,7 @@ def _organisations(visit: Visit) -> tuple[Option, ...]:
 
 @router.post("/close")
 def close_month(visit: TheVisit, month: Annotated[str, Form(max_length=7)] = "") -> Response:
-    """Open the statements of a month and have them metered; doing it again goes on where it stopped."""
+    """Close a month: open its statements and meter them. A repeated close continues where it stopped."""
 
     def again(visit: Visit, error: BusinessError) -> Response:
         page = replace(_list(visit), problem=words_of(error, visit.language), close_month=month)
@@ -110,13 +110,13 @@ def show_statement(statement_id: UUID, visit: TheVisit, before: Before = 0) -> R
 
 @router.get("/{statement_id}/lines/{position}")
 def show_line(statement_id: UUID, position: Position, visit: TheVisit) -> Response:
-    """One line, and the way from its amount to the request that caused it."""
+    """Show one line and trace its amount back to the request."""
     return visit.show("statements/line.html", reading.line_detail(visit, statement_id, position))
 
 
 @router.post("/{statement_id}/issue")
 def issue(statement_id: UUID, visit: TheVisit, version: Version = None) -> Response:
-    """The figures are verified; number and amounts are fixed from now on."""
+    """Issue the statement: its number and amounts are fixed from now on."""
     _stay(visit, statement_id)
     month_close.issue_statement(visit.session, visit.actor, statement_id, visit.service.pack, version)
     return _back(statement_id, "statement_issued")
@@ -124,7 +124,7 @@ def issue(statement_id: UUID, visit: TheVisit, version: Version = None) -> Respo
 
 @router.post("/{statement_id}/confirm")
 def confirm(statement_id: UUID, visit: TheVisit, version: Version = None) -> Response:
-    """The department's information officer agrees."""
+    """Confirm the statement for the department."""
     _stay(visit, statement_id)
     month_close.confirm_statement(visit.session, visit.actor, statement_id, version)
     return _back(statement_id, "statement_confirmed")
@@ -132,7 +132,7 @@ def confirm(statement_id: UUID, visit: TheVisit, version: Version = None) -> Res
 
 @router.post("/{statement_id}/dispute")
 def dispute(statement_id: UUID, visit: TheVisit, reason: Reason = "", version: Version = None) -> Response:
-    """Do not agree, and say why."""
+    """Dispute the statement; the reason is required."""
     _stay(visit, statement_id, reason)
     month_close.dispute_statement(visit.session, visit.actor, statement_id, need_reason(reason), version)
     return _back(statement_id, "statement_disputed")
@@ -140,13 +140,13 @@ def dispute(statement_id: UUID, visit: TheVisit, reason: Reason = "", version: V
 
 @router.post("/{statement_id}/uphold")
 def uphold(statement_id: UUID, visit: TheVisit, reason: Reason = "") -> Response:
-    """The dispute is right: the next revision is opened, and shown."""
+    """Uphold the dispute, and show the next revision."""
     return _decide(visit, statement_id, reason, upheld=True)
 
 
 @router.post("/{statement_id}/let-stand")
 def let_stand(statement_id: UUID, visit: TheVisit, reason: Reason = "") -> Response:
-    """The dispute is turned down: the statement stands as it was issued."""
+    """Reject the dispute: the statement stays as issued."""
     return _decide(visit, statement_id, reason, upheld=False)
 
 
@@ -164,7 +164,7 @@ def _back(statement_id: UUID, done: str) -> Response:
 
 
 def _stay(visit: Visit, statement_id: UUID, reason: str = "") -> None:
-    """When the act is refused, show the statement as it is now, with why and what was typed."""
+    """If the act is refused, show the statement as it is now, with the reason and the typed text."""
 
     def again(visit: Visit, error: BusinessError) -> Response:
         page = reading.detail(visit, statement_id)

@@ -1,4 +1,4 @@
-"""Statements as the pages show them."""
+"""Read statements as the view models of the pages."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -131,7 +131,7 @@ def _price(visit: Visit, item: ListedLine) -> str:
 
 
 def line_detail(visit: Visit, statement_id: UUID, position: int) -> LineDetail:
-    """One line with everything behind its amount.
+    """Return one line and the origin of its amount.
 
     Raises:
         NotFound: there is no such line, or the person does not see its statement.
@@ -173,7 +173,7 @@ def _interval(document: dict[str, Any]) -> IntervalRow:
 
 
 def _reversed(item: ListedLine) -> str:
-    """The address of the line that a counter-line turns."""
+    """Return the address of the line that a counter-line reverses."""
     line = item.line
     if line.reverses_statement_id is None:
         return ""
@@ -181,7 +181,7 @@ def _reversed(item: ListedLine) -> str:
 
 
 def _cause(visit: Visit, behind: dict[str, Any]) -> dict[str, Any]:
-    """Plan, approvals and request behind a run; nothing for a run without a plan."""
+    """Return plan, approvals and request of a run; None for a run without a plan."""
     if "plan" not in behind:
         return {}
     plan, request = behind["plan"], behind["request"]

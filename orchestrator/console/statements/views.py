@@ -1,4 +1,4 @@
-"""Statements: the list, one statement, and one line with everything behind its amount."""
+"""View models of statements: the list, one statement, and one line with its origin."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,8 +27,8 @@ class StatementRow:
 class StatementList:
     """Page ``statements/list.html``: `month`, `status` and `organisation` are the filters in force.
 
-    `problem` is why the last try to close a month was refused, and `close_month` what had been typed;
-    `states` counts this month's statements by status for whoever may close months.
+    `problem` is the reason why the last month close was refused, `close_month` the typed month;
+    `states` counts this month's statements by status for people who may close months.
     """
 
     rows: tuple[StatementRow, ...]
@@ -46,7 +46,7 @@ class StatementList:
 
 @dataclass(frozen=True)
 class MovementRow:
-    """How the billed quantity of one SKU moved in the month; quantities ready for the reader."""
+    """Changes of one SKU's billed quantity in the month; quantities are ready for the reader."""
 
     name: str
     sku: str
@@ -112,17 +112,17 @@ class StatementDetail:
 
     @property
     def heading(self) -> str:
-        """What people call it: its number, or its month before it has one."""
+        """Return its number, or its month before it has one."""
         return self.number or self.month
 
     def download(self, form: str) -> str:
-        """Where the statement is read as a file."""
+        """Return the path of the statement as a file."""
         return f"/api/v1/statements/{self.id}/export?format={form}"
 
 
 @dataclass(frozen=True)
 class IntervalRow:
-    """Stored usage that the line was made from, half-open; `ends` is None while it goes on."""
+    """A stored usage interval of the line, half-open; `ends` is None while it continues."""
 
     state: str
     quantity: str
@@ -132,7 +132,7 @@ class IntervalRow:
 
 @dataclass(frozen=True)
 class GivenApproval:
-    """Who approved the plan behind the amount, under which digest."""
+    """One approval of the plan that caused the amount, with the approved digest."""
 
     role: str
     decision: str
@@ -144,7 +144,7 @@ class GivenApproval:
 
 @dataclass(frozen=True)
 class LineDetail:
-    """Page ``statements/line.html``: an amount, and the way from it to the request that caused it."""
+    """Page ``statements/line.html``: an amount, and its origin up to the request."""
 
     statement_id: str
     statement: str

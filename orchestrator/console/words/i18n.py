@@ -1,4 +1,4 @@
-"""Which language a page speaks, and the English for its Chinese texts.
+"""The language of a page, and the English for its Chinese texts.
 
 Chinese is written in the sources (message ids), English comes from ``locale/en.po``, which is compiled
 when it is first needed: no compiled catalogue is kept in Git.
@@ -27,7 +27,7 @@ def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools look for
 
 @cache
 def translations(language: Language) -> NullTranslations:
-    """The texts of `language`; Chinese needs none, because the sources are written in it."""
+    """Return the translations of `language`; Chinese needs none, because the sources are Chinese."""
     if language == "zh":
         return NullTranslations()
     with (LOCALE_DIR / f"{language}.po").open("rb") as file:
@@ -39,12 +39,12 @@ def translations(language: Language) -> NullTranslations:
 
 
 def asked_language(request: Request) -> Language | None:
-    """The language that the address asks for by ``?lang=``; anything unknown counts as not asked."""
+    """Return the language of the query parameter ``lang``; None for an unknown one."""
     return _known(request.query_params.get("lang"))
 
 
 def choose_language(request: Request, preferred: str | None) -> Language:
-    """What the address asks for, else the reader's cookie, else the person's setting, else Chinese."""
+    """Return the language of the address, else the cookie's, else the person's setting, else Chinese."""
     return asked_language(request) or _known(request.cookies.get(COOKIE)) or _known(preferred) or "zh"
 
 

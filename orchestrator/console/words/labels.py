@@ -1,4 +1,4 @@
-"""Words for the codes that the domain uses: statuses, kinds, roles, effects."""
+"""Labels of the domain's codes: statuses, kinds, roles, effects."""
 
 from collections.abc import Mapping
 
@@ -262,5 +262,5 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 
 
 def word(code: str, kind: str) -> str:
-    """The Chinese word for a code of a kind; an unknown code is shown as it is."""
+    """Return the Chinese label of a code; an unknown code is returned as it is."""
     return WORDS.get(kind, {}).get(code, code)

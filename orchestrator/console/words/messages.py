@@ -1,4 +1,4 @@
-"""Brings ``locale/en.po`` up to date with the texts of templates and code.
+"""Update ``locale/en.po`` with the texts of templates and code.
 
 Run it by ``python -m orchestrator.console.words.messages``; it lists the texts that still lack English.
 """
@@ -18,7 +18,7 @@ KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2)}
 
 
 def extract() -> Catalog:
-    """Every text of the console that a reader may see, without translations."""
+    """Return every text of the console that a reader may see, without translations."""
     catalogue = Catalog()
     for file, _line, text, comments, context in extract_from_dir(
         str(CONSOLE_DIR), METHODS, OPTIONS, keywords=KEYWORDS
@@ -29,13 +29,13 @@ def extract() -> Catalog:
 
 
 def read_english() -> Catalog:
-    """The committed English catalogue."""
+    """Return the committed English catalogue."""
     with (LOCALE_DIR / "en.po").open("rb") as file:
         return read_po(file, locale="en", abort_invalid=True)
 
 
 def update() -> list[str]:
-    """Write ``en.po`` with all extracted texts; returns those that still lack English."""
+    """Write ``en.po`` with all extracted texts, and return those that still lack English."""
     path = LOCALE_DIR / "en.po"
     known = {m.id: m.string for m in read_english()} if path.exists() else {}
     catalogue = Catalog(locale="en", fuzzy=False)

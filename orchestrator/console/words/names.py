@@ -1,4 +1,4 @@
-"""What things are called in the reader's language; each thing is read at most once a page."""
+"""Names of organisations, people, systems and SKUs in the reader's language, each read once a page."""
 
 from functools import cached_property
 from uuid import UUID
@@ -27,12 +27,12 @@ class Names:
         self._systems: dict[str, str] = {}
 
     def organisation(self, code: str) -> str:
-        """An organisation by its code."""
+        """Return the name of an organisation, by its code."""
         found = self._organisations.get(code)
         return self._one(found.name_zh, found.name_en) if found else code
 
     def system(self, code: str | None) -> str:
-        """A system by its code; nothing where there is none."""
+        """Return the name of a system, by its code; empty for none."""
         if not code:
             return ""
         if code not in self._systems:
@@ -41,27 +41,27 @@ class Names:
         return self._systems[code]
 
     def pool(self, code: str) -> str:
-        """A resource pool by its code."""
+        """Return the name of a resource pool, by its code."""
         found = self._pools.get(code)
         return self._one(found.name_zh, found.name_en) if found else code
 
     def sku(self, code: str) -> tuple[str, str]:
-        """Name and unit of a SKU."""
+        """Return name and unit of a SKU."""
         found = self._skus.get(code)
         return (self._one(found.name_zh, found.name_en), found.unit) if found else (code, "")
 
     def person(self, person_id: UUID | None) -> str:
-        """A person by id; nothing where there is none."""
+        """Return the name of a person, by id; empty for none."""
         found = self._person(person_id)
         return self._one(found.name_zh, found.name_en) if found else ""
 
     def organisation_of(self, person_id: UUID | None) -> str:
-        """The organisation of a person."""
+        """Return the name of a person's organisation."""
         found = self._person(person_id)
         return self.organisation(found.organisation_code) if found else ""
 
     def actor(self, audit_name: str) -> tuple[str, str]:
-        """Name and organisation of whoever an audit event names: a person, a worker, the calendar."""
+        """Return name and organisation of the actor of an audit event: a person, a worker, the calendar."""
         kind, _, name = audit_name.partition(":")
         if kind == "person":
             person_id = UUID(name)

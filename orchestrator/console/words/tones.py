@@ -84,5 +84,5 @@ TONES: Mapping[str, Mapping[str, str]] = {
 
 
 def tone(code: str, kind: str) -> str:
-    """The colour class of a code: wait, busy, good, bad, or nothing for the plain grey."""
+    """Return the colour class of a code: wait, busy, good or bad; empty for grey."""
     return TONES.get(kind, {}).get(code, "")
