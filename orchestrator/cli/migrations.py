@@ -39,7 +39,7 @@ def register(
     """Register the migration of a system of your organisation."""
     with api() as client:
         body = {"plan": _text(file), "file": str(file), "request": request}
-        _told(client.post(PATH, body), as_json=as_json)
+        _report(client.post(PATH, body), as_json=as_json)
 
 
 def _text(file: Path) -> str:
@@ -74,7 +74,7 @@ def approve(migration: Reference, digest: Digest, as_json: AsJson = False) -> No
     """Approve exactly the plan of the preparation, rollback or clean-up that you were shown."""
     with api() as client:
         found = client.post(f"{PATH}/{find(client, PATH, migration)}/approve", {"digest": digest})
-    _told(found, as_json=as_json)
+    _report(found, as_json=as_json)
 
 
 @app.command("approve-cutover")
@@ -82,14 +82,14 @@ def approve_cutover(migration: Reference, digest: Digest, as_json: AsJson = Fals
     """Approve exactly the cutover that you were shown, and its rollback with it."""
     with api() as client:
         found = client.post(f"{PATH}/{find(client, PATH, migration)}/approve-cutover", {"digest": digest})
-    _told(found, as_json=as_json)
+    _report(found, as_json=as_json)
 
 
 @app.command()
 def accept(migration: Reference, as_json: AsJson = False) -> None:
     """Accept the system where it runs now; the target is billed from today on."""
     with api() as client:
-        _told(client.post(f"{PATH}/{find(client, PATH, migration)}/accept"), as_json=as_json)
+        _report(client.post(f"{PATH}/{find(client, PATH, migration)}/accept"), as_json=as_json)
 
 
 @app.command()
@@ -103,7 +103,7 @@ def retire(
     """Hand in the record of the end of the legacy system."""
     record = {"stopped_on": stopped_on, "sanitisation": sanitisation, "remark": remark}
     with api() as client:
-        _told(client.post(f"{PATH}/{find(client, PATH, migration)}/retire", record), as_json=as_json)
+        _report(client.post(f"{PATH}/{find(client, PATH, migration)}/retire", record), as_json=as_json)
 
 
 @app.command()
@@ -111,14 +111,14 @@ def abort(migration: Reference, reason: Reason, as_json: AsJson = False) -> None
     """End a migration before anything of it is on a host."""
     with api() as client:
         path = f"{PATH}/{find(client, PATH, migration)}/abort"
-        _told(client.post(path, {"reason": reason}), as_json=as_json)
+        _report(client.post(path, {"reason": reason}), as_json=as_json)
 
 
 @app.command()
 def inspect(migration: Reference, as_json: AsJson = False) -> None:
     """After a failure: let a worker inspect both sides, so that exactly one serves."""
     with api() as client:
-        _told(client.post(f"{PATH}/{find(client, PATH, migration)}/inspect"), as_json=as_json)
+        _report(client.post(f"{PATH}/{find(client, PATH, migration)}/inspect"), as_json=as_json)
 
 
 def _ordered(name: str, what: str) -> None:
@@ -142,7 +142,7 @@ _ordered("plan-finalisation", "Plan to finalise: the rollback path is removed.")
 _ordered("finalise", "Finalise from the approved plan; there is no rollback afterwards.")
 
 
-def _told(migration: dict[str, Any], *, as_json: bool) -> None:
+def _report(migration: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(migration)
         return

@@ -105,7 +105,7 @@ def _words(cell: str) -> list[str]:
 def _any_of(words: Iterable[str]) -> str:
     """Return a pattern for any of the words, the longest first; English ones are matched as whole words."""
     return "|".join(
-        word if CHINESE.search(word) else rf"\b{re.escape(word)}\b"
+        word if CHINESE.search(word) else rf"\b{word.replace(' ', '[ -]')}\b"
         for word in sorted(words, key=len, reverse=True)
     )
 

@@ -85,7 +85,7 @@ def test_no_template_holds_a_chinese_word_that_cannot_be_translated() -> None:
                 assert not CHINESE.search(left), f"{path.name}: {left.strip()[:40]}"
 
 
-def test_the_digest_that_is_shown_is_the_one_that_is_sent() -> None:
+def test_the_shown_digest_is_sent() -> None:
     html = page("plan")
     assert html.count(f'name="digest" value="{sample_objects.DIGEST}"') == 1
     assert f'<code class="digest digest-big">{sample_objects.DIGEST}</code>' in html

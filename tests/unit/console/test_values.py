@@ -160,7 +160,7 @@ def test_every_wrong_field_is_named_at_once_with_its_limit() -> None:
     assert errors["lines-0-vcpu"][0] == "请填写整数。"
 
 
-def test_a_port_twice_is_told_at_its_field() -> None:
+def test_a_repeated_port_is_reported_at_its_field() -> None:
     wrong = LineForm(key="web", label="a", pool="EXT-X86", ports="80, 80")
     draft, errors = read_draft(RequestForm(title="t", justification="j", lines=(wrong,)))
     assert draft is None
