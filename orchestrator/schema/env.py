@@ -10,7 +10,7 @@ _ONE_AT_A_TIME = 7_305_201_906
 
 
 def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    # The queue's tables are on the search path but belong to their own frozen text.
+    # The queue's tables are on the search path too, but queue.sql declares them, not the models.
     return kind != "table" or not (name or "").startswith("procrastinate_")
 
 
@@ -35,7 +35,11 @@ def _run(connection: Connection) -> None:
 
 
 def run() -> None:
-    """Use the caller's address (`upgrade` sets it as the main option ``sqlalchemy.url``)."""
+    """Run the revisions on the database in the main option ``sqlalchemy.url``, which the caller has set.
+
+    Raises:
+        RuntimeError: no address is set, because alembic was called directly.
+    """
     url = context.config.get_main_option("sqlalchemy.url")
     if not url:
         raise RuntimeError("No database address: run `govcloud database upgrade`.")

@@ -1,4 +1,4 @@
-"""Imports every module with tables, so that metadata and foreign keys are complete."""
+"""Import every module with tables, so that the metadata and its foreign keys are complete."""
 
 from sqlmodel import SQLModel
 

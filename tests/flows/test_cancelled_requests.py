@@ -198,7 +198,7 @@ def test_a_release_that_has_begun_is_finished_by_a_new_plan_and_never_taken_back
     office.callers("xxh.reviewer").done("POST", f"/plans/{failed['id']}/abandon")
     office.cloud.refuses = False
     answer = office.callers("slj.clerk").post(f"/requests/{ending['id']}/cancel", **WHY)
-    assert (answer.status_code, "it destroys the rest" in answer.json()["detail"]) == (409, True)
+    assert (answer.status_code, "to destroy the rest" in answer.json()["detail"]) == (409, True)
     office.pass_time(days=31)
     assert office.request(ending)["status"] == "approved"
     assert office.applied(office.approved(office.planned(ending)))["status"] == "applied"

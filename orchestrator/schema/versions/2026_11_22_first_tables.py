@@ -1,4 +1,4 @@
-"""first tables
+"""The tables of the first release.
 
 Safety: keep each revision short; add columns as nullable, fill them in batches, then set NOT NULL.
 

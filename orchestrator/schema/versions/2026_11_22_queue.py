@@ -1,4 +1,4 @@
-"""The job queue's tables, frozen as of its release 3.10, in a schema of their own.
+"""The tables of the job queue (procrastinate 3.10), in their own schema.
 
 Revision ID: 0003
 Revises: 0002
@@ -18,7 +18,7 @@ _FROZEN = Path(__file__).resolve().parents[1] / "queue.sql"
 
 
 def upgrade() -> None:
-    """Run the frozen text with the queue's schema first on the path."""
+    """Run ``queue.sql`` with the queue's schema first on the search path."""
     op.execute("CREATE SCHEMA queue")
     connection: psycopg.Connection[object] = op.get_bind().connection.driver_connection  # type: ignore[assignment]
     connection.execute("SET LOCAL search_path TO queue, public")
@@ -27,5 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the queue with everything in it."""
+    """Drop the queue and all its jobs."""
     op.execute("DROP SCHEMA queue CASCADE")

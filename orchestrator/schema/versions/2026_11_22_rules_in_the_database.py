@@ -1,4 +1,4 @@
-"""Rules that no program may get around: the audit chain, and that approvers are other persons.
+"""Rules that the database enforces: the audit chain, and that approvers are other persons.
 
 Revision ID: 0002
 Revises: 0001
@@ -93,7 +93,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove them; the audit events stay."""
+    """Drop the functions and triggers; the audit events stay."""
     op.execute("DROP TRIGGER execution_plans_distinct_persons ON execution_plans")
     op.execute("DROP TRIGGER approvals_distinct_persons ON approvals")
     op.execute("DROP TRIGGER state_versions_append_only ON state_versions")

@@ -1,4 +1,4 @@
-"""Each authority agrees to its part of a content revision by itself.
+"""Approvals of content revisions, one for each authority.
 
 Revision ID: 0007
 Revises: 0006
@@ -32,7 +32,7 @@ SELECT id, 'smart_city_office', approver_id, status_at FROM content_revisions WH
 
 
 def upgrade() -> None:
-    """Move the one approver of each revision to a table with one row an authority."""
+    """Move the approver of each revision to a table with one row for each authority."""
     op.create_table(
         "content_approvals",
         sa.Column("revision_id", sa.Uuid(), nullable=False),
@@ -56,7 +56,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back to one approver a revision."""
+    """Restore one approver for each revision; of two approvals one is lost."""
     op.add_column("content_revisions", sa.Column("approver_id", sa.Uuid(), nullable=True))
     op.create_foreign_key(
         op.f("fk_content_revisions_approver_id"), "content_revisions", "persons", ["approver_id"], ["id"]

@@ -1,4 +1,4 @@
-"""All counters of a hold are changed by one call, in the order in which they are named.
+"""Function `change_counters`: change all counters of a hold in one call, in the given order.
 
 Revision ID: 0009
 Revises: 0008
@@ -48,10 +48,10 @@ $$;
 
 
 def upgrade() -> None:
-    """Make the function."""
+    """Create the function."""
     op.execute(CHANGE)
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the function."""
     op.execute("DROP FUNCTION change_counters")

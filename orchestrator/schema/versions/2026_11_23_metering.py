@@ -1,4 +1,4 @@
-"""Events of usage, from which the intervals follow, and what statements say about a resource.
+"""Usage events, from which billing intervals are derived, and the resources that statements name.
 
 Revision ID: 0005
 Revises: 0004
@@ -22,8 +22,7 @@ CREATE TRIGGER metered_resources_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
 
-# Intervals that were there before events were kept: what they say on each day on which they change
-# becomes an event of that day.
+# Earlier intervals become events: one for each day on which the intervals of a resource change.
 TAKE_OVER = """
 INSERT INTO metered_resources (resource_id, organisation_code, system_code, zone, address)
 SELECT r.id, r.organisation_code, r.system_code, w.zone, r.address
@@ -51,7 +50,7 @@ FROM metered_resources m WHERE m.resource_id = i.resource_id;
 
 
 def upgrade() -> None:
-    """Create the tables, take over what was metered before, and forbid changing it."""
+    """Create the tables, convert earlier intervals, and make all of them append-only."""
     op.create_table(
         "metered_resources",
         sa.Column("resource_id", sa.Uuid(), nullable=False),

@@ -20,7 +20,7 @@ WITH_MOVES = "kind IN ('provision', 'change', 'release', 'baseline', 'arm', 'cut
 
 
 def upgrade() -> None:
-    """Make the tables, and let a request's migration have plans beside the request's own."""
+    """Create the tables, and let a migration have plans besides those of its request."""
     _replace_kinds(WITH_MOVES, "kind IN ('plan', 'apply', 'drift', 'settle')", ONE_A_REQUEST)
     _create_migrations()
     _create_acts()

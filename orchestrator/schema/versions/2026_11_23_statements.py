@@ -1,4 +1,4 @@
-"""Usage statements with lines and movement, and what keeps an issued one as it is.
+"""Usage statements with lines and movements, and triggers that make issued ones append-only.
 
 Revision ID: 0006
 Revises: 0005
@@ -72,7 +72,7 @@ CREATE TRIGGER sku_movements_never_changed BEFORE UPDATE OR TRUNCATE ON sku_move
 
 
 def upgrade() -> None:
-    """Create the tables, then the triggers that keep what is issued."""
+    """Create the tables, then the triggers that protect issued statements."""
     _create_statements()
     _create_lines()
     _create_movements()

@@ -1,4 +1,4 @@
-"""A submission is written by one call, and one token changes with every price and term.
+"""Function `admit_request` writes a submission in one call; a token changes with every price and term.
 
 Revision ID: 0010
 Revises: 0009
@@ -52,7 +52,7 @@ $$;
 
 
 def upgrade() -> None:
-    """Make the token with its triggers, and the function."""
+    """Create the token with its triggers, and the function."""
     op.create_table(
         "price_terms",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -71,7 +71,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the function, the triggers and the token."""
     op.execute("DROP FUNCTION admit_request")
     for table in PRICED:
         op.execute(f"DROP TRIGGER {table}_renew_price_terms ON {table}")

@@ -1,4 +1,4 @@
-"""Budget lines know what they have committed, by resource, SKU, price and days.
+"""Budget commitments: the committed amount of a budget line by resource, SKU, price and days.
 
 Revision ID: 0011
 Revises: 0010
@@ -104,7 +104,7 @@ CREATE TRIGGER budget_lines_cover_commitments AFTER UPDATE ON budget_lines
 
 
 def upgrade() -> None:
-    """Make the table with its triggers; counters refuse to give back more than they have."""
+    """Create the table with its triggers; counters now refuse to give back more than they have."""
     op.create_unique_constraint(op.f("uq_budget_lines_id_fiscal_year"), "budget_lines", ["id", "fiscal_year"])
     op.create_table(
         "budget_commitments",
@@ -154,7 +154,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the table with its triggers, and restore the unchecked counters."""
     op.execute(UNCHECKED)
     op.execute("DROP TRIGGER budget_lines_cover_commitments ON budget_lines")
     op.drop_table("budget_commitments")

@@ -1,4 +1,4 @@
-"""A request that is being cancelled, and the plan that removes what its failed apply left behind.
+"""Status `cancelling` of requests, and kind `undo` of the plans that remove leftovers of a failed apply.
 
 Revision ID: 0012
 Revises: 0011
@@ -23,14 +23,14 @@ STATUSES = (
 
 
 def upgrade() -> None:
-    """Let requests be cancelling and plans undo; still one Terraform plan a request is live."""
+    """Allow the new status and kind; a request still has at most one live Terraform plan."""
     _allow("resource_requests", "status", (*STATUSES, "cancelling"))
     _allow("execution_plans", "kind", (*KINDS, "undo"))
     _index(f"{LIVE} AND kind IN ('provision','change','release','undo','baseline')")
 
 
 def downgrade() -> None:
-    """Allow the earlier words only; fails while a row has one of the new ones."""
+    """Allow the earlier values only; this fails while a row has a new one."""
     _index(f"{LIVE} AND kind IN ('provision','change','release','baseline')")
     _allow("execution_plans", "kind", KINDS)
     _allow("resource_requests", "status", STATUSES)

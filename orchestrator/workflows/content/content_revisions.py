@@ -1,7 +1,7 @@
 """Content from Git: compare, load into an empty database, or propose a revision to a second person.
 
-A load never overwrites a newer change that was approved in the product (domain §6.13): the
-comparison has three sides, and a conflict refuses the whole revision.
+A load never overwrites a newer change made in the product (domain §6.13): the comparison is three-way, and a
+single conflict refuses the whole revision.
 """
 
 from collections.abc import Collection, Sequence
@@ -34,27 +34,27 @@ _WRITERS = {kind: part.write for part in _PARTS for kind in part.KINDS}
 
 
 def current_rows(session: Session) -> Rows:
-    """Everything that a load could change, as it is now."""
+    """Return all stored rows that a load can change."""
     return {key: row for part in _PARTS for key, row in part.read(session)}
 
 
 def compare(session: Session, wanted: Rows) -> list[Difference]:
-    """What a load of `wanted` would do."""
+    """Return the differences between `wanted` and the database, each with the action of a load."""
     last = store.last_loaded(session)
     base = {(kind, key): row for kind, key, row in last.rows} if last else None
     return differences(current_rows(session), wanted, base)
 
 
 def load_content(session: Session, bundle: ContentBundle, author: Actor | None) -> ContentRevision | None:
-    """Load into an empty database, or propose a revision; None when nothing would change.
+    """Load the content into an empty database, else propose a revision; return None when nothing changes.
 
     Raises:
-        ContentConflict: the files would overwrite a change made in the product; every one is named.
-        AuthorNeeded: the database is not empty and nobody is named as the author.
+        ContentConflict: the files would overwrite changes made in the product; the error names all of them.
+        AuthorNeeded: the database is not empty and no author is given.
     """
-    found = compare(session, bundle.rows())
-    _refuse_conflicts(found)
-    wanted = changes(found)
+    compared = compare(session, bundle.rows())
+    _refuse_conflicts(compared)
+    wanted = changes(compared)
     if not wanted:
         return None
     first = not current_rows(session)
@@ -76,48 +76,62 @@ def load_content(session: Session, bundle: ContentBundle, author: Actor | None) 
 
 
 def approve_revision(session: Session, actor: Actor, revision_id: UUID) -> ContentRevision:
-    """A second person agrees for each authority that they stand for; the last one's yes loads the revision.
+    """Approve a revision for each authority that the actor represents; the last approval loads it.
 
     Finance decides on prices and budgets, the smart-city office on the rest (domain §6.13).
 
     Raises:
-        NotPermitted: no part of the revision is this person's to decide, or it is decided already.
-        OwnRevision: the approver is the author.
-        StaleRevision: the comparison gives another result than the one that was shown.
+        NotPermitted: the actor represents no authority whose approval is missing.
+        OwnRevision: the actor is the author.
+        IllegalTransition: the revision is no longer proposed.
+        ContentConflict: rows were changed in the product since the proposal.
+        StaleRevision: the comparison has changed since the proposal.
     """
     revision = store.lock(session, revision_id)
     own = _authorities_of(actor, revision)
     if revision.author_id == actor.person_id:
         raise OwnRevision
     if revision.status != RevisionStatus.PROPOSED:
-        raise IllegalTransition(f"This revision is {revision.status}.")
+        raise IllegalTransition(
+            f"This revision is {revision.status}; only a proposed one can be approved.",
+            detail_zh="该修订已办结，不能再批准",
+        )
     missing = set(waits_for(session, revision))
     if missing.isdisjoint(own):
-        raise NotPermitted(f"This revision waits for {', '.join(sorted(missing))}.")
+        raise NotPermitted(
+            f"Your approval is already given. This revision waits for {', '.join(sorted(missing))}.",
+            detail_zh="您已批准，该修订尚待其他单位批准",
+        )
     wanted = {(kind, key): row for kind, key, row in revision.rows}
-    found = compare(session, wanted)
-    _refuse_conflicts(found)
-    if _documents(changes(found)) != revision.differences:
+    compared = compare(session, wanted)
+    _refuse_conflicts(compared)
+    if _documents(changes(compared)) != revision.differences:
         raise StaleRevision
-    agreed = missing.intersection(own)
-    store.approve(session, revision, sorted(agreed), actor.person_id)
-    _note_approval(session, revision, actor, agreed)
-    if agreed == missing:
-        _write(session, wanted, changes(found))
+    approved = missing.intersection(own)
+    store.approve(session, revision, sorted(approved), actor.person_id)
+    _note_approval(session, revision, actor, approved)
+    if approved == missing:
+        _write(session, wanted, changes(compared))
         store.transition(session, revision, RevisionStatus.LOADED, actor.audit_name)
     return revision
 
 
 def waits_for(session: Session, revision: ContentRevision) -> tuple[Authority, ...]:
-    """The authorities that have still to agree to a proposed revision; none for any other."""
+    """Return the authorities whose approval a proposed revision lacks; empty for every other status."""
     if revision.status != RevisionStatus.PROPOSED:
         return ()
-    given = queries.approved_by(session, revision.id)
-    return tuple(item for item in authorities_over(revision.differences) if item not in given)
+    approvals = queries.approved_by(session, revision.id)
+    needed = authorities_over(revision.differences)
+    return tuple(authority for authority in needed if authority not in approvals)
 
 
 def reject_revision(session: Session, actor: Actor, revision_id: UUID, reason: str) -> ContentRevision:
-    """A second person says no; nothing is loaded."""
+    """Reject a revision; nothing is loaded.
+
+    Raises:
+        NotPermitted: the actor represents none of its authorities.
+        IllegalTransition: the revision is no longer proposed.
+    """
     revision = store.lock(session, revision_id)
     _authorities_of(actor, revision)
     store.transition(session, revision, RevisionStatus.REJECTED, actor.audit_name, reason)
@@ -125,18 +139,20 @@ def reject_revision(session: Session, actor: Actor, revision_id: UUID, reason: s
 
 
 def _authorities_of(actor: Actor, revision: ContentRevision) -> tuple[Authority, ...]:
-    own = tuple(
-        item for item in authorities_over(revision.differences) if actor.may(_APPROVAL_PERMISSIONS[item])
-    )
+    needed = authorities_over(revision.differences)
+    own = tuple(authority for authority in needed if actor.may(_APPROVAL_PERMISSIONS[authority]))
     if not own:
-        raise NotPermitted("No part of this revision is yours to decide.")
+        raise NotPermitted(
+            f"This revision needs the approval of {', '.join(needed)}, none of which is your role.",
+            detail_zh="该修订不属于您的审批范围",
+        )
     return own
 
 
 def _note_approval(
-    session: Session, revision: ContentRevision, actor: Actor, agreed: Collection[Authority]
+    session: Session, revision: ContentRevision, actor: Actor, approved: Collection[Authority]
 ) -> None:
-    facts = {"number": revision.number, "digest": revision.digest, "for": sorted(agreed)}
+    facts = {"number": revision.number, "digest": revision.digest, "for": sorted(approved)}
     audit.record(
         session,
         "content_revision:approved",
@@ -146,20 +162,22 @@ def _note_approval(
     )
 
 
-def _refuse_conflicts(found: Sequence[Difference]) -> None:
-    against = conflicts(list(found))
-    if against:
-        named = ", ".join(
-            f"{item.kind} {item.key}{f'.{item.field}' if item.field else ''}" for item in against
+def _refuse_conflicts(compared: Sequence[Difference]) -> None:
+    conflicting = conflicts(compared)
+    if conflicting:
+        names = ", ".join(
+            f"{row.kind} {row.key}{f'.{row.field}' if row.field else ''}" for row in conflicting
         )
         raise ContentConflict(
-            f"Changed in the product since the last load: {named}.", conflicts=_documents(against)
+            f"Changed in the product since the last load: {names}. Take these values over into the files.",
+            conflicts=_documents(conflicting),
+            detail_zh=f"上次加载后系统内已修改：{names}。请先将这些修改并入文件再加载",
         )
 
 
-def _write(session: Session, wanted: Rows, found: Sequence[Difference]) -> None:
-    removed = {(item.kind, item.key) for item in found if item.verdict is Verdict.REMOVE}
-    written = {(item.kind, item.key) for item in found} - removed
+def _write(session: Session, wanted: Rows, changed: Sequence[Difference]) -> None:
+    removed = {(change.kind, change.key) for change in changed if change.verdict is Verdict.REMOVE}
+    written = {(change.kind, change.key) for change in changed} - removed
     for kind, key in sorted(written, key=row_order):
         _WRITERS[kind](session, kind, key, wanted[kind, key])
     for kind, key in sorted(removed, key=row_order, reverse=True):
@@ -170,17 +188,17 @@ def _rows_document(rows: Rows) -> list[list[Any]]:
     return [[kind, key, _plain(row)] for (kind, key), row in rows.items()]
 
 
-def _documents(found: Sequence[Difference]) -> list[dict[str, Any]]:
+def _documents(compared: Sequence[Difference]) -> list[dict[str, Any]]:
     return [
         {
-            "kind": item.kind,
-            "key": item.key,
-            "field": item.field,
-            "before": _plain(item.before),
-            "after": _plain(item.after),
-            "verdict": item.verdict.value,
+            "kind": row.kind,
+            "key": row.key,
+            "field": row.field,
+            "before": _plain(row.before),
+            "after": _plain(row.after),
+            "verdict": row.verdict.value,
         }
-        for item in found
+        for row in compared
     ]
 
 

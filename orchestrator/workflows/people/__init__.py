@@ -1,1 +1,1 @@
-"""People: sign-in, tokens, passwords."""
+"""Workflows of people: sign-in, tokens, passwords."""

@@ -1,4 +1,4 @@
-"""People: signing in and out, tokens, passwords, deactivation."""
+"""Sign-in and sign-out, personal tokens, passwords, deactivation."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -21,21 +21,21 @@ from orchestrator.departments.errors import (
 from orchestrator.departments.models import ApiToken, Person
 from orchestrator.departments.permissions import Actor, Permission, require
 
-ATTEMPTS = 5
-PAUSE = timedelta(minutes=10)
+MAX_WRONG_PASSWORDS = 5
+LOCK_LASTS = timedelta(minutes=10)
 LONGEST_TOKEN = timedelta(days=365)
 SHORTEST_PASSWORD = 10
 _HASHER = PasswordHash.recommended()
-# An unknown name is verified against this, which takes as long, so that time does not betray names.
+# The password of an unknown name is verified against this hash: equal time does not reveal which names exist.
 _NOBODY = _HASHER.hash("nobody has this password")
 
 
 def sign_in(session: Session, username: str, password: str, lasts: timedelta) -> tuple[str, Person]:
-    """Open a browser session; the secret for its cookie is returned once and stored as a hash only.
+    """Open a browser session and return the secret for its cookie, which is stored only as a hash.
 
     Raises:
-        WrongCredentials: name or password is wrong, or the account is deactivated.
-        AccountLocked: too many wrong passwords in a row.
+        WrongCredentials: the name or the password is wrong, or the account is deactivated.
+        AccountLocked: the account is locked after too many wrong passwords in a row.
     """
     identity = store.lock_identity(session, "local", username)
     if identity is None or identity.password_hash is None:
@@ -59,14 +59,14 @@ def _failed(person_id: UUID) -> AuditNote:
 
 
 def count_wrong_password(session: Session, username: str) -> None:
-    """Count a wrong password in a transaction of its own, because the refused sign-in was rolled back."""
+    """Count a wrong password; call it in its own transaction, because the refused sign-in is rolled back."""
     identity = store.lock_identity(session, "local", username)
     if identity is not None:
-        store.count_failure(session, identity, ATTEMPTS, PAUSE)
+        store.count_failure(session, identity, MAX_WRONG_PASSWORDS, LOCK_LASTS)
 
 
 def sign_out(session: Session, secret: str) -> None:
-    """End the browser session; a session that is unknown is already ended."""
+    """End the browser session; an unknown or ended session is ignored."""
     row = queries.session_by_hash(session, token_hash(secret))
     if row is not None and row.ended_at is None:
         store.end_web_session(session, row)
@@ -75,10 +75,10 @@ def sign_out(session: Session, secret: str) -> None:
 
 
 def actor_of_session(session: Session, secret: str, idle: timedelta) -> Actor:
-    """The person behind a browser session.
+    """Return the person who is signed in with a browser session.
 
     Raises:
-        NotSignedIn: the session is unknown, over, or was idle for too long.
+        NotSignedIn: the session is unknown, ended, expired, or idle for longer than `idle`.
     """
     row = queries.session_by_hash(session, token_hash(secret))
     instant = now(session)
@@ -94,10 +94,10 @@ def actor_of_session(session: Session, secret: str, idle: timedelta) -> Actor:
 
 
 def actor_of_token(session: Session, token: str) -> Actor:
-    """The person behind a personal token, narrowed to its scopes.
+    """Return the owner of a personal token, with the permissions of its scopes only.
 
     Raises:
-        TokenInvalid: it is unknown, expired or revoked, or its owner is deactivated.
+        TokenInvalid: the token is unknown, expired or revoked, or its owner is deactivated.
     """
     row = queries.token_by_hash(session, token_hash(token))
     if row is None or row.revoked_at is not None or row.expires_at <= now(session):
@@ -113,32 +113,41 @@ def _actor(session: Session, person_id: UUID, scopes: Sequence[str] | None = Non
 
 
 def actor_named(session: Session, username: str) -> Actor:
-    """The person with this user name, for commands on the machine itself.
+    """Return the person with this user name, for commands that run on the server itself.
 
     Raises:
         NotFound: there is no such active person.
     """
     person = queries.person_named(session, username)
     if person is None or not person.active:
-        raise NotFound(f"There is no active person {username}.")
+        raise NotFound(f"There is no active person {username}.", detail_zh=f"没有在用账号 {username}")
     return queries.actor(session, person, today(session))
 
 
 def create_token(
     session: Session, actor: Actor, name: str, scopes: Sequence[str], lasts: timedelta
 ) -> tuple[str, ApiToken]:
-    """Make a personal token; the text is returned once, only its hash is stored.
+    """Create a personal token and return its text, which is stored only as a hash.
 
     Raises:
         UnknownScope: a scope is not among the actor's own permissions.
-        BadInput: the life is not between one minute and a year.
+        BadInput: the lifetime is not between one minute and 365 days.
     """
     require(actor, Permission.TOKENS_OWN)
     beyond = sorted(set(scopes) - {permission.value for permission in actor.permissions})
     if beyond:
-        raise UnknownScope(f"Not among your permissions: {', '.join(beyond)}.", field="scopes")
+        names = ", ".join(beyond)
+        raise UnknownScope(
+            f"Not among your permissions: {names}. Choose scopes that you have.",
+            field="scopes",
+            detail_zh=f"您没有这些权限：{names}，请只选择自己拥有的权限",
+        )
     if not timedelta(minutes=1) <= lasts <= LONGEST_TOKEN:
-        raise BadInput("A token lives between a minute and 365 days.", field="expires_in_days")
+        raise BadInput(
+            "A token must last between one minute and 365 days.",
+            field="expires_in_days",
+            detail_zh="令牌有效期须在 1 分钟至 365 天之间",
+        )
     secret = new_token("gc")
     row = store.add_token(
         session, actor.person_id, name, token_hash(secret), sorted(set(scopes)), now(session) + lasts
@@ -155,7 +164,7 @@ def create_token(
 
 
 def revoke_token(session: Session, actor: Actor, token_id: UUID) -> ApiToken:
-    """End one of the actor's own tokens."""
+    """Revoke one of the actor's own tokens."""
     row = store.revoke_token(session, token_id, actor.person_id)
     audit.record(
         session, "token:revoked", ("token", row.id), actor=actor.audit_name, organisation=actor.organisation
@@ -164,17 +173,19 @@ def revoke_token(session: Session, actor: Actor, token_id: UUID) -> ApiToken:
 
 
 def set_password(session: Session, username: str, password: str, actor: str) -> None:
-    """Give a person a local account or a new password; whoever signed in with the old one is signed out.
+    """Create a person's local account or change its password; all their browser sessions end.
 
     Raises:
         BadInput: the password is too short.
         NotFound: there is no such person.
     """
     if len(password) < SHORTEST_PASSWORD:
-        raise BadInput(f"A password has at least {SHORTEST_PASSWORD} characters.", field="password")
-    person = queries.person_named(session, username)
-    if person is None:
-        raise NotFound(f"There is no person {username}.")
+        raise BadInput(
+            f"The password is too short. Use at least {SHORTEST_PASSWORD} characters.",
+            field="password",
+            detail_zh=f"密码过短，请至少使用 {SHORTEST_PASSWORD} 个字符",
+        )
+    person = _person_named(session, username)
     store.set_password_hash(session, person, _HASHER.hash(password))
     ended = store.end_web_sessions(session, person.id)
     audit.record(
@@ -188,14 +199,23 @@ def set_password(session: Session, username: str, password: str, actor: str) -> 
 
 
 def deactivate_person(session: Session, actor: Actor, username: str) -> None:
-    """Take a person's rights away at once; what they approved before no longer counts at apply."""
+    """Deactivate a person at once; their earlier approvals no longer count when a plan is applied.
+
+    Raises:
+        NotFound: there is no such person.
+    """
     require(actor, Permission.PEOPLE_MANAGE)
-    person = queries.person_named(session, username)
-    if person is None:
-        raise NotFound(f"There is no person {username}.")
+    person = _person_named(session, username)
     person.active = False
     session.add(person)
     _record(session, "person:deactivated", person, actor.audit_name)
+
+
+def _person_named(session: Session, username: str) -> Person:
+    person = queries.person_named(session, username)
+    if person is None:
+        raise NotFound(f"There is no person {username}.", detail_zh=f"没有人员 {username}")
+    return person
 
 
 def _record(session: Session, action: str, person: Person, actor: str | None = None) -> None:

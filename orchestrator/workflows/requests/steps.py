@@ -244,7 +244,7 @@ def _require_no_plan(session: Session, request: ResourceRequest) -> None:
     if plan.status == PlanStatus.FAILED:
         raise IllegalTransition(
             f"The apply of plan {plan.number} failed. Ask the centre to abandon that plan first.",
-            detail_zh=f"执行计划 {plan.number} 实施失败，请先由市信息化中心放弃该计划",
+            detail_zh=f"执行计划 {plan.number} 实施失败，请先由市信息化中心放弃此次执行",
         )
     raise IllegalTransition(
         f"Plan {plan.number} is under way for this request. Withdraw that plan first.",
