@@ -85,7 +85,7 @@ def test_an_empty_database_is_loaded_at_once_and_a_second_time_nothing_happens(
     assert (second.exit_code, second.output.strip()) == (0, "Everything is as the files say.")
 
 
-def test_every_mistake_is_told_with_file_and_line_and_nothing_is_loaded(
+def test_every_mistake_is_reported_with_file_and_line_and_nothing_is_loaded(
     database_url: str, folder: Path
 ) -> None:
     edit(folder, "vcpu: 32", "vcpu: many")

@@ -1,4 +1,4 @@
-"""Requests that end after a failed apply: what was made is removed first, then the hold is given back."""
+"""Requests that end after a failed apply: leftover objects are removed first, then the hold is released."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ WEB, DB = make_line(), make_line(key="db")
 
 
 def half_made(office: Office, draft: Document | None = None) -> Document:
-    """A request whose apply made everything but its disks; its failed plan is abandoned."""
+    """Return a request whose apply created everything but the disks; its failed plan is abandoned."""
     request = acts.approve(office.callers, draft)
     office.cloud.refused_kind = "volume"
     failed = office.applied(office.approved(office.planned(request)))
@@ -32,7 +32,7 @@ def half_made(office: Office, draft: Document | None = None) -> Document:
 
 
 def waits_for_plan(office: Office) -> set[str]:
-    """The requests for which the reviewer's list of open work names a plan to be ordered."""
+    """Return the requests for which the reviewer's queue asks for a plan."""
     with transaction(office.engine) as session:
         reviewer = accounts.actor_named(session, "xxh.reviewer")
         items = to_do.page(session, reviewer, office.bench.pack, [REQUESTS])
@@ -40,7 +40,7 @@ def waits_for_plan(office: Office) -> set[str]:
 
 
 def undone(office: Office, request: Document) -> Document:
-    """The request after its removal was planned, approved and applied."""
+    """Plan, approve and apply the undo of a request; return the request afterwards."""
     plan = office.applied(office.approved(office.planned(request)))
     assert (plan["kind"], plan["status"]) == ("undo", "applied"), plan["reason"]
     return office.request(request)
@@ -168,7 +168,7 @@ def test_a_cancelled_change_goes_back_to_the_delivered_size_and_its_bill_never_c
     rows = office.resources(request)
     assert {row["status"] for row in rows.values()} == {"active"}
     assert rows["instance/web"]["spec"]["vcpu"] == 8
-    # The next change counts from what was delivered, and the daily check finds nothing.
+    # The next change starts from the delivered size, and the daily drift check finds no difference.
     path = f"/workspaces/{office.workspace(request)}/drift-checks"
     drift = office.callers("xxh.reviewer").done("POST", path)
     office.work()

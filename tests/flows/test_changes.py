@@ -1,4 +1,4 @@
-"""Changes and ends of what runs: sizes, trials, two changes at once, an apply that fails halfway."""
+"""Changes and releases of provisioned systems: sizes, trials, concurrent changes, a failing apply."""
 
 import json
 from typing import Any
@@ -60,13 +60,13 @@ def test_a_change_that_names_fewer_hosts_ends_the_rest_and_their_bill(office: Of
     assert change["status"] == "fulfilled"
     assert office.quota()["vcpu"] == (0, 2)
     assert office.resources(request)["instance/db"]["status"] == "released"
-    ended = [item for item in office.intervals() if item[3] is not None]
+    ended = [interval for interval in office.intervals() if interval[3] is not None]
     assert {end for *_, end in ended} == {"2019-06-22"}
     assert len(ended) == 4
 
 
 def changed(service: RunningService, workspace: str, count: int) -> tuple[Document, dict[str, str]]:
-    """The plan that makes the line `count` hosts, and every cloud id of the workspace after its apply."""
+    """Apply a change to `count` hosts; return its plan and the cloud ids of the workspace afterwards."""
     request = acts.approve(service.callers, change_of(workspace, make_line(count=count, **SMALL)))
     plan = acts.approve_plan(service, acts.plan(service, request))
     assert acts.apply(service, plan)["status"] == "succeeded"
@@ -74,12 +74,12 @@ def changed(service: RunningService, workspace: str, count: int) -> tuple[Docume
 
 
 def standing(service: RunningService, workspace: str) -> dict[str, str]:
-    """Cloud ids of what stands in the workspace, by address."""
-    listed = service.callers("xxh.reviewer").done("GET", "/resources")["items"]
+    """Return the cloud ids of the resources in the workspace, by address."""
+    resources = service.callers("xxh.reviewer").done("GET", "/resources")["items"]
     return {
-        item["address"]: item["cloud_id"]
-        for item in listed
-        if item["workspace_id"] == workspace and item["status"] != "released"
+        resource["address"]: resource["cloud_id"]
+        for resource in resources
+        if resource["workspace_id"] == workspace and resource["status"] != "released"
     }
 
 
@@ -87,8 +87,8 @@ SMALL = {"vcpu": 1, "memory_gb": 1, "disk_gb": 1, "backup_gb": 0}
 
 
 def test_a_change_of_the_number_of_hosts_keeps_the_hosts_that_stay(service: RunningService) -> None:
-    made = acts.resources(service, acts.provision(service, make_draft(make_line(**SMALL))))
-    workspace = made[0]["workspace_id"]
+    resources = acts.resources(service, acts.provision(service, make_draft(make_line(**SMALL))))
+    workspace = resources[0]["workspace_id"]
     alone = standing(service, workspace)
     more, two = changed(service, workspace, 2)
     assert more["summary"]["counts"] == {"create": 4, "update": 0, "replace": 0, "delete": 0}
@@ -279,27 +279,27 @@ def test_a_held_amount_is_released_when_the_request_comes_to_nothing(
     assert office.quota()["vcpu"] == (0, 0)
 
 
-def told(office: Office, beginning: str) -> list[tuple[str, str, Document]]:
-    """Action, actor and data of the audit's events whose action begins so, oldest first."""
+def audited(office: Office, prefix: str) -> list[tuple[str, str, Document]]:
+    """Return action, actor and data of the audit events whose action has this prefix, oldest first."""
     events = office.callers("sjj.auditor").done("GET", "/audit/events?limit=200")["items"][::-1]
-    found = [event for event in events if event["action"].startswith(beginning)]
-    return [(event["action"], event["actor"], json.loads(event["body"])["data"]) for event in found]
+    matching = [event for event in events if event["action"].startswith(prefix)]
+    return [(event["action"], event["actor"], json.loads(event["body"])["data"]) for event in matching]
 
 
 @pytest.mark.invariant(38)
-def test_the_audit_tells_who_drafted_a_request_and_what_became_of_its_hold(office: Office) -> None:
+def test_the_audit_names_the_drafter_of_a_request_and_the_end_of_its_hold(office: Office) -> None:
     request = office.provisioned()
-    ((_, drafter, facts),) = told(office, "resource_request:drafted")
+    ((_, drafter, facts),) = audited(office, "resource_request:drafted")
     assert facts == {"number": request["number"], "kind": "provision"}
-    ((action, worker, settled),) = told(office, "hold:")
+    ((action, worker, committed),) = audited(office, "hold:")
     assert (action, worker.partition(":")[0]) == ("hold:committed", "worker")
-    assert settled == {"request": request["id"], "amounts": request["hold"]["amounts"]}
+    assert committed == {"request": request["id"], "amounts": request["hold"]["amounts"]}
     other = acts.submit(office.callers, make_draft(make_line(vcpu=1)))
     acts.act(office.callers, "xxh.reviewer", other, "return", json={"reason": "请补充材料"})
     acts.act(office.callers, "slj.clerk", other, "submit")
     acts.act(office.callers, "slj.clerk", other, "cancel", json={"reason": "不再需要"})
     released = [
-        (action, who) for action, who, data in told(office, "hold:") if data["request"] == other["id"]
+        (action, who) for action, who, data in audited(office, "hold:") if data["request"] == other["id"]
     ]
     assert released == [("hold:released", drafter)] * 2
 

@@ -1,4 +1,4 @@
-"""The last of a department's quota under concurrency, through HTTP (NEG-7, R-16)."""
+"""Concurrent requests for the last of a department's quota, over HTTP (NEG-7, R-16)."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ def endorsed(callers: Callers, number: int, **size: int) -> str:
 
 
 def submit_all_at_once(callers: Callers, requests: list[str]) -> list[httpx2.Response]:
-    """Every request by a client of its own, all at the same time."""
+    """Submit every request at the same time, each by its own client."""
     clerk = callers("slj.clerk")
     with ThreadPoolExecutor(len(requests)) as clients:
         return list(clients.map(lambda request: clerk.post(f"/requests/{request}/submit"), requests))

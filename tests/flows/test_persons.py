@@ -1,4 +1,4 @@
-"""Invariants 20 and 21: five different persons, by the database itself, with rights that hold at apply."""
+"""Invariants 20 and 21: the database requires five different persons, whose roles must hold at apply."""
 
 import threading
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""SC-1 without the statement: asked, approved, applied, activated, resized, released, on real parts."""
+"""SC-1 without the statement, on real parts: request, approval, apply, activation, resize, release."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ def trial(service: RunningService) -> Document:
 
 
 def intervals(service: RunningService) -> list[tuple[str, int, str, str | None]]:
-    """SKU, quantity, first day, end of every interval in the order of SKU and day."""
+    """Return SKU, quantity, first day and end of every interval, ordered by SKU and day."""
     statement = text(
         "SELECT sku_code, quantity, lower(days)::text, upper(days)::text FROM usage_intervals"
         " WHERE NOT isempty(days) ORDER BY sku_code, lower(days)"

@@ -1,4 +1,4 @@
-"""The matrix of acts and roles of the policy pack, as the API answers who sees an object and may not act."""
+"""The API refuses every act to the roles that the policy pack does not list, even if they see the object."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ INSIDERS = {
     Role.AUDITOR: "sjj.auditor",
     Role.TECHNICAL_ADMINISTRATOR: "xxh.admin",
 }
-"""One person of every role; each of them sees what belongs to the water bureau."""
+"""One person of every role; each of them sees the objects of the water bureau."""
 
 KINDS = ("/requests/{", "/plans/{", "/runs/{", "/statements/{")
 WHY = {"reason": "请说明"}
@@ -70,7 +70,7 @@ OTHERS: list[tuple[set[Role], str, Any]] = [
 
 
 def holders(act: str) -> set[Role]:
-    """Every role that the policy pack lets do this, alone or beside another."""
+    """Return every role that the policy pack lists for the act, alone or beside another."""
     duty = DUTIES[act]
     named = {*duty.roles, *(further.role for further in duty.also_needs)}
     return {role for role in Role if role in named}
@@ -87,7 +87,7 @@ WRONG = [
 
 @pytest.fixture(scope="module")
 def objects(shared_engine: Engine) -> Mapping[str, str]:
-    """A request of the water bureau with plan, run and the statement of June."""
+    """Prepare a request of the water bureau with plan, run and the statement of June."""
     host = hosts.in_production(shared_engine)
     hosts.on_day(shared_engine, "2019-07-01")
     closes.close(shared_engine, closes.JUNE)

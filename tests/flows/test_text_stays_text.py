@@ -1,4 +1,4 @@
-"""Invariants 24 and 25, NEG-8, on real parts: what people type stays text, and no secret shows anywhere."""
+"""Invariants 24 and 25, NEG-8, on real parts: typed text is never executed, no secret appears anywhere."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from tests.factories import make_draft, make_line
 from tests.running import ROOT, RunningService
 
 Document = dict[str, Any]
-MARKER = "/tmp/govcloud-a-template-was-run"  # noqa: S108 - It must never come into being.
+MARKER = "/tmp/govcloud-a-template-was-run"  # noqa: S108 - The test fails if this file appears.
 CORPUS = [
     '${file("/etc/passwd")}',
     "%{ for x in [1, 2] }${x}%{ endfor }",
@@ -38,14 +38,14 @@ CORPUS = [
     "市水利局 \u2028 \u202e \t end",
 ]
 SYSTEM = '"}\nresource "x" "y" { <script>alert(8)</script> ' + f"{{{{ lookup('pipe','touch {MARKER}') }}}}"
-"""NEG-8: what the system of the request is called."""
+"""NEG-8: the name of the request's system."""
 LONG_KEY = "a-name-of-two-dozen-sign"
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
 def request_of_texts(service: RunningService) -> Document:
-    """One host a text, and every other free text of a request as well."""
+    """Return a request with one host for each text; every other free text is hostile too."""
     small = {"vcpu": 1, "memory_gb": 1, "disk_gb": 0, "backup_gb": 0}
     lines = [make_line(key=f"t{number}", label=label, **small) for number, label in enumerate(CORPUS)]
     lines.append(make_line(key=LONG_KEY, count=2, **small | {"disk_gb": 1}))
@@ -70,7 +70,7 @@ def applied(service: RunningService, plan: Document) -> Document:
 
 @pytest.fixture(scope="module")
 def baseline(service: RunningService, applied: Document) -> Document:
-    """The run of the playbook that real Ansible played on every one of these hosts, with its plan."""
+    """Run the baseline check with real Ansible on all of these hosts; return its plan and run."""
     assert applied
     plans = service.callers("xxh.approver").done("GET", "/plans")["items"]
     waiting = next(item for item in plans if item["kind"] == "baseline")
@@ -165,7 +165,7 @@ def test_pages_show_markup_as_text(
 
 
 def pages(service: RunningService, *paths: str) -> list[str]:
-    """The pages of these paths as the approver gets them."""
+    """Return the pages at these paths as the approver sees them."""
     with transaction(service.engine) as session:
         accounts.set_password(session, "xxh.approver", PASSWORD, "operator:test")
     with httpx2.Client(base_url=service.settings.url, timeout=30, follow_redirects=True) as browser:
@@ -189,7 +189,7 @@ RUN_TOKEN = re.compile(r"run_[A-Za-z0-9_-]{43}")
 
 
 def answers(service: RunningService, request: Document, plan: Document) -> str:
-    """Everything that the API tells about this story to those who may read all."""
+    """Return every API answer about this request, read by people who may read everything."""
     reader, auditor = service.callers("xxh.reviewer"), service.callers("sjj.auditor")
     paths = [
         f"/requests/{request['id']}",

@@ -1,4 +1,4 @@
-"""A character that cannot be stored is refused with the name of its field, wherever in a call it stands."""
+"""A character that cannot be stored is refused with the name of its field, anywhere in a call."""
 
 import json
 import re
@@ -29,14 +29,14 @@ def callers(shared_callers: Callers) -> Callers:
 
 
 def refused_fields(answer: httpx2.Response) -> list[str]:
-    """The fields that a refusal names."""
+    """Return the fields that a refusal names."""
     assert answer.status_code == 422, f"{answer.request.url}: {answer.status_code} {answer.text}"
     assert answer.json()["type"] == "urn:govcloud:problem:unstorable_text", answer.text
     return [error["field"] for error in answer.json()["errors"]]
 
 
 def resolved(schema: Document, root: Document) -> Document:
-    """A schema as it is written out; of alternatives the first that is not null."""
+    """Resolve the references of a schema; of alternatives take the first that is not null."""
     if "anyOf" in schema:
         schema = next(item for item in schema["anyOf"] if item.get("type") != "null")
     if "$ref" in schema:
@@ -45,7 +45,7 @@ def resolved(schema: Document, root: Document) -> Document:
 
 
 def spoiled(schema: Document, root: Document, path: str) -> tuple[Any, list[str]]:
-    """A document of a schema in which every text holds a bad character, and the paths of these texts."""
+    """Return a document of a schema with a bad character in every text, and the paths of these texts."""
     schema = resolved(schema, root)
     if schema.get("type") == "array":
         item, fields = spoiled(schema["items"], root, f"{path}.0")
@@ -61,7 +61,7 @@ def spoiled(schema: Document, root: Document, path: str) -> tuple[Any, list[str]
 
 
 def spoiled_call(path: str, operation: Document, root: Document) -> tuple[str, str | None, list[str]]:
-    """Address, body and bad fields of a call in which every text is bad."""
+    """Return address, body and bad fields of a call with a bad character in every text."""
     parameters = [item for item in operation.get("parameters", ()) if item["in"] in ("path", "query")]
     query = "&".join(f"{item['name']}={quote(NUL)}" for item in parameters if item["in"] == "query")
     fields = [item["name"] for item in parameters]
@@ -115,12 +115,12 @@ def test_pairs_of_surrogates_are_ordinary_characters(callers: Callers) -> None:
     body = json.dumps(make_draft(make_line(label="𠮷田"), title="😀"))
     assert r"\ud83d\ude00" in body
     headers = {"Content-Type": "application/json"}
-    made = callers("slj.clerk").done("POST", "/requests", content=body, headers=headers)
-    assert (made["title"], made["lines"][0]["label"]) == ("😀", "𠮷田")
+    request = callers("slj.clerk").done("POST", "/requests", content=body, headers=headers)
+    assert (request["title"], request["lines"][0]["label"]) == ("😀", "𠮷田")
 
 
 def form_routes(routes: Sequence[Any]) -> set[str]:
-    """The paths of all pages that take a form."""
+    """Return the paths of all pages that accept a form."""
     paths: set[str] = set()
     for route in routes:
         if isinstance(route, APIRoute):

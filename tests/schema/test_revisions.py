@@ -1,4 +1,4 @@
-"""The revisions of the database: one line, reversible, careful with locks, equal to the models."""
+"""Schema revisions form one line, are reversible, give up locks soon, and equal the models."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""A load changes what the files changed, and never what somebody changed in the product."""
+"""A load writes the changes of the files, and never overwrites a change made in the product."""
 
 from collections.abc import Mapping
 from random import Random
@@ -59,7 +59,7 @@ def test_a_row_that_was_removed_in_the_product_is_not_brought_back() -> None:
 
 
 def written(current: Rows, found: list[Difference]) -> dict[RowKey, dict[str, object]]:
-    """Do what a load does with the differences."""
+    """Return the rows after a load has written these differences."""
     state: dict[RowKey, dict[str, object]] = {key: dict(row) for key, row in current.items()}
     for change in changes(found):
         key = (change.kind, change.key)

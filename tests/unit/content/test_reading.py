@@ -1,4 +1,4 @@
-"""Reading the content reports every mistake at once, with its file and line, and loads nothing wrong."""
+"""Reading the content reports every mistake at once, with file and line; invalid content is not loaded."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, file: str, old: str, new: str) -> int:
-    """Replace the first occurrence and give the line it stands in."""
+    """Replace the first occurrence and return its line number."""
     text = (folder / file).read_text(encoding="utf-8")
     assert old in text
     (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")

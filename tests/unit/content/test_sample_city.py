@@ -1,4 +1,4 @@
-"""The sample city agrees with itself: prices, quota, budgets and pools follow from the systems, exactly."""
+"""The sample city is consistent: prices, quota, budgets and pools follow exactly from its systems."""
 
 from fractions import Fraction
 from math import ceil
@@ -129,22 +129,23 @@ def test_the_demand_on_the_pools_raises_the_stated_warnings() -> None:
     assert warned == {"EXT-X86", "EXT-HYG"}
 
 
-def test_the_second_catalogue_cuts_compute_by_8_percent_and_nothing_else() -> None:
+def test_the_second_catalogue_lowers_compute_by_8_percent_and_nothing_else() -> None:
     first, second = CITY.price_catalogues
     assert (first.valid_to, second.valid_to) == (second.valid_from, None)
     new = {price.sku: price for price in second.prices}
     for old in first.prices:
-        cut = old.sku.startswith(("ECS-", "BMS-"))
+        is_lowered = old.sku.startswith(("ECS-", "BMS-"))
         if old.price_fen is None:
             assert (old.sku, old.percent, new[old.sku].percent) == ("DR-STBY", 30, 30)
         else:
-            assert new[old.sku].price_fen == (prorate(old.price_fen, 92, 100) if cut else old.price_fen)
+            expected = prorate(old.price_fen, 92, 100) if is_lowered else old.price_fen
+            assert new[old.sku].price_fen == expected
 
 
 def test_the_officer_filings_stand_as_stated() -> None:
-    filings = {one.code: one.officer_filing for one in CITY.organisations if one.kind != "provider"}
-    odd = {code: stands for code, stands in filings.items() if stands != "current"}
-    assert odd == {"MZJ": "lapsed", "JTJ": "changed", "GXJ": "never_filed"}
+    filings = {row.code: row.officer_filing for row in CITY.organisations if row.kind != "provider"}
+    not_current = {code: status for code, status in filings.items() if status != "current"}
+    assert not_current == {"MZJ": "lapsed", "JTJ": "changed", "GXJ": "never_filed"}
 
 
 def test_every_organisation_has_a_clerk_and_an_officer_and_the_centre_everybody_it_needs() -> None:

@@ -1,4 +1,4 @@
-"""The words of the content are the words of the tables that it is loaded into, and of the policy pack."""
+"""The content, its tables and the policy pack use the same codes for roles, kinds and classes."""
 
 from typing import get_args
 

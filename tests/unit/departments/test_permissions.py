@@ -1,4 +1,4 @@
-"""Who may do what where: the matrix of roles, scopes that narrow, outsiders who see nothing."""
+"""Permissions of roles, scopes that narrow them, and outsiders who see nothing."""
 
 from itertools import combinations
 from uuid import uuid4
@@ -48,7 +48,7 @@ def test_a_department_sees_only_itself(role: Role) -> None:
         require(clerk, P.REQUESTS_READ, "RSJ")
 
 
-def test_an_insider_without_the_right_is_told_so() -> None:
+def test_a_refusal_names_the_missing_permission_to_an_insider() -> None:
     with pytest.raises(NotPermitted) as refused:
         require(actor(R.DEPARTMENT_CLERK), P.REQUESTS_ENDORSE, "SLJ")
     assert refused.value.extra["permission"] == "requests:endorse"

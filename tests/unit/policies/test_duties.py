@@ -1,4 +1,4 @@
-"""The matrix of acts and roles in the policy pack is what the permissions of the roles allow."""
+"""The acts and roles of the policy pack agree with the permissions of the roles."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The policy pack of the notice is complete, quotes the notice truly, and refuses what is wrong in it."""
+"""The policy pack is complete and quotes the notice exactly; mistakes in a pack are reported."""
 
 import shutil
 from datetime import date
@@ -161,7 +161,7 @@ def test_a_year_whose_calendar_is_missing_is_provisional(folder: Path) -> None:
     assert add_working_days(date(2025, 12, 31), 2, calendar).provisional
 
 
-def test_the_digest_changes_with_what_the_pack_says(folder: Path) -> None:
+def test_the_digest_changes_with_the_content_of_the_pack(folder: Path) -> None:
     assert load_pack(folder).digest == PACK.digest
     text = (folder / "pack.yml").read_text(encoding="utf-8")
     (folder / "pack.yml").write_text(text.replace('"100000.00"', '"100000.01"'), encoding="utf-8")

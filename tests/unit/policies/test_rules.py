@@ -1,4 +1,4 @@
-"""What the policy pack says about a request, rule by rule."""
+"""The verdicts of the policy pack on requests, rule by rule."""
 
 from dataclasses import replace
 from datetime import date

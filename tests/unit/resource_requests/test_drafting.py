@@ -1,4 +1,4 @@
-"""What a request may say, before anything is stored."""
+"""Limits of a draft that are checked before anything is stored."""
 
 from typing import Any
 from uuid import uuid4
