@@ -18,6 +18,7 @@ from orchestrator.billing.statement_document import (
     line_cells,
     movement_cells,
 )
+from orchestrator.billing.usage_report import COLUMNS
 
 # A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -29,18 +30,12 @@ Cells = tuple[str | int | Decimal, ...]
 REPORT_TITLES = (
     "部门",
     "部门名称",
-    "批复(元)",
-    "预占(元)",
-    "已承诺(元)",
-    "已支出(元)",
-    "可用(元)",
-    "已出账(元)",
+    *(f"{column.zh}(元)" for column in COLUMNS),
     *(f"{month}月(元)" for month in range(1, 13)),
 )
 _LINE_WIDTHS = (6, 6, 9, 10, 24, 22, 10, 14, 22, 12, 8, 8, 11, 12, 6, 8, 12, 8, 14, 14)
-_REPORT_WIDTHS = (8, 24, *(14,) * 18)
+_REPORT_WIDTHS = (8, 24, *(14,) * (len(REPORT_TITLES) - 2))
 _OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-_BUDGET = ("appropriated", "held", "committed", "spent", "free")
 _MOVEMENT_WIDTHS = (16, 26, 10, 14, 14, 14, 14)
 
 
@@ -50,7 +45,7 @@ def as_csv(document: StatementDocument) -> bytes:
 
 
 def report_as_csv(report: Mapping[str, Any]) -> bytes:
-    """The usage report of `workflows.reporting`: a row for each department, amounts in CNY."""
+    """Return the usage report as CSV: a row for each department, amounts in CNY."""
     return _csv(REPORT_TITLES, report_cells(report))
 
 
@@ -112,7 +107,7 @@ def report_cells(report: Mapping[str, Any]) -> Iterable[Cells]:
     """The usage report as table rows under `REPORT_TITLES`; a month without a statement counts as 0."""
     for item in report["departments"]:
         months = {each["month"][-2:]: each["total_fen"] for each in item["months"]}
-        figures = [*(item[f"{name}_fen"] for name in _BUDGET), item["stated_fen"]]
+        figures = [item[f"{column.name}_fen"] for column in COLUMNS]
         figures += [months.get(f"{month:02d}", 0) for month in range(1, 13)]
         yield (item["organisation"], item["name_zh"], *(Decimal(fen).scaleb(-2) for fen in figures))
 

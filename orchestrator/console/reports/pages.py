@@ -7,8 +7,16 @@ from fastapi import APIRouter, Query, Response
 from starlette.responses import JSONResponse
 
 from orchestrator.api.resources import own_organisation
+from orchestrator.billing.usage_report import COLUMNS
 from orchestrator.console.frame.visit import TheVisit, Visit
-from orchestrator.console.reports.views import FIRST_YEAR, MONTHS, MonthCell, ReportRow, UsageReport
+from orchestrator.console.reports.views import (
+    FIRST_YEAR,
+    MONTHS,
+    ColumnHead,
+    MonthCell,
+    ReportRow,
+    UsageReport,
+)
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import today
 from orchestrator.workflows.billing import reports
@@ -16,7 +24,12 @@ from orchestrator.workflows.billing import reports
 router = APIRouter(prefix="/console/usage-report", include_in_schema=False)
 
 Year = Annotated[int | None, Query(ge=FIRST_YEAR, le=2100)]
-BUDGET = ("appropriated_fen", "held_fen", "committed_fen", "spent_fen", "free_fen")
+PATHS = {
+    "held": "/console/requests?text=",
+    "committed": "/console/requests?text=",
+    "stated": "/console/statements?organisation=",
+}
+"""The list with the objects of a column; the department's code follows."""
 YUAN = N_("元")
 
 
@@ -43,7 +56,10 @@ def _report(visit: Visit, year: int | None) -> UsageReport:
     asked = year or today(visit.session).year
     found = reports.usage_report(visit.session, asked, own_organisation(visit.actor))
     rows = tuple(_row(visit, document) for document in found["departments"])
-    return UsageReport(asked, rows, found["stated_fen"])
+    columns = tuple(
+        ColumnHead(visit.pick(column.zh, column.en), PATHS.get(column.name, "")) for column in COLUMNS
+    )
+    return UsageReport(asked, columns, rows, found["stated_fen"])
 
 
 def _row(visit: Visit, document: Mapping[str, Any]) -> ReportRow:
@@ -51,9 +67,9 @@ def _row(visit: Visit, document: Mapping[str, Any]) -> ReportRow:
     return ReportRow(
         code=document["organisation"],
         name=visit.names.organisation(document["organisation"]),
+        amounts=tuple(document[f"{column.name}_fen"] for column in COLUMNS),
         stated_fen=document["stated_fen"],
         months=tuple(_cell(cells.get(month)) for month in MONTHS),
-        **{name: document[name] for name in BUDGET},
     )
 
 

@@ -17,16 +17,20 @@ class MonthCell:
 
 
 @dataclass(frozen=True)
+class ColumnHead:
+    """The title of a column of amounts; `path` leads from an amount to its objects, "" for none."""
+
+    title: str
+    path: str
+
+
+@dataclass(frozen=True)
 class ReportRow:
-    """One department: its cloud budget of the year in fen, and its statements by month, None without one."""
+    """One department: an amount in fen for each column, and its statements by month, None without one."""
 
     code: str
     name: str
-    appropriated_fen: int
-    held_fen: int
-    committed_fen: int
-    spent_fen: int
-    free_fen: int
+    amounts: tuple[int, ...]
     stated_fen: int
     months: tuple[MonthCell | None, ...]
 
@@ -36,6 +40,7 @@ class UsageReport:
     """Page ``reports/usage.html``."""
 
     year: int
+    columns: tuple[ColumnHead, ...]
     rows: tuple[ReportRow, ...]
     stated_fen: int
     first_year: int = FIRST_YEAR
@@ -47,15 +52,16 @@ class UsageReport:
             sum(cell.total_fen for row in self.rows if (cell := row.months[month - 1])) for month in MONTHS
         )
 
-    def total(self, name: str) -> int:
-        """The sum of one column of the budget, in fen."""
-        return sum(int(getattr(row, name)) for row in self.rows)
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """Return the sum of each column, in fen."""
+        return tuple(sum(row.amounts[place] for row in self.rows) for place in range(len(self.columns)))
 
     @property
     def chart_path(self) -> str:
-        """Where the browser reads the figures of the chart."""
+        """Return the path of the chart's figures."""
         return f"/console/usage-report/chart?year={self.year}"
 
     def download(self, form: str) -> str:
-        """Where the report is read as a file."""
+        """Return the path of the report as a file."""
         return f"/api/v1/usage-report/export?year={self.year}&format={form}"

@@ -1,6 +1,5 @@
-"""What finance reads: a year by department and month, and what stands behind an amount."""
+"""The usage report of a year, and the origin of an amount."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlmodel import Session
@@ -10,6 +9,7 @@ from orchestrator.billing import statement_queries
 from orchestrator.billing.models import UsageStatement
 from orchestrator.billing.months import month_text
 from orchestrator.billing.statement_queries import ListedLine
+from orchestrator.billing.usage_report import DepartmentYear, amounts
 from orchestrator.core.money import format_plain
 from orchestrator.departments import queries as department_queries
 from orchestrator.quotas import queries as quota_queries
@@ -20,7 +20,7 @@ from orchestrator.runs.models import ExecutionPlan
 
 
 def usage_report(session: Session, year: int, organisation: str | None = None) -> dict[str, Any]:
-    """Every department with a statement or a cloud budget in `year`; amounts in fen.
+    """Return every department with a statement or a cloud budget in `year`; amounts in fen.
 
     `stated_fen` are the current statements, whatever their status; `spent_fen` grows with settlements alone.
     """
@@ -37,19 +37,13 @@ def usage_report(session: Session, year: int, organisation: str | None = None) -
             "organisation": code,
             "name_zh": names[code].name_zh,
             "name_en": names[code].name_en,
-            **_budget(budgets.get(code, [])),
-            "stated_fen": sum(row.total_fen for row in statements.get(code, [])),
+            **amounts(DepartmentYear(budgets.get(code, []), statements.get(code, []))),
             "months": [_month(row) for row in statements.get(code, [])],
         }
         for code in sorted({*statements, *budgets})
     ]
     total = sum(row.total_fen for rows in statements.values() for row in rows)
     return {"year": year, "departments": departments, "stated_fen": total, "stated": format_plain(total)}
-
-
-def _budget(lines: Sequence[BudgetLine]) -> dict[str, int]:
-    figures = ("appropriated_fen", "free_fen", "held_fen", "committed_fen", "spent_fen")
-    return {name: sum(getattr(line, name) for line in lines) for name in figures}
 
 
 def _month(row: UsageStatement) -> dict[str, Any]:
@@ -63,7 +57,7 @@ def _month(row: UsageStatement) -> dict[str, Any]:
 
 
 def trace(session: Session, item: ListedLine) -> dict[str, Any]:
-    """From an amount to its usage, run, plan with digest, approvals and request."""
+    """Return the origin of an amount: usage, run, plan with digest, approvals and request."""
     line = item.line
     run = run_queries.run(session, line.run_id)
     intervals = usage_queries.intervals_of(session, line.resource_id, line.sku_code, line.starts, line.ends)
