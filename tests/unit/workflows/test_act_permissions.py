@@ -118,7 +118,7 @@ def outcome(noun: Noun, act: Act, case: Case, owner: str = OWNER, **columns: Any
     actor = Actor(uuid4(), "", case.organisation, frozenset({case.role}))
     persons = {name: uuid4() for name in PERSON_COLUMNS if name not in act.empty}
     values = {**persons, "tuple_digest": "d", "version": 1, case.part: actor.person_id, **columns}
-    subject = noun.table(organisation_code=owner, status=sorted(act.statuses)[0])
+    subject = noun.table(organisation_code=owner, status=min(act.statuses))
     for name in values.keys() & noun.table.model_fields.keys():
         setattr(subject, name, values[name])
     in_memory = replace(

@@ -1,0 +1,106 @@
+"""The rows of the acts agree with `duties.yml`, and no duty of the pack is overlooked."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from orchestrator.adapters.policy_files import load_pack
+from orchestrator.departments.permissions import ROLE_PERMISSIONS
+from orchestrator.workflows.act import Act, Noun
+from orchestrator.workflows.nouns import NOUNS
+from orchestrator.workflows.plans import approval
+
+PACK: Final = load_pack(Path(__file__).resolve().parents[3] / "policies" / "xinyu-2019")
+DUTIES: Final = {duty.act: duty for duty in PACK.duties.acts}
+COLUMNS: Final = {
+    "draft_request": "requester_id",
+    "endorse_request": "endorser_id",
+    "author_plan": "author_id",
+    "apply_plan": "applier_id",
+}
+"""The column that names the person who carried out a duty. Approvers have a table of their own."""
+GIVE_UP: Final = {"decline", "withdraw"}
+"""They end an own part and decide nothing, so everyone with the duty may take them."""
+ELSEWHERE: Final = {
+    "activate_policy_pack",
+    "approve_budgets",
+    "approve_limits",
+    "approve_prices",
+    "confirm_statement",
+    "decide_dispute",
+    "manage_people",
+    "propose_content",
+    "read_everything",
+    "verify_statement",
+}
+"""Duties whose acts are not rows yet; `test_duties.py` and the tests of statements and content hold them."""
+NOT_BUILT: Final = {
+    "apply_for_exemption",
+    "approve_finalise",
+    "change_quota",
+    "confirm_non_classified",
+    "draw_experts",
+    "enter_platform_certificate",
+    "evaluate_provider",
+    "file_officer",
+    "freeze_inventory",
+    "give_budget_verdict",
+    "give_drc_opinion",
+    "give_expert_opinion",
+    "grant_exemption",
+    "order_cutover",
+    "order_rollback",
+    "overrule_reclaim",
+    "publish_notice",
+    "review_county_request",
+    "review_technically",
+    "settle_statement",
+    "sign_inventory",
+}
+"""Duties of later capabilities, and of migrations, whose plans are approved like all plans."""
+ROWS: Final = [(noun, act) for noun in NOUNS for act in noun.acts if act.duty]
+NAMES: Final = [f"{noun.path}.{act.name}" for noun, act in ROWS]
+
+
+def columns(noun: Noun, duties: set[str]) -> set[str]:
+    """Return the columns of the noun that name persons with these duties."""
+    named = {COLUMNS[duty] for duty in duties & COLUMNS.keys()}
+    return named.intersection(noun.table.model_fields)
+
+
+def test_every_duty_of_the_pack_belongs_to_a_row_or_is_listed_once() -> None:
+    duties = [*{act.duty for _, act in ROWS}, *ELSEWHERE, *NOT_BUILT]
+    assert sorted(duties) == sorted(DUTIES)
+
+
+@pytest.mark.parametrize("act", [act for _, act in ROWS], ids=NAMES)
+def test_a_row_is_open_to_the_roles_of_its_duty(act: Act) -> None:
+    duty = DUTIES[act.duty]
+    holders = {role for role, held in ROLE_PERMISSIONS.items() if held.intersection(act.permissions)}
+    assert holders == {*duty.roles, *(one.role for one in duty.also_needs)}
+
+
+@pytest.mark.parametrize(("noun", "act"), ROWS, ids=NAMES)
+def test_a_row_forbids_the_persons_that_its_duty_forbids(noun: Noun, act: Act) -> None:
+    if act.name in GIVE_UP:
+        assert not act.never_with
+        return
+    forbidden = set(DUTIES[act.duty].never_with)
+    either_way = forbidden | {one.act for one in DUTIES.values() if act.duty in one.never_with}
+    assert columns(noun, forbidden) <= set(act.never_with) <= columns(noun, either_way)
+    is_by_table = approval.NOT_AN_APPROVER in act.conditions
+    assert is_by_table == ("approve_plan" in forbidden)
+
+
+@pytest.mark.parametrize("act", [act for _, act in ROWS], ids=NAMES)
+def test_only_an_officer_who_files_alone_is_excepted(act: Act) -> None:
+    exception = {"officer_files_alone": "filed_by_officer", None: ""}[DUTIES[act.duty].except_when]
+    assert act.unless == (exception if act.never_with else "")
+
+
+def test_every_substitute_of_the_pack_acts_for_a_row_or_an_approval() -> None:
+    by_row = {role for _, act in ROWS if act.has_substitutes for role in DUTIES[act.duty].roles}
+    approving = {*DUTIES["approve_plan"].roles, *(one.role for one in DUTIES["approve_plan"].also_needs)}
+    unused = {one.role for one in PACK.duties.substitutes} - by_row - approving
+    assert unused == {"drc_officer"}, "the DRC opinion is not built yet"
