@@ -9,21 +9,10 @@ from fastapi.exceptions import RequestValidationError
 
 from orchestrator.api.deps import Service, find_actor, service_of
 from orchestrator.api.errors import wrong_fields
-from orchestrator.console.approvals import pages as approval_pages
-from orchestrator.console.audit import pages as audit_pages
 from orchestrator.console.frame.render import render
+from orchestrator.console.frame.rooms import rooms
 from orchestrator.console.frame.static import AssetFiles
 from orchestrator.console.frame.visit import Visit, go, open_visit, words_of
-from orchestrator.console.home import pages as home_pages
-from orchestrator.console.migrations import pages as migration_pages
-from orchestrator.console.plans import pages as plan_pages
-from orchestrator.console.prices import pages as price_pages
-from orchestrator.console.reports import pages as report_pages
-from orchestrator.console.requests import pages as request_pages
-from orchestrator.console.resources import pages as resource_pages
-from orchestrator.console.runs import pages as run_pages
-from orchestrator.console.session import pages as session_pages
-from orchestrator.console.statements import pages as statement_pages
 from orchestrator.console.words.i18n import Language, choose_language
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
@@ -31,28 +20,14 @@ from orchestrator.core.errors import BusinessError
 PAGES = "/console"
 NOT_SIGNED_IN, MISSING = 401, 404
 ERROR_PAGES = frozenset({403, 404, 409, 422, 500, 503})
-PARTS = (
-    session_pages,
-    home_pages,
-    approval_pages,
-    request_pages,
-    plan_pages,
-    run_pages,
-    resource_pages,
-    migration_pages,
-    statement_pages,
-    price_pages,
-    report_pages,
-    audit_pages,
-)
 
 Again = Callable[[Visit, BusinessError], Response]
 
 
 def install(app: FastAPI) -> None:
     """Register the pages and the static files."""
-    for part in PARTS:
-        app.include_router(part.router)
+    for room in rooms():
+        app.include_router(room.router)
     app.mount("/static", AssetFiles(), name="static")
 
 

@@ -18,7 +18,7 @@ def picture(page: Page, name: str) -> None:
 
 
 def shoot(page: Page, name: str) -> None:
-    """Take pictures of the page as it is now, at every width, in both languages; it ends wide and in Chinese."""
+    """Take pictures of the page at every width in both languages; it ends wide and in Chinese."""
     if FOLDER is None:
         return
     address = page.url.split("#")[0]

@@ -13,7 +13,7 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from orchestrator.console import routes
+from orchestrator.console.frame.rooms import rooms
 from tests import acts
 from tests.callers import Callers
 from tests.factories import make_draft, make_line
@@ -131,7 +131,7 @@ def form_routes(routes: Sequence[Any]) -> set[str]:
 
 
 def test_every_form_of_the_pages_is_checked(callers: Callers) -> None:
-    paths = {path for module in routes.PARTS for path in form_routes(module.router.routes)}
+    paths = {path for room in rooms() for path in form_routes(room.router.routes)}
     assert {"/console/quote", "/console/sign-in", "/console/runs/{run_id}/cancel"} <= paths
     for path in sorted(paths):
         address = re.sub(r"{[^}]+}", "1", path)

@@ -8,17 +8,31 @@ from fastapi import APIRouter, Query, Response
 from orchestrator.console.approvals.rows import queue_row, waiting_code
 from orchestrator.console.approvals.views import ApprovalQueue, QueueRow
 from orchestrator.console.frame.acts import waiting_text
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.views import Option, Pager
 from orchestrator.console.frame.visit import TheVisit, Visit
 from orchestrator.console.plans import reading as plan_reading
 from orchestrator.console.plans.views import PlanDetail
 from orchestrator.console.requests import reading as request_reading
 from orchestrator.console.requests.views import RequestDetail
+from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import NotFound
+from orchestrator.departments.permissions import Permission
 from orchestrator.workflows import to_do_queries as to_do
 from orchestrator.workflows.nouns import NOUNS
 
 router = APIRouter(prefix="/console", include_in_schema=False)
+DECIDES = frozenset(
+    {
+        Permission.REQUESTS_ENDORSE,
+        Permission.REQUESTS_REVIEW,
+        Permission.PLANS_APPROVE,
+        Permission.PLANS_APPROVE_LEVEL_3,
+        Permission.PLANS_APPROVE_FINANCE,
+        Permission.PLANS_APPLY,
+    }
+)
+MENU = MenuEntry(20, N_("审批队列"), "/console/approvals", "approvals", DECIDES)
 
 PAGE_SIZE = 20
 MOST = 500

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from orchestrator.adapters.audit_heads import read_heads
 from orchestrator.console.audit.views import AuditPage, AuditRow, ChainCheck
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.views import Pager
 from orchestrator.console.frame.visit import TheVisit, Visit
 from orchestrator.console.words import labels
@@ -16,6 +17,7 @@ from orchestrator.core.clock import now
 from orchestrator.departments.permissions import Permission, require
 
 router = APIRouter(prefix="/console/audit", include_in_schema=False)
+MENU = MenuEntry(90, N_("审计"), "/console/audit", "", frozenset({Permission.AUDIT_READ}))
 
 PAGE_SIZE = 50
 MISMATCH = N_("该事件与链值不符。")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from orchestrator.console.frame.menu import entries_for, is_current
+from orchestrator.console.frame.rooms import CONSOLE_DIR
 from orchestrator.console.frame.static import static_url
 from orchestrator.console.frame.views import Frame
 from orchestrator.console.words import labels, tones
@@ -19,7 +19,6 @@ from orchestrator.console.words.i18n import COOKIE, Language, asked_language, ch
 from orchestrator.core.clock import CITY
 from orchestrator.workflows.nouns import NOUNS
 
-CONSOLE_DIR = Path(__file__).parent.parent
 A_YEAR_SECONDS = 31_536_000
 
 

@@ -3,11 +3,13 @@
 from fastapi import APIRouter, Response
 
 from orchestrator.console.approvals.rows import queue_row
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.visit import TheVisit
 from orchestrator.console.home.views import HomePage
 from orchestrator.console.requests import reading as request_reading
 from orchestrator.console.requests.quote import quota_card
 from orchestrator.console.runs import reading as run_reading
+from orchestrator.console.words.i18n import N_
 from orchestrator.departments.permissions import Permission
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries as run_queries
@@ -15,6 +17,7 @@ from orchestrator.workflows import to_do_queries as to_do
 from orchestrator.workflows.nouns import NOUNS
 
 router = APIRouter(prefix="/console", include_in_schema=False)
+MENU = MenuEntry(10, N_("我的待办"), "/console/")
 
 PAGE_SIZE = 20
 FEW = 6

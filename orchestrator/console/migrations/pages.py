@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Response
 
 from orchestrator.adapters.migration_plan_files import read_plan
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.render import wants_part
 from orchestrator.console.frame.views import Option, Pager
 from orchestrator.console.frame.visit import Sent, TheVisit, Visit, go, words_of
@@ -25,6 +26,7 @@ from orchestrator.workflows.nouns import MIGRATIONS
 from orchestrator.workflows.perform import perform
 
 router = APIRouter(prefix="/console/migrations", include_in_schema=False)
+MENU = MenuEntry(50, N_("系统迁移"), "/console/migrations", "", frozenset({Permission.REQUESTS_READ}))
 
 PAGE_SIZE = 20
 UNPROCESSABLE = 422

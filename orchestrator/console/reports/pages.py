@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from orchestrator.api.resources import own_organisation
 from orchestrator.billing.usage_report import COLUMNS
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.visit import TheVisit, Visit
 from orchestrator.console.reports.views import (
     FIRST_YEAR,
@@ -19,9 +20,11 @@ from orchestrator.console.reports.views import (
 )
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import today
+from orchestrator.departments.permissions import Permission
 from orchestrator.workflows.billing import reports
 
 router = APIRouter(prefix="/console/usage-report", include_in_schema=False)
+MENU = MenuEntry(80, N_("用量与预算"), "/console/usage-report", "", frozenset({Permission.REQUESTS_READ}))
 
 Year = Annotated[int | None, Query(ge=FIRST_YEAR, le=2100)]
 PATHS = {

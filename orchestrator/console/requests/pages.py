@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.render import wants_part
 from orchestrator.console.frame.views import Pager
 from orchestrator.console.frame.visit import Sent, TheVisit, Visit, go, version_of, words_of
@@ -22,6 +23,7 @@ from orchestrator.console.requests.form_page import (
 )
 from orchestrator.console.requests.quote import quota_card
 from orchestrator.console.requests.views import RequestFormPage, RequestList
+from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import BusinessError
 from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Permission, require
@@ -36,6 +38,7 @@ from orchestrator.workflows.requests import steps
 from orchestrator.workflows.requests.acts import ASK_ENDORSEMENT, EDIT
 
 router = APIRouter(prefix="/console", include_in_schema=False)
+MENU = MenuEntry(30, N_("资源申请"), "/console/requests", "requests", frozenset({Permission.REQUESTS_READ}))
 
 PAGE_SIZE = 20
 OK, UNPROCESSABLE = 200, 422

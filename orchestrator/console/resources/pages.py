@@ -5,15 +5,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.views import Pager
 from orchestrator.console.frame.visit import TheVisit, Visit
 from orchestrator.console.resources import reading
 from orchestrator.console.resources.views import DriftCheck, ResourceList
+from orchestrator.console.words.i18n import N_
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.resources import queries
 from orchestrator.runs import queries as run_queries
 
 router = APIRouter(prefix="/console", include_in_schema=False)
+MENU = MenuEntry(60, N_("资源清单"), "/console/resources", "resources", frozenset({Permission.REQUESTS_READ}))
 
 PAGE_SIZE = 50
 

@@ -6,10 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.views import Pager
 from orchestrator.console.frame.visit import TheVisit, Visit, go, words_of
 from orchestrator.console.runs import reading
 from orchestrator.console.runs.views import RunList
+from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import BusinessError
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.runs import queries
@@ -19,6 +21,7 @@ from orchestrator.workflows.plans import drift
 from orchestrator.workflows.plans.acts import CANCEL
 
 router = APIRouter(prefix="/console", include_in_schema=False)
+MENU = MenuEntry(40, N_("执行记录"), "/console/runs", "runs", frozenset({Permission.REQUESTS_READ}))
 
 PAGE_SIZE = 30
 PARTS = {"run-status": "runs/_status.html"}

@@ -11,10 +11,12 @@ from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.models import LARGEST_POSITION
 from orchestrator.billing.months import month_text, parse_month
+from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.views import Option, Pager
 from orchestrator.console.frame.visit import Reason, TheVisit, Version, Visit, go, need_reason, words_of
 from orchestrator.console.statements import reading
 from orchestrator.console.statements.views import StatementList
+from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import today
 from orchestrator.core.errors import BadInput, BusinessError
 from orchestrator.departments import queries as department_queries
@@ -23,6 +25,7 @@ from orchestrator.workflows.billing import month_close
 from orchestrator.workflows.billing.month_close import Decision
 
 router = APIRouter(prefix="/console/statements", include_in_schema=False)
+MENU = MenuEntry(70, N_("用量确认单"), "/console/statements", "", frozenset({Permission.REQUESTS_READ}))
 
 PAGE_SIZE = 30
 DETAIL = "statements/detail.html"

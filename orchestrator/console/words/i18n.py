@@ -1,6 +1,6 @@
 """The language of a page, and the English for its Chinese texts.
 
-Chinese is written in the sources (message ids), English comes from ``locale/en.po``, which is compiled
+Chinese is written in the sources (message ids), English comes from ``<room>/locale/en.po``, which is compiled
 when it is first needed: no compiled catalogue is kept in Git.
 """
 
@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from starlette.requests import Request
@@ -17,7 +18,7 @@ from starlette.requests import Request
 Language = Literal["zh", "en"]
 
 COOKIE = "language"
-LOCALE_DIR = Path(__file__).parent / "locale"
+CONSOLE_DIR = Path(__file__).parent.parent
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools look for
@@ -25,15 +26,23 @@ def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools look for
     return text
 
 
+def read_catalogue(language: Language) -> Catalog:
+    """Return the texts of all rooms; a text that several rooms use is in ``words``."""
+    merged = Catalog(locale=language)
+    for path in CONSOLE_DIR.glob(f"*/locale/{language}.po"):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language, abort_invalid=True):
+                merged.add(message.id, message.string, message.locations)
+    return merged
+
+
 @cache
 def translations(language: Language) -> NullTranslations:
     """Return the translations of `language`; Chinese needs none, because the sources are Chinese."""
     if language == "zh":
         return NullTranslations()
-    with (LOCALE_DIR / f"{language}.po").open("rb") as file:
-        catalogue = read_po(file, locale=language, abort_invalid=True)
     compiled = BytesIO()
-    write_mo(compiled, catalogue)
+    write_mo(compiled, read_catalogue(language))
     compiled.seek(0)
     return GNUTranslations(compiled)
 

@@ -1,17 +1,17 @@
-"""Update ``locale/en.po`` with the texts of templates and code.
+"""Update ``<room>/locale/en.po`` with the texts of templates and code.
 
 Run it by ``python -m orchestrator.console.words.messages``; it lists the texts that still lack English.
 """
 
-from pathlib import Path
+from collections import defaultdict
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import write_po
 
-from orchestrator.console.words.i18n import LOCALE_DIR
+from orchestrator.console.words.i18n import CONSOLE_DIR, read_catalogue
 
-CONSOLE_DIR = Path(__file__).parent.parent
+SHARED = "words"
 METHODS = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OPTIONS = {"**/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}}
 KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2)}
@@ -29,22 +29,32 @@ def extract() -> Catalog:
 
 
 def read_english() -> Catalog:
-    """Return the committed English catalogue."""
-    with (LOCALE_DIR / "en.po").open("rb") as file:
-        return read_po(file, locale="en", abort_invalid=True)
+    """Return the committed English texts of all rooms."""
+    return read_catalogue("en")
+
+
+def room_of(message: Message) -> str:
+    """Return the room whose catalogue holds a text: the only one that uses it, else the shared ``words``."""
+    rooms = {file.partition("/")[0] for file, _ in message.locations}
+    return rooms.pop() if len(rooms) == 1 and "routes.py" not in rooms else SHARED
 
 
 def update() -> list[str]:
-    """Write ``en.po`` with all extracted texts, and return those that still lack English."""
-    path = LOCALE_DIR / "en.po"
-    known = {m.id: m.string for m in read_english()} if path.exists() else {}
-    catalogue = Catalog(locale="en", fuzzy=False)
+    """Write the catalogues of all rooms, and return the texts that still lack English."""
+    known = {message.id: message.string for message in read_english()}
+    catalogues: defaultdict[str, Catalog] = defaultdict(lambda: Catalog(locale="en", fuzzy=False))
     for message in extract():
         if message.id:
-            catalogue.add(message.id, known.get(message.id), [(f, 0) for f, _ in message.locations])
-    with path.open("wb") as file:
-        write_po(file, catalogue, omit_header=True, include_lineno=False, sort_output=True, width=110)
-    return [str(message.id) for message in catalogue if message.id and not message.string]
+            places = [(file, 0) for file, _ in message.locations]
+            catalogues[room_of(message)].add(message.id, known.get(message.id), places)
+    for old in CONSOLE_DIR.glob("*/locale/en.po"):
+        old.unlink()
+    for room, catalogue in catalogues.items():
+        path = CONSOLE_DIR / room / "locale" / "en.po"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as file:
+            write_po(file, catalogue, omit_header=True, include_lineno=False, sort_output=True, width=110)
+    return [str(m.id) for catalogue in catalogues.values() for m in catalogue if m.id and not m.string]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import pytest
 from jinja2 import Environment
 from starlette.requests import Request
 
-from orchestrator.console.frame.render import CONSOLE_DIR, environment, render
+from orchestrator.console.frame.render import environment, render
+from orchestrator.console.frame.rooms import CONSOLE_DIR, rooms
 from orchestrator.departments.permissions import Role
 from tests.unit.console import sample_objects, sample_pages
 
@@ -136,3 +137,10 @@ def test_english_has_its_own_words_for_statuses() -> None:
     template = environment("en").from_string("{{ code | word('request') }}")
     assert template.render(code="awaiting_endorsement") == "Awaiting endorsement"
     assert template.render(code="<b>") == "&lt;b&gt;"
+
+
+def test_every_room_belongs_to_the_console_and_has_its_place_in_the_menu() -> None:
+    names = {room.__name__.split(".")[2] for room in rooms()}
+    assert names == {path.parent.name for path in CONSOLE_DIR.glob("*/pages.py")}
+    places = [room.MENU.place for room in rooms() if hasattr(room, "MENU")]
+    assert len(places) == len(set(places)) == 9

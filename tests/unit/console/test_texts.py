@@ -3,9 +3,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from babel.messages.pofile import read_po
+
 from orchestrator.billing.statement_document import UNITS_ZH
+from orchestrator.console.words.i18n import CONSOLE_DIR
 from orchestrator.console.words.labels import WORDS
-from orchestrator.console.words.messages import CONSOLE_DIR, extract, read_english
+from orchestrator.console.words.messages import extract, read_english, room_of
 from orchestrator.console.words.tones import TONES
 
 CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -68,3 +71,11 @@ def test_what_stands_beneath_a_cell_stays_beneath_it_on_a_phone() -> None:
     apart = re.compile(r'<td[^>]*data-label=[^>]*>[^<]+<span class="sub"')
     for template in Path(CONSOLE_DIR).rglob("templates/**/*.html"):
         assert apart.findall(template.read_text("utf-8")) == [], template
+
+
+def test_a_text_is_translated_in_the_room_that_uses_it() -> None:
+    rooms = {message.id: room_of(message) for message in extract() if message.id}
+    for path in CONSOLE_DIR.glob("*/locale/en.po"):
+        with path.open("rb") as file:
+            texts = {message.id for message in read_po(file, locale="en") if message.id}
+        assert {text for text in texts if rooms.get(text) != path.parts[-3]} == set(), path
