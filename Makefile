@@ -6,9 +6,10 @@ MAKEFLAGS += --no-builtin-rules
 
 ARGS ?=
 NAME ?=
-export ARGS NAME
+SEED ?= 1
+export ARGS NAME SEED
 
-TARGETS := audit bench check demo fmt outdated run test up wheel
+TARGETS := audit bench bench-smoke check demo faults fmt lint outdated run test up wheel
 
 .PHONY: help lock $(TARGETS)
 
@@ -17,9 +18,12 @@ help:
 	@echo "make up            database, sandbox cloud, web and one worker; Ctrl-C ends all of it"
 	@echo "make run ARGS=...  any govcloud command, e.g. make run ARGS='audit verify'"
 	@echo "make test          all tests (ARGS='tests/unit -x' for some of them)"
-	@echo "make check         format, lint, types, import rules, templates, tests"
+	@echo "make check         everything of make lint, then all tests"
+	@echo "make lint          format, lint, types, import rules, templates"
 	@echo "make fmt           format the code"
 	@echo "make bench NAME=x  run benchmarks/x.py"
+	@echo "make bench-smoke   run every benchmark at its smallest size"
+	@echo "make faults SEED=n break migrations at moments drawn with this seed (long; not part of make test)"
 	@echo "make wheel         build both packages into dist/, content folders included"
 	@echo "make lock          resolve the dependencies again and write requirements/*.txt"
 	@echo "make outdated      locked packages of which the registry has a newer version"
@@ -94,13 +98,15 @@ run: $(VENV)/project.stamp
 test: $(VENV)/project.stamp $(VENV)/dev.stamp
 	@exec $(BIN)/pytest $(ARGS)
 
-check: $(VENV)/project.stamp $(VENV)/dev.stamp
+lint: $(VENV)/project.stamp $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	cd terraform/providers/sandbox && $(CURDIR)/$(BIN)/mypy --cache-dir=$(CURDIR)/.mypy_cache/sandbox --config-file mypy.ini *.py
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/djlint --lint orchestrator/console
+
+check: lint
 	$(BIN)/pytest $(ARGS)
 
 fmt: $(VENV)/project.stamp $(VENV)/dev.stamp
@@ -109,6 +115,12 @@ fmt: $(VENV)/project.stamp $(VENV)/dev.stamp
 
 bench: $(VENV)/project.stamp $(VENV)/dev.stamp
 	@exec $(BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+bench-smoke: $(VENV)/project.stamp $(VENV)/dev.stamp
+	@exec $(BIN)/python -m benchmarks.smoke $(ARGS)
+
+faults: $(VENV)/project.stamp $(VENV)/dev.stamp
+	@exec $(BIN)/pytest tests/faults --campaign=$(SEED) $(ARGS)
 
 wheel: $(VENV)/uv.stamp
 	@rm -rf dist

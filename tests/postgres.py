@@ -17,6 +17,16 @@ from sqlalchemy.engine import make_url
 from orchestrator.adapters.embedded_postgres import EmbeddedPostgresError, programs_folder
 from orchestrator.core.db import libpq_url
 
+_SETTINGS = """\
+fsync = off
+listen_addresses = ''
+unix_socket_directories = '{folder}'
+max_connections = 200
+max_wal_size = 128MB
+"""
+_MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the server's own folder in it has a name nobody can guess
+_MEMORY_NEEDED = 3 << 30
+
 
 class Server(Protocol):
     """Where tests make databases and remove them."""
@@ -50,7 +60,7 @@ class _Databases:
     def create_database(self, template: str = "template0") -> str:
         name = f"t_{uuid.uuid4().hex[:12]}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return name
 
     def drop_database(self, name: str) -> None:
@@ -84,16 +94,15 @@ class Cluster(_Databases):
 
     def __init__(self) -> None:
         self._programs = _programs()
-        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_fast_folder()))
         self._account = "nobody" if os.geteuid() == 0 else None
         if self._account:
             os.chown(self._folder, pwd.getpwnam(self._account).pw_uid, -1)
         self._run(
             "initdb", "-D", str(self._data), "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"
         )
-        settings = "fsync=off\nlisten_addresses=''\nunix_socket_directories='{}'\nmax_connections=200\n"
         with (self._data / "postgresql.conf").open("a") as file:
-            file.write(settings.format(self._folder))
+            file.write(_SETTINGS.format(folder=self._folder))
         self.start()
 
     @property
@@ -131,6 +140,16 @@ class Cluster(_Databases):
             stdout=subprocess.DEVNULL,
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
         )
+
+
+def _fast_folder() -> Path | None:
+    """A file system in memory with enough room, where a database is cloned in 20 ms; else None.
+
+    On a disk a clone takes up to 400 ms, nearly all of it to create its hundreds of files.
+    """
+    if not os.access(_MEMORY_FOLDER, os.W_OK):
+        return None
+    return _MEMORY_FOLDER if shutil.disk_usage(_MEMORY_FOLDER).free > _MEMORY_NEEDED else None
 
 
 def _programs() -> Path:

@@ -9,14 +9,21 @@ PORT = typer.Option("--port", min=1, max=65535, help="Port of the web process.")
 ZONES = typer.Option("--zone", help="Zones whose runs this worker takes, separated by commas.")
 DESCRIPTOR = typer.Option("--fd", min=3, help="Serve on this inherited, listening socket instead of a port.")
 EXIT = typer.Option("--exit", help="End after the last step and print the results as one JSON line.")
+TRIAL = typer.Option(
+    "--trial-seconds", min=0, help="Seconds for which clients write to the target before the rollback."
+)
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def demo(port: Annotated[int | None, PORT] = None, stop_after: Annotated[bool, EXIT] = False) -> None:
+def demo(
+    port: Annotated[int | None, PORT] = None,
+    stop_after: Annotated[bool, EXIT] = False,
+    trial_seconds: Annotated[float, TRIAL] = 30.0,
+) -> None:
     """Play one request of a sample city on real parts, then keep the service running."""
     from orchestrator.demo.play import play
 
-    play(port, stop_after)
+    play(port, stop_after, trial_seconds)
 
 
 def up(port: Annotated[int | None, PORT] = None) -> None:

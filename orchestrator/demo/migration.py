@@ -25,7 +25,6 @@ SAMPLE_NAME: Final = "flood.slj.example"
 PLAN: Final = "sample-flood-warning.yml"
 SECOND_APPROVER: Final = "zhb.approver"
 SEED: Final = {"megabytes": 200, "files": 5000, "file_bytes": 4_000}
-SECONDS_ON_TARGET: Final = 30.0
 SECONDS_AROUND: Final = 3.0
 SECONDS_TO_SEED: Final = 300.0
 
@@ -206,9 +205,9 @@ def pause_of(switch: Mapping[str, Any], clients: SampleClients) -> WritePause:
     return write_pause(clients.acknowledged(), moment(switch["fenced_at"]), opened, SECONDS_AROUND)
 
 
-def stay_on_target(switch: Mapping[str, Any]) -> None:
-    """Let the clients write to the target for half a minute before anybody returns."""
-    time.sleep(max(0.0, moment(switch["opened_at"]) + SECONDS_ON_TARGET - time.time()))
+def stay_on_target(switch: Mapping[str, Any], seconds: float) -> None:
+    """Let the clients write to the target for `seconds` before the rollback."""
+    time.sleep(max(0.0, moment(switch["opened_at"]) + seconds - time.time()))
 
 
 def missing(clients: SampleClients, serving: MoveHost) -> tuple[int, int]:

@@ -46,11 +46,12 @@ OWN_WORDS = ("A person", "Copied", "Not switched", "Proof", "Read both", "Return
 
 @dataclass
 class Stage:
-    """What the steps hand to each other."""
+    """What the steps hand to each other; `trial_seconds` lie between a cutover and its rollback."""
 
     story: Story
     settings: Settings
     engine: Engine
+    trial_seconds: float
     known: city.Cast | None = None
     made: Case | None = None
     legacy: LegacyRoom | None = None
@@ -86,7 +87,7 @@ class Stage:
         return self.legacy, self.clients, self.moved, self.target
 
 
-def play(port: int | None, stop_after: bool) -> None:
+def play(port: int | None, stop_after: bool, trial_seconds: float) -> None:
     """Play every step, then keep the service running, or end it and print the results as one JSON line.
 
     Whatever fails, everything that was started is ended, and the reason and the place of the logs are told.
@@ -97,7 +98,7 @@ def play(port: int | None, stop_after: bool) -> None:
     everything = Everything(settings, lambda part: story.doing(f"Starting: {part}"), any_port=port is None)
     try:
         with ExitStack() as stack:
-            stage = play_in(everything, story, stack)
+            stage = play_in(everything, story, stack, trial_seconds)
             if not stop_after:
                 invite(stage)
                 everything.wait()
@@ -109,7 +110,7 @@ def play(port: int | None, stop_after: bool) -> None:
         print(json.dumps(stage.results))
 
 
-def play_in(everything: Everything, story: Story, stack: ExitStack) -> Stage:
+def play_in(everything: Everything, story: Story, stack: ExitStack, trial_seconds: float) -> Stage:
     """Start everything for as long as the stack lives, and play every step."""
     began = time.monotonic()
     with story.progress:
@@ -122,7 +123,7 @@ def play_in(everything: Everything, story: Story, stack: ExitStack) -> Stage:
                 )
         engine = create_database_engine(everything.database_url)
         stack.callback(engine.dispose)
-        stage = Stage(story, everything.settings, engine)
+        stage = Stage(story, everything.settings, engine, trial_seconds)
         stack.callback(stage.end_clients)
         for title, act in PLAY:
             with story.step(title):
@@ -269,10 +270,10 @@ def cut(stage: Stage) -> None:
 
 
 def back(stage: Stage) -> None:
-    """After half a minute of writes on the target everything goes back, with every write."""
+    """Roll back after a trial of some seconds, with every write that the target accepted meanwhile."""
     _, clients, moved, _ = stage.moving
     stage.story.doing("Clients write to the target")
-    stay_on_target(moved.migration["switches"][-1])
+    stay_on_target(moved.migration["switches"][-1], stage.trial_seconds)
     switch = moved.back(own_words(stage))
     seen = pause_of(switch, clients)
     moved.keep_pause(switch, seen)
@@ -376,7 +377,7 @@ PLAY: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("A legacy system serves under writes; its migration is registered", meet_legacy),
     ("Both sides are checked, both ways are armed, everything is copied", copy),
     ("Two persons approve the cut, and the system moves", cut),
-    ("Half a minute later it goes back, with every write", back),
+    ("Rolled back after a trial, with every write", back),
     ("And over again", cut),
     ("Accepted, finalised, the legacy system stopped", finalise),
     ("Drift: a host is stopped behind Terraform's back", drift),
