@@ -1,4 +1,4 @@
-"""The API as commands see it: one connection with one person's token; problems become errors."""
+"""The API client: one connection with one person's token; problem documents become errors."""
 
 import json
 import time
@@ -10,9 +10,9 @@ import httpx2
 
 SECONDS_TO_ANSWER = 60.0
 KEPT_SECONDS = 2.0
-"""The service closes a connection that was idle for five seconds; ours is given up well before."""
+"""The service closes a connection after five idle seconds; this client closes it earlier."""
 STREAM_SILENCE_SECONDS = 60.0
-"""The service sends a comment every 15 seconds; a stream that is silent for so long is broken."""
+"""The service sends a comment every 15 seconds; a stream that stays silent longer is broken."""
 STREAM_PAUSE_SECONDS = 0.2
 STREAM_RETRIES = 50
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
@@ -20,7 +20,7 @@ FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class ApiProblem(Exception):
-    """The service said no; `document` is its RFC 9457 problem."""
+    """The service refused the call; `document` is its RFC 9457 problem."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
@@ -34,16 +34,16 @@ class ApiProblem(Exception):
 
 
 class Unreachable(Exception):
-    """No service answers at the address; the message names it."""
+    """No service responds at the address that the message names."""
 
 
 class ApiClient:
-    """Calls of one person. Every method raises ApiProblem or Unreachable."""
+    """The calls of one person. Every method raises ApiProblem or Unreachable."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        # A proxy of the environment is meant for other hosts than this one.
+        # A proxy named in the environment is meant for other hosts.
         local = urlsplit(self.url).hostname in {"127.0.0.1", "::1", "localhost"}
         self._http = httpx2.Client(
             base_url=f"{self.url}/api/v1",
@@ -60,27 +60,27 @@ class ApiClient:
         self._http.close()
 
     def get(self, path: str, **query: Any) -> Any:
-        """The JSON answer to a GET; parameters that are None are left out."""
+        """Return the JSON response to a GET; parameters that are None are left out."""
         return self._call(
             "GET", path, params={name: value for name, value in query.items() if value is not None}
         )
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """The JSON answer to a POST; a header is written as ``idempotency_key="..."``."""
+        """Return the JSON response to a POST; a header is written as ``idempotency_key="..."``."""
         return self._call("POST", path, json=body, headers=_header_names(headers))
 
     def put(self, path: str, body: Any, **headers: str) -> Any:
-        """The JSON answer to a PUT."""
+        """Return the JSON response to a PUT."""
         return self._call("PUT", path, json=body, headers=_header_names(headers))
 
     def download(self, path: str, **query: Any) -> bytes:
-        """The bytes of a file."""
+        """Return the bytes of a file."""
         return self._answer("GET", path, params=query).content
 
     def follow_log(self, run_id: str, after: int = 0) -> Iterator[str]:
-        """The lines of a run's log from line `after` + 1 on, as they are written, until the run has ended.
+        """Yield the lines of a run's log after line `after` as they are written, until the run ends.
 
-        A stream that breaks is taken up again behind the last line, without gap or repetition.
+        A broken stream is resumed after the last line, without gap or repetition.
         """
         seen, failures = after, 0
         while True:
@@ -123,7 +123,7 @@ class ApiClient:
 
 
 def sign_in(url: str, username: str, password: str, *, name: str, days: float) -> str:
-    """A new token with all rights of a person, made with their password; the session serves only this."""
+    """Return a new token with all rights of a person, created with their password."""
     with ApiClient(url) as client:
         client.post("/session", {"username": username, "password": password})
         rights = client.get("/me")["permissions"]
@@ -151,7 +151,7 @@ def _problem(answer: httpx2.Response) -> ApiProblem:
 
 
 def parse_events(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-    """The events ``lines`` of a stream as (number of the last line, lines), until ``done``."""
+    """Yield the events ``lines`` of a stream as (number of the last line, lines), until ``done``."""
     event: dict[str, str] = {}
     for line in lines:
         if not line:

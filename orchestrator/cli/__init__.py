@@ -1,7 +1,7 @@
 """The command `govcloud`: one file a topic.
 
 Commands of the first group talk to the API as the person who signed in; the others work on this machine.
-A command imports what it needs itself, so that a call of the API does not wait for engines and tables.
+Each command imports its own modules, so that a call of the API does not load engines and tables.
 """
 
 import os
@@ -47,7 +47,7 @@ CLIENTS = frozenset(
         "whoami",
     }
 )
-"""These only call the API: a person who happens to be root needs no other account for that."""
+"""These only call the API, so root may run them under its own account."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -84,7 +84,7 @@ def _root(
 
 
 def main() -> None:
-    """Entry point: as root, start again as the product's own account; show refusals without a traceback.
+    """Run the command line: root restarts as the product's account; refusals are shown without a traceback.
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
     """
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def _refuse_undecodable(words: list[str]) -> None:
-    """End with exit code 2 where the bytes of an argument are no text: nothing could send or store them."""
+    """Exit with code 2 if an argument is not text in UTF-8: it could be neither sent nor stored."""
     for position, word in enumerate(words):
         try:
             word.encode()

@@ -9,7 +9,7 @@ app = typer.Typer(no_args_is_help=True, help="The hash-chained audit.")
 
 @app.command()
 def export() -> None:
-    """Append the signed end of the chain to the file of heads."""
+    """Sign the head of the chain and append it to the file of heads."""
     from orchestrator.adapters.audit_heads import append_head
     from orchestrator.core import audit
     from orchestrator.core.sealing import load_keys
@@ -24,7 +24,7 @@ def export() -> None:
 
 @app.command()
 def verify() -> None:
-    """Walk the chain against itself and the exported heads; exit code 1 when anything is wrong."""
+    """Verify the chain against itself and the exported heads; exit code 1 if anything is wrong."""
     from orchestrator.adapters.audit_heads import read_heads
     from orchestrator.core import audit
     from orchestrator.core.sealing import load_keys
@@ -42,7 +42,7 @@ def verify() -> None:
     for finding in findings:
         typer.echo(f"event {finding.seq}: {finding.problem}", err=True)
     for line in heads.torn:
-        typer.echo(f"line {line} of the heads was torn while it was written; it proves nothing", err=True)
+        typer.echo(f"line {line} of the heads was written incompletely; it proves nothing", err=True)
     after = last - max((head.seq for head in heads.signed), default=0)
     typer.echo(f"{last} events, {len(heads.signed)} signed heads, {after} events after the last head.")
     if findings or altered:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from orchestrator.api_client import ApiClient
     from orchestrator.billing.preview_case import Case
 
-app = typer.Typer(no_args_is_help=True, help="Bills: what-if, closing a month, statements.")
-Input = Annotated[Path, typer.Option("--input", help="The case as JSON; - is standard input.")]
+app = typer.Typer(no_args_is_help=True, help="Bills: previews, month close, statements.")
+Input = Annotated[Path, typer.Option("--input", help="The case as JSON; - reads standard input.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", help="Where the lines go; standard output without it.")
+    Path | None, typer.Option("--output", help="File for the lines; standard output if omitted.")
 ]
 
 Month = Annotated[str, typer.Argument(help="A month, e.g. 2019-06.")]
@@ -36,9 +36,9 @@ PAUSE_SECONDS = 0.2
 
 @app.command()
 def preview(file: Input, output: Output = None) -> None:
-    """Rate given usage against given prices; nothing that is stored is read for that, and nothing is written.
+    """Rate the usage of a file against given prices; nothing is stored.
 
-    Uses DATABASE_URL for its arithmetic; without it, a server of its own that is gone afterwards.
+    Computes in the database of DATABASE_URL; without it, in a temporary PostgreSQL server.
     """
     text = sys.stdin.read() if str(file) == "-" else _read(file)
     document = _answer(file, text)
@@ -92,7 +92,7 @@ def _checked(file: Path, text: str) -> Case:
 
 @contextmanager
 def _server_of_its_own(case: Case) -> Iterator[str]:
-    """The address of a database that exists only for this."""
+    """Yield the address of a temporary database."""
     from orchestrator.adapters.embedded_postgres import EmbeddedPostgres
     from orchestrator.core.errors import BadInput
 
@@ -110,7 +110,7 @@ def _server_of_its_own(case: Case) -> Iterator[str]:
 
 
 def _as_unprivileged(text: str) -> str:
-    """PostgreSQL does not run as root: the same command answers from a process of the product's account."""
+    """Run the same command as the product's account, because PostgreSQL refuses to run as root."""
     from orchestrator.core.account import account_environment, choose_account, prepare_folders
 
     account = choose_account()
@@ -138,7 +138,7 @@ def list_statements(
     department: Annotated[str | None, typer.Option(help="Only this one, e.g. SLJ.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Statements that you may see, newest month first."""
+    """List the statements that you may see, newest month first."""
     with api() as client:
         found = list(pages(client, "/statements", month=month, organisation=department))
     total = ("total", lambda item: cny(item["total_fen"]))
@@ -149,11 +149,15 @@ def list_statements(
 @app.command()
 def close(
     month: Month,
-    again: Annotated[bool, typer.Option("--again", help="Meter again what is not issued yet.")] = False,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until all is metered.")] = 600,
+    again: Annotated[
+        bool, typer.Option("--again", help="Meter statements again that are not issued yet.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait until every statement is metered.")
+    ] = 600,
     as_json: AsJson = False,
 ) -> None:
-    """Close a month: every department gets its statement. Doing it again goes on where it stopped."""
+    """Close a month: every department gets its statement. A repeated close continues where it stopped."""
     give_up = time.monotonic() + wait
     with api() as client:
         state = client.post(f"/months/{month}/close?again={str(again).lower()}")
@@ -168,7 +172,7 @@ def close(
 
 @app.command()
 def statement(department: Department, month: Month, as_json: AsJson = False) -> None:
-    """The newest statement of a department for a month, with its movement and its lines."""
+    """Show the newest statement of a department for a month, with its changes of usage and its lines."""
     with api() as client:
         document = json.loads(
             client.download(f"/statements/{_find(client, department, month)}/export", format="json")
@@ -201,13 +205,13 @@ def export(
 
 @app.command()
 def issue(department: Department, month: Month, as_json: AsJson = False) -> None:
-    """You have verified the figures: number and amounts are fixed from now on."""
+    """Issue a verified statement: its number and amounts are fixed from now on."""
     _act(department, month, "issue", None, as_json=as_json)
 
 
 @app.command()
 def confirm(department: Department, month: Month, as_json: AsJson = False) -> None:
-    """You agree with your department's statement."""
+    """Confirm your department's statement."""
     _act(department, month, "confirm", None, as_json=as_json)
 
 
@@ -215,10 +219,12 @@ def confirm(department: Department, month: Month, as_json: AsJson = False) -> No
 def dispute(
     department: Department,
     month: Month,
-    reason: Annotated[str, typer.Option("--reason", help="Why; people will read it.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Reason, shown to everyone who can see the statement.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """You do not agree, and say why."""
+    """Dispute a statement; a reason is required."""
     _act(department, month, "dispute", {"reason": reason}, as_json=as_json)
 
 
@@ -226,11 +232,15 @@ def dispute(
 def decide(
     department: Department,
     month: Month,
-    upheld: Annotated[bool, typer.Option("--uphold/--let-stand", help="A new revision, or it stands.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; people will read it.")],
+    upheld: Annotated[
+        bool, typer.Option("--uphold/--let-stand", help="Issue a new revision, or keep the statement.")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Reason, shown to everyone who can see the statement.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """You decide a dispute; shown is the statement that goes on: the same one, or its next revision."""
+    """Decide a dispute, and show the statement that continues: the same one, or its next revision."""
     _act(department, month, "decide", {"upheld": upheld, "reason": reason}, as_json=as_json)
 
 

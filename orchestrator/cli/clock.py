@@ -11,7 +11,7 @@ app = typer.Typer(no_args_is_help=True, help="The product's clock.")
 
 @app.command()
 def show() -> None:
-    """What the product's clock shows, in Asia/Shanghai."""
+    """Show the product's clock, in Asia/Shanghai."""
     from orchestrator.core import clock
 
     with database() as session:
@@ -20,7 +20,7 @@ def show() -> None:
 
 @app.command("set")
 def set_(instant: datetime) -> None:
-    """Make the clock show an instant of Asia/Shanghai; only for sample data."""
+    """Set the clock to an instant of Asia/Shanghai; only for sample data."""
     from orchestrator.core import clock
 
     with database() as session:

@@ -1,4 +1,4 @@
-"""Where the service is and who calls: GOVCLOUD_URL and GOVCLOUD_TOKEN, else what `govcloud login` kept."""
+"""Address and token of the service: GOVCLOUD_URL and GOVCLOUD_TOKEN, else those of `govcloud login`."""
 
 import json
 import os
@@ -16,7 +16,7 @@ SHORTEST_PREFIX = 6
 
 
 class NotLoggedIn(Exception):
-    """No token for this service is known."""
+    """There is no token for this service."""
 
 
 class NoSuchThing(Exception):
@@ -24,13 +24,13 @@ class NoSuchThing(Exception):
 
 
 def login_path() -> Path:
-    """The file that keeps address and token; only its owner reads it."""
+    """Return the file with address and token; only its owner can read it."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(base, "govcloud", "login.json")
 
 
 def kept_login() -> dict[str, str]:
-    """What the last `govcloud login` kept; empty when there was none."""
+    """Return the address and token of the last `govcloud login`; empty without one."""
     path = login_path()
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found
@@ -53,13 +53,13 @@ def forget_login() -> None:
 
 
 def service_url() -> str:
-    """The address of the service."""
+    """Return the address of the service."""
     return (os.environ.get("GOVCLOUD_URL") or kept_login().get("url") or DEFAULT_URL).rstrip("/")
 
 
 @contextmanager
 def api() -> "Iterator[ApiClient]":
-    """A signed-in client.
+    """Yield a signed-in client.
 
     Raises:
         NotLoggedIn: there is no token for this address; a token is never sent to another one.
@@ -75,7 +75,7 @@ def api() -> "Iterator[ApiClient]":
 
 
 def pages(client: "ApiClient", path: str, **query: Any) -> Iterator[dict[str, Any]]:
-    """Every item of a paged list, page after page."""
+    """Yield every object of a paged list."""
     while True:
         page = client.get(path, **query)
         yield from page["items"]
@@ -85,10 +85,10 @@ def pages(client: "ApiClient", path: str, **query: Any) -> Iterator[dict[str, An
 
 
 def find(client: "ApiClient", path: str, reference: str, **query: Any) -> str:
-    """The id of what a person names by id, by number, by key, or by the first letters of its id.
+    """Return the id of an object that a person names by id, number, key, or the first letters of its id.
 
     Raises:
-        NoSuchThing: nothing has this name, or several things have.
+        NoSuchThing: no object has this name, or several have.
     """
     try:
         return str(UUID(reference))

@@ -1,4 +1,4 @@
-"""`govcloud load`: content from the files, all problems at once, a diff, one transaction."""
+"""`govcloud load`: check and load the content files in one transaction, with all errors and a diff."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.content.differences import Difference
 
 SHOWN = 40
-"""More differences than a person reads one by one are counted by kind."""
+"""Up to this number differences are listed; more are counted by kind."""
 
 
 def load(
@@ -22,7 +22,7 @@ def load(
     author: Annotated[
         str | None, typer.Option("--as", help="User name of the person who proposes it.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the differences only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the differences.")] = False,
 ) -> None:
     """Read the content files and load them, or propose them as a revision for a second person."""
     from orchestrator.content.differences import changes, conflicts
@@ -36,7 +36,7 @@ def load(
         found = content_revisions.compare(session, bundle.rows())
         _show([*conflicts(found), *changes(found)])
         if dry_run or (not changes(found) and not conflicts(found)):
-            typer.echo("Nothing was written." if dry_run else "Everything is as the files say.")
+            typer.echo("Nothing was written." if dry_run else "The database already matches the files.")
             return
         person = accounts.actor_named(session, author) if author else None
         try:
@@ -74,5 +74,5 @@ def _show(wanted: "list[Difference]") -> None:
 
 def _row(item: "Difference") -> tuple[object, ...]:
     place = (item.verdict.value, item.kind, item.key, item.field)
-    # Without a field the whole row is new or gone, and its values say nothing that the key does not.
+    # Without a field the whole row is new or removed, and the key is enough to name it.
     return (*place, item.before, item.after) if item.field else (*place, "", "")

@@ -1,4 +1,4 @@
-"""`govcloud database`: bring it to the newest revision, or ask whether it is there."""
+"""`govcloud database`: upgrade the database to the newest revision, or check its revision."""
 
 import typer
 
@@ -18,7 +18,7 @@ def upgrade() -> None:
 
 @app.command()
 def check() -> None:
-    """Fail when the tables differ from the models."""
+    """Check the tables against the models; exit code 1 if they differ."""
     from orchestrator.cli.machine import settings_here
     from orchestrator.schema import revisions
     from orchestrator.wiring import database_url

@@ -1,4 +1,4 @@
-"""`govcloud login`, `logout`, `quote`: who calls, and what something would cost."""
+"""`govcloud login`, `logout`, `whoami`, `quote`: sign in, and price a request."""
 
 import sys
 from pathlib import Path
@@ -10,14 +10,14 @@ from orchestrator.cli.showing import AsJson, cny, print_json, print_table
 
 
 def login(
-    username: Annotated[str | None, typer.Argument(help="Your user name; asked for when left out.")] = None,
+    username: Annotated[str | None, typer.Argument(help="Your user name; prompted for if omitted.")] = None,
     url: Annotated[str | None, typer.Option(help="Address of the service.", envvar="GOVCLOUD_URL")] = None,
-    days: Annotated[float, typer.Option(min=0.01, max=365, help="How long the token lives.")] = 1,
+    days: Annotated[float, typer.Option(min=0.01, max=365, help="Days until the token expires.")] = 1,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read it from standard input.")
     ] = False,
 ) -> None:
-    """Sign in and keep a token in your own configuration (mode 0600); the password is not kept."""
+    """Sign in and store a token in your own configuration (mode 0600); the password is not stored."""
     from orchestrator.api_client import sign_in
     from orchestrator.cli.connection import keep_login, login_path, service_url
 
@@ -40,7 +40,7 @@ def logout() -> None:
 
 
 def whoami(as_json: AsJson = False) -> None:
-    """Who you are for the service, and what you may do."""
+    """Show your account, roles and permissions."""
     from orchestrator.cli.connection import api
     from orchestrator.cli.showing import show_fields
 
@@ -56,7 +56,7 @@ def whoami(as_json: AsJson = False) -> None:
 def quote(
     file: Annotated[Path, typer.Argument(help="A request as YAML or JSON.")], as_json: AsJson = False
 ) -> None:
-    """What the hosts of a request would cost; nothing is stored."""
+    """Price the hosts of a request; nothing is stored."""
     from orchestrator.cli.connection import api
     from orchestrator.cli.request_files import read_request
 

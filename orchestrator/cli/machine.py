@@ -1,4 +1,4 @@
-"""The database of this machine's product, for commands that work on it and not through the API."""
+"""The local database, for commands that do not use the API."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def settings_here() -> "Settings":
-    """The settings, with the address of the embedded database while `govcloud up` runs with the same folder.
+    """Return the settings, with the address of the embedded database of a running `govcloud up`.
 
     Raises:
-        BadInput: no database is named and none runs here; says what to do.
+        BadInput: no database is configured and none runs here.
     """
     from orchestrator.adapters.embedded_postgres import EmbeddedPostgres
     from orchestrator.core.errors import BadInput
@@ -35,10 +35,10 @@ def settings_here() -> "Settings":
 
 @contextmanager
 def database() -> "Iterator[Session]":
-    """One transaction.
+    """Yield one transaction.
 
     Raises:
-        BadInput: no database is named and none runs here.
+        BadInput: no database is configured and none runs here.
     """
     from orchestrator.core.db import create_database_engine, transaction
     from orchestrator.wiring import database_url

@@ -1,4 +1,4 @@
-"""`govcloud migration`: from a plan file to a system that runs on its new hosts, and back."""
+"""`govcloud migration`: register, prepare, cut over, roll back, accept and finalise a migration."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,14 +14,14 @@ app = typer.Typer(no_args_is_help=True, help="Migrations of live systems.")
 
 Reference = Annotated[str, typer.Argument(metavar="MIGRATION", help="Its number or id.")]
 PlanFile = Annotated[Path, typer.Argument(metavar="FILE", help="A migration plan, YAML.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason, shown to everyone who can see the migration.")]
 Digest = Annotated[str, typer.Option("--digest", help="The digest that `migration show` printed.")]
 PATH = "/migrations"
 
 
 @app.command()
 def check(file: PlanFile) -> None:
-    """Read a plan file: every mistake at once, with its line. Asks no service."""
+    """Check a plan file and list all errors with their lines; the service is not called."""
     from orchestrator.adapters.migration_plan_files import read_plan
 
     reading = read_plan(str(file), _text(file).encode())
@@ -51,11 +51,13 @@ def _text(file: Path) -> str:
 
 @app.command("list")
 def list_migrations(
-    status: Annotated[list[str] | None, typer.Option(help="Only these; may be given several times.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="Only migrations in this status; repeatable.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Migrations that you may see, newest first."""
+    """List the migrations that you may see, newest first."""
     with api() as client:
         every = pages(client, PATH, status=status, limit=min(limit, 200))
         found = [item for item, _ in zip(every, range(limit), strict=False)]
@@ -64,14 +66,14 @@ def list_migrations(
 
 @app.command()
 def show(migration: Reference, as_json: AsJson = False) -> None:
-    """One migration: findings, progress, plans with their digests, switches, and who is awaited."""
+    """Show one migration: findings, progress, plans with digests, cutovers, and the awaited acts."""
     with api() as client:
         _show(client.get(f"{PATH}/{find(client, PATH, migration)}"), as_json=as_json)
 
 
 @app.command()
 def approve(migration: Reference, digest: Digest, as_json: AsJson = False) -> None:
-    """Approve exactly the plan of the preparation, rollback or clean-up that you were shown."""
+    """Approve the shown plan of the preparation, rollback or clean-up, by its digest."""
     with api() as client:
         found = client.post(f"{PATH}/{find(client, PATH, migration)}/approve", {"digest": digest})
     _report(found, as_json=as_json)
@@ -79,7 +81,7 @@ def approve(migration: Reference, digest: Digest, as_json: AsJson = False) -> No
 
 @app.command("approve-cutover")
 def approve_cutover(migration: Reference, digest: Digest, as_json: AsJson = False) -> None:
-    """Approve exactly the cutover that you were shown, and its rollback with it."""
+    """Approve the shown cutover together with its rollback, by its digest."""
     with api() as client:
         found = client.post(f"{PATH}/{find(client, PATH, migration)}/approve-cutover", {"digest": digest})
     _report(found, as_json=as_json)
@@ -87,7 +89,7 @@ def approve_cutover(migration: Reference, digest: Digest, as_json: AsJson = Fals
 
 @app.command()
 def accept(migration: Reference, as_json: AsJson = False) -> None:
-    """Accept the system where it runs now; the target is billed from today on."""
+    """Accept the migrated system; the target is billed from today on."""
     with api() as client:
         _report(client.post(f"{PATH}/{find(client, PATH, migration)}/accept"), as_json=as_json)
 
@@ -96,11 +98,11 @@ def accept(migration: Reference, as_json: AsJson = False) -> None:
 def retire(
     migration: Reference,
     stopped_on: Annotated[str, typer.Option(help="The day on which the legacy system was stopped.")],
-    sanitisation: Annotated[str, typer.Option(help="How its media were cleared.")],
+    sanitisation: Annotated[str, typer.Option(help="How its storage media were erased.")],
     remark: Annotated[str, typer.Option()] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Hand in the record of the end of the legacy system."""
+    """Record the retirement of the legacy system."""
     record = {"stopped_on": stopped_on, "sanitisation": sanitisation, "remark": remark}
     with api() as client:
         _report(client.post(f"{PATH}/{find(client, PATH, migration)}/retire", record), as_json=as_json)
@@ -108,7 +110,7 @@ def retire(
 
 @app.command()
 def abort(migration: Reference, reason: Reason, as_json: AsJson = False) -> None:
-    """End a migration before anything of it is on a host."""
+    """Abort a migration that has not changed any host."""
     with api() as client:
         path = f"{PATH}/{find(client, PATH, migration)}/abort"
         _report(client.post(path, {"reason": reason}), as_json=as_json)
@@ -116,7 +118,7 @@ def abort(migration: Reference, reason: Reason, as_json: AsJson = False) -> None
 
 @app.command()
 def inspect(migration: Reference, as_json: AsJson = False) -> None:
-    """After a failure: let a worker inspect both sides, so that exactly one serves."""
+    """Inspect both sides after a failure, and reopen the side that is safe to serve."""
     with api() as client:
         _report(client.post(f"{PATH}/{find(client, PATH, migration)}/inspect"), as_json=as_json)
 
@@ -132,13 +134,13 @@ def _ordered(name: str, what: str) -> None:
 
 _ordered("preflight", "Check both sides and plan the preparation.")
 _ordered("start", "Prepare replication in both directions and copy, from the approved plan.")
-_ordered("plan-cutover", "Read the gate and plan the cutover together with its rollback.")
+_ordered("plan-cutover", "Check both sides and plan the cutover together with its rollback.")
 _ordered("cut-over", "Cut over to the target, from the plan that two persons approved.")
 _ordered("roll-back", "Roll back to the source with every write that the target accepted.")
 _ordered("plan-rollback", "Plan another rollback, after the approved one could not be used.")
-_ordered("plan-clean-up", "Plan to give the migration up and to remove the copies.")
-_ordered("clean-up", "Give the migration up from its approved plan; the source serves on.")
-_ordered("plan-finalisation", "Plan to finalise: the rollback path is removed.")
+_ordered("plan-clean-up", "Plan the clean-up: abort the migration and remove the copies.")
+_ordered("clean-up", "Run the approved clean-up and abort the migration; the source keeps serving.")
+_ordered("plan-finalisation", "Plan to finalise, which removes the rollback path.")
 _ordered("finalise", "Finalise from the approved plan; there is no rollback afterwards.")
 
 

@@ -13,7 +13,7 @@ OPERATOR = "operator:command-line"
 
 @app.command("list")
 def list_people() -> None:
-    """Everybody with roles."""
+    """List all people with their roles."""
     from orchestrator.cli.showing import print_table
     from orchestrator.core.clock import today
     from orchestrator.departments import queries
@@ -33,7 +33,7 @@ def list_people() -> None:
 
 @app.command()
 def password(username: str) -> None:
-    """Give a person a password; it is asked for, never an argument."""
+    """Set a person's password; it is prompted for, never an argument."""
     from orchestrator.workflows.people import accounts
 
     secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -45,10 +45,10 @@ def password(username: str) -> None:
 @app.command()
 def token(
     username: str,
-    name: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
-    days: Annotated[float, typer.Option(help="How long it lives.")] = 1,
+    name: Annotated[str, typer.Option(help="Purpose of the token.")] = "command line",
+    days: Annotated[float, typer.Option(help="Days until it expires.")] = 1,
 ) -> None:
-    """Make a token with all rights of a person and print it once."""
+    """Create a token with all rights of a person and print it once."""
     from orchestrator.workflows.people import accounts
 
     with database() as session:

@@ -1,4 +1,4 @@
-"""`govcloud plans`: read a plan in plain words, decide about exactly that plan, apply it."""
+"""`govcloud plans`: show, approve, return, refuse, apply and abandon execution plans."""
 
 from typing import Annotated, Any
 
@@ -11,17 +11,17 @@ from orchestrator.cli.showing import MONTH, ORGANISATION, AsJson, at, print_json
 app = typer.Typer(no_args_is_help=True, help="Execution plans.")
 
 Reference = Annotated[str, typer.Argument(metavar="PLAN", help="Its number or id.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason, shown to everyone who can see the plan.")]
 Digest = Annotated[str, typer.Option("--digest", help="The digest that `plans show` printed.")]
 
 
 @app.command("list")
 def list_plans(
-    status: Annotated[list[str] | None, typer.Option(help="Only these; may be given several times.")] = None,
+    status: Annotated[list[str] | None, typer.Option(help="Only plans in this status; repeatable.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Plans that you may see, newest first."""
+    """List the plans that you may see, newest first."""
     with api() as client:
         every = pages(client, "/plans", status=status, limit=min(limit, 200))
         found = [item for item, _ in zip(every, range(limit), strict=False)]
@@ -30,14 +30,14 @@ def list_plans(
 
 @app.command()
 def show(plan: Reference, as_json: AsJson = False) -> None:
-    """One plan: what it will do, what it costs, and the digest that an approval must carry."""
+    """Show one plan: its changes, its cost, and the digest for an approval."""
     with api() as client:
         _show(client.get(f"/plans/{find(client, '/plans', plan)}"), as_json=as_json)
 
 
 @app.command()
 def approve(plan: Reference, digest: Digest, as_json: AsJson = False) -> None:
-    """Approve exactly the plan that you were shown; refused when it is another one by now."""
+    """Approve the shown plan by its digest; refused if the digest has changed."""
     with api() as client:
         found = client.post(f"/plans/{find(client, '/plans', plan)}/approve", {"digest": digest})
     _acted(found, as_json=as_json)
@@ -53,7 +53,7 @@ def apply(plan: Reference, follow: Follow = False, as_json: AsJson = False) -> N
 
 @app.command()
 def abandon(plan: Reference, as_json: AsJson = False) -> None:
-    """Leave a failed plan behind, so that the request can be planned again from what exists."""
+    """Abandon a failed plan, so that the request can be planned again from the existing resources."""
     with api() as client:
         _acted(client.post(f"/plans/{find(client, '/plans', plan)}/abandon"), as_json=as_json)
 
@@ -67,9 +67,9 @@ def _reasoned(name: str, what: str) -> None:
     app.command(name, help=what)(act)
 
 
-_reasoned("return", "Not this plan; the request can be planned again.")
+_reasoned("return", "Return the plan; the request can be planned again.")
 _reasoned("refuse", "Refuse the plan.")
-_reasoned("withdraw", "Take the plan back as its author.")
+_reasoned("withdraw", "Withdraw the plan as its author.")
 
 
 def _acted(plan: dict[str, Any], *, as_json: bool) -> None:
@@ -99,6 +99,6 @@ def _show(plan: dict[str, Any], *, as_json: bool) -> None:
 
 
 def show_findings(findings: list[dict[str, Any]]) -> None:
-    """What the policy on plans says about this one."""
+    """Print the findings of the plan policy."""
     for finding in findings:
         typer.echo(f"  {'!' if finding['blocks'] else '?'} {finding['message']}")

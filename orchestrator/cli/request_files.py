@@ -10,7 +10,7 @@ LARGEST_BYTES = 1_000_000
 
 
 class BadFile(Exception):
-    """The file is no request; `problems` names each field or line that is wrong."""
+    """The file is not a valid request; `problems` names each wrong field or line."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:
         self.problems = [f"{path}: {problem}" for problem in problems]
@@ -18,7 +18,7 @@ class BadFile(Exception):
 
 
 def read_request(path: Path) -> "RequestDraft":
-    """The request that a file holds.
+    """Return the request that a file describes.
 
     Raises:
         BadFile: names every field that is wrong.
@@ -46,7 +46,7 @@ def _document(path: Path) -> Any:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise BadFile(path, ["a request has at most one million bytes"])
-        # JSON is YAML as well.
+        # JSON is valid YAML.
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadFile(path, [str(error.strerror)]) from None

@@ -1,4 +1,4 @@
-"""`govcloud requests`: write, endorse, submit and review requests; every act is one call of the API."""
+"""`govcloud requests`: write, endorse, submit and review requests."""
 
 import uuid
 from pathlib import Path
@@ -29,9 +29,10 @@ app = typer.Typer(no_args_is_help=True, help="Resource requests.")
 File = Annotated[Path, typer.Argument(help="A request as YAML or JSON.")]
 Reference = Annotated[str, typer.Argument(metavar="REQUEST", help="Its number, e.g. GC-2019-0001, or id.")]
 Key = Annotated[
-    str | None, typer.Option(help="Use one key for both when you repeat a call whose answer was lost.")
+    str | None,
+    typer.Option(help="Idempotency key: repeat a call with the same key if its response was lost."),
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason, shown to everyone who can see the request.")]
 
 NEXT = {
     "draft": "Hand it to your information officer: govcloud requests ask-endorsement {number}",
@@ -50,11 +51,13 @@ NEXT = {
 @app.command("list")
 def list_requests(
     search: Annotated[str, typer.Option(help="Part of number, title or system.")] = "",
-    status: Annotated[list[str] | None, typer.Option(help="Only these; may be given several times.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="Only requests in this status; repeatable.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Requests that you may see, newest first."""
+    """List the requests that you may see, newest first."""
     with api() as client:
         every = pages(client, "/requests", search=search, status=status, limit=min(limit, 200))
         found = [item for item, _ in zip(every, range(limit), strict=False)]
@@ -63,14 +66,14 @@ def list_requests(
 
 @app.command()
 def show(request: Reference, as_json: AsJson = False) -> None:
-    """One request with its lines, price, judgement and hold."""
+    """Show one request with its lines, price, policy results and hold."""
     with api() as client:
         _show(client.get(f"/requests/{_id(client, request)}"), as_json=as_json)
 
 
 @app.command()
 def draft(file: File, as_json: AsJson = False) -> None:
-    """Store a draft of your own organisation."""
+    """Store a draft for your own organisation."""
     wanted = read_request(file).model_dump(mode="json")
     with api() as client:
         _acted(client.post("/requests", wanted), as_json=as_json)
@@ -80,7 +83,7 @@ def draft(file: File, as_json: AsJson = False) -> None:
 def edit(
     request: Reference,
     file: File,
-    version: Annotated[int | None, typer.Option(help="Refuse unless it still has this version.")] = None,
+    version: Annotated[int | None, typer.Option(help="Refuse if the version has changed.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rewrite a draft or a returned request."""
@@ -93,7 +96,7 @@ def edit(
 
 @app.command()
 def submit(request: Reference, key: Key = None, as_json: AsJson = False) -> None:
-    """Let the rules judge it, and hold quota, pool and budget."""
+    """Submit a request: check the policy rules and hold quota, pool and budget."""
     with api() as client:
         path = f"/requests/{_id(client, request)}/submit"
         _acted(client.post(path, idempotency_key=key or str(uuid.uuid4())), as_json=as_json)
@@ -101,7 +104,7 @@ def submit(request: Reference, key: Key = None, as_json: AsJson = False) -> None
 
 @app.command()
 def plan(request: Reference, follow: Follow = False, as_json: AsJson = False) -> None:
-    """Order a plan of an approved request."""
+    """Order an execution plan for an approved request."""
     with api() as client:
         run = client.post(f"/requests/{_id(client, request)}/plans")
         show_ordered(client, run, follow=follow, as_json=as_json)
@@ -125,15 +128,15 @@ def _reasoned(name: str, what: str) -> None:
 
 
 _plain("ask-endorsement", "Hand the draft to the information officer.")
-_plain("endorse", "Stand for it as the department's information officer.")
+_plain("endorse", "Endorse it as the department's information officer.")
 _reasoned("decline", "Send it back to its author instead of endorsing it.")
-_plain("accept", "Take it up for review.")
+_plain("accept", "Accept it for review.")
 _reasoned("return", "Ask the department to complete it; its hold is kept.")
-_reasoned("refuse", "Do not accept it: the formal check failed; its hold is released.")
-_plain("approve", "The review says yes; also to go on with a request that is being cancelled.")
-_reasoned("reject", "The review says no; its hold is released once nothing of it is left.")
-_reasoned("cancel", "Take your request back; its hold is released once nothing of it is left.")
-_plain("activate", "Open the trial's resources for production; billing starts today.")
+_reasoned("refuse", "Refuse it after the formal check; its hold is released.")
+_plain("approve", "Approve it after the review; also resumes a request that is being cancelled.")
+_reasoned("reject", "Reject it after the review; its hold is released once no resource is left.")
+_reasoned("cancel", "Cancel your request; its hold is released once no resource is left.")
+_plain("activate", "Activate the resources after the trial; billing starts today.")
 
 
 def _id(client: "ApiClient", reference: str) -> str:
@@ -178,7 +181,7 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_removals(found: dict[str, Any]) -> None:
-    """Name the live objects that the request destroys when it is carried out."""
+    """Print the live resources that the request will destroy."""
     if found["removals"]:
         typer.echo(f"Its plan will destroy, with all data: {', '.join(found['removals'])}")
 

@@ -1,4 +1,4 @@
-"""`govcloud resources` and `govcloud drift`: what exists, and where reality differs from it."""
+"""`govcloud resources` and `govcloud drift`: resources, workspaces and drift."""
 
 from typing import Annotated, Any
 
@@ -7,8 +7,8 @@ import typer
 from orchestrator.cli.connection import api, find, pages
 from orchestrator.cli.showing import ORGANISATION, SYSTEM, AsJson, at, print_json, show_list
 
-app = typer.Typer(no_args_is_help=True, help="What exists.")
-drift_app = typer.Typer(no_args_is_help=True, help="Where reality differs from the state.")
+app = typer.Typer(no_args_is_help=True, help="Resources and workspaces.")
+drift_app = typer.Typer(no_args_is_help=True, help="Drift: differences between reality and the state.")
 
 Workspace = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its key, e.g. slj-2019-0001, or id.")]
 
@@ -18,7 +18,7 @@ def list_resources(
     request: Annotated[str | None, typer.Option(help="Only those of this request.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Resources that are not released, oldest first."""
+    """List the resources that are not released, oldest first."""
     with api() as client:
         if request is None:
             found = list(pages(client, "/resources", limit=500))
@@ -40,7 +40,7 @@ def list_resources(
 
 @app.command("workspaces")
 def list_workspaces(as_json: AsJson = False) -> None:
-    """Workspaces that are not released."""
+    """List the workspaces that are not released."""
     with api() as client:
         found = client.get("/workspaces")
     show_list(found, ("key", ORGANISATION, SYSTEM, "cloud", "zone", "serial"), as_json=as_json)
@@ -48,7 +48,7 @@ def list_workspaces(as_json: AsJson = False) -> None:
 
 @drift_app.command()
 def check(workspace: Workspace, as_json: AsJson = False) -> None:
-    """Compare reality with the state of a workspace and wait for the result; exit code 1 when they differ."""
+    """Check a workspace for drift and wait for the result; exit code 1 if there is drift."""
     with api() as client:
         run = client.post(f"/workspaces/{find(client, '/workspaces', workspace)}/drift-checks")
         for line in client.follow_log(run["id"]):
@@ -68,18 +68,18 @@ def check(workspace: Workspace, as_json: AsJson = False) -> None:
     if run["status"] != "succeeded" or findings:
         raise typer.Exit(1)
     if not as_json:
-        typer.echo("Reality is as the state says.")
+        typer.echo("Reality matches the state.")
 
 
 def _found(finding: dict[str, Any]) -> str:
     if finding["gone"]:
         return "is gone"
-    return "exists, and no resource knows it" if finding.get("unknown") else "differs"
+    return "exists, but is not registered" if finding.get("unknown") else "differs"
 
 
 @drift_app.command("list")
 def list_drift(as_json: AsJson = False) -> None:
-    """Open cases that a person has to decide about."""
+    """List the open drift cases."""
     with api() as client:
         keys = {item["id"]: item["key"] for item in client.get("/workspaces")}
         found = client.get("/drift-cases")

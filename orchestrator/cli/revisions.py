@@ -1,4 +1,4 @@
-"""`govcloud content`: revisions that a load proposed, and the second person's decision."""
+"""`govcloud content`: proposed revisions of the content, and the decision of a second person."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Content revisions.")
 
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The number of the revision.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason, shown to everyone who can see the revision.")]
 
 _COLUMNS = ("number", "status", "changes", "waits_for", at("created_at"), "reason")
 
 
 @app.command("list")
 def list_revisions(as_json: AsJson = False) -> None:
-    """Revisions, newest first."""
+    """List revisions, newest first."""
     with api() as client:
         found = list(pages(client, "/content-revisions", limit=200))
     show_list(found, _COLUMNS, as_json=as_json)
@@ -28,7 +28,7 @@ def list_revisions(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(number: Number, as_json: AsJson = False) -> None:
-    """One revision with every difference."""
+    """Show one revision with every difference."""
     with api() as client:
         found = client.get(_path(client, number))
     show_fields(found, _COLUMNS, as_json=as_json)
@@ -39,14 +39,14 @@ def show(number: Number, as_json: AsJson = False) -> None:
 
 @app.command()
 def approve(number: Number, as_json: AsJson = False) -> None:
-    """Agree for the body that you stand for; the last body's yes loads it. You are not its author."""
+    """Approve a revision for your authorities; the last approval loads it. Its author must not approve."""
     with api() as client:
         _acted(client.post(f"{_path(client, number)}/approve"), as_json=as_json)
 
 
 @app.command()
 def reject(number: Number, reason: Reason, as_json: AsJson = False) -> None:
-    """Do not load the revision."""
+    """Reject the revision; it is not loaded."""
     with api() as client:
         _acted(client.post(f"{_path(client, number)}/reject", {"reason": reason}), as_json=as_json)
 

@@ -1,4 +1,4 @@
-"""`govcloud runs`: what engines did, their logs as they are written, and stopping one."""
+"""`govcloud runs`: list, show, follow and cancel runs."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,7 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the log until
 
 @app.command("list")
 def list_runs(limit: Annotated[int, typer.Option(min=1, max=200)] = 50, as_json: AsJson = False) -> None:
-    """Runs that you may see, newest first."""
+    """List the runs that you may see, newest first."""
     with api() as client:
         found = client.get("/runs", limit=limit)["items"]
     short = ("id", lambda item: item["id"][:8])
@@ -27,7 +27,7 @@ def list_runs(limit: Annotated[int, typer.Option(min=1, max=200)] = 50, as_json:
 
 @app.command()
 def show(run: Reference, as_json: AsJson = False) -> None:
-    """One run: how it stands, why, and what to do next."""
+    """Show one run: its status, the reason, and the next step."""
     with api() as client:
         _show(client.get(f"/runs/{find(client, '/runs', run)}"), as_json=as_json)
 
@@ -39,7 +39,7 @@ def log(
     after: Annotated[int, typer.Option(min=0, help="Leave out the first lines.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """The log of a run."""
+    """Print the log of a run."""
     with api() as client:
         run_id = find(client, "/runs", run)
         if follow:
@@ -61,7 +61,7 @@ def cancel(run: Reference, as_json: AsJson = False) -> None:
 
 
 def show_ordered(client: "ApiClient", run: dict[str, Any], *, follow: bool, as_json: bool) -> None:
-    """A run that was just ordered; with `follow` its log until the end, and exit code 1 when it failed."""
+    """Print a new run; with `follow` print its log until the end, with exit code 1 if it failed."""
     if follow:
         for line in client.follow_log(run["id"]):
             typer.echo(line, err=as_json)

@@ -1,4 +1,4 @@
-"""Commands that serve: everything in one (`up`, `demo`), or the web process and workers apart."""
+"""Commands that serve: everything at once (`up`, `demo`), or the web process and workers separately."""
 
 from contextlib import suppress
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 PORT = typer.Option("--port", min=1, max=65535, help="Port of the web process.")
 ZONES = typer.Option("--zone", help="Zones whose runs this worker takes, separated by commas.")
 DESCRIPTOR = typer.Option("--fd", min=3, help="Serve on this inherited, listening socket instead of a port.")
-EXIT = typer.Option("--exit", help="End after the last step and print the results as one JSON line.")
+EXIT = typer.Option("--exit", help="Exit after the last step and print the results as one JSON line.")
 TRIAL = typer.Option(
     "--trial-seconds", min=0, help="Seconds for which clients write to the target before the rollback."
 )
@@ -27,13 +27,13 @@ def demo(
 
 
 def up(port: Annotated[int | None, PORT] = None) -> None:
-    """Start database, sandbox cloud, web and one worker; Ctrl-C ends all of it in order."""
+    """Start database, sandbox cloud, web process and one worker; Ctrl-C stops them in order."""
     from orchestrator.settings import Settings
     from orchestrator.supervisor import Everything
 
     settings = Settings() if port is None else Settings(port=port)
     with Everything(settings, lambda part: typer.echo(f"Starting: {part}", err=True)) as everything:
-        # From the first word on that says so, a Ctrl-C is the ordinary end.
+        # Once the message names Ctrl-C, it is the ordinary end.
         with suppress(KeyboardInterrupt):
             typer.echo(f"GovCloud Orchestrator: {settings.url}  (Ctrl-C ends it; logs: {everything.logs})")
             if everything.is_empty():
@@ -62,7 +62,7 @@ def web(descriptor: Annotated[int | None, DESCRIPTOR] = None) -> None:
 
 
 def worker(zone: Annotated[str | None, ZONES] = None) -> None:
-    """Take jobs until SIGTERM; running ones are finished first. On other machines it needs DATABASE_URL."""
+    """Run jobs until SIGTERM; running jobs are finished first. On other machines set DATABASE_URL."""
     from orchestrator.cli.machine import settings_here
     from orchestrator.wiring import handlers, worker
     from orchestrator.worker import serve

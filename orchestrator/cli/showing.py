@@ -1,4 +1,4 @@
-"""Answers for people, as tables of plain text, or for programs, as JSON."""
+"""Output for people as tables of plain text, and for programs as JSON."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,12 @@ WIDE = 400
 """Columns of output that goes to a file or a program."""
 CITY = "Asia/Shanghai"
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer of the API as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the response of the API as JSON.")]
 Column = str | tuple[str, Callable[[Mapping[str, Any]], object]]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows of plain text; what people typed is never read as markup, and nothing is truncated."""
+    """Print rows of plain text; typed text is never read as markup, and nothing is truncated."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -35,7 +35,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def show_list(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, as_json: bool) -> None:
-    """A list: a column is a field's name, or a title with a function of the item."""
+    """Print a list; a column is a field's name, or a title with a function of the row."""
     if as_json:
         print_json(items)
         return
@@ -49,7 +49,7 @@ def show_list(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, 
 
 
 def show_fields(item: Mapping[str, Any], fields: Sequence[Column], *, as_json: bool) -> None:
-    """One object, a line a field; empty ones are left out."""
+    """Print one object, one line for each field that is not empty."""
     if as_json:
         print_json(item)
         return
@@ -60,18 +60,18 @@ def show_fields(item: Mapping[str, Any], fields: Sequence[Column], *, as_json: b
 
 
 def print_json(document: Any) -> None:
-    """The document, Chinese as it is."""
+    """Print the document; Chinese is not escaped."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def cny(fen: int) -> str:
-    """Fen as people write it: 1,016.00 CNY."""
+    """Format fen as ``1,016.00 CNY``."""
     yuan, rest = divmod(abs(fen), 100)
     return f"{'-' if fen < 0 else ''}{yuan:,}.{rest:02d} CNY"
 
 
 def when(instant: str | None) -> str:
-    """An instant of the API as the city's clocks show it."""
+    """Format an instant of the API in Asia/Shanghai."""
     if not instant:
         return ""
     return datetime.fromisoformat(instant).astimezone(ZoneInfo(CITY)).strftime("%Y-%m-%d %H:%M")
@@ -83,5 +83,5 @@ SYSTEM: Column = ("system", lambda item: item["system_code"])
 
 
 def at(field: str) -> Column:
-    """A column with an instant."""
+    """Return a column with an instant."""
     return field, lambda item: when(item[field])

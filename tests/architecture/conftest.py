@@ -1,4 +1,4 @@
-"""What the rules are read from: the files of this checkout."""
+"""The files of this checkout, for the tests of its rules."""
 
 import ast
 import subprocess

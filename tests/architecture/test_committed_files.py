@@ -1,4 +1,4 @@
-"""What a committed file must not carry: registry addresses, places of one machine, unfinished work."""
+"""Committed files hold no registry addresses, paths of one machine or unfinished work."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the service imports is declared, so that nothing works only because a test needs it too."""
+"""Every import of the service is a declared dependency, not just one of the tests."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Documents name only what exists: paths, symbols in them, commands and make targets."""
+"""Documents name only existing paths, symbols, commands and make targets."""
 
 import re
 from itertools import chain

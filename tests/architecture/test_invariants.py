@@ -7,7 +7,7 @@ from tests.architecture.conftest import Checkout, SourceFile
 
 LAST = 42
 PROVISIONING = {1, 2, 3, 9, *range(18, 26), 38, 39, 41}
-"""What must hold from a request to its resources."""
+"""The invariants from a request to its resources."""
 BILLING = set(range(4, 9))
 MIGRATING = {28, 30, 31}
 

@@ -1,4 +1,4 @@
-"""Files and functions stay small enough to be read, and names say what is inside."""
+"""Files and functions stay small enough to read, and names describe their content."""
 
 import ast
 from pathlib import PurePath

@@ -72,7 +72,7 @@ class Glossary:
 
 
 def read_glossary(text: str) -> Glossary:
-    """Read the tables of the glossary; the heads of their columns say what they hold."""
+    """Read the tables of the glossary; a column is known by its head."""
     terms: list[str] = []
     never: list[str] = []
     homes: list[tuple[str, tuple[str, ...]]] = []

@@ -46,7 +46,7 @@ def opened(people: People, username: str, path: str) -> Iterator[Page]:
 
 
 def act(page: Page, button: str, says: str) -> None:
-    """Press a button; the page that follows says what was done."""
+    """Press a button, and expect the confirmation on the next page."""
     page.get_by_role("button", name=button, exact=True).click()
     expect(page.locator(".notice-good").first).to_contain_text(says)
 

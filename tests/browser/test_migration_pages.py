@@ -55,7 +55,7 @@ def approve(people: People, path: str, username: str, button: str) -> None:
 
 
 def milliseconds(page: Page) -> float:
-    """What the page says how long both sides are, or were, closed."""
+    """Return the time without a writable side that the page shows."""
     return float(page.locator("#closed .figure").inner_text().split(" ")[0].replace(",", ""))
 
 

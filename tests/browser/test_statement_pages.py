@@ -92,7 +92,7 @@ def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
 
 
 def ways(page: Page, used: Document) -> list[tuple[Locator, str]]:
-    """What the page of a line leads to, and what is seen there."""
+    """Follow the links of a line's page."""
     cause = page.locator("#cause")
     plan = cause.get_by_role("link", name="EP-2019-")
     run = cause.locator('a[href*="/runs/"]')

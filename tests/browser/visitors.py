@@ -62,7 +62,7 @@ class Visitors:
 
 
 def words(answer: httpx2.Response) -> str:
-    """What a reader sees of a page, roughly: its text without tags."""
+    """Return the text of a page without its tags."""
     text = re.sub(r"<(script|style).*?</\1>", " ", answer.text, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
 

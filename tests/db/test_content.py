@@ -82,7 +82,7 @@ def test_an_empty_database_is_loaded_at_once_and_a_second_time_nothing_happens(
     first = load(database_url, str(folder))
     assert (first.exit_code, "Loaded as revision 1." in first.output) == (0, True)
     second = load(database_url, str(folder))
-    assert (second.exit_code, second.output.strip()) == (0, "Everything is as the files say.")
+    assert (second.exit_code, second.output.strip()) == (0, "The database already matches the files.")
 
 
 def test_every_mistake_is_reported_with_file_and_line_and_nothing_is_loaded(

@@ -96,7 +96,7 @@ def test_a_request_goes_from_a_file_to_resources_by_commands(say: Say, file: Pat
     assert "Apply complete!" in done(say("csp1.applier", "plans", "apply", plan["number"], "--follow"))
     assert "instance/sms" in done(say("slj.clerk", "resources", "list", "--request", number))
     workspace = number.lower().replace("gc", "slj")
-    assert "Reality is as the state says." in done(say("xxh.reviewer", "drift", "check", workspace))
+    assert "Reality matches the state." in done(say("xxh.reviewer", "drift", "check", workspace))
     assert "is fulfilled" in done(say("slj.officer", "requests", "activate", number))
     assert "[bold]短信[/bold]" in done(say("slj.clerk", "requests", "show", number))
     made = json.loads(done(say("slj.clerk", "resources", "list", "--request", number, "--json")))

@@ -172,9 +172,9 @@ class RetirementForm:
 class MigrationDetail:
     """Page ``migrations/detail.html``.
 
-    `trouble` and `advice` are the reason why the last act came to nothing and the safe next step; `log_run`
+    `trouble` and `advice` are the reason why the last act failed and the next step; `log_run`
     is the run whose log the page follows, "" for none; `live` while it runs. `shown` is the plan
-    whose digest goes with an approval. `way_back` says what the return button would do, "" without one.
+    whose digest goes with an approval. `way_back` describes the effects of a rollback, "" without one.
     """
 
     id: str

@@ -67,7 +67,7 @@ def test_every_unit_of_a_price_has_a_word() -> None:
 
 
 def test_what_stands_beneath_a_cell_stays_beneath_it_on_a_phone() -> None:
-    """A stacked cell sets its children side by side, so a text and what stands beneath it are one child."""
+    """A stacked cell sets its children side by side, so a text and its subtitle must be one child."""
     apart = re.compile(r'<td[^>]*data-label=[^>]*>[^<]+<span class="sub"')
     for template in Path(CONSOLE_DIR).rglob("templates/**/*.html"):
         assert apart.findall(template.read_text("utf-8")) == [], template
