@@ -1,6 +1,6 @@
-"""What every part of the service stands on: database, audit, clock, money, jobs.
+"""Shared foundation of the service: database, audit, clock, money, jobs.
 
-The naming convention is set here, before any table is declared, so that every constraint has the
+This module sets the naming convention before any table is declared, so that every constraint has the
 same name in the models and in the schema revisions.
 """
 

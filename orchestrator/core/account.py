@@ -1,7 +1,7 @@
-"""The one unprivileged account that the product runs as when it was started by root.
+"""The unprivileged account that the product runs as when root starts it.
 
-Standard library only and free of imports from this project: `tools/as_account.py` loads it before any
-environment exists. No mode of a directory that this module did not create is ever changed.
+Uses the standard library only and imports nothing from this project, because `tools/as_account.py` loads it
+before any environment exists. It never changes the mode of a directory that it did not create.
 """
 
 import ctypes
@@ -39,25 +39,26 @@ class Account:
 
     @property
     def home(self) -> Path:
-        """The account's own folder under the shared root; the one in passwd may not exist."""
+        """Return the account's folder under the shared root; the home folder in passwd may not exist."""
         return SHARED_ROOT / self.name
 
 
 def is_root() -> bool:
-    """True when this process may change its account."""
+    """Return whether this process runs as root and can change its account."""
     return os.geteuid() == 0
 
 
 def choose_account(environment: Mapping[str, str] = os.environ) -> Account:
-    """The account to run as: `govcloud` where it exists, else the one that called sudo, else `nobody`.
+    """Return the account to run as: `govcloud` if it exists, else the caller of sudo, else `nobody`.
 
     Args:
-        environment: SUDO_UID is read from it.
+        environment: Environment variables; SUDO_UID names the caller of sudo.
 
     Raises:
-        AccountError: there is none of them. PostgreSQL demands a named account, so a bare number is no help.
+        AccountError: None of these accounts exists. A numeric id alone is not enough, because PostgreSQL
+            requires a named account.
     """
-    entries = (_named(PREFERRED), _numbered(environment.get("SUDO_UID", "")), _named(FALLBACK))
+    entries = (_by_name(PREFERRED), _by_uid(environment.get("SUDO_UID", "")), _by_name(FALLBACK))
     for entry in entries:
         if entry is not None and entry.pw_uid != 0:
             return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
@@ -65,31 +66,31 @@ def choose_account(environment: Mapping[str, str] = os.environ) -> Account:
 
 
 def drop_privileges(account: Account) -> None:
-    """Make this process the account's, for good: groups, ids, capabilities, and no set-uid file helps back.
+    """Change this process to the account irreversibly: groups, ids, capabilities and no_new_privs.
 
     Raises:
-        AccountError: the process is still able to become root afterwards.
+        AccountError: The process can still become root afterwards.
     """
     _drop_bounding_set()
     os.setgroups([])
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)
     _drop_capabilities()
-    if os.getresuid() != (account.uid,) * 3 or os.getresgid() != (account.gid,) * 3 or _can_return():
-        raise AccountError(f"could not give up root for the account {account.name!r}")
+    if os.getresuid() != (account.uid,) * 3 or os.getresgid() != (account.gid,) * 3 or _can_become_root():
+        raise AccountError(f"could not drop root privileges for the account {account.name!r}")
 
 
 def account_environment(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for programs of the account: its own HOME, no trace of root's folders."""
-    kept = {name: value for name, value in environment.items() if not name.startswith(("XDG_", "SUDO_"))}
-    return kept | {"HOME": str(account.home / "home"), "USER": account.name, "LOGNAME": account.name}
+    """Return the environment for programs of the account: its own HOME, without XDG_* and SUDO_* of root."""
+    inherited = {name: value for name, value in environment.items() if not name.startswith(("XDG_", "SUDO_"))}
+    return inherited | {"HOME": str(account.home / "home"), "USER": account.name, "LOGNAME": account.name}
 
 
 def prepare_folders(account: Account) -> None:
-    """Create the shared root (0755, root's) and the account's folders below it (0700, the account's).
+    """Create the shared root (owner root, mode 0755) and the account's folders below it (mode 0700).
 
     Raises:
-        AccountError: something else already stands in one of these places.
+        AccountError: One of these paths is occupied by something else.
     """
     for folder in (SHARED_ROOT, account.home):
         make_folder(folder, 0o755, 0, 0)
@@ -98,19 +99,19 @@ def prepare_folders(account: Account) -> None:
 
 
 def make_folder(folder: Path, mode: int, uid: int, gid: int) -> None:
-    """Create `folder` with this mode and owner, or accept the one that its owner already has.
+    """Create `folder` with this mode and owner, or accept an existing folder of the same owner.
 
     Raises:
-        AccountError: something else stands in its place.
+        AccountError: The path is a symbolic link, not a folder, or has another owner.
     """
     try:
         folder.mkdir()
     except FileExistsError:
-        # A folder that was here before keeps its mode; only its owner decides whether it can be used.
-        found = folder.lstat()
-        if folder.is_symlink() or not folder.is_dir() or found.st_uid != uid:
+        # An existing folder keeps its mode; only its owner decides whether it can be used.
+        status = folder.lstat()
+        if folder.is_symlink() or not folder.is_dir() or status.st_uid != uid:
             raise AccountError(
-                f"{folder} is not a folder owned by uid {uid}; move it away or give it back"
+                f"{folder} is not a folder owned by uid {uid}; remove it or change its owner to uid {uid}"
             ) from None
         return
     folder.chmod(mode)
@@ -118,33 +119,34 @@ def make_folder(folder: Path, mode: int, uid: int, gid: int) -> None:
 
 
 def become_unprivileged(environment: Mapping[str, str] = os.environ) -> NoReturn:
-    """Start this very command again as the unprivileged account; never returns.
+    """Execute this command again as the unprivileged account; never returns.
 
-    A fresh start, not a change in place: after a change of ids the kernel keeps /proc/self for root, and
-    what was read as root would still be in memory.
+    The process is replaced, because after a change of ids alone /proc/self would still belong to root, and
+    data that was read as root would remain in memory.
 
     Raises:
-        AccountError: no account, or the account cannot reach this Python or this package.
+        AccountError: No account exists, or the account cannot read this Python or this package.
     """
     account = choose_account(environment)
     prepare_folders(account)
-    wanted = account_environment(account, environment)
-    wanted.setdefault("GOVCLOUD_HOME", str(account.home / "state"))
+    new_environment = account_environment(account, environment)
+    new_environment.setdefault("GOVCLOUD_HOME", str(account.home / "state"))
     drop_privileges(account)
     _require_reachable(account, (Path(sys.executable), Path(__file__)))
     if not os.access(".", os.R_OK | os.X_OK):
         os.chdir("/")
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)  # noqa: S606 - this very command again
+    command = [sys.executable, *sys.orig_argv[1:]]
+    os.execve(sys.executable, command, new_environment)  # noqa: S606 - the same command again.
 
 
-def _named(name: str) -> pwd.struct_passwd | None:
+def _by_name(name: str) -> pwd.struct_passwd | None:
     try:
         return pwd.getpwnam(name)
     except KeyError:
         return None
 
 
-def _numbered(uid: str) -> pwd.struct_passwd | None:
+def _by_uid(uid: str) -> pwd.struct_passwd | None:
     try:
         return pwd.getpwuid(int(uid))
     except (KeyError, ValueError):
@@ -156,28 +158,28 @@ def _require_reachable(account: Account, paths: tuple[Path, ...]) -> None:
         if not os.access(path, os.R_OK):
             raise AccountError(
                 f"the account {account.name!r}, which runs the product instead of root, cannot read {path}; "
-                f"install it below {SHARED_ROOT} or another folder that everybody may enter"
+                f"install it below {SHARED_ROOT} or another folder that every account can read"
             )
 
 
 def _drop_bounding_set() -> None:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     for capability in range(_HIGHEST_CAPABILITY + 1):
-        # A kernel with fewer capabilities answers EINVAL, a container that dropped CAP_SETPCAP answers EPERM:
-        # no_new_privs below closes the same door.
+        # A kernel with fewer capabilities answers EINVAL, a container without CAP_SETPCAP answers EPERM. Both
+        # are safe to ignore: no_new_privs, which is set later, prevents regaining privileges as well.
         prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
 def _drop_capabilities() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    nothing = (ctypes.c_uint32 * 6)()
+    no_capabilities = (ctypes.c_uint32 * 6)()
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    if libc.capset(header, nothing) != 0 or libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        raise AccountError(f"could not give up capabilities: {os.strerror(ctypes.get_errno())}")
+    if libc.capset(header, no_capabilities) != 0 or libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise AccountError(f"could not drop capabilities: {os.strerror(ctypes.get_errno())}")
 
 
-def _can_return() -> bool:
+def _can_become_root() -> bool:
     try:
         os.setresuid(0, 0, 0)
     except PermissionError:

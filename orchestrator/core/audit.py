@@ -1,9 +1,9 @@
 """Hash-chained audit events, written at the end of the transaction that they describe.
 
-`record` only collects; everything is appended by one statement that goes to the database together with
-the commit, so that nobody waits for the end of the chain while a client is on its way. The hash of an
-event is SHA-256 over the hash before it, its number and its body, computed inside PostgreSQL by
-`append_audit_events` and again by `verify`.
+`record` collects events in the session. One statement, sent in the same round trip as COMMIT, appends them,
+so the lock on the end of the chain is never held across a round trip. The hash of an event is SHA-256 over
+the previous hash, the event's number and its body. PostgreSQL computes it in `append_audit_events`; `verify`
+computes it again.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from orchestrator.core.clock import now
 
 GENESIS = "0" * 64
 _PENDING = "audit_pending"
-# One document is several times cheaper to send than an array, of which every element is escaped by itself.
+# One JSON document is several times cheaper to send than an array whose elements are escaped one by one.
 _APPEND = "SELECT append_audit_events(ARRAY(SELECT json_array_elements_text(CAST(%(bodies)s AS json))))"
 
 
 class AuditEvent(SQLModel, table=True):
-    """One event; the columns repeat parts of `body` for searching, `verify` checks that they agree."""
+    """One event. The columns repeat parts of `body` for searching; `verify` checks that both agree."""
 
     __tablename__ = "audit_events"
 
@@ -42,7 +42,7 @@ class AuditEvent(SQLModel, table=True):
 
 
 class AuditChain(SQLModel, table=True):
-    """The end of the chain; exactly one row, locked by whoever appends."""
+    """The end of the chain: exactly one row, which every append locks."""
 
     __tablename__ = "audit_chain"
 
@@ -61,7 +61,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that `verify` holds against the chain."""
+    """One defect of the chain that `verify` detected, at the event with this number."""
 
     seq: int
     problem: str
@@ -76,7 +76,7 @@ def record(
     organisation: str | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Collect one event about `subject` (type, id); it is written when the transaction commits."""
+    """Add one event about `subject` (type, id) to the session; it is written when the transaction commits."""
     body = {
         "at": now(session).isoformat(),
         "actor": actor,
@@ -90,18 +90,21 @@ def record(
 
 
 def canonical(body: Mapping[str, Any]) -> str:
-    """The one text form of a body: sorted keys, no spaces, no escapes of Chinese."""
+    """Return the canonical JSON text of a body: sorted keys, no spaces, Chinese characters unescaped."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def take_pending(session: Session) -> tuple[str, dict[str, str]] | None:
-    """The statement, in the driver's style, that appends what `record` collected, with its values."""
+    """Remove the collected events; return the statement that appends them and its values, or None.
+
+    The parameters of the statement are in the driver's style.
+    """
     pending = session.info.pop(_PENDING, [])
     return (_APPEND, {"bodies": json.dumps(pending, ensure_ascii=False)}) if pending else None
 
 
 def head(session: Session) -> Head:
-    """The end of the chain as the database shows it."""
+    """Return the end of the chain that the database has stored."""
     row = session.get(AuditChain, 1)
     return Head(row.seq, row.hash) if row else Head(0, GENESIS)
 
@@ -109,7 +112,7 @@ def head(session: Session) -> Head:
 def page(
     session: Session, *, object_id: str | None = None, before: int | None = None, limit: int = 100
 ) -> Sequence[AuditEvent]:
-    """Events, newest first; `before` is the number of the last event of the page before."""
+    """Return events, newest first; `before` is the number of the last event of the previous page."""
     statement = select(AuditEvent).order_by(col(AuditEvent.seq).desc()).limit(limit)
     if object_id is not None:
         statement = statement.where(AuditEvent.object_id == object_id)
@@ -119,24 +122,25 @@ def page(
 
 
 def event_hash(previous: str, seq: int, body: str) -> str:
-    """SHA-256 over the previous hash, the number and the body, as `append_audit_events` computes it."""
+    """Return the SHA-256 over previous hash, number and body, as `append_audit_events` computes it."""
     return hashlib.sha256(f"{previous}|{seq}|{body}".encode()).hexdigest()
 
 
 def verify(session: Session, heads: Iterable[Head]) -> list[Finding]:
-    """Walk the whole chain against itself and against heads that were exported outside the database.
+    """Check the whole chain for consistency and against heads that were exported from the database.
 
-    Finds an edited, deleted or reordered event, a cut tail, and a chain that was recomputed after a
-    head had been exported. An empty list means that the chain is whole.
+    Detects an edited, deleted or reordered event, a truncated chain, and a chain that was recomputed after a
+    head had been exported. Returns an empty list if the chain is intact.
     """
-    exported = {item.seq: item.hash for item in heads}
+    exported_hashes = {exported.seq: exported.hash for exported in heads}
     findings: list[Finding] = []
     last = Head(0, GENESIS)
     for event in _events(session):
-        findings.extend(_event_findings(event, last, exported.pop(event.seq, None)))
+        findings.extend(_event_findings(event, last, exported_hashes.pop(event.seq, None)))
         last = Head(event.seq, event.hash)
     findings.extend(
-        Finding(seq, "the exported head has no event: the tail was cut") for seq in sorted(exported)
+        Finding(seq, "the exported head has no event: the chain was truncated")
+        for seq in sorted(exported_hashes)
     )
     if head(session) != last:
         findings.append(Finding(last.seq, "the end of the chain does not match its last event"))
@@ -150,16 +154,16 @@ def _events(session: Session) -> Iterator[AuditEvent]:
         session.expunge(event)
 
 
-def _event_findings(event: AuditEvent, last: Head, exported: str | None) -> Iterator[Finding]:
+def _event_findings(event: AuditEvent, last: Head, exported_hash: str | None) -> Iterator[Finding]:
     if event.seq != last.seq + 1:
         yield Finding(event.seq, f"event {last.seq + 1} is missing")
     if event.previous_hash != last.hash:
-        yield Finding(event.seq, "it does not follow the event before it")
+        yield Finding(event.seq, "its previous hash is not the hash of the event before it")
     if event.hash != event_hash(event.previous_hash, event.seq, event.body):
         yield Finding(event.seq, "its content was changed")
     if not _columns_agree(event):
         yield Finding(event.seq, "its columns differ from its body")
-    if exported is not None and exported != event.hash:
+    if exported_hash is not None and exported_hash != event.hash:
         yield Finding(event.seq, "it differs from the exported head: the chain was recomputed")
 
 

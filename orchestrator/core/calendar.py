@@ -1,8 +1,8 @@
 """Working days of the city, and the business date of an instant.
 
-Working days follow the State Council's yearly calendar with its make-up days, which is content of
-the policy pack. A deadline that reaches a year whose calendar is not loaded is counted with plain
-weekends and marked provisional; it is to be computed again once that year is loaded.
+Working days follow the State Council's yearly calendar with its make-up days, which the policy pack
+contains. If a deadline reaches a year without a loaded calendar, plain weekends are assumed and the
+deadline is marked provisional; compute it again once that year is loaded.
 """
 
 import datetime as dt
@@ -19,7 +19,10 @@ _ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class CalendarYear:
-    """One loaded year: days off besides or including weekends, and weekend days that are worked."""
+    """The official calendar of one year: days off, and weekend days that are worked.
+
+    `days_off` may include weekend days.
+    """
 
     year: int
     days_off: frozenset[dt.date]
@@ -28,7 +31,7 @@ class CalendarYear:
 
 @dataclass(frozen=True)
 class Deadline:
-    """The last day of a promised time; provisional while it rests on a year that is not loaded."""
+    """The last day of a promised period; provisional while it depends on a year that is not loaded."""
 
     date: dt.date
     provisional: bool
@@ -56,23 +59,23 @@ class WorkingCalendar:
         return cls(tuple(sorted(years, key=lambda year: year.year)))
 
     def is_loaded(self, year: int) -> bool:
-        """Tell whether the official calendar of this year is known."""
+        """Return whether the official calendar of this year is loaded."""
         return year in self._by_year
 
     def is_working_day(self, day: dt.date) -> bool:
-        """Tell whether offices work on this day; a year that is not loaded has plain weekends."""
-        loaded = self._by_year.get(day.year)
-        if loaded is not None and day in loaded.make_up_days:
+        """Return whether offices work on this day; a year that is not loaded has plain weekends."""
+        year = self._by_year.get(day.year)
+        if year is not None and day in year.make_up_days:
             return True
-        if loaded is not None and day in loaded.days_off:
+        if year is not None and day in year.days_off:
             return False
         return day.weekday() < _SATURDAY
 
 
 def business_date(instant: dt.datetime) -> dt.date:
-    """Give the Asia/Shanghai date of an instant.
+    """Return the Asia/Shanghai date of an instant.
 
-    Raises ValueError for a time without zone, whose date nobody can know.
+    Raises ValueError for a time without a time zone, because its date is ambiguous.
     """
     if instant.tzinfo is None:
         raise ValueError("an instant needs a time zone to have a business date")
@@ -80,17 +83,17 @@ def business_date(instant: dt.datetime) -> dt.date:
 
 
 def add_working_days(start: dt.date, days: int, calendar: WorkingCalendar) -> Deadline:
-    """Give the day on which a time of so many working days after ``start`` ends.
+    """Return the day that is ``days`` working days after ``start``.
 
-    The starting day itself is not counted. No days at all end on the starting day.
+    ``start`` itself is not counted, so 0 days end on ``start``.
     Raises ValueError for a negative number of days.
     """
     if days < 0:
         raise ValueError("a deadline is a number of working days, 0 or more")
-    day, left = start, days
+    day, remaining = start, days
     provisional = not calendar.is_loaded(start.year)
-    while left:
+    while remaining:
         day += _ONE_DAY
         provisional = provisional or not calendar.is_loaded(day.year)
-        left -= calendar.is_working_day(day)
+        remaining -= calendar.is_working_day(day)
     return Deadline(day, provisional)

@@ -1,7 +1,7 @@
-"""The product's clock: one instant per transaction, shifted where a sample city lives in the past.
+"""The product's clock: one instant per transaction, with an offset for a sample city in the past.
 
-The shift is a row in the database, so that every process on every host reads the same date.
-Timeouts and heartbeats use the machine's own clock, never this one.
+The offset is a row in the database, so that every process on every host reads the same date.
+Timeouts and heartbeats use the machine's clock, never this one.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,7 @@ _CACHED = "product_clock_now"
 
 
 class ClockShift(SQLModel, table=True):
-    """How far the product's clock runs from the machine's; at most one row."""
+    """The offset in seconds of the product's clock from the machine's clock; at most one row."""
 
     __tablename__ = "clock_shift"
 
@@ -24,30 +24,33 @@ class ClockShift(SQLModel, table=True):
 
 
 PRODUCT_NOW = "now() + make_interval(secs => coalesce((SELECT seconds FROM clock_shift), 0))"
-"""The instant of a transaction in SQL."""
+"""The product's time at the start of the transaction, as an SQL expression."""
 
 
 def now(session: Session) -> datetime:
-    """The instant of this transaction, aware, in UTC."""
+    """Return the product's time of this transaction, time zone aware, in UTC."""
     cached = session.info.get(_CACHED)
     if isinstance(cached, datetime):
         return cached
-    return remember(session, session.execute(text(f"SELECT {PRODUCT_NOW}")).scalar_one())
+    return cache_now(session, session.execute(text(f"SELECT {PRODUCT_NOW}")).scalar_one())
 
 
-def remember(session: Session, instant: datetime) -> datetime:
-    """Keep the instant that another statement of this transaction has read; in UTC."""
+def cache_now(session: Session, instant: datetime) -> datetime:
+    """Store the instant for later calls of `now` in this transaction, and return it in UTC.
+
+    For a statement that has selected `PRODUCT_NOW` together with other values.
+    """
     session.info[_CACHED] = instant.astimezone(UTC)
     return instant.astimezone(UTC)
 
 
 def today(session: Session) -> date:
-    """The date of this transaction in Asia/Shanghai."""
+    """Return the Asia/Shanghai date of this transaction."""
     return now(session).astimezone(CITY).date()
 
 
 def set_to(session: Session, instant: datetime) -> None:
-    """Make the product's clock show `instant` now and run on from there."""
+    """Set the product's clock to `instant`; it continues to run from there."""
     shift = (instant - datetime.now(UTC)).total_seconds()
     session.merge(ClockShift(id=1, seconds=shift))
     session.flush()
@@ -55,5 +58,5 @@ def set_to(session: Session, instant: datetime) -> None:
 
 
 def advance(session: Session, by: timedelta) -> None:
-    """Move the product's clock forward; it never goes back."""
+    """Move the product's clock forward by `by`."""
     set_to(session, now(session) + by)

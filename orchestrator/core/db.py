@@ -1,7 +1,7 @@
-"""The database at its edges: engine, transaction, naming of constraints, column types.
+"""Database engine, transactions and column types.
 
-Only this module commits. A request, a job and a command are one transaction each: they enter
-`transaction()` and either everything they wrote is kept, with its audit events, or nothing is.
+Only this module commits. An API request, a job or a command runs in `transaction()`: either all its writes
+are committed together with their audit events, or none is.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,27 +21,27 @@ from orchestrator.core import audit
 from orchestrator.core.errors import AuditNote, BusinessError
 
 REFUSED: Final = "GC001"
-"""The SQLSTATE by which our functions in the database refuse; the message says what."""
-_CLOSING: Final = "closing_statement"
+"""The SQLSTATE that the product's database functions raise to refuse; the message says which rule."""
+_FINAL_STATEMENT: Final = "final_statement"
 
 
 def sqlalchemy_url(database_url: str) -> str:
-    """The address with the psycopg 3 driver named, whatever scheme the setting carries."""
+    """Return the address with the psycopg 3 driver, for any PostgreSQL scheme in the setting."""
     _, _, rest = database_url.partition("://")
     return f"postgresql+psycopg://{rest}"
 
 
 def libpq_url(database_url: str) -> str:
-    """The address as libpq (psycopg itself) reads it."""
+    """Return the address in the form that libpq and psycopg accept."""
     _, _, rest = database_url.partition("://")
     return f"postgresql://{rest}"
 
 
 def create_database_engine(database_url: str, pool_size: int = 10, max_overflow: int = 20) -> Engine:
-    """An engine whose every connection finds the tables of the product and of the queue.
+    """Return an engine whose connections see the tables of the product and of the queue.
 
-    It opens at most `pool_size` and `max_overflow` connections together, and keeps `pool_size` of them open.
-    A server with just-in-time compilation would compile the rater anew at each call, for seconds.
+    It opens at most `pool_size` + `max_overflow` connections and keeps `pool_size` of them open. Just-in-time
+    compilation is off, because the server would spend seconds compiling the rating query at each call.
     """
     return create_engine(
         sqlalchemy_url(database_url),
@@ -54,24 +54,24 @@ def create_database_engine(database_url: str, pool_size: int = 10, max_overflow:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One unit of work: commits at the end with its audit events, rolls back on any error.
+    """Run one unit of work: commit it at the end with its audit events, roll it back on any error.
 
-    An error that carries a note (a refusal that must leave a trace) is noted in a transaction of its
-    own after the rollback.
+    If the error carries an audit note (a refusal that must be audited), the note is written in a separate
+    transaction after the rollback.
     """
     try:
         with Session(engine, expire_on_commit=False) as session:
             yield session
-            _keep(session)
+            _commit(session)
     except BusinessError as error:
         if error.note is not None:
-            _keep_note(engine, error.note)
+            _write_note(engine, error.note)
         raise
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A transaction in which PostgreSQL refuses every write; it is rolled back at the end."""
+    """Run a read-only transaction; PostgreSQL refuses every write, and it is rolled back at the end."""
     with Session(engine, expire_on_commit=False) as session:
         session.execute(text("SET TRANSACTION READ ONLY"))
         yield session
@@ -79,14 +79,14 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 
 def ping(engine: Engine) -> None:
-    """Return once the database has answered; errors of the connection are raised."""
+    """Return once the database has answered; connection errors are raised."""
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
 
 
 @contextmanager
 def rolled_back(session: Session) -> Iterator[None]:
-    """Take back at the end of the block whatever it has written, and release the locks it has taken."""
+    """Roll the block's writes back at its end and release the locks that it acquired."""
     savepoint = session.begin_nested()
     try:
         yield
@@ -95,7 +95,7 @@ def rolled_back(session: Session) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Closing:
+class _FinalStatement:
     statement: str
     values: Mapping[str, Any]
     refused: Callable[[str], BusinessError]
@@ -104,47 +104,49 @@ class _Closing:
 def write_with_commit(
     session: Session, statement: str, values: Mapping[str, Any], refused: Callable[[str], BusinessError]
 ) -> None:
-    """Let the transaction end with this statement, which takes locks that everybody wants.
+    """Register the transaction's final statement, one that acquires contended locks.
 
-    It goes to the database in one message with the audit events and the commit, so that the locks are held
-    for no way of that message. `statement` is in the driver's style. Where it raises `REFUSED`, nothing of
-    the transaction is kept, and what `refused` makes of the message is raised from where it ends.
+    It is sent in one round trip with the audit events and COMMIT, so no lock is held while the client waits
+    on the network. The parameters of `statement` are in the driver's style. If the statement raises
+    `REFUSED`, the transaction is rolled back, and its end raises the error that `refused` returns for the
+    message.
     """
-    if session.info.setdefault(_CLOSING, closing := _Closing(statement, values, refused)) is not closing:
-        raise RuntimeError("A transaction ends with one statement.")
+    final = _FinalStatement(statement, values, refused)
+    if session.info.setdefault(_FINAL_STATEMENT, final) is not final:
+        raise RuntimeError("A transaction can have only one final statement.")
 
 
-def _keep(session: Session) -> None:
+def _commit(session: Session) -> None:
     session.flush()
-    closing: _Closing | None = session.info.pop(_CLOSING, None)
+    final: _FinalStatement | None = session.info.pop(_FINAL_STATEMENT, None)
     events = audit.take_pending(session)
-    statements = [(closing.statement, closing.values)] if closing else []
+    statements = [(final.statement, final.values)] if final else []
     if events:
         statements.append(events)
     try:
         _send_with_commit(session, statements)
     except psycopg.Error as error:
-        if closing and error.sqlstate == REFUSED:
-            raise closing.refused(error.diag.message_primary or "") from error
+        if final and error.sqlstate == REFUSED:
+            raise final.refused(error.diag.message_primary or "") from error
         raise DBAPIError.instance(None, None, error, psycopg.Error) from error
     session.commit()
 
 
 def _send_with_commit(session: Session, statements: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Send the statements and the commit in one message; the session only has to let go afterwards.
+    """Send the statements and COMMIT in one message; the session's own commit then has nothing to do.
 
-    A message of several statements has its values quoted by the driver. In a pipeline each would leave as
-    soon as it is made, and the locks of the first be held while the program makes the next.
+    The driver quotes the values of a message with several statements. A pipeline is not used, because it
+    sends each statement as soon as it is ready and would hold the locks of the first while the next is built.
     """
     if statements:
-        driver = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
-        together = "; ".join([*(statement for statement, _ in statements), "COMMIT"])
-        values = {name: value for _, given in statements for name, value in given.items()}
-        with psycopg.ClientCursor(driver) as cursor:
-            cursor.execute(together, values)
+        connection = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+        message = "; ".join([*(statement for statement, _ in statements), "COMMIT"])
+        values = {name: value for _, parameters in statements for name, value in parameters.items()}
+        with psycopg.ClientCursor(connection) as cursor:
+            cursor.execute(message, values)
 
 
-def _keep_note(engine: Engine, note: AuditNote) -> None:
+def _write_note(engine: Engine, note: AuditNote) -> None:
     with Session(engine) as session:
         audit.record(
             session,
@@ -154,25 +156,25 @@ def _keep_note(engine: Engine, note: AuditNote) -> None:
             organisation=note.organisation,
             data=note.data,
         )
-        _keep(session)
+        _commit(session)
 
 
 def id_field() -> Any:
-    """A random UUID primary key."""
+    """Return a primary key column with random UUIDs."""
     return Field(default_factory=uuid4, primary_key=True)
 
 
 def instant(*, nullable: bool = False) -> Any:
-    """A column of aware instants."""
+    """Return a column of time zone aware instants."""
     return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
 
 
 def document(default: Any) -> Any:
-    """A JSONB column; `default` is a factory such as dict or list."""
+    """Return a JSONB column; `default` is a factory such as dict or list."""
     return Field(default_factory=default, sa_column=Column(JSONB, nullable=False))
 
 
 def one_of(column: str, statuses: type[StrEnum] | Iterable[str]) -> CheckConstraint:
-    """A CHECK that repeats an enumeration in the database."""
+    """Return a CHECK constraint that limits the column to these values."""
     values = ", ".join(f"'{value}'" for value in statuses)
     return CheckConstraint(f"{column} IN ({values})", name=f"{column}_known")

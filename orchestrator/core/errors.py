@@ -1,6 +1,6 @@
-"""Business errors: the docstring is the message, a class attribute the HTTP status.
+"""Business errors: the docstring of a class is its default message, a class attribute its HTTP status.
 
-The edge renders them as RFC 9457 problems; nothing below the edge knows HTTP beyond this number.
+API and console render them as RFC 9457 problems. Below these layers, the status is all that is known of HTTP.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 @dataclass(frozen=True)
 class AuditNote:
-    """What the audit keeps of a refused act, although the act itself is rolled back."""
+    """The audit event of a refused act; it is kept although the act itself is rolled back."""
 
     action: str
     subject: tuple[str, object]
@@ -25,7 +25,7 @@ class BusinessError(Exception):
     status: ClassVar[int] = 409
     zh: ClassVar[str] = "无法执行该操作"
     retry_after: ClassVar[int | None] = None
-    """Seconds after which the same call may succeed, where that is known."""
+    """Seconds after which the same call may succeed, or None if that is not known."""
 
     def __init__(self, detail: str | None = None, *, field: str | None = None, **extra: Any) -> None:
         self.title = (type(self).__doc__ or "").strip().splitlines()[0]
@@ -36,26 +36,26 @@ class BusinessError(Exception):
         super().__init__(self.detail)
 
     def noted(self, note: AuditNote) -> Self:
-        """This error, leaving a trace in the audit when it ends a transaction."""
+        """Return this error with an audit event that is written when the error rolls a transaction back."""
         self.note = note
         return self
 
     @classmethod
     def code(cls) -> str:
-        """Stable machine name of this error, e.g. ``stale_approval``."""
+        """Return the stable machine-readable name of this error, e.g. ``stale_approval``."""
         name = cls.__name__
         return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
 class NotFound(BusinessError):
-    """There is no such object."""
+    """The object does not exist."""
 
     status = 404
     zh = "对象不存在"
 
 
 class NotPermitted(BusinessError):
-    """Your roles do not include this act."""
+    """Your roles do not permit this act."""
 
     status = 403
     zh = "您没有执行此操作的权限"
@@ -76,20 +76,20 @@ class BadInput(BusinessError):
 
 
 class IllegalTransition(BusinessError):
-    """This status does not allow the act."""
+    """The current status does not allow this act."""
 
     zh = "当前状态不允许此操作"
 
 
 class VersionConflict(BusinessError):
-    """Somebody changed this object meanwhile; read it again."""
+    """Someone else changed this object. Reload it and try again."""
 
     status = 412
     zh = "该对象已被他人修改，请刷新后重试"
 
 
 class VersionRequired(BusinessError):
-    """Send If-Match with the version you have read."""
+    """The If-Match header is missing. Send it with the version that you have read."""
 
     status = 428
-    zh = "缺少 If-Match 版本"
+    zh = "缺少 If-Match 版本，请按读取时的版本号提交"

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same key gives the same answer and one effect (invariant 41)."""
+"""Idempotency keys: a repeated call with the same key has one effect and one answer (invariant 41)."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from orchestrator.core.errors import BadInput
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """The stored answer to a keyed call."""
+    """The stored answer to a call with an idempotency key."""
 
     __tablename__ = "idempotency_keys"
 
@@ -30,14 +30,14 @@ class IdempotencyKey(SQLModel, table=True):
 
 
 class KeyReused(BadInput):
-    """This Idempotency-Key was used for a different call."""
+    """This Idempotency-Key was used for a different call. Send a new key."""
 
-    zh = "该幂等键已用于另一请求"
+    zh = "该幂等键已用于另一请求，请更换后重试"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to give and whether it was given before."""
+    """The answer to a call, and whether it is the stored answer of an earlier call."""
 
     body: dict[str, Any]
     replayed: bool
@@ -51,12 +51,12 @@ def once(
     payload: bytes,
     act: Callable[[], dict[str, Any]],
 ) -> Answer:
-    """Run `act` unless this person used `key` before; then return what it answered.
+    """Run `act` and store its answer; if this person used `key` before, return the stored answer instead.
 
-    Two calls at once with one key wait for each other on the row, so exactly one of them acts.
+    Concurrent calls with one key wait for each other on the key's row, so exactly one of them runs `act`.
 
     Raises:
-        KeyReused: the key came with another call or another body.
+        KeyReused: The key was used with another call or another body.
     """
     if key is None:
         return Answer(act(), replayed=False)

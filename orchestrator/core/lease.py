@@ -1,8 +1,8 @@
-"""The lease of a workspace: at most one worker, with everything it started, works on it.
+"""The lease of a workspace: only one worker, with the processes that it started, works on the workspace.
 
-It is an advisory lock of a database connection whose socket the engine process inherits. The server
-frees the lock when the last holder of the socket is gone: a killed worker whose Terraform lives on
-still holds it. A dead host loses it after the keep-alive time (about 25 s).
+The lease is an advisory lock of a database connection whose socket the engine process inherits. The server
+releases the lock when the last process with the socket has ended, so a killed worker whose Terraform still
+runs keeps the lease. A dead host loses it after the keep-alive time (about 25 s).
 """
 
 import logging
@@ -20,7 +20,8 @@ _CHECK_EVERY_SECONDS: Final = 5.0
 _LOST_AFTER_SECONDS: Final = 15.0
 _RETRY_SECONDS: Final = 0.5
 
-# Both sides probe, so that a dead host frees its lease and a cut-off worker learns that it has lost it.
+# Client and server both send keep-alives: the server releases the lease of a dead host, and a worker that is
+# disconnected from the network detects the loss of its lease.
 _KEEPALIVE: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -35,42 +36,42 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseBusy(Exception):
-    """Another worker, or a process it left behind, still works on this workspace."""
+    """Another worker, or a process that it left running, holds the lease of this workspace."""
 
     def __init__(self, workspace: str) -> None:
-        super().__init__(f"workspace {workspace} is still being worked on")
+        super().__init__(f"another process holds the lease of workspace {workspace}")
 
 
 class WorkspaceLease:
-    """A held lease; made by `workspace_lease`."""
+    """A held lease; create it with `workspace_lease`."""
 
     def __init__(self, dsn: str, workspace: str) -> None:
         self._dsn = dsn
         self._workspace = workspace
-        self._connection = self._locked()
-        # One number for as long as the lease is held, whatever happens to the connection behind it.
+        self._connection = self._connect_and_lock()
+        # This descriptor keeps its number while the lease is held, even if the connection is replaced.
         self._descriptor = os.dup(self._connection.fileno())
         self._lost = False
         self._checked_at = time.monotonic()
 
     def fileno(self) -> int:
-        """The descriptor that every engine process must inherit; it never changes while it is held."""
+        """Return the descriptor that every engine process must inherit; constant while the lease is held."""
         return self._descriptor
 
     def is_alive(self) -> bool:
-        """True while nobody else can enter; asks the server at most every five seconds.
+        """Return whether this worker still holds the lease; queries the server at most every five seconds.
 
-        A connection that broke (the database restarted) is replaced and the lock taken again, as long
-        as nobody took it meanwhile. After 15 s without the database the lease counts as lost: by then
-        the server may have given it to somebody else.
+        If the connection broke (the database restarted), it is replaced and the lock is acquired again,
+        unless another worker acquired it first. After 15 s without the database the lease counts as lost,
+        because the server may have granted it to another worker.
         """
         if not self._lost and time.monotonic() - self._checked_at >= _CHECK_EVERY_SECONDS:
-            self._lost = not (self._answers() or self._taken_again())
+            self._lost = not (self._answers() or self._reacquire())
             self._checked_at = time.monotonic()
         return not self._lost
 
     def close(self) -> None:
-        """Let the next one in; only when no process that inherited the socket is left."""
+        """Release the lease. Call this only after every process that inherited the socket has ended."""
         self._connection.close()
         os.close(self._descriptor)
 
@@ -81,24 +82,26 @@ class WorkspaceLease:
             return False
         return True
 
-    def _taken_again(self) -> bool:
+    def _reacquire(self) -> bool:
         self._connection.close()
-        give_up_at = time.monotonic() + _LOST_AFTER_SECONDS - _CHECK_EVERY_SECONDS
-        while time.monotonic() < give_up_at:
+        deadline = time.monotonic() + _LOST_AFTER_SECONDS - _CHECK_EVERY_SECONDS
+        while time.monotonic() < deadline:
             try:
-                self._connection = self._locked()
+                self._connection = self._connect_and_lock()
             except LeaseBusy:
                 break
             except psycopg.OperationalError:
                 time.sleep(_RETRY_SECONDS)
             else:
                 os.dup2(self._connection.fileno(), self._descriptor, inheritable=False)
-                logger.warning("WorkspaceLease of %s taken again after its connection broke", self._workspace)
+                logger.warning(
+                    "Lease of workspace %s acquired again after its connection broke", self._workspace
+                )
                 return True
-        logger.error("WorkspaceLease of %s is lost", self._workspace)
+        logger.error("Lease of workspace %s lost", self._workspace)
         return False
 
-    def _locked(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _connect_and_lock(self) -> psycopg.Connection[tuple[Any, ...]]:
         connection = psycopg.connect(
             self._dsn, autocommit=True, application_name=f"lease:{self._workspace}", **_KEEPALIVE
         )
@@ -113,9 +116,10 @@ class WorkspaceLease:
 
 @contextmanager
 def workspace_lease(database_url: str, workspace: str) -> Iterator[WorkspaceLease]:
-    """Hold the workspace's lease. Raises LeaseBusy when somebody else does.
+    """Hold the lease of a workspace. Raises LeaseBusy if another process holds it.
 
-    `database_url` must lead to PostgreSQL itself or a pooler in session mode; `workspace` is its key.
+    `database_url` must point to PostgreSQL itself or to a pooler in session mode. `workspace` is the key of
+    the workspace.
     """
     lease = WorkspaceLease(libpq_url(database_url), workspace)
     try:

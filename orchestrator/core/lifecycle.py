@@ -1,4 +1,4 @@
-"""State machines as data: a table of legal transitions, asked before every change of a status."""
+"""State machines as data: tables of legal transitions, checked before every change of a status."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -13,22 +13,24 @@ Status = TypeVar("Status", bound=StrEnum)
 
 @dataclass(frozen=True)
 class Lifecycle(Generic[Status]):
-    """The legal transitions of one kind of object; a status without a row is final."""
+    """The legal transitions of one kind of object; a status without an entry is final."""
 
     noun: str
     transitions: Mapping[Status, AbstractSet[Status]]
 
     def allows(self, current: Status, wanted: Status) -> bool:
-        """Whether `current` may become `wanted` in one move."""
+        """Return whether `current` may become `wanted` in one transition."""
         return wanted in self.transitions.get(current, frozenset())
 
     def require(self, current: Status, wanted: Status) -> None:
         """Raise IllegalTransition unless `current` may become `wanted`."""
         if not self.allows(current, wanted):
             raise IllegalTransition(
-                f"A {self.noun} that is {current} cannot become {wanted}.", current=current, wanted=wanted
+                f"A {self.noun} with the status {current} cannot become {wanted}.",
+                current=current,
+                wanted=wanted,
             )
 
     def is_final(self, status: Status) -> bool:
-        """Whether nothing can follow `status`."""
+        """Return whether no other status can follow `status`."""
         return not self.transitions.get(status)

@@ -1,7 +1,7 @@
-"""Money as whole fen, and the one rounding rule.
+"""Amounts of money in whole fen, and the rounding rule.
 
-An amount is an ``int`` of fen (0.01 CNY). Anything finer is an exact ``Fraction`` until its single
-rounding at the end of a line (domain rule "half-up per line"); a float never appears.
+An amount is an ``int`` of fen (0.01 CNY). A finer amount is an exact ``Fraction`` and is rounded once, at the
+end of a line (domain rule "half-up per line"). Floats are never used.
 """
 
 import re
@@ -13,9 +13,9 @@ _CNY_TEXT = re.compile(r"(?P<sign>-?)¥?(?P<yuan>\d+|\d{1,3}(?:,\d{3})+)(?:\.(?P
 
 
 def parse_cny(text: str) -> int:
-    """Read an amount in CNY, such as ``50000.00``, ``1,016.00`` or ``¥1,016``, as fen.
+    """Parse an amount in CNY, such as ``50000.00``, ``1,016.00`` or ``¥1,016``; return it in fen.
 
-    Raises ValueError when the text is not an amount with either no or exactly two decimals.
+    Raises ValueError unless the text is an amount with no or exactly two decimals.
     """
     match = _CNY_TEXT.fullmatch(text)
     if match is None:
@@ -25,21 +25,21 @@ def parse_cny(text: str) -> int:
 
 
 def format_cny(fen: int, *, symbol: bool = False) -> str:
-    """Write fen for people: ``1,016.00``, or ``¥1,016.00`` with the symbol; a minus stands first."""
+    """Format fen for display: ``1,016.00``, or ``¥1,016.00`` with `symbol`; a minus sign comes first."""
     yuan, rest = divmod(abs(fen), FEN_PER_YUAN)
     return f"{'-' if fen < 0 else ''}{'¥' if symbol else ''}{yuan:,}.{rest:02d}"
 
 
 def format_plain(fen: int) -> str:
-    """Write fen for files and interfaces, without separators: ``50000.00``."""
+    """Format fen for files and interfaces, without thousands separators: ``50000.00``."""
     return format_cny(fen).replace(",", "")
 
 
 def round_half_up(amount: Fraction | int) -> int:
-    """Round an exact amount of fen to whole fen; half a fen grows.
+    """Round an exact amount of fen to whole fen; half a fen is rounded away from zero.
 
-    A negative amount is a credit: its magnitude is rounded and the sign restored, so that a reversed
-    line is always the exact opposite of the line it reverses.
+    The magnitude of a negative amount (a credit) is rounded, so that a reversal is always the exact negative
+    of the line that it reverses.
     """
     doubled = 2 * abs(Fraction(amount)) + 1
     magnitude = doubled.numerator // (2 * doubled.denominator)
@@ -47,10 +47,10 @@ def round_half_up(amount: Fraction | int) -> int:
 
 
 def prorate(monthly_fen: Fraction | int, days: int, days_in_month: int) -> int:
-    """Give the share of a month's amount for some of its days, rounded once to whole fen.
+    """Return the share of a monthly amount for `days` days, rounded once to whole fen.
 
-    Raises ValueError unless 0 <= days <= days_in_month and the month has a day.
+    Raises ValueError unless 0 <= days <= days_in_month and days_in_month >= 1.
     """
     if days_in_month < 1 or not 0 <= days <= days_in_month:
-        raise ValueError(f"{days} of {days_in_month} days is no part of a month")
+        raise ValueError(f"{days} of {days_in_month} days is not a part of a month")
     return round_half_up(Fraction(monthly_fen) * days / days_in_month)

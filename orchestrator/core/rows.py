@@ -1,4 +1,4 @@
-"""Rows by their key: read or lock one, and the next number of a yearly series."""
+"""Read and lock rows by primary key, and issue the next number of a yearly series."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -17,36 +17,36 @@ Row = TypeVar("Row", bound=SQLModel)
 
 
 def get_row(session: Session, table: type[Row], key: Any) -> Row:
-    """The row with this primary key.
+    """Return the row with this primary key.
 
     Raises:
-        NotFound: there is none.
+        NotFound: No such row exists.
     """
-    found = session.get(table, key)
-    if found is None:
+    row = session.get(table, key)
+    if row is None:
         raise NotFound
-    return found
+    return row
 
 
 def lock_row(session: Session, table: type[Row], key: Any, version: int | None = None) -> Row:
-    """The row as it is now, locked for this transaction.
+    """Lock the row for this transaction and return its current content.
 
     Raises:
-        NotFound: there is none.
-        VersionConflict: its `version` is no longer the given one.
+        NotFound: No such row exists.
+        VersionConflict: The row's `version` is not the given one.
     """
-    found = session.get(table, key, with_for_update=True, populate_existing=True)
-    if found is None:
+    row = session.get(table, key, with_for_update=True, populate_existing=True)
+    if row is None:
         raise NotFound
-    require_version(found, version)
-    return found
+    require_version(row, version)
+    return row
 
 
 def require_version(row: Any, version: int | None) -> None:
-    """Refuse what was decided on an older state of the row.
+    """Refuse a decision that was made on an older state of the row; None accepts any state.
 
     Raises:
-        VersionConflict: its `version` is no longer the given one.
+        VersionConflict: The row's `version` is not the given one.
     """
     current = getattr(row, "version", None)
     if version is not None and current != version:
@@ -54,43 +54,43 @@ def require_version(row: Any, version: int | None) -> None:
 
 
 def from_document(session: Session, table: type[Row], document: Mapping[str, Any]) -> Row:
-    """The row that a statement has read as a JSON document of all its columns, as the session's own.
+    """Return a row, attached to the session, from a JSON document of all its columns.
 
-    Whatever else the session knew of this row is forgotten, so it must have been flushed.
+    It replaces the session's present instance of the row, so flush that instance first.
     """
     mapper = inspect(table)
     row: Row = mapper.class_manager.new_instance()
-    # As a query does it: what the database sends was checked when it was written.
+    # Like the ORM's own loading, this skips validation: the values were validated when they were written.
     row.__dict__.update(document)
-    row.__dict__.update({name: read(document[name]) for name, read in _readers(table) if document[name]})
-    known = session.identity_map.get(mapper.identity_key_from_instance(row))
-    if known is not None:
-        session.expunge(known)
+    row.__dict__.update({name: parse(document[name]) for name, parse in _parsers(table) if document[name]})
+    present = session.identity_map.get(mapper.identity_key_from_instance(row))
+    if present is not None:
+        session.expunge(present)
     make_transient_to_detached(row)
     session.add(row)
     return row
 
 
 @cache
-def _readers(table: type[SQLModel]) -> tuple[tuple[str, Callable[[str], Any]], ...]:
-    """How the columns are read that JSON writes as text."""
-    readers: dict[type, Callable[[str], Any]] = {Uuid: UUID, DateTime: datetime.fromisoformat}
+def _parsers(table: type[SQLModel]) -> tuple[tuple[str, Callable[[str], Any]], ...]:
+    """Return the columns whose values are texts in JSON (ids and instants), each with its parser."""
+    parsers: dict[type, Callable[[str], Any]] = {Uuid: UUID, DateTime: datetime.fromisoformat}
     return tuple(
-        (column.key, reader)
+        (column.key, parser)
         for column in inspect(table).columns
-        for kind, reader in readers.items()
-        if isinstance(column.type, kind)
+        for column_type, parser in parsers.items()
+        if isinstance(column.type, column_type)
     )
 
 
 def next_number(session: Session, column: Any, prefix: str) -> str:
-    """The next number of a series, ``<prefix>-<year>-<at least four digits>``.
+    """Return the next number of a series, ``<prefix>-<year>-<at least four digits>``.
 
-    Whoever takes a number holds the series until the transaction ends, so that none is given twice.
+    The series stays locked until the transaction ends, so that no number is issued twice.
     """
     series = f"{prefix}-{today(session).year}-"
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:series, 0))"), {"series": series})
     order = (func.length(col(column)).desc(), col(column).desc())
-    taken = select(column).where(col(column).startswith(series, autoescape=True)).order_by(*order).limit(1)
-    last = session.exec(taken).first()
+    latest = select(column).where(col(column).startswith(series, autoescape=True)).order_by(*order).limit(1)
+    last = session.exec(latest).first()
     return f"{series}{int(last.rsplit('-', 1)[1]) + 1 if last else 1:04d}"

@@ -1,7 +1,7 @@
-"""Keys and tokens: what is stored encrypted, what is stored as a hash only, how heads are signed.
+"""Encryption of stored bytes, signatures of audit heads, and random tokens.
 
-All keys live in one file of the state folder (mode 0600), or in a file that the setting
-``GOVCLOUD_KEY_FILE`` names, so that every host of one installation shares them.
+All keys are in one file of the state folder (mode 0600), or in the file that the setting
+``GOVCLOUD_KEY_FILE`` names. Every host of an installation shares the same keys.
 """
 
 import base64
@@ -19,25 +19,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 @dataclass(frozen=True)
 class Keys:
-    """The installation's secrets; never logged, never part of a bundle."""
+    """The installation's secret keys; never logged, never part of a bundle."""
 
     fernet: Fernet
     signing: Ed25519PrivateKey
 
     def encrypt(self, data: bytes) -> bytes:
-        """Authenticated encryption of state files, plan files and bundles."""
+        """Encrypt and authenticate a state file, a plan file or a bundle."""
         return self.fernet.encrypt(data)
 
     def decrypt(self, data: bytes) -> bytes:
-        """The inverse of `encrypt`; raises InvalidToken for anything it did not make."""
+        """Decrypt the result of `encrypt`; raises InvalidToken for any other bytes."""
         return self.fernet.decrypt(data)
 
     def sign(self, text: str) -> str:
-        """An Ed25519 signature, base64."""
+        """Return the Ed25519 signature of `text` in base64."""
         return base64.b64encode(self.signing.sign(text.encode())).decode()
 
     def verifies(self, text: str, signature: str) -> bool:
-        """Whether `signature` was made by these keys over `text`."""
+        """Return whether `signature` is the signature of `text` with these keys."""
         try:
             self.signing.public_key().verify(base64.b64decode(signature), text.encode())
         except (InvalidSignature, ValueError):
@@ -46,7 +46,7 @@ class Keys:
 
 
 def load_keys(path: Path) -> Keys:
-    """Read the key file; make it, readable by its owner only, where there is none yet."""
+    """Read the key file; create it, readable by its owner only, if it does not exist."""
     if not path.exists():
         _create(path)
     document = json.loads(path.read_text())
@@ -62,7 +62,7 @@ def _create(path: Path) -> None:
     draft.touch(mode=0o600)
     draft.write_text(content)
     try:
-        # A link fails where the file exists, so that two processes starting at once share one set of keys.
+        # A link fails if the file exists, so two processes that start at the same time use the same keys.
         os.link(draft, path)
     except FileExistsError:
         pass
@@ -71,10 +71,10 @@ def _create(path: Path) -> None:
 
 
 def new_token(prefix: str) -> str:
-    """A secret of 256 bits, shown once; only `token_hash` of it is stored."""
+    """Return a random token of 256 bits. It is shown once; only its `token_hash` is stored."""
     return f"{prefix}_{secrets.token_urlsafe(32)}"
 
 
 def token_hash(token: str) -> str:
-    """SHA-256 of a random token; a slow hash is not needed for 256 random bits."""
+    """Return the SHA-256 of a random token; 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Texts from outside: where they hold characters that neither UTF-8 nor PostgreSQL can keep."""
+"""Detection of characters in input texts that UTF-8 or PostgreSQL cannot store."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Final, Optional
 from orchestrator.core.errors import BadInput
 
 MOST_REPORTED: Final = 20
-"""So many wrong places are named; a sender of a million needs no more."""
+"""An error names at most this many places, so that a huge input does not cause a huge answer."""
 _LONGEST_NAME: Final = 100
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -22,58 +22,58 @@ class UnstorableText(BadInput):
 
 @dataclass(frozen=True)
 class _Step:
-    """One step of a path. Steps are linked, so that a deep document costs no more than a flat one."""
+    """One step of a path, linked to its parent, so that a deep document costs no more than a flat one."""
 
     name: object
     before: Optional["_Step"] = None
 
 
 def unstorable_character(text: str) -> str | None:
-    """Name the first character of a text that cannot be stored, such as U+0000; None where there is none."""
+    """Return the first character that cannot be stored, such as ``U+0000``, or None."""
     match = _UNSTORABLE.search(text)
     return f"U+{ord(match[0]):04X}" if match else None
 
 
 def require_storable(fields: Iterable[tuple[str, object]]) -> None:
-    """Refuse values that hold an unstorable character, in whatever list, mapping or key it stands.
+    """Refuse values with an unstorable character, at any depth, in values and in keys.
 
     Raises:
-        UnstorableText: names the fields.
+        UnstorableText: A value or key contains such a character; the error names the fields.
     """
-    wrong = list(islice(_wrong_places(fields), MOST_REPORTED))
-    if wrong:
+    places = list(islice(_wrong_places(fields), MOST_REPORTED))
+    if places:
         errors = [
             {"field": field, "message": f"The text contains {character}, which cannot be stored."}
-            for field, character in wrong
+            for field, character in places
         ]
-        detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
-        detail_zh = "；".join(f"{field}（{character}）" for field, character in wrong)
+        detail = "; ".join(f"{error['field']}: {error['message']}" for error in errors)
+        detail_zh = "；".join(f"{field}（{character}）" for field, character in places)
         raise UnstorableText(detail, field=errors[0]["field"], errors=errors, detail_zh=detail_zh)
 
 
 def _wrong_places(fields: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
-    """The name of each wrong place with its character, in the order of the document.
+    """Yield the path of each wrong text with its character, in document order.
 
-    It is a loop and no recursion, because documents nest deeper than the stack of calls.
+    The walk is iterative, because a document can nest deeper than the call stack.
     """
-    waiting = [_named(fields, None)]
-    while waiting:
-        place = next(waiting[-1], None)
+    open_levels = [_named(fields, None)]
+    while open_levels:
+        place = next(open_levels[-1], None)
         if place is None:
-            waiting.pop()
+            open_levels.pop()
             continue
         step, value = place
         if isinstance(value, str):
             if character := unstorable_character(value):
                 yield _path(step), character
         elif isinstance(value, Mapping):
-            waiting.append(_named(value.items(), step))
+            open_levels.append(_named(value.items(), step))
         elif isinstance(value, list | tuple):
-            waiting.append(_numbered(value, step))
+            open_levels.append(_numbered(value, step))
 
 
 def _named(fields: Iterable[tuple[object, object]], before: _Step | None) -> Iterator[tuple[_Step, object]]:
-    """Every name is a text to be checked too, and stands where its value stands."""
+    """Yield each name and its value under the same path, because names are checked as well."""
     for name, value in fields:
         step = _Step(name, before)
         yield step, name
@@ -94,5 +94,5 @@ def _path(step: _Step | None) -> str:
 
 
 def _shown(name: str) -> str:
-    """A name that can be sent back: short, and with unstorable characters escaped."""
+    """Return a name that is safe in an error: shortened, with unstorable characters escaped."""
     return _UNSTORABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", name[:_LONGEST_NAME])

@@ -1,4 +1,4 @@
-"""The one way a status changes: legal by its table, stamped, versioned and audited."""
+"""Status transitions: every change is checked, timestamped, versioned and audited here."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ Status = TypeVar("Status", bound=StrEnum)
 
 
 class HasStatus(Protocol):
-    """Any row with a status; `version` counts the changes that a caller's If-Match refers to."""
+    """A row with a status; `version` increases with every change, and clients send it in If-Match."""
 
     id: Any
     status: Any
@@ -32,15 +32,14 @@ def transition(
     actor: str,
     organisation: str | None = None,
     data: Mapping[str, Any] | None = None,
-    at_once: bool = True,
+    flush: bool = True,
 ) -> None:
-    """Change `row.status` and write the audit event of the change.
+    """Change `row.status` and record the audit event of the change.
 
-    The row is written to the database here, or, with `at_once` false, together with others like it: a run
-    moves hundreds of resources.
+    Pass `flush=False` to write many rows together at the session's next flush.
 
     Raises:
-        IllegalTransition: the lifecycle's table does not list this move.
+        IllegalTransition: The lifecycle does not list this transition.
     """
     before = row.status
     lifecycle.require(before, status)
@@ -55,5 +54,5 @@ def transition(
         organisation=organisation,
         data={"from": str(before), "to": status.value, **(data or {})},
     )
-    if at_once:
+    if flush:
         session.flush()

@@ -117,7 +117,7 @@ def mark_submitted(session: Session, request: ResourceRequest, actor: str) -> No
         actor=actor,
         organisation=request.organisation_code,
         data={"number": request.number},
-        at_once=False,
+        flush=False,
     )
 
 

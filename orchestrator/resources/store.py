@@ -111,7 +111,7 @@ def transition(
         actor=actor,
         organisation=resource.organisation_code,
         data={"address": resource.address, **(data or {})},
-        at_once=False,
+        flush=False,
     )
 
 

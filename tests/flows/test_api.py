@@ -119,7 +119,7 @@ def test_every_call_that_names_an_object_is_among_them(callers: Callers) -> None
 def test_an_outsider_learns_nothing_and_an_insider_without_the_right_is_refused(callers: Callers) -> None:
     request = acts.draft(callers)
     path = f"/requests/{request['id']}"
-    assert expect_problem(callers("rsj.clerk").get(path), 404)["detail"] == "There is no such object."
+    assert expect_problem(callers("rsj.clerk").get(path), 404)["detail"] == "The object does not exist."
     expect_problem(callers("rsj.officer").post(f"{path}/endorse"), 404)
     expect_problem(callers("slj.clerk").post(f"{path}/endorse"), 403)
     expect_problem(callers("sjj.auditor").post(f"{path}/accept"), 403)

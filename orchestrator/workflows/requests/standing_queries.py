@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from orchestrator.billing.queries import PRICE_TERMS
-from orchestrator.core.clock import PRODUCT_NOW, remember
+from orchestrator.core.clock import PRODUCT_NOW, cache_now
 from orchestrator.core.errors import NotFound
 from orchestrator.core.rows import from_document, require_version
 from orchestrator.departments.queries import Filing, filing_of
@@ -138,7 +138,7 @@ def _read(session: Session, statement: str, request_id: UUID) -> Sequence[Any]:
 
 
 def _standing(session: Session, document: Mapping[str, Any]) -> Standing:
-    remember(session, datetime.fromisoformat(document["now"]))
+    cache_now(session, datetime.fromisoformat(document["now"]))
     return Standing(
         organisation_kind=document["kind"],
         filing=filing_of(document["filings"]),
