@@ -77,7 +77,13 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "budget_lines[0].appropriated",
         "not an amount",
     ),
-    "a negative amount": (SLJ, '"50000.00"', '"-50000.00"', "budget_lines[0].appropriated", "must not be negative"),
+    "a negative amount": (
+        SLJ,
+        '"50000.00"',
+        '"-50000.00"',
+        "budget_lines[0].appropriated",
+        "must not be negative",
+    ),
     "an unknown kind": (SLJ, "kind: city_dept", "kind: bureau", "kind", "'city_dept'"),
     "an unknown role": (SLJ, "[department_clerk]", "[king]", "people[0].roles[0]", "'department_clerk'"),
     "a day that does not exist": (
