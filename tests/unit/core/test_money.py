@@ -77,5 +77,5 @@ def test_the_stated_lines_of_part_of_a_month_are_reproduced(
 
 @pytest.mark.parametrize(("days", "days_in_month"), [(-1, 30), (31, 30), (0, 0)])
 def test_more_days_than_the_month_has_are_refused(days: int, days_in_month: int) -> None:
-    with pytest.raises(ValueError, match="no part of a month"):
+    with pytest.raises(ValueError, match="not a part of a month"):
         prorate(100, days, days_in_month)
