@@ -78,7 +78,7 @@ def test_a_folder_that_was_there_before_keeps_its_mode(tmp_path: Path) -> None:
 def test_a_link_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "state").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(AccountError, match="move it away"):
+    with pytest.raises(AccountError, match="change its owner"):
         account.make_folder(tmp_path / "state", 0o700, os.geteuid(), os.getegid())
 
 
