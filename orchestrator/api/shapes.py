@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.core.documents import Reason
+from orchestrator.resource_requests.drafting import LineFields
 
 
 class Shape(BaseModel):
@@ -24,22 +25,12 @@ class QuoteOut(Shape):
     lines: list[dict[str, Any]]
 
 
-class LineOut(Shape):
-    """`count` equal hosts of a request."""
+class LineOut(LineFields):
+    """`count` equal hosts of a request, with the code of their resource pool."""
 
-    key: str
-    label: str
-    purpose: str
+    model_config = ConfigDict(from_attributes=True)
+
     pool_code: str
-    image: str
-    count: int
-    vcpu: int
-    memory_gb: int
-    disk_gb: int
-    disk_tier: str
-    backup_gb: int
-    host_services: list[str]
-    ports: list[int]
 
 
 class RequestOut(Shape):

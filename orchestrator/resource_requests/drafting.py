@@ -6,6 +6,8 @@ addresses in Terraform.
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -40,15 +42,15 @@ class Inconsistent(ValueError):
         self.values = values
 
 
-class LineDraft(BaseModel):
-    """`count` equal hosts. Sizes are per host; disk and backup in GB."""
+class LineFields(BaseModel):
+    """The fields that a line has in a draft and in answers of the API: `count` equal hosts.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Sizes are per host; disk and backup in GB. Forms and pages read `LINE_FIELDS`, one row a field.
+    """
 
     key: Key
     label: Text
     purpose: Literal["app", "db", "middleware", "other"] = "app"
-    pool: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,20}$")]
     image: Literal["debian-12", "openeuler-22.03", "kylin-v10"] = "debian-12"
     count: int = Field(default=1, ge=1, le=200)
     vcpu: int = Field(ge=1, le=128)
@@ -58,6 +60,66 @@ class LineDraft(BaseModel):
     backup_gb: int = Field(default=0, ge=0, le=100_000)
     host_services: Annotated[tuple[HostService, ...], EACH_ONCE] = ()
     ports: Annotated[tuple[Port, ...], Field(max_length=MOST_PORTS), EACH_ONCE] = ()
+
+
+class LineDraft(LineFields):
+    """A line as its author writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pool: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,20}$")]
+
+
+class Control(StrEnum):
+    """The way in which a field is entered."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    SELECT = "select"
+
+
+@dataclass(frozen=True)
+class LineField:
+    """A field of a line for people: labels and hints in both languages, and its value in a new form.
+
+    `is_free` marks text that a person types freely: rule R-01 reads it. `optional` fields may stay empty.
+    """
+
+    name: str
+    zh: str
+    en: str
+    initial: str = ""
+    control: Control = Control.TEXT
+    hint_zh: str = ""
+    hint_en: str = ""
+    optional: bool = False
+    is_free: bool = False
+
+
+LINE_FIELDS = (
+    LineField(
+        "key", "主机名", "Host name", "web", hint_zh="小写字母开头", hint_en="starts with a lower-case letter"
+    ),
+    LineField("label", "名称", "Name", hint_zh="便于本部门识别", hint_en="for your own use", is_free=True),
+    LineField("purpose", "用途", "Purpose", "app", Control.SELECT, optional=True),
+    LineField("count", "台数", "Count", "1", Control.NUMBER),
+    LineField("pool", "资源池", "Pool", "", Control.SELECT),
+    LineField("image", "操作系统镜像", "Image", "debian-12", Control.SELECT),
+    LineField("vcpu", "vCPU", "vCPU", "4", Control.NUMBER),
+    LineField("memory_gb", "内存（GB）", "Memory (GB)", "16", Control.NUMBER),
+    LineField("disk_gb", "数据盘（GB）", "Disk (GB)", "100", Control.NUMBER),
+    LineField("disk_tier", "磁盘类型", "Disk tier", "SSD", Control.SELECT, optional=True),
+    LineField("backup_gb", "备份（GB）", "Backup (GB)", "0", Control.NUMBER, optional=True),
+    LineField(
+        "ports",
+        "开放端口",
+        "Open ports",
+        hint_zh="用逗号分开，例如 80, 443；不开放则留空。",
+        hint_en="Separated by commas, for example 80, 443; leave empty for none.",
+        optional=True,
+    ),
+)
+"""The fields of a line in the order of the form. `host_services` is a row of boxes of its own."""
 
 
 class RequestDraft(BaseModel):
@@ -92,8 +154,9 @@ class RequestDraft(BaseModel):
 
     def free_texts(self) -> dict[str, str]:
         """Return every free text by field name, for the classification rule (R-01)."""
-        labels = {f"lines.{line.key}.label": line.label for line in self.lines}
-        return {"title": self.title, "justification": self.justification, **labels}
+        free = [field.name for field in LINE_FIELDS if field.is_free]
+        texts = {f"lines.{line.key}.{name}": getattr(line, name) for line in self.lines for name in free}
+        return {"title": self.title, "justification": self.justification, **texts}
 
 
 def _refuse_shared_keys(lines: Iterable[LineDraft]) -> None:

@@ -6,14 +6,20 @@ draft, or an error for each field that cannot be one.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from pydantic import ValidationError
 
 from orchestrator.console.words.i18n import N_
-from orchestrator.resource_requests.drafting import MOST_LINES, Inconsistent, RequestDraft
+from orchestrator.resource_requests.drafting import (
+    LINE_FIELDS,
+    MOST_LINES,
+    Control,
+    Inconsistent,
+    RequestDraft,
+)
 
 SERVICES = ("HSS", "LOG", "BST")
 
@@ -41,23 +47,22 @@ MESSAGES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class LineForm:
-    """One instance line; all values as typed, a service is "yes" or empty."""
+    """One line of the form: the typed texts by field; a service is "yes" or empty."""
 
-    key: str = "web"
-    label: str = ""
-    purpose: str = "app"
-    pool: str = ""
-    image: str = "debian-12"
-    vcpu: str = "4"
-    memory_gb: str = "16"
-    disk_gb: str = "100"
-    disk_tier: str = "SSD"
-    backup_gb: str = "0"
-    count: str = "1"
-    ports: str = ""
-    HSS: str = ""
-    LOG: str = ""
-    BST: str = ""
+    typed: Mapping[str, str]
+
+    @classmethod
+    def of(cls, **typed: str) -> "LineForm":
+        """Return a line with these texts, and the initial text in every other field."""
+        initial = {field.name: field.initial for field in LINE_FIELDS}
+        return cls({**initial, **dict.fromkeys(SERVICES, ""), **typed})
+
+    def __getitem__(self, name: str) -> str:
+        return self.typed.get(name, "")
+
+    def changed(self, **typed: str) -> "LineForm":
+        """Return a copy with other texts in these fields."""
+        return LineForm({**self.typed, **typed})
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class RequestForm:
     justification: str = ""
     kind: str = "provision"
     workspace: str = ""
-    lines: tuple[LineForm, ...] = field(default_factory=lambda: (LineForm(),))
+    lines: tuple[LineForm, ...] = field(default_factory=lambda: (LineForm.of(),))
     missing: tuple[str, ...] = ()
 
     @property
@@ -85,9 +90,9 @@ class RequestForm:
         """One line more, a copy of the last one under another key; a full form stays as it is."""
         if self.is_full:
             return self
-        used = {line.key for line in self.lines}
+        used = {line["key"] for line in self.lines}
         key = next(key for key in map("host{}".format, count(len(self.lines) + 1)) if key not in used)
-        return replace(self, lines=(*self.lines, replace(self.lines[-1], key=key, label="")))
+        return replace(self, lines=(*self.lines, self.lines[-1].changed(key=key, label="")))
 
     def without_line(self, index: int) -> "RequestForm":
         """Without line `index`; the last remaining line stays."""
@@ -98,10 +103,11 @@ class RequestForm:
 
 HEAD_FIELDS = ("title", "system", "zone_class", "justification", "kind", "workspace")
 HIDDEN_FIELDS = ("kind", "workspace")
-LINE_FIELDS = tuple(f.name for f in fields(LineForm))
+PLAIN_NAMES = tuple(field.name for field in LINE_FIELDS)
+LINE_NAMES = (*PLAIN_NAMES, *SERVICES)
 LINE_COUNT = "line_count"
 """The number of lines of the page; a form that arrives incompletely has fewer."""
-_LINE_FIELD = re.compile(rf"lines-(0|[1-9][0-9]{{0,2}})-({'|'.join(LINE_FIELDS)})")
+_LINE_FIELD = re.compile(rf"lines-(0|[1-9][0-9]{{0,2}})-({'|'.join(LINE_NAMES)})")
 _NUMBER = re.compile(r"[0-9]{1,3}")
 MOST_NAMED = 5
 
@@ -114,14 +120,13 @@ def read_form(sent: Mapping[str, object]) -> RequestForm:
     found = [match for name in sent if (match := _LINE_FIELD.fullmatch(name))]
     numbers = sorted({int(match[1]) for match in found})
     lines = tuple(
-        LineForm(**{name: _text(sent, f"lines-{number}-{name}") for name in LINE_FIELDS})
-        for number in numbers
+        LineForm({name: _text(sent, f"lines-{number}-{name}") for name in LINE_NAMES}) for number in numbers
     )
     head = {name: _text(sent, name) for name in HEAD_FIELDS}
     head["kind"] = head["kind"] or "provision"
     absent = [name for name in HEAD_FIELDS if name not in sent]
     missing = (*absent, *_missing_lines(sent, numbers))
-    return RequestForm(**head, lines=lines or (LineForm(),), missing=missing)
+    return RequestForm(**head, lines=lines or (LineForm.of(),), missing=missing)
 
 
 def _missing_lines(sent: Mapping[str, object], numbers: Sequence[int]) -> Iterator[str]:
@@ -133,8 +138,7 @@ def _missing_lines(sent: Mapping[str, object], numbers: Sequence[int]) -> Iterat
     present = set(numbers)
     yield from (f"lines-{number}" for number in range(int(declared)) if number not in present)
     # A browser leaves out the boxes that are not ticked.
-    plain = [name for name in LINE_FIELDS if name not in SERVICES]
-    names = (f"lines-{number}-{name}" for number in numbers for name in plain)
+    names = (f"lines-{number}-{name}" for number in numbers for name in PLAIN_NAMES)
     yield from (name for name in names if name not in sent)
     if present - set(range(int(declared))):
         yield LINE_COUNT
@@ -178,12 +182,11 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _line(line: LineForm) -> dict[str, Any]:
-    plain = ("key", "label", "purpose", "pool", "image", "vcpu", "memory_gb", "disk_gb", "disk_tier", "count")
+    zero = {field.name: "0" for field in LINE_FIELDS if field.optional and field.control is Control.NUMBER}
     return {
-        **{name: getattr(line, name) for name in plain},
-        "backup_gb": line.backup_gb or "0",
-        "ports": [port for port in re.split(r"[,，、\s]+", line.ports) if port],
-        "host_services": [name for name in SERVICES if getattr(line, name)],
+        **{name: line[name] or zero.get(name, "") for name in PLAIN_NAMES},
+        "ports": [port for port in re.split(r"[,，、\s]+", line["ports"]) if port],
+        "host_services": [name for name in SERVICES if line[name]],
     }
 
 

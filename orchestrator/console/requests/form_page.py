@@ -6,16 +6,23 @@ from uuid import UUID, uuid4
 
 from orchestrator.console.frame.views import Option, QuotaCard
 from orchestrator.console.frame.visit import Visit, words_of
-from orchestrator.console.requests.form import SERVICES, LineForm, RequestForm, is_edit, read_draft
+from orchestrator.console.requests.form import (
+    PLAIN_NAMES,
+    SERVICES,
+    LineForm,
+    RequestForm,
+    is_edit,
+    read_draft,
+)
 from orchestrator.console.requests.quote import quota_card, quote_view
-from orchestrator.console.requests.views import FormChoices, QuoteBox, Removal, RequestFormPage
+from orchestrator.console.requests.views import FormChoices, FormField, QuoteBox, Removal, RequestFormPage
 from orchestrator.console.words import labels
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import BusinessError
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries as request_queries
-from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
+from orchestrator.resource_requests.drafting import LINE_FIELDS, LineDraft, RequestDraft
 from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.runs import queries as run_queries
 from orchestrator.systems import queries as system_queries
@@ -47,7 +54,7 @@ def new_form(visit: Visit, kind: str, workspace_id: UUID | None) -> RequestForm:
     if workspace_id is None or kind not in ("change", "release"):
         systems = system_queries.of_organisation(visit.session, visit.actor.organisation)
         system = systems[0].code if systems else ""
-        return RequestForm(system=system, lines=(LineForm(pool=_first_pool(visit)),))
+        return RequestForm(system=system, lines=(LineForm.of(pool=_first_pool(visit)),))
     workspace = run_queries.workspace(visit.session, workspace_id)
     require(visit.actor, Permission.REQUESTS_DRAFT, workspace.organisation_code)
     present = form_of(visit, quotation.current_request(visit.session, workspace_id))
@@ -64,7 +71,7 @@ def form_of(visit: Visit, request: ResourceRequest) -> RequestForm:
         justification=request.justification,
         kind=request.kind,
         workspace=str(request.target_workspace_id or ""),
-        lines=lines or (LineForm(),),
+        lines=lines or (LineForm.of(),),
     )
 
 
@@ -101,7 +108,7 @@ def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
     """Return the price of the lines typed so far; texts without effect on it may still be missing."""
     if form.missing:
         return QuoteBox(problems=tuple(field_errors(visit, form).values()))
-    lines = tuple(replace(line, label=line.label or "-") for line in form.lines)
+    lines = tuple(line.changed(label=line["label"] or "-") for line in form.lines)
     title, justification = form.title or "-", form.justification or "-"
     draft, _ = read_draft(replace(form, title=title, justification=justification, lines=lines))
     removals = removals_of(visit, draft) if draft else ()
@@ -148,14 +155,31 @@ def _counted(visit: Visit, lines: tuple[LineDraft, ...]) -> Counter[str]:
 def _choices(visit: Visit) -> FormChoices:
     systems = system_queries.of_organisation(visit.session, visit.actor.organisation)
     named = [Option(item.code, f"{item.code} {visit.names.system(item.code)}") for item in systems]
-    pools = quota_queries.pools(visit.session)
     return FormChoices(
         systems=(Option("", visit.say(NO_SYSTEM)), *named),
-        pools=tuple(Option(code, f"{visit.names.pool(code)} ({code})") for code in pools),
-        images=_words(visit, "image"),
-        tiers=_words(visit, "tier"),
-        purposes=_words(visit, "purpose"),
         zone_classes=_words(visit, "zone_class"),
+        line_fields=_line_fields(visit),
+    )
+
+
+WORDS_OF_CHOICES = {"purpose": "purpose", "image": "image", "disk_tier": "tier"}
+"""The kind of words of each field that is chosen from a list; pools have names instead."""
+
+
+def _line_fields(visit: Visit) -> tuple[FormField, ...]:
+    options = {name: _words(visit, kind) for name, kind in WORDS_OF_CHOICES.items()}
+    pools = quota_queries.pools(visit.session)
+    options["pool"] = tuple(Option(code, f"{visit.names.pool(code)} ({code})") for code in pools)
+    return tuple(
+        FormField(
+            name=field.name,
+            label=visit.pick(field.zh, field.en),
+            kind=field.control.value,
+            hint=visit.pick(field.hint_zh, field.hint_en),
+            required=not field.optional,
+            options=options.get(field.name, ()),
+        )
+        for field in LINE_FIELDS
     )
 
 
@@ -169,21 +193,7 @@ def _first_pool(visit: Visit) -> str:
 
 
 def _line(line: RequestLine) -> LineForm:
-    plain = (
-        "key",
-        "label",
-        "purpose",
-        "image",
-        "vcpu",
-        "memory_gb",
-        "disk_gb",
-        "disk_tier",
-        "backup_gb",
-        "count",
-    )
-    return LineForm(
-        **{name: str(getattr(line, name)) for name in plain},
-        **{name: "yes" for name in SERVICES if name in line.host_services},
-        pool=line.pool_code,
-        ports=", ".join(str(port) for port in line.ports),
-    )
+    special = {"pool": line.pool_code, "ports": ", ".join(str(port) for port in line.ports)}
+    plain = {name: str(getattr(line, name)) for name in PLAIN_NAMES if name not in special}
+    services = {name: "yes" for name in SERVICES if name in line.host_services}
+    return LineForm.of(**plain, **special, **services)

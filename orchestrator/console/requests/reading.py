@@ -1,7 +1,8 @@
 """Read requests as the view models of the pages."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -27,8 +28,9 @@ from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries
+from orchestrator.resource_requests.drafting import LINE_FIELDS
 from orchestrator.resource_requests.lifecycle import RequestStatus
-from orchestrator.resource_requests.models import ResourceRequest
+from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.resources import queries as resource_queries
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries as run_queries
@@ -163,9 +165,20 @@ def _lines(visit: Visit, request: ResourceRequest) -> tuple[InstanceLine, ...]:
             count=line.count,
             services=tuple(line.host_services),
             ports=tuple(line.ports),
+            others=tuple(_other_fields(visit, line)),
         )
         for line in queries.lines(visit.session, request.id)
     )
+
+
+IN_SENTENCES = frozenset(field.name for field in fields(InstanceLine)) | {"disk_tier"}
+"""Fields that the page words itself; every other field is listed with its label."""
+
+
+def _other_fields(visit: Visit, line: RequestLine) -> Iterator[tuple[str, str]]:
+    for row in LINE_FIELDS:
+        if row.name not in IN_SENTENCES and (value := getattr(line, row.name)):
+            yield visit.pick(row.zh, row.en), str(value)
 
 
 def _holds(visit: Visit, request: ResourceRequest) -> tuple[HoldRow, ...]:

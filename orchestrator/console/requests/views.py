@@ -55,15 +55,24 @@ class RequestList:
 
 
 @dataclass(frozen=True)
+class FormField:
+    """A field of a line on the form; texts in the reader's language, `kind` as in the macro ``field``."""
+
+    name: str
+    label: str
+    kind: str
+    hint: str
+    required: bool
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True)
 class FormChoices:
     """The choices of the request form; labels in the reader's language."""
 
     systems: tuple[Option, ...]
-    pools: tuple[Option, ...]
-    images: tuple[Option, ...]
-    tiers: tuple[Option, ...]
-    purposes: tuple[Option, ...]
     zone_classes: tuple[Option, ...]
+    line_fields: tuple[FormField, ...]
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,10 @@ class RequestFormPage:
 
 @dataclass(frozen=True)
 class InstanceLine:
-    """One line of a request: `count` instances of one kind; `key` begins their names in the plan."""
+    """One line of a request: `count` instances of one kind; `key` begins their names in the plan.
+
+    `others` are the fields that the page has no sentence for, with their labels.
+    """
 
     key: str
     label: str
@@ -138,6 +150,7 @@ class InstanceLine:
     count: int
     services: tuple[str, ...]
     ports: tuple[int, ...]
+    others: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

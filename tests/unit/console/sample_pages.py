@@ -9,10 +9,17 @@ from orchestrator.console.audit.views import AuditPage, AuditRow, ChainCheck
 from orchestrator.console.frame.views import Action, ActionSet, Option, Pager
 from orchestrator.console.home.views import HomePage
 from orchestrator.console.requests.form import LineForm, RequestForm
-from orchestrator.console.requests.views import FormChoices, QuoteBox, RequestFormPage, RequestList
+from orchestrator.console.requests.views import (
+    FormChoices,
+    FormField,
+    QuoteBox,
+    RequestFormPage,
+    RequestList,
+)
 from orchestrator.console.resources.views import DriftCheck, ResourceItem, ResourceList
 from orchestrator.console.runs.views import LogLine, RunDetail, RunList, RunRow
 from orchestrator.console.session.views import SignInPage
+from orchestrator.resource_requests.drafting import LINE_FIELDS
 from tests.unit.console.sample_objects import (
     AT,
     DEPARTMENT,
@@ -115,21 +122,27 @@ RUN_ROWS = (
     ),
     RunRow("d2" + RUN_ID[2:], "drift", "failed", "市公安局", "gaj-2019-0005", "", "", hours(3), 41),
 )
+OPTIONS = {
+    "pool": (Option("EXT-X86", "政务外网 x86 池"), Option("INT-X86", "互联网区 x86 池")),
+    "image": (Option("debian-12", "Debian 12"), Option("openeuler-22", "openEuler 22.03")),
+    "disk_tier": (Option("SATA", "普通"), Option("SSD", "SSD"), Option("UHIO", "超高 IO")),
+    "purpose": (Option("app", "应用"), Option("db", "数据库")),
+}
 CHOICES = FormChoices(
     systems=(Option("SYS-019", "SYS-019 山洪灾害监测预警系统"), Option("SYS-901", "SYS-901 河长制平台")),
-    pools=(Option("EXT-X86", "政务外网 x86 池"), Option("INT-X86", "互联网区 x86 池")),
-    images=(Option("debian-12", "Debian 12"), Option("openeuler-22", "openEuler 22.03")),
-    tiers=(Option("SATA", "普通"), Option("SSD", "SSD"), Option("UHIO", "超高 IO")),
-    purposes=(Option("app", "应用"), Option("db", "数据库")),
     zone_classes=(Option("production", "正式"), Option("trial", "试用")),
+    line_fields=tuple(
+        FormField(row.name, row.zh, row.control, row.hint_zh, not row.optional, OPTIONS.get(row.name, ()))
+        for row in LINE_FIELDS
+    ),
 )
 FORM = RequestFormPage(
     form=RequestForm(
         system="SYS-019",
         justification=HOSTILE,
         lines=(
-            LineForm(label="填报入口", ports="80, 443"),
-            LineForm(key="db", purpose="db", vcpu="x", HSS="yes"),
+            LineForm.of(label="填报入口", ports="80, 443"),
+            LineForm.of(key="db", purpose="db", vcpu="x", HSS="yes"),
         ),
     ),
     choices=CHOICES,

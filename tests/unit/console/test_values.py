@@ -11,7 +11,7 @@ from orchestrator.console.plans.views import AttributeDiff
 from orchestrator.console.requests.form import (
     HEAD_FIELDS,
     LINE_COUNT,
-    LINE_FIELDS,
+    LINE_NAMES,
     MESSAGES,
     LineForm,
     RequestForm,
@@ -23,7 +23,7 @@ from orchestrator.console.requests.views import path_of
 from orchestrator.resource_requests.drafting import MOST_LINES
 
 texts = st.text(max_size=20).map(str.strip)
-lines = st.builds(LineForm, **dict.fromkeys(LINE_FIELDS, texts))
+lines = st.builds(LineForm.of, **dict.fromkeys(LINE_NAMES, texts))
 forms = st.builds(
     RequestForm,
     **(dict.fromkeys(HEAD_FIELDS, texts) | {"kind": st.sampled_from(["provision", "change", "x"])}),
@@ -56,7 +56,7 @@ def sent_by(form: RequestForm) -> dict[str, object]:
     """The fields that the page of a form sends."""
     sent: dict[str, object] = {name: getattr(form, name) for name in HEAD_FIELDS}
     for i, line in enumerate(form.lines):
-        sent |= {f"lines-{i}-{name}": getattr(line, name) for name in LINE_FIELDS}
+        sent |= {f"lines-{i}-{name}": line[name] for name in LINE_NAMES}
     return sent | {LINE_COUNT: str(len(form.lines))}
 
 
@@ -66,10 +66,10 @@ def test_a_form_comes_back_exactly_as_it_was_typed(form: RequestForm) -> None:
 
 
 def test_a_line_can_be_added_and_removed_but_the_last_one_stays() -> None:
-    form = RequestForm(lines=(LineForm(label="a", vcpu="8"),))
+    form = RequestForm(lines=(LineForm.of(label="a", vcpu="8"),))
     two = apply_edit(form, "add-line")
-    assert [(line.label, line.vcpu) for line in two.lines] == [("a", "8"), ("", "8")]
-    assert [line.key for line in two.lines] == ["web", "host2"]
+    assert [(line["label"], line["vcpu"]) for line in two.lines] == [("a", "8"), ("", "8")]
+    assert [line["key"] for line in two.lines] == ["web", "host2"]
     assert apply_edit(two, "remove-line-1") == form
     assert apply_edit(form, "remove-line-0") == form
     assert apply_edit(two, "remove-line-x") == two
@@ -78,17 +78,17 @@ def test_a_line_can_be_added_and_removed_but_the_last_one_stays() -> None:
 
 
 def test_no_more_lines_are_added_than_a_form_may_have() -> None:
-    form = RequestForm(lines=(LineForm(),) * MOST_LINES)
+    form = RequestForm(lines=(LineForm.of(),) * MOST_LINES)
     assert apply_edit(form, "add-line") == form
 
 
 def test_an_added_line_gets_a_key_that_no_other_line_has() -> None:
-    form = RequestForm(lines=(LineForm(), LineForm(key="host2"), LineForm(key="host3")))
+    form = RequestForm(lines=(LineForm.of(), LineForm.of(key="host2"), LineForm.of(key="host3")))
     left = apply_edit(form, "remove-line-1")
-    assert [line.key for line in apply_edit(left, "add-line").lines] == ["web", "host3", "host4"]
+    assert [line["key"] for line in apply_edit(left, "add-line").lines] == ["web", "host3", "host4"]
 
 
-TWO = RequestForm(title="t", justification="j", lines=(LineForm(), LineForm(key="db", HSS="yes")))
+TWO = RequestForm(title="t", justification="j", lines=(LineForm.of(), LineForm.of(key="db", HSS="yes")))
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ TWO = RequestForm(title="t", justification="j", lines=(LineForm(), LineForm(key=
     [
         ({"lines-0-ports": None}, ("lines-0-ports",)),
         ({"lines-1-backup_gb": None, "system": None}, ("system", "lines-1-backup_gb")),
-        ({f"lines-1-{name}": None for name in LINE_FIELDS}, ("lines-1",)),
-        ({f"lines-0-{name}": None for name in LINE_FIELDS}, ("lines-0",)),
+        ({f"lines-1-{name}": None for name in LINE_NAMES}, ("lines-1",)),
+        ({f"lines-0-{name}": None for name in LINE_NAMES}, ("lines-0",)),
         ({LINE_COUNT: None}, (LINE_COUNT,)),
         ({LINE_COUNT: "1"}, (LINE_COUNT,)),
         ({LINE_COUNT: "3"}, ("lines-2",)),
@@ -120,7 +120,7 @@ def test_a_form_that_arrives_in_part_names_what_is_missing_and_is_no_draft(
 
 
 def test_a_form_of_more_lines_than_a_request_may_have_keeps_them_all_and_names_the_limit() -> None:
-    lines = tuple(LineForm(key=f"h{n}", label="a", pool="EXT-X86") for n in range(MOST_LINES + 1))
+    lines = tuple(LineForm.of(key=f"h{n}", label="a", pool="EXT-X86") for n in range(MOST_LINES + 1))
     form = RequestForm(title="t", justification="j", lines=lines)
     assert read_form(sent_by(form)) == form
     draft, errors = read_draft(form)
@@ -134,7 +134,7 @@ def test_a_form_of_more_lines_than_a_request_may_have_keeps_them_all_and_names_t
 
 
 def test_a_typed_form_becomes_the_draft_it_means() -> None:
-    line = LineForm(
+    line = LineForm.of(
         key="web", label="填报入口", pool="EXT-X86", ports="80，443、 8080", HSS="yes", backup_gb=""
     )
     draft, errors = read_draft(RequestForm(title="扩建", justification="汛期", lines=(line,)))
@@ -147,7 +147,7 @@ def test_a_typed_form_becomes_the_draft_it_means() -> None:
 
 
 def test_every_wrong_field_is_named_at_once_with_its_limit() -> None:
-    wrong = LineForm(key="Web", label="a", pool="EXT-X86", vcpu="x", memory_gb="0", ports="80,99999,a")
+    wrong = LineForm.of(key="Web", label="a", pool="EXT-X86", vcpu="x", memory_gb="0", ports="80,99999,a")
     draft, errors = read_draft(RequestForm(lines=(wrong,)))
     assert draft is None
     assert set(errors) == {
@@ -161,21 +161,21 @@ def test_every_wrong_field_is_named_at_once_with_its_limit() -> None:
 
 
 def test_a_repeated_port_is_reported_at_its_field() -> None:
-    wrong = LineForm(key="web", label="a", pool="EXT-X86", ports="80, 80")
+    wrong = LineForm.of(key="web", label="a", pool="EXT-X86", ports="80, 80")
     draft, errors = read_draft(RequestForm(title="t", justification="j", lines=(wrong,)))
     assert draft is None
     assert {name: text for name, (text, _) in errors.items()} == {"lines-0-ports": MESSAGES["wrong_field"]}
 
 
 def test_two_groups_with_one_key_are_refused_for_the_whole_form() -> None:
-    line = LineForm(key="web", label="a", pool="EXT-X86")
+    line = LineForm.of(key="web", label="a", pool="EXT-X86")
     _, errors = read_draft(RequestForm(title="a", justification="b", lines=(line, line)))
     assert errors == {"": (MESSAGES["shared_key"], {"key": "web"})}
 
 
 def test_what_is_wrong_with_the_whole_form_has_a_text_of_its_own() -> None:
-    line = LineForm(key="web", label="a", pool="EXT-X86", count="200")
-    form = RequestForm(title="a", justification="b", lines=(line, replace(line, key="db")))
+    line = LineForm.of(key="web", label="a", pool="EXT-X86", count="200")
+    form = RequestForm(title="a", justification="b", lines=(line, line.changed(key="db")))
     assert read_draft(form)[1] == {"": (MESSAGES["too_many_hosts"], {"most": 300, "hosts": 400})}
     change = replace(form, kind="change", lines=(line,))
     assert read_draft(change)[1] == {"": (MESSAGES["workspace_of_kind"], {})}

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.resource_requests.drafting import RequestDraft
+from orchestrator.resource_requests.drafting import LINE_FIELDS, LineDraft, RequestDraft
 from tests.factories import a_draft, make_draft, make_line
 
 WRONG: dict[str, dict[str, Any]] = {
@@ -70,3 +70,12 @@ def test_everything_that_is_typed_freely_is_read_by_the_classification_rule() ->
         "lines.web.label": "first",
         "lines.db.label": "second",
     }
+
+
+def test_every_field_of_a_line_has_its_row_for_form_and_pages() -> None:
+    assert {field.name for field in LINE_FIELDS} | {"host_services"} == set(LineDraft.model_fields)
+
+
+def test_the_initial_line_of_the_form_is_a_valid_line_once_it_has_a_name_and_a_pool() -> None:
+    initial = {field.name: field.initial for field in LINE_FIELDS} | {"ports": ()}
+    assert LineDraft.model_validate(initial | {"label": "a", "pool": "EXT-X86"}).vcpu == 4
