@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,33 +11,18 @@ from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from orchestrator.billing.errors import UnpricedUsage
-from orchestrator.billing.gaps_sql import FEW, GAPS, GAPS_OF_FEW
 from orchestrator.billing.models import UsageEvent, UsageInterval
 from orchestrator.billing.rating import RatedLine, Usage
-from orchestrator.billing.rating_sql import (
-    COLUMNS,
-    DISCOUNTS_GIVEN,
-    DISCOUNTS_STORED,
-    PRICES_GIVEN,
-    PRICES_STORED,
-    SKUS_GIVEN,
-    SKUS_STORED,
-    SPLITS_GIVEN,
-    SPLITS_STORED,
-    USAGE_GIVEN,
-    flaws,
-    rating,
-    terms,
-)
+from orchestrator.core.db import rolled_back
 from orchestrator.core.errors import NotFound
+from orchestrator.core.sql_blocks import load_sql
 
 PRICE_TERMS = "SELECT token FROM price_terms"
 """A token that changes whenever a price, a discount or a payer split does: same token, same rating."""
 
-_LINES = f" SELECT {COLUMNS} FROM rated"  # noqa: S608 - constants alone
-_STORED = (PRICES_STORED, SKUS_STORED)
-_GIVEN = (PRICES_GIVEN, SKUS_GIVEN)
-_TERMS = {"stored": (DISCOUNTS_STORED, SPLITS_STORED), "given": (DISCOUNTS_GIVEN, SPLITS_GIVEN)}
+_FOLDER = Path(__file__).parent
+_RATING = load_sql(_FOLDER / "rating.sql")
+_GAPS = load_sql(_FOLDER / "gaps.sql")
 
 
 def rate(session: Session, usage: Sequence[Usage]) -> list[RatedLine]:
@@ -45,42 +31,40 @@ def rate(session: Session, usage: Sequence[Usage]) -> list[RatedLine]:
     Raises:
         UnpricedUsage: some day of some usage does not have exactly one price; SKU and first day are named.
     """
-    return _rate(session, usage, {}, (*_STORED, *_TERMS["stored"]))
+    return _rate(session, usage, {}, "stored_terms")
 
 
 def rate_by(
     session: Session, usage: Sequence[Usage], given: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> list[RatedLine]:
-    """Price `usage` under terms, and usually prices, that nobody stored; nothing is written.
+    """Price `usage` under terms, and usually prices, that are not stored; nothing is written.
 
     `given` has the rows of ``discounts`` and ``splits``, and of ``prices`` and ``skus`` or neither, with
-    the columns that `orchestrator.billing.rating_sql` lists. With prices given no table is read.
+    the columns that ``rating.sql`` lists. With prices given no table is read.
 
     Raises:
         UnpricedUsage: as `rate`; also two discounts or two payer splits on one day.
     """
-    relations = {name: json.dumps(rows, default=str) for name, rows in given.items()}
-    prices = _GIVEN if "prices" in given else _STORED
-    return _rate(session, usage, relations, (*prices, *_TERMS["given"]))
+    documents = {name: json.dumps(rows, default=str) for name, rows in given.items()}
+    return _rate(session, usage, documents, "given_prices" if "prices" in given else "given_terms")
 
 
 def _rate(
-    session: Session, usage: Sequence[Usage], given: Mapping[str, str], sources: tuple[str, ...]
+    session: Session, usage: Sequence[Usage], given: Mapping[str, str], sources: str
 ) -> list[RatedLine]:
     if not usage:
         return []
-    relations = {**given, "usage": json.dumps([_row(item) for item in usage], default=str)}
-    priced = terms(USAGE_GIVEN, sources)
-    if found := session.execute(text(flaws(priced)), relations).first():
-        raise unpriced(*found)
-    rows = session.execute(text(rating(priced) + _LINES), relations)
+    documents = {**given, "usage": json.dumps([_row(one) for one in usage], default=str)}
+    if flaw := session.execute(text(_RATING[f"flaws_by_{sources}"]), documents).first():
+        raise unpriced(*flaw)
+    rows = session.execute(text(_RATING[f"lines_by_{sources}"]), documents)
     # Sorted here, because a database may sort texts by the rules of a language.
     return sorted((RatedLine(*row) for row in rows), key=lambda line: (line.resource, line.sku, line.starts))
 
 
-def _row(item: Usage) -> dict[str, Any]:
-    row = {name: value for name, value in vars(item).items() if name != "spec"}
-    return row | (vars(item.spec) if item.spec else {"arch": ""})
+def _row(usage: Usage) -> dict[str, Any]:
+    row = {name: value for name, value in vars(usage).items() if name != "spec"}
+    return row | (vars(usage.spec) if usage.spec else {"arch": ""})
 
 
 def unpriced(flaw: str, resource: str, sku: str, day: date) -> UnpricedUsage:
@@ -117,12 +101,16 @@ def released_on(session: Session, resource_id: UUID) -> date | None:
 def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None:
     """Resource, SKU and first day on which stored intervals are not what the events say, or None.
 
-    Looks at every resource with an event whose number is above `after`.
+    Compares every resource with an event whose number is above `after`.
     """
-    newer = select(UsageEvent.seq).where(col(UsageEvent.seq) > after).limit(FEW + 1).subquery()
-    few = session.exec(select(func.count()).select_from(newer)).one() <= FEW
-    found = session.execute(text(GAPS_OF_FEW if few else GAPS), {"after": after}).first()
-    return (found[0], found[1], found[2]) if found else None
+    # Table and setting go with the savepoint. The statistics of the table tell the planner whether to look a
+    # few resources up or to join all usage.
+    with rolled_back(session):
+        session.execute(text("SET LOCAL enable_nestloop = on"))
+        session.execute(text(_GAPS["changed_resources"]), {"after": after})
+        session.execute(text("ANALYZE changed_resources"))
+        gap = session.execute(text(_GAPS["first_gap"])).first()
+    return (gap[0], gap[1], gap[2]) if gap else None
 
 
 def intervals_of(

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
-from orchestrator.billing import closing_sql as sql
 from orchestrator.billing.lifecycle import CAN_BE_METERED, StatementStatus
 from orchestrator.billing.models import (
     MeteredResource,
@@ -17,6 +16,7 @@ from orchestrator.billing.models import (
     UsageEvent,
     UsageStatement,
 )
+from orchestrator.billing.month_close import MONTH_CLOSE
 from orchestrator.billing.months import month_after
 from orchestrator.core.errors import NotFound
 from orchestrator.core.rows import get_row
@@ -139,18 +139,18 @@ def movements(session: Session, statement_id: UUID) -> Sequence[SkuMovement]:
 
 def wanted_organisations(session: Session, month: date) -> Sequence[str]:
     """Departments that need a statement of the month and have none."""
-    return session.execute(text(sql.WANTED), _bounds(month)).scalars().all()
+    return session.execute(text(MONTH_CLOSE["departments_without_statement"]), _bounds(month)).scalars().all()
 
 
 def unstated(session: Session, month: date) -> tuple[date, str] | None:
     """The first earlier month with usage that is on no metered statement, and its department."""
-    found = session.execute(text(sql.UNSTATED), {"month": month}).first()
+    found = session.execute(text(MONTH_CLOSE["first_month_without_statement"]), {"month": month}).first()
     return (found[0], found[1]) if found else None
 
 
 def stale(session: Session, month: date) -> Sequence[UUID]:
     """Metered statements of the month about which something became known since."""
-    return session.execute(text(sql.STALE), _bounds(month)).scalars().all()
+    return session.execute(text(MONTH_CLOSE["stale"]), _bounds(month)).scalars().all()
 
 
 def of_month(session: Session, month: date, status: StatementStatus) -> Sequence[UsageStatement]:
@@ -177,12 +177,14 @@ def statuses(session: Session, month: date) -> dict[str, int]:
 
 def flaw(session: Session, month: date, organisations: Sequence[str]) -> tuple[str, str, str, date] | None:
     """The first day of the month that cannot be priced, by the terms kept: flaw, resource, SKU and day."""
-    return _first_flaw(session, sql.FLAWS, {**_bounds(month), "organisations": list(organisations)})
+    return _first_flaw(
+        session, MONTH_CLOSE["flaws_of_month"], {**_bounds(month), "organisations": list(organisations)}
+    )
 
 
 def late_flaw(session: Session, late: LateMonth) -> tuple[str, str, str, date] | None:
     """The same for an earlier month that is rated anew, on the resources that this concerns."""
-    return _first_flaw(session, sql.LATE_FLAWS, late.bounds())
+    return _first_flaw(session, MONTH_CLOSE["flaws_of_late_month"], late.bounds())
 
 
 def _first_flaw(
@@ -194,7 +196,7 @@ def _first_flaw(
 
 def late_months(session: Session, month: date) -> list[LateMonth]:
     """Final months before `month` about which something became known that no statement has considered."""
-    rows = session.execute(text(sql.LATE + " ORDER BY s.month, s.organisation_code"), {"month": month})
+    rows = session.execute(text(MONTH_CLOSE["late_months"]), {"month": month})
     return [LateMonth(*row) for row in rows]
 
 
@@ -236,7 +238,7 @@ def issued(session: Session) -> Sequence[UsageStatement]:
 def digest(session: Session, statement_id: UUID, number: str | None, issued_on: date | None) -> str:
     """SHA-256 over everything that a statement says, as it is stored now, under this number and date."""
     given = {"statement": statement_id, "number": number, "issued_on": issued_on}
-    found: str = session.execute(text(sql.DIGEST), given).scalar_one()
+    found: str = session.execute(text(MONTH_CLOSE["digest"]), given).scalar_one()
     return found
 
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from orchestrator.billing import closing_sql as sql
 from orchestrator.billing.lifecycle import STATEMENT_LIFECYCLE, StatementStatus
 from orchestrator.billing.models import ConsideredCorrection, UsageStatement
+from orchestrator.billing.month_close import MONTH_CLOSE
 from orchestrator.billing.months import month_after
 from orchestrator.billing.statement_queries import LateMonth
 from orchestrator.core import audit, transitions
@@ -122,27 +122,28 @@ def empty(session: Session, row: UsageStatement) -> None:
 
 
 def keep_use(session: Session, month: date) -> None:
-    """Look at all usage once and keep, until this transaction ends, what a close of the month asks of it."""
-    _keep(session, sql.KEEP_USE, month=month, ends=month_after(month))
+    """Read all usage once and keep the figures that a close of the month needs until the transaction ends."""
+    _keep(session, "keep_use", "closing_use", month=month, ends=month_after(month))
 
 
 def keep_terms(session: Session, month: date, organisations: Sequence[str]) -> None:
-    """Keep, in the same way, what a day of these departments' usage in the month costs."""
+    """Keep the prices, discounts and payer splits that apply to these departments' usage in the month."""
     bounds = {"month": month, "ends": month_after(month)}
-    _keep(session, sql.KEEP_TERMS, **bounds, organisations=list(organisations))
+    _keep(session, "keep_terms", "closing_terms", **bounds, organisations=list(organisations))
+    session.execute(text("ANALYZE closing_terms"))
 
 
-def _keep(session: Session, statements: Sequence[str], **given: object) -> None:
-    for statement in statements:
-        session.execute(text(statement), given if ":month" in statement else {})
+def _keep(session: Session, block: str, table: str, **parameters: object) -> None:
+    session.execute(text(f"DROP TABLE IF EXISTS {table}"))
+    session.execute(text(MONTH_CLOSE[block]), parameters)
 
 
 def write_lines(session: Session, month: date, organisations: Sequence[str]) -> None:
     """Rate the month's usage of these departments, whose terms are kept, into their open statements."""
     bounds = {"month": month, "ends": month_after(month)}
-    intervals = session.execute(text(sql.INTERVALS), {"organisations": list(organisations)})
-    for some in _groups([(row[0], row[1]) for row in intervals]):
-        session.execute(text(sql.LINES), {**bounds, "organisations": some})
+    counts = session.execute(text(MONTH_CLOSE["intervals"]), {"organisations": list(organisations)})
+    for group in _groups([(row[0], row[1]) for row in counts]):
+        session.execute(text(MONTH_CLOSE["write_lines"]), {**bounds, "organisations": group})
 
 
 def _groups(intervals: Sequence[tuple[str, int]]) -> list[list[str]]:
@@ -160,21 +161,26 @@ def _groups(intervals: Sequence[tuple[str, int]]) -> list[list[str]]:
 
 def write_corrections(session: Session, statement: UsageStatement, late: LateMonth, event_seq: int) -> None:
     """Counter what is stated for an earlier month and not true, and state what is true."""
-    session.execute(text(sql.CORRECTIONS), {"month": statement.month, **late.bounds()})
+    session.execute(text(MONTH_CLOSE["write_corrections"]), {"month": statement.month, **late.bounds()})
     session.add(ConsideredCorrection(statement_id=statement.id, month=late.month, event_seq=event_seq))
     session.flush()
 
 
 def write_movement(session: Session, month: date) -> None:
-    """Add up the open statements of a month, and say how the quantities of every SKU moved in them."""
-    _keep(session, (*sql.KEEP_SUMS, sql.MOVEMENT), month=month, ends=month_after(month))
+    """Add up the open statements of a month, and write how the quantity of every SKU changed in them."""
+    bounds = {"month": month, "ends": month_after(month)}
+    # The planner does not know how many lines were written a moment ago and would sort them first.
+    session.execute(text("SET LOCAL enable_sort = off"))
+    _keep(session, "keep_sums", "closing_sums", **bounds)
+    session.execute(text("SET LOCAL enable_sort = on"))
+    session.execute(text(MONTH_CLOSE["write_movement"]), bounds)
 
 
 def finish(session: Session, statements: Sequence[UsageStatement], event_seq: int, actor: str) -> None:
     """Give the open statements of a month their sums, which are kept, and call them metered."""
     if not statements:
         return
-    rows = session.execute(text(sql.TOTALS), {"month": statements[0].month})
+    rows = session.execute(text(MONTH_CLOSE["totals"]), {"month": statements[0].month})
     totals = {statement_id: (lines, total) for statement_id, lines, total in rows}
     for row in statements:
         row.line_count, row.total_fen = totals[row.id]

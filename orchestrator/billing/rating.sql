@@ -1,76 +1,91 @@
-"""The rater as SQL: from usage, prices and terms to lines, in one pass over sets; text alone.
+-- The rater: from usage, prices and terms to lines, in one pass over sets (domain §2.9).
+--
+-- Quote, plan cost, bill and what-if are computed by the same text over six relations with fixed columns.
+-- Each relation is either read from tables (`..._stored`) or from JSON documents (`..._given`):
+--
+--     usage(resource, department, sku, arch, quantity, state, vcpu, memory_gb, starts, ends, run)
+--     prices(sku, catalogue, price_fen, percent, suspended_percent, tiers, starts, ends)
+--     kinds(sku, billing, counts, arch, payer)
+--     discounts(department, sku, percent, starts, ends)
+--     splits(department, sku, payers, percents, starts, ends)
+--     pairs(department, sku, arch, lo, hi)
 
-Every rating is `rated(...)` over six relations with fixed columns, whoever gives them: the tables of
-the service or documents that nobody stores. So a quote, a plan's cost, a bill and a what-if are
-computed by the same text. The rules are those of domain §2.9:
-
-- `terms` cuts time, for each department, SKU and architecture, wherever month, price, discount or
-  payer split changes, and says what holds in between. It has few rows, whatever the usage.
-- `runs` cuts usage by the terms and joins neighbouring days again where nothing differs.
-- an amount is one division at the end, of whole numbers, half up.
-"""
-# ruff: noqa: S608 - every part is a constant of this file; values are parameters.
-
-# usage(resource, department, sku, arch, quantity, state, vcpu, memory_gb, starts, ends, run): arch is ''
-# unless the SKU is a percentage of a spec; ends is a day; run is whatever the caller wants to find again.
-USAGE_GIVEN = """usage AS (
+-- name: usage_given
+-- `arch` is '' unless the SKU is a percentage of a spec.
+usage AS (
     SELECT resource, department, sku, arch, quantity, state, vcpu, memory_gb, starts, ends, NULL::uuid AS run
     FROM jsonb_to_recordset(CAST(:usage AS jsonb)) AS u(resource text, department text, sku text, arch text,
         quantity numeric, state text, vcpu numeric, memory_gb numeric, starts date, ends date)
-)"""
+)
 
-PRICES_GIVEN = """prices AS (
+-- name: prices_given
+prices AS (
     SELECT sku, catalogue, price_fen, percent, suspended_percent, tiers, starts,
            coalesce(ends, 'infinity') AS ends
     FROM jsonb_to_recordset(CAST(:prices AS jsonb)) AS p(sku text, catalogue text, price_fen numeric,
         percent numeric, suspended_percent numeric, tiers jsonb, starts date, ends date)
-)"""
-PRICES_STORED = """prices AS (
+)
+
+-- name: prices_stored
+prices AS (
     SELECT p.sku_code AS sku, c.code AS catalogue, p.price_fen::numeric AS price_fen,
            p.percent::numeric AS percent, p.suspended_percent::numeric AS suspended_percent, p.tiers,
            c.valid_from AS starts, coalesce(c.valid_to, 'infinity') AS ends
     FROM sku_prices p JOIN price_catalogues c ON c.code = p.catalogue_code
-)"""
+)
 
-SKUS_GIVEN = """kinds AS (
+-- name: skus_given
+kinds AS (
     SELECT * FROM jsonb_to_recordset(CAST(:skus AS jsonb))
         AS k(sku text, billing text, counts text, arch text, payer text)
-)"""
-SKUS_STORED = """kinds AS (
-    SELECT code AS sku, billing, quota_class AS counts, coalesce(arch, '') AS arch, payer FROM skus
-)"""
+)
 
-DISCOUNTS_GIVEN = """discounts AS (
+-- name: skus_stored
+kinds AS (
+    SELECT code AS sku, billing, quota_class AS counts, coalesce(arch, '') AS arch, payer FROM skus
+)
+
+-- name: discounts_given
+discounts AS (
     SELECT department, sku, percent, starts, coalesce(ends, 'infinity') AS ends
     FROM jsonb_to_recordset(CAST(:discounts AS jsonb))
         AS d(department text, sku text, percent numeric, starts date, ends date)
-)"""
-DISCOUNTS_STORED = """discounts AS (
+)
+
+-- name: discounts_stored
+discounts AS (
     SELECT organisation_code AS department, sku_code AS sku, percent, lower(days) AS starts,
            coalesce(upper(days), 'infinity') AS ends
     FROM billing_discounts
-)"""
+)
 
-SPLITS_GIVEN = """splits AS (
+-- name: splits_given
+splits AS (
     SELECT department, sku, ARRAY(SELECT jsonb_array_elements_text(payers)) AS payers,
            ARRAY(SELECT jsonb_array_elements_text(percents)::numeric) AS percents,
            starts, coalesce(ends, 'infinity') AS ends
     FROM jsonb_to_recordset(CAST(:splits AS jsonb))
         AS s(department text, sku text, payers jsonb, percents jsonb, starts date, ends date)
-)"""
-SPLITS_STORED = """splits AS (
+)
+
+-- name: splits_stored
+splits AS (
     SELECT organisation_code AS department, sku_code AS sku, payers::text[] AS payers, percents,
            lower(days) AS starts, coalesce(upper(days), 'infinity') AS ends
     FROM billing_payer_splits
-)"""
+)
 
-# pairs(department, sku, arch, lo, hi): what is used, and the first day and the end of all its usage.
-_PAIRS = """pairs AS (
+-- name: pairs
+-- Department, SKU and architecture in use, with the first day and the end of all usage.
+pairs AS (
     SELECT department, sku, arch, min(starts) AS lo, max(ends) AS hi FROM usage GROUP BY department, sku, arch
-)"""
+)
 
-# What is priced: the SKU itself, and for a percentage the vCPU and memory SKUs of the architecture.
-_TERMS_TEXT = """bounds AS (
+-- name: terms
+-- For each pair: spans of days within one month in which price, discount and payer split stay the same.
+-- There are few rows, however much usage there is. `priced_skus` also has the vCPU and memory SKUs of the
+-- architecture, on which a percentage is charged. `flaw` is set where not exactly one price applies.
+bounds AS (
     SELECT date_trunc('month', min(lo)::timestamp)::date AS lo,
            (date_trunc('month', (max(hi) - 1)::timestamp) + interval '1 month')::date AS hi
     FROM pairs
@@ -85,7 +100,7 @@ _TERMS_TEXT = """bounds AS (
     JOIN kinds k ON k.sku = p.sku AND k.billing = 'percent_of_spec'
     JOIN kinds part ON part.arch = p.arch AND part.counts IN ('vcpu', 'memory_gb')
                    AND part.billing = 'monthly'
-), cuts AS (
+), edges AS (
     SELECT department, sku, arch, starts AS day FROM pairs, months
     UNION
     SELECT s.department, s.sku, s.arch, edge.day
@@ -104,41 +119,53 @@ _TERMS_TEXT = """bounds AS (
 ), spans AS (
     SELECT department, sku, arch, day AS starts,
            coalesce(lead(day) OVER (PARTITION BY department, sku, arch ORDER BY day), b.hi) AS ends
-    FROM cuts, bounds b
+    FROM edges, bounds b
 ), valued AS (
     SELECT s.department, s.sku, s.arch, s.starts, s.ends, m.starts AS month, m.ends - m.starts AS month_days,
            coalesce(k.billing, 'monthly') AS billing,
            own.catalogue, own.price_fen, own.percent, own.suspended_percent, own.tiers,
            cpu.price_fen AS cpu_fen, cpu.tiers AS cpu_tiers, ram.price_fen AS ram_fen, ram.tiers AS ram_tiers,
-           coalesce(cut.percent, 0) AS discount,
+           coalesce(reduced.percent, 0) AS discount,
            coalesce(shared.payers, ARRAY[coalesce(k.payer, 'department')]) AS payers,
            coalesce(shared.percents, ARRAY[100::numeric]) AS percents,
            CASE
-               WHEN own.found <> 1 THEN 'price ' || own.found || ' ' || s.sku
-               WHEN k.billing = 'percent_of_spec' AND cpu.found <> 1
-                   THEN 'price ' || cpu.found || ' ' || coalesce(cpu.sku, 'vCPU of ' || s.arch)
-               WHEN k.billing = 'percent_of_spec' AND ram.found <> 1
-                   THEN 'price ' || ram.found || ' ' || coalesce(ram.sku, 'memory of ' || s.arch)
-               WHEN cut.found > 1 THEN 'discount ' || cut.found || ' ' || s.sku
-               WHEN shared.found > 1 THEN 'split ' || shared.found || ' ' || s.sku
+               WHEN own.matches <> 1 THEN 'price ' || own.matches || ' ' || s.sku
+               WHEN k.billing = 'percent_of_spec' AND cpu.matches <> 1
+                   THEN 'price ' || cpu.matches || ' ' || coalesce(cpu.sku, 'vCPU of ' || s.arch)
+               WHEN k.billing = 'percent_of_spec' AND ram.matches <> 1
+                   THEN 'price ' || ram.matches || ' ' || coalesce(ram.sku, 'memory of ' || s.arch)
+               WHEN reduced.matches > 1 THEN 'discount ' || reduced.matches || ' ' || s.sku
+               WHEN shared.matches > 1 THEN 'split ' || shared.matches || ' ' || s.sku
            END AS flaw
     FROM spans s
     JOIN months m ON m.starts <= s.starts AND s.starts < m.ends
     LEFT JOIN kinds k ON k.sku = s.sku
     CROSS JOIN LATERAL (
-        SELECT count(*) AS found, min(catalogue) AS catalogue, min(price_fen) AS price_fen,
+        SELECT count(*) AS matches, min(catalogue) AS catalogue, min(price_fen) AS price_fen,
                min(percent) AS percent, min(suspended_percent) AS suspended_percent,
                (array_agg(tiers))[1] AS tiers
         FROM prices p WHERE p.sku = s.sku AND p.starts <= s.starts AND s.starts < p.ends
     ) AS own
-    CROSS JOIN LATERAL ({cpu}) AS cpu
-    CROSS JOIN LATERAL ({ram}) AS ram
     CROSS JOIN LATERAL (
-        SELECT count(*) AS found, min(percent) AS percent FROM discounts d
+        SELECT count(p.sku) AS matches, min(part.sku) AS sku, min(p.price_fen) AS price_fen,
+               (array_agg(p.tiers))[1] AS tiers
+        FROM kinds part
+        LEFT JOIN prices p ON p.sku = part.sku AND p.starts <= s.starts AND s.starts < p.ends
+        WHERE k.billing = 'percent_of_spec' AND part.arch = s.arch AND part.counts = 'vcpu'
+          AND part.billing = 'monthly') AS cpu
+    CROSS JOIN LATERAL (
+        SELECT count(p.sku) AS matches, min(part.sku) AS sku, min(p.price_fen) AS price_fen,
+               (array_agg(p.tiers))[1] AS tiers
+        FROM kinds part
+        LEFT JOIN prices p ON p.sku = part.sku AND p.starts <= s.starts AND s.starts < p.ends
+        WHERE k.billing = 'percent_of_spec' AND part.arch = s.arch AND part.counts = 'memory_gb'
+          AND part.billing = 'monthly') AS ram
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS matches, min(percent) AS percent FROM discounts d
         WHERE d.department = s.department AND d.sku = s.sku AND d.starts <= s.starts AND s.starts < d.ends
-    ) AS cut
+    ) AS reduced
     CROSS JOIN LATERAL (
-        SELECT count(*) AS found, min(payers) AS payers, min(percents) AS percents FROM splits d
+        SELECT count(*) AS matches, min(payers) AS payers, min(percents) AS percents FROM splits d
         WHERE d.department = s.department AND d.sku = s.sku AND d.starts <= s.starts AND s.starts < d.ends
     ) AS shared
 ), terms AS (
@@ -147,23 +174,14 @@ _TERMS_TEXT = """bounds AS (
         dense_rank() OVER (ORDER BY department, sku, arch, month, catalogue, price_fen, percent,
         suspended_percent, tiers, cpu_fen, cpu_tiers, ram_fen, ram_tiers, discount, payers, percents) AS class
     FROM valued
-)"""
+)
 
-_PART = """
-        SELECT count(p.sku) AS found, min(part.sku) AS sku, min(p.price_fen) AS price_fen,
-               (array_agg(p.tiers))[1] AS tiers
-        FROM kinds part
-        LEFT JOIN prices p ON p.sku = part.sku AND p.starts <= s.starts AND s.starts < p.ends
-        WHERE k.billing = 'percent_of_spec' AND part.arch = s.arch AND part.counts = '{counts}'
-          AND part.billing = 'monthly'"""
-
-_TERMS = _TERMS_TEXT.format(cpu=_PART.format(counts="vcpu"), ram=_PART.format(counts="memory_gb"))
-
-# A piece that covers its whole month has no neighbour in that month: it is a run as it is, and most are.
-# Among the others a run begins where the row before it ends earlier or differs, and ends where the next run's
-# predecessor ends. One sort serves them, without grouping, and one empty row after the last gives the last
-# run its end.
-_RUNS = """pieces AS MATERIALIZED (
+-- name: runs
+-- Usage divided by the terms, and neighbouring days joined again where nothing differs. A piece that covers
+-- its whole month has no neighbour in that month, so it is a run already; most are. Among the other pieces a
+-- run begins where the row before ends earlier or differs, and ends where the predecessor of the next run
+-- ends. One sort is enough and nothing is grouped; an empty row at the end closes the last run.
+pieces AS MATERIALIZED (
     SELECT t.pair, u.resource, u.run, u.quantity, u.state, u.vcpu, u.memory_gb, t.class,
            u.arch <> '' AS sized, t.billing = 'one_off' AS once,
            greatest(u.starts, t.starts) AS starts, least(u.ends, t.ends) AS ends,
@@ -194,26 +212,14 @@ _RUNS = """pieces AS MATERIALIZED (
     FROM (SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends
           FROM pieces WHERE whole
           UNION ALL SELECT * FROM joined WHERE pair IS NOT NULL) AS r
-)"""
+)
 
-
-def _charge(quantity: str, price: str, tiers: str) -> str:
-    """A quantity at one price, or each unit at its own tier's price; the border unit is in the lower tier."""
-    return f"""CASE WHEN {tiers} IS NULL THEN {quantity} * {price} ELSE (
-        SELECT sum(greatest(least({quantity}, coalesce(tier.up_to, {quantity})) - tier.above, 0)
-                   * tier.price_fen)
-        FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
-              FROM jsonb_to_recordset({tiers}) AS x(up_to numeric, price_fen numeric)) AS tier) END"""
-
-
-_OWN = _charge("r.quantity", "c.price_fen", "c.tiers")
-_CPU = _charge("r.vcpu", "c.cpu_fen", "c.cpu_tiers")
-_RAM = _charge("r.memory_gb", "c.ram_fen", "c.ram_tiers")
-
-# Everything before `weight` is exact. `weight` is 100 for each of the three percentages times the days of
-# the month, and the amount is charge x days / weight, half up. `flat` is what a unit is charged where neither
-# tiers nor a spec count. OFFSET 0 lets an expression be computed once where it is used twice.
-_AMOUNTS = f"""classes AS (
+-- name: amounts
+-- One division at the end, of whole numbers, half up. Everything before `weight` is exact. `weight` is 100
+-- for each of the three percentages times the days of the month; the amount is charge x days / weight. `flat`
+-- is the charge of a unit that has neither tiers nor a spec. The unit on the border of two tiers belongs to
+-- the lower one. OFFSET 0 makes PostgreSQL compute an expression once although it is used twice.
+classes AS (
     SELECT DISTINCT ON (class) *, billing = 'one_off' AS once,
            coalesce(suspended_percent, 100) AS suspended,
            CASE WHEN billing <> 'percent_of_spec' AND tiers IS NULL
@@ -225,9 +231,25 @@ _AMOUNTS = f"""classes AS (
     SELECT r.*, c.department, c.sku, c.month, c.month_days, c.catalogue, c.price_fen, c.percent, c.discount,
            c.payers, c.percents, c.weight, c.twice,
            CASE WHEN c.flat IS NOT NULL THEN r.quantity * c.flat
-                WHEN c.billing = 'percent_of_spec'
-                    THEN r.quantity * c.percent * ({_CPU} + {_RAM}) * (100 - c.discount)
-                ELSE 100 * {_OWN} * (100 - c.discount) END
+                WHEN c.billing = 'percent_of_spec' THEN r.quantity * c.percent * (100 - c.discount) * (
+                    CASE WHEN c.cpu_tiers IS NULL THEN r.vcpu * c.cpu_fen ELSE (
+                        SELECT sum(greatest(least(r.vcpu, coalesce(tier.up_to, r.vcpu)) - tier.above, 0)
+                                   * tier.price_fen)
+                        FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
+                              FROM jsonb_to_recordset(c.cpu_tiers) AS x(up_to numeric, price_fen numeric)) AS tier
+                    ) END
+                    + CASE WHEN c.ram_tiers IS NULL THEN r.memory_gb * c.ram_fen ELSE (
+                        SELECT sum(greatest(least(r.memory_gb, coalesce(tier.up_to, r.memory_gb)) - tier.above, 0)
+                                   * tier.price_fen)
+                        FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
+                              FROM jsonb_to_recordset(c.ram_tiers) AS x(up_to numeric, price_fen numeric)) AS tier
+                    ) END)
+                ELSE 100 * (100 - c.discount) * (
+                        SELECT sum(greatest(least(r.quantity, coalesce(tier.up_to, r.quantity)) - tier.above, 0)
+                                   * tier.price_fen)
+                        FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
+                              FROM jsonb_to_recordset(c.tiers) AS x(up_to numeric, price_fen numeric)) AS tier
+                ) END
            * CASE r.state WHEN 'waived' THEN 0 WHEN 'suspended' THEN c.suspended ELSE 100 END
            * CASE WHEN c.once THEN 1 ELSE r.ends - r.starts END AS charge
     FROM runs r JOIN classes c ON c.class = r.class
@@ -241,34 +263,50 @@ _AMOUNTS = f"""classes AS (
                      row_number() OVER (ORDER BY rest DESC, place) AS rank
               FROM (SELECT place, div(amount_fen * share, 100) AS floor_fen,
                            mod(amount_fen * share, 100) AS rest
-                    FROM unnest(percents) WITH ORDINALITY AS p(share, place)) AS cut_down) AS ranked
+                    FROM unnest(percents) WITH ORDINALITY AS p(share, place)) AS floors) AS ranked
     ) END AS shares_fen
     FROM rounded
-)"""
+)
 
-COLUMNS = """resource, sku, quantity, catalogue, price_fen::bigint, starts, ends, month_days, amount_fen,
-    department, state, vcpu, memory_gb, percent, discount, payers, shares_fen"""
+-- name: lines
+-- The columns of `RatedLine`, in its order.
+lines AS (
+    SELECT resource, sku, quantity, catalogue, price_fen::bigint, starts, ends, month_days, amount_fen,
+           department, state, vcpu, memory_gb, percent, discount, payers, shares_fen
+    FROM rated
+)
 
+-- name: flaws
+-- The first day on which usage cannot be priced; empty if all of it can.
+flaws AS (
+    SELECT t.flaw, u.resource, u.sku, greatest(u.starts, t.starts) AS day
+    FROM usage u
+    JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
+                AND t.starts < u.ends AND u.starts < t.ends
+    WHERE t.flaw IS NOT NULL
+    ORDER BY day, u.sku, u.resource LIMIT 1
+)
 
-def terms(usage: str, sources: tuple[str, ...], pairs: str = _PAIRS) -> str:
-    """The relations `usage` and `terms`, from usage and its sources: prices, kinds, discounts, splits.
+-- name: lines_by_stored_terms
+-- with: usage_given, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, runs, amounts, lines
+SELECT * FROM lines
 
-    `pairs` is a relation for who has the sums of usage at hand.
-    """
-    return ", ".join((usage, *sources, pairs, _TERMS))
+-- name: flaws_by_stored_terms
+-- with: usage_given, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, flaws
+SELECT * FROM flaws
 
+-- name: lines_by_given_terms
+-- with: usage_given, prices_stored, skus_stored, discounts_given, splits_given, pairs, terms, runs, amounts, lines
+SELECT * FROM lines
 
-def rating(given: str) -> str:
-    """The relation `rated`, one row a line, over what `terms` gives."""
-    return f"WITH {given}, {_RUNS}, {_AMOUNTS}"
+-- name: flaws_by_given_terms
+-- with: usage_given, prices_stored, skus_stored, discounts_given, splits_given, pairs, terms, flaws
+SELECT * FROM flaws
 
+-- name: lines_by_given_prices
+-- with: usage_given, prices_given, skus_given, discounts_given, splits_given, pairs, terms, runs, amounts, lines
+SELECT * FROM lines
 
-def flaws(given: str) -> str:
-    """The days on which usage cannot be priced, the first ones first; empty where all of it can."""
-    return f"""WITH {given}
-        SELECT t.flaw, u.resource, u.sku, greatest(u.starts, t.starts) AS day
-        FROM usage u
-        JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
-                    AND t.starts < u.ends AND u.starts < t.ends
-        WHERE t.flaw IS NOT NULL
-        ORDER BY day, u.sku, u.resource LIMIT 1"""
+-- name: flaws_by_given_prices
+-- with: usage_given, prices_given, skus_given, discounts_given, splits_given, pairs, terms, flaws
+SELECT * FROM flaws
