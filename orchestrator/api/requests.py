@@ -161,7 +161,7 @@ def _hold_of(session: Session, request: ResourceRequest) -> dict[str, Any] | Non
 
 
 def _hold(status: str, expires_at: datetime, items: Iterable[Take | HoldItem]) -> dict[str, Any]:
-    amounts = {item.target: item.amount for item in items}
+    amounts = {str(item.counter): item.amount for item in items}
     return {"status": status, "expires_at": expires_at.isoformat(), "amounts": amounts}
 
 

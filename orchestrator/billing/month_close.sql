@@ -68,10 +68,12 @@ SELECT * FROM flaws
 
 -- name: write_lines
 -- with: usage_of_month, kept_terms, runs, amounts
-INSERT INTO statement_lines (statement_id, position, kind, month, resource_id, sku_code, quantity, billing_state,
+INSERT INTO statement_lines (
+    statement_id, position, kind, month, resource_id, sku_code, quantity, billing_state,
     catalogue_code, price_fen, percent, vcpu, memory_gb, discount, starts, ends, month_days, amount_fen,
     payers, shares_fen, run_id)
-SELECT s.id, r.place, 'ordinary', r.month, r.resource, r.sku, r.quantity, r.state, r.catalogue, r.price_fen::bigint, r.percent::int,
+SELECT s.id, r.place, 'ordinary', r.month, r.resource, r.sku, r.quantity, r.state, r.catalogue,
+       r.price_fen::bigint, r.percent::int,
        r.vcpu, r.memory_gb, r.discount, r.starts, r.ends, r.month_days, r.amount_fen, r.payers, r.shares_fen,
        r.run
 FROM rated r
@@ -137,7 +139,8 @@ WHERE s.month = CAST(:month AS date) AND s.status = 'metered' AND EXISTS (
 
 -- name: write_corrections
 -- with: usage_of_late_month, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, runs, amounts, corrected
-INSERT INTO statement_lines (statement_id, position, kind, month, resource_id, sku_code, quantity, billing_state,
+INSERT INTO statement_lines (
+    statement_id, position, kind, month, resource_id, sku_code, quantity, billing_state,
     catalogue_code, price_fen, percent, vcpu, memory_gb, discount, starts, ends, month_days, amount_fen,
     payers, shares_fen, run_id, reverses_statement_id, reverses_position)
 SELECT s.id, coalesce((SELECT max(position) FROM statement_lines l WHERE l.statement_id = s.id), 0)
@@ -180,7 +183,8 @@ stated AS (
     FROM valid v
     WHERE NOT EXISTS (SELECT FROM unchanged u WHERE (u.statement_id, u.position) = (v.statement_id, v.position))
     UNION ALL
-    SELECT 'right', r.month, r.resource, r.sku, r.quantity, r.state, r.catalogue, r.price_fen::bigint, r.percent::int,
+    SELECT 'right', r.month, r.resource, r.sku, r.quantity, r.state, r.catalogue,
+       r.price_fen::bigint, r.percent::int,
            r.vcpu, r.memory_gb, r.discount, r.starts, r.ends, r.month_days, r.amount_fen, r.payers, r.shares_fen,
            r.run, NULL, NULL
     FROM rated r WHERE NOT EXISTS (SELECT FROM unchanged u WHERE u.place = r.place)
@@ -210,14 +214,17 @@ WITH opened AS (
     WHERE s.month = CAST(:month AS date) AND s.status = 'open'
 ), lasting AS (
     SELECT code FROM skus WHERE billing <> 'one_off'
-), moving AS (
+), changed AS (
     SELECT resource_id FROM usage_events
     WHERE day < CAST(:ends AS date)
       AND (day >= CAST(:month AS date) OR seq > (SELECT min(coalesce(event_seq, 0)) FROM opened))
 ), touched AS MATERIALIZED (
-    SELECT l.* FROM statement_lines l JOIN lasting ON lasting.code = l.sku_code
+    SELECT l.statement_id, l.resource_id, l.sku_code, l.quantity, l.starts, l.ends
+    FROM statement_lines l JOIN lasting ON lasting.code = l.sku_code
     WHERE l.statement_id = ANY(ARRAY(SELECT id FROM opened UNION ALL SELECT previous_id FROM opened))
-      AND l.kind = 'ordinary' AND (l.resource_id IN (SELECT resource_id FROM moving)) IS TRUE
+      AND l.kind = 'ordinary'
+      -- Not written as a join: few resources are looked up for each of many lines, never the other way round.
+      AND (l.resource_id IN (SELECT resource_id FROM changed)) IS TRUE
 ), deltas AS (
     SELECT l.statement_id, l.resource_id, l.sku_code, edge.day, edge.quantity
     FROM touched l

@@ -3,6 +3,7 @@
 from typing import Self
 
 from orchestrator.core.errors import BusinessError
+from orchestrator.quotas.arithmetic import Counter
 
 
 class NothingLeft(BusinessError):
@@ -11,10 +12,9 @@ class NothingLeft(BusinessError):
     zh = "剩余额度不足"
 
     @classmethod
-    def of(cls, target: str, needed: int) -> Self:
-        """The error that names the counter, as `HoldItem` does, and what was asked of it."""
-        kind = target.split(":", 1)[0]
-        return cls(f"{target} has less than {needed} left.", target=target, kind=kind)
+    def of(cls, counter: Counter, needed: int) -> Self:
+        """Return the error that names the counter and the amount that it was asked for."""
+        return cls(f"{counter} has less than {needed} left.", target=str(counter), kind=counter.kind.value)
 
 
 class MoreThanCommitted(BusinessError):
@@ -23,9 +23,10 @@ class MoreThanCommitted(BusinessError):
     zh = "退回的额度超过预占或占用"
 
     @classmethod
-    def of(cls, target: str) -> Self:
-        """The error that names the counter, as `HoldItem` does."""
-        return cls(f"{target} has less held or committed than would be given back.", target=target)
+    def of(cls, counter: Counter | str) -> Self:
+        """Return the error that names the counter, or the constraint that refused the change."""
+        text = str(counter)
+        return cls(f"{text} has less held or committed than would be given back.", target=text)
 
 
 class StillInUse(BusinessError):

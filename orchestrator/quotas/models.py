@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import id_field, instant, one_of
+from orchestrator.quotas.arithmetic import Counter
 
 RESOURCE_CLASSES = ("vcpu", "memory_gb", "block_gb")
 ZONE_CLASSES = ("production", "trial")
@@ -119,9 +120,8 @@ class Hold(SQLModel, table=True):
 class HoldItem(SQLModel, table=True):
     """One amount of a hold.
 
-    `target` names the counter: ``quota:<zone class>:<resource class>``, ``pool:<code>:<resource
-    class>`` or ``budget:<line id>``. A negative amount is given back when the hold is committed. Money is
-    counted from that day on, and the commit writes here what it came to.
+    `target` is the text of its counter. A negative amount is given back when the hold is committed. Money is
+    counted from the day of the commit, which writes the final amount here.
     """
 
     __tablename__ = "hold_items"
@@ -129,6 +129,11 @@ class HoldItem(SQLModel, table=True):
     hold_id: UUID = Field(primary_key=True, foreign_key="holds.id")
     target: str = Field(primary_key=True)
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+    @property
+    def counter(self) -> Counter:
+        """The counter that is held."""
+        return Counter.parse(self.target)
 
 
 class BudgetCommitment(SQLModel, table=True):

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from orchestrator.quotas.arithmetic import BUDGET
+from orchestrator.quotas.arithmetic import CounterKind
 from orchestrator.quotas.commitments import Commitment, Committed
 from orchestrator.quotas.models import (
     BudgetCommitment,
@@ -67,7 +67,7 @@ def held_budgets(session: Session, request_id: UUID) -> Sequence[tuple[BudgetLin
     """The budget lines of a request's hold, with the amount of each."""
     statement = (
         select(BudgetLine, HoldItem.amount)
-        .join(HoldItem, col(HoldItem.target) == func.concat(BUDGET, col(BudgetLine.id)))
+        .join(HoldItem, col(HoldItem.target) == func.concat(CounterKind.BUDGET, ":", col(BudgetLine.id)))
         .join(Hold, col(Hold.id) == HoldItem.hold_id)
         .where(Hold.request_id == request_id)
     )

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, delete, select
 from orchestrator.core import audit
 from orchestrator.core.clock import now
 from orchestrator.core.db import rolled_back
-from orchestrator.quotas.arithmetic import BUDGET, Take, budget_target
+from orchestrator.quotas.arithmetic import Counter, CounterKind, Take, in_locking_order
 from orchestrator.quotas.commitments import Change, Commitment, endings
 from orchestrator.quotas.errors import HoldSettled, MoreThanCommitted, NothingLeft
 from orchestrator.quotas.models import Hold, HoldItem
@@ -64,9 +64,9 @@ class Booking:
 
 @dataclass(frozen=True)
 class _Change:
-    """What is added to one counter, if it has `needed` left; None asks for nothing."""
+    """Amounts to add to one counter; with `needed` only if so much is left of it."""
 
-    target: str
+    counter: Counter
     held: int
     committed: int = 0
     needed: int | None = None
@@ -86,16 +86,16 @@ def hold(
         "organisation": organisation,
         "now": now(session),
         "expires": expires_at,
-        "targets": [take.target for take in takes],
+        "targets": [str(take.counter) for take in takes],
         "amounts": [take.amount for take in takes],
     }
     session.flush()
     session.execute(_HOLD, facts)
-    needed = [_Change(take.target, take.amount, needed=take.amount) for take in takes if take.amount > 0]
-    # Last, because everybody else who wants of the same counters waits from here to the commit.
+    needed = [_Change(take.counter, take.amount, needed=take.amount) for take in takes if take.amount > 0]
+    # Last, because all other requests for these counters wait from here to the commit.
     lacking = _change(session, organisation, needed)
     if lacking is not None:
-        raise NothingLeft.of(lacking.target, lacking.held)
+        raise NothingLeft.of(lacking.counter, lacking.held)
 
 
 def release(session: Session, request_id: UUID, actor: str) -> bool:
@@ -104,7 +104,7 @@ def release(session: Session, request_id: UUID, actor: str) -> bool:
     if held is None or held.status != "live":
         return False
     every = items(session, held.id)
-    changes = [_Change(item.target, -item.amount) for item in every if item.amount > 0]
+    changes = [_Change(item.counter, -item.amount) for item in every if item.amount > 0]
     _give_back(session, held.organisation_code, changes)
     _settle(session, held, "released", every, actor)
     return True
@@ -132,9 +132,9 @@ def commit(session: Session, request_id: UUID, actor: str, booking: Booking | No
     before = items(session, held.id)
     amounts = _book(session, held, before, booking)
     for item in before:
-        item.amount = amounts.get(item.target, 0)
-    for target in amounts.keys() - {item.target for item in before}:
-        session.add(HoldItem(hold_id=held.id, target=target, amount=amounts[target]))
+        item.amount = amounts.get(item.counter, 0)
+    for counter in amounts.keys() - {item.counter for item in before}:
+        session.add(HoldItem(hold_id=held.id, target=str(counter), amount=amounts[counter]))
     session.flush()
     _settle(session, held, "committed", items(session, held.id), actor)
 
@@ -164,17 +164,18 @@ def _lock_live(session: Session, request_id: UUID) -> Hold:
 
 def _book(
     session: Session, held: Hold, before: Sequence[HoldItem], booking: Booking | None
-) -> dict[str, int]:
-    """Change the counters and the budget commitments; what each counter has committed more or less."""
-    holds = {item.target: item.amount for item in before}
+) -> dict[Counter, int]:
+    """Change counters and budget commitments; return the change of each counter's committed amount."""
+    holds = {item.counter: item.amount for item in before}
     amounts = dict(holds)
     if booking is not None:
-        amounts = {target: amount for target, amount in holds.items() if not target.startswith(BUDGET)}
-        amounts |= {budget_target(line): fen for line, fen in booking.change.fen_on(booking.day).items()}
+        fen_by_line = booking.change.fen_on(booking.day)
+        amounts = {counter: amount for counter, amount in holds.items() if counter.kind != CounterKind.BUDGET}
+        amounts |= {Counter.budget(line_id): fen for line_id, fen in fen_by_line.items()}
         _end_commitments(session, booking)
     changes = [
-        _Change(target, min(0, -holds.get(target, 0)), amounts.get(target, 0))
-        for target in sorted({*holds, *amounts})
+        _Change(counter, min(0, -holds.get(counter, 0)), amounts.get(counter, 0))
+        for counter in in_locking_order({*holds, *amounts})
     ]
     _give_back(session, held.organisation_code, changes)
     if booking is not None:
@@ -249,7 +250,7 @@ def _give_back(session: Session, organisation: str, changes: Sequence[_Change]) 
     """
     lacking = _change(session, organisation, changes)
     if lacking is not None:
-        raise MoreThanCommitted.of(lacking.target)
+        raise MoreThanCommitted.of(lacking.counter)
 
 
 def _change(session: Session, organisation: str, changes: Sequence[_Change]) -> _Change | None:
@@ -259,10 +260,10 @@ def _change(session: Session, organisation: str, changes: Sequence[_Change]) -> 
     """
     values = {
         "organisation": organisation,
-        "targets": [change.target for change in changes],
+        "targets": [str(change.counter) for change in changes],
         "held": [change.held for change in changes],
         "committed": [change.committed for change in changes],
         "needed": [change.needed for change in changes],
     }
     lacking = session.execute(_CHANGE, values).scalar_one()
-    return next((change for change in changes if change.target == lacking), None)
+    return next((change for change in changes if str(change.counter) == lacking), None)

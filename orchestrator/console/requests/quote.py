@@ -7,6 +7,7 @@ from uuid import UUID
 from orchestrator.console.frame.views import BudgetEffect, CostLine, QuotaBar, QuotaCard, Quote
 from orchestrator.console.frame.visit import Visit
 from orchestrator.quotas import queries
+from orchestrator.quotas.arithmetic import CounterKind
 from orchestrator.resource_requests.models import ResourceRequest
 
 
@@ -34,9 +35,11 @@ def held_classes(visit: Visit, request_id: UUID) -> tuple[dict[str, int], bool]:
     found = queries.hold_of(visit.session, request_id)
     if found is None:
         return {}, False
-    prefix = "quota:production:"
+    counters = {item.counter: item.amount for item in found[1]}
     amounts = {
-        item.target.removeprefix(prefix): item.amount for item in found[1] if item.target.startswith(prefix)
+        counter.resource_class: amount
+        for counter, amount in counters.items()
+        if (counter.kind, counter.owner) == (CounterKind.QUOTA, "production")
     }
     return amounts, found[0].status == "live"
 

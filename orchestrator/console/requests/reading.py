@@ -27,6 +27,7 @@ from orchestrator.core.calendar import add_working_days, business_date
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission
 from orchestrator.quotas import queries as quota_queries
+from orchestrator.quotas.arithmetic import Counter, CounterKind
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import LINE_FIELDS
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -189,16 +190,15 @@ def _holds(visit: Visit, request: ResourceRequest) -> tuple[HoldRow, ...]:
     expires = held.expires_at if held.status == "live" else None
     return tuple(
         HoldRow(kind, subject, amount, held.status, expires)
-        for kind, subject, amount in (_hold_words(visit, item.target, item.amount) for item in items)
+        for kind, subject, amount in (_hold_words(visit, item.counter, item.amount) for item in items)
     )
 
 
-def _hold_words(visit: Visit, target: str, amount: int) -> tuple[str, str, str]:
-    kind, _, rest = target.partition(":")
-    if kind == "budget":
+def _hold_words(visit: Visit, counter: Counter, amount: int) -> tuple[str, str, str]:
+    kind, owner, name = counter.kind, counter.owner, counter.resource_class
+    if kind is CounterKind.BUDGET:
         return kind, visit.word("gov_cloud_service", "budget_purpose"), money(amount)
-    where, _, name = rest.partition(":")
-    place = visit.word(where, "zone_class") if kind == "quota" else visit.names.pool(where)
+    place = visit.word(owner, "zone_class") if kind is CounterKind.QUOTA else visit.names.pool(owner)
     return (
         kind,
         f"{place} · {visit.word(name, 'quota_class')}",

@@ -16,7 +16,7 @@ from sqlmodel import Session
 from orchestrator.core.clock import now
 from orchestrator.core.db import write_with_commit
 from orchestrator.core.errors import BusinessError
-from orchestrator.quotas.arithmetic import Take
+from orchestrator.quotas.arithmetic import Counter, Take
 from orchestrator.quotas.errors import NothingLeft
 from orchestrator.resource_requests.models import ResourceRequest
 
@@ -47,11 +47,11 @@ def write(
     admitted = {
         "request": {name: getattr(request, name) for name in _WRITTEN},
         "hold": hold,
-        "targets": [take.target for take in takes],
+        "targets": [str(take.counter) for take in takes],
         "amounts": [take.amount for take in takes],
     }
     session.expunge(request)  # The database function writes the request; the session must not.
-    amounts = {take.target: take.amount for take in takes}
+    amounts = {str(take.counter): take.amount for take in takes}
     write_with_commit(
         session,
         _ADMIT,
@@ -59,5 +59,5 @@ def write(
             "admitted": json.dumps(admitted, default=str),
             "judged": json.dumps(request.judgement, ensure_ascii=False),
         },
-        lambda target: refused(NothingLeft.of(target, amounts[target])),
+        lambda target: refused(NothingLeft.of(Counter.parse(target), amounts[target])),
     )

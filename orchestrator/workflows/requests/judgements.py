@@ -18,7 +18,7 @@ from orchestrator.policies.classified_marks import marked_fields
 from orchestrator.policies.facts import BudgetClaim, Claim, LineFacts, PricePeriod, RequestFacts
 from orchestrator.policies.pack import PolicyPack, RequestKind
 from orchestrator.quotas import queries as quota_queries
-from orchestrator.quotas.arithmetic import Take, budget_target
+from orchestrator.quotas.arithmetic import Counter, CounterKind, Take
 from orchestrator.quotas.errors import MoreThanCommitted, NothingLeft
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.errors import ClassifiedContent, RuleRefuses
@@ -29,7 +29,13 @@ from orchestrator.runs.models import ExecutionPlan
 from orchestrator.systems import queries as system_queries
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.requests import quotation
-from orchestrator.workflows.requests.standing_queries import Budget, Standing, read_standing
+from orchestrator.workflows.requests.standing_queries import (
+    NO_COUNTER,
+    Budget,
+    CounterState,
+    Standing,
+    read_standing,
+)
 
 FORGED = frozenset({"bundle_digest", "plan_file_sha256", "sealed bytes", "digest"})
 """Members of the approved tuple that change only by tampering."""
@@ -125,8 +131,9 @@ def judge(call: Call, request: ResourceRequest, sizing: quotation.Sizing, standi
 
 def _require_committed(takes: Sequence[Take], standing: Standing) -> None:
     for take in takes:
-        if take.target in standing.counters and standing.counters[take.target][1] + take.amount < 0:
-            raise MoreThanCommitted.of(take.target)
+        state = standing.counters.get(take.counter)
+        if state is not None and state.committed + take.amount < 0:
+            raise MoreThanCommitted.of(take.counter)
 
 
 def quota_refusal(
@@ -212,8 +219,8 @@ def _facts(
         lines=lines,
         system=standing.system,
         officer_filing=standing.filing,
-        quota=_claims_on("quota:", takes, standing.counters),
-        pools=_claims_on("pool:", takes, standing.counters),
+        quota=_claims_on(CounterKind.QUOTA, takes, standing.counters),
+        pools=_claims_on(CounterKind.POOL, takes, standing.counters),
         budget=_budget_claim(standing.budget, takes),
         yearly_cost_fen=request.monthly_fen * 12,
         prices=_prices(standing, lines),
@@ -235,23 +242,23 @@ def _line_facts(sizing: quotation.Sizing) -> tuple[LineFacts, ...]:
 
 
 def _claims_on(
-    prefix: str, takes: Sequence[Take], counters: Mapping[str, Sequence[int]]
+    kind: CounterKind, takes: Sequence[Take], counters: Mapping[Counter, CounterState]
 ) -> tuple[Claim, ...]:
     return tuple(
         Claim(
-            take.target.removeprefix(prefix).replace(":", "/"),
+            f"{take.counter.owner}/{take.counter.resource_class}",
             take.amount,
-            *counters.get(take.target, (0, 0, 0)),
+            *counters.get(take.counter, NO_COUNTER),
         )
         for take in takes
-        if take.target.startswith(prefix)
+        if take.counter.kind == kind
     )
 
 
 def _budget_claim(budget: Budget | None, takes: Sequence[Take]) -> tuple[BudgetClaim, ...] | None:
     if budget is None:
         return None
-    projected_fen = sum(take.amount for take in takes if take.target == budget_target(budget.id))
+    projected_fen = sum(take.amount for take in takes if take.counter == Counter.budget(budget.id))
     amounts = (budget.appropriated_fen, budget.held_fen, budget.committed_fen, budget.spent_fen)
     return (BudgetClaim(budget.name, projected_fen, *amounts),)
 

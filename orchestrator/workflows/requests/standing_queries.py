@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,6 +19,7 @@ from orchestrator.core.errors import NotFound
 from orchestrator.core.rows import from_document, require_version
 from orchestrator.departments.queries import Filing, filing_of
 from orchestrator.policies.facts import PricePeriod, SystemFacts
+from orchestrator.quotas.arithmetic import Counter
 from orchestrator.quotas.queries import CLOUD_PURPOSE
 from orchestrator.resource_requests.models import ResourceRequest
 
@@ -85,6 +86,18 @@ class Budget:
     spent_fen: int
 
 
+class CounterState(NamedTuple):
+    """What is held and committed of a counter, and its total."""
+
+    held: int
+    committed: int
+    total: int
+
+
+NO_COUNTER: Final = CounterState(0, 0, 0)
+"""The state of a counter that does not exist."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """The facts that the rules need besides the request itself.
@@ -97,7 +110,7 @@ class Standing:
     organisation_kind: str
     filing: Filing
     system: SystemFacts | None
-    counters: Mapping[str, Sequence[int]]
+    counters: Mapping[Counter, CounterState]
     budget: Budget | None
     sizes: Sequence[SimpleNamespace]
     terms: str
@@ -143,12 +156,16 @@ def _standing(session: Session, document: Mapping[str, Any]) -> Standing:
         organisation_kind=document["kind"],
         filing=filing_of(document["filings"]),
         system=SystemFacts(**document["system"]) if document["system"] else None,
-        counters={**(document["limits"] or {}), **(document["capacities"] or {})},
+        counters=_counters(document["limits"]) | _counters(document["capacities"]),
         budget=Budget(**document["budget"]) if document["budget"] else None,
         sizes=[SimpleNamespace(**size) for size in document["sizes"]],
         terms=document["terms"],
         prices=_prices(session, document["terms"]),
     )
+
+
+def _counters(document: Mapping[str, Sequence[int]] | None) -> dict[Counter, CounterState]:
+    return {Counter.parse(text): CounterState(*amounts) for text, amounts in (document or {}).items()}
 
 
 def _prices(session: Session, terms: str) -> tuple[PricePeriod, ...]:

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from orchestrator.core.clock import now, today
 from orchestrator.quotas import content_rows, queries, store
-from orchestrator.quotas.arithmetic import Take, budget_target
+from orchestrator.quotas.arithmetic import Counter, Take
 from orchestrator.quotas.commitments import Change, Commitment
 from orchestrator.quotas.errors import MoreThanCommitted, StillInUse
 from orchestrator.quotas.models import BudgetCommitment
@@ -23,7 +23,7 @@ from tests.factories import a_draft
 
 ACTOR, DAY = "person:1", date(2019, 6, 19)
 CPU = Commitment("instance/web", "ECS-X86-CPU", 8, "CAT-2019-01", 42_00, DAY, date(2020, 1, 1), 2_150_40)
-QUOTA, VCPU = "quota:production:vcpu", 8
+QUOTA, VCPU = Counter.quota("production", "vcpu"), 8
 
 
 class Bought(NamedTuple):
@@ -39,7 +39,7 @@ def bought(session: Session) -> Bought:
     line = queries.cloud_budget(session, "SLJ", today(session))
     assert line is not None
     change = Change(line.id, [CPU], (), {CPU.key: CPU.quantity})
-    takes = [Take(budget_target(line.id), CPU.amount_fen), Take(QUOTA, VCPU)]
+    takes = [Take(Counter.budget(line.id), CPU.amount_fen), Take(QUOTA, VCPU)]
     request = held(session, *takes)
     store.commit(session, request, ACTOR, store.Booking(workspace, change, DAY))
     return Bought(workspace, line.id)
@@ -140,7 +140,7 @@ def test_a_commit_that_gives_back_too_much_is_refused_when_it_is_tried_and_nothi
     store.require_bookable(session, request, booking)
     assert state(session, bought) == before
     session.execute(text(broken))
-    with pytest.raises(MoreThanCommitted, match=QUOTA):
+    with pytest.raises(MoreThanCommitted, match=str(QUOTA)):
         store.require_bookable(session, request, booking)
     left = session.execute(text("SELECT committed_fen FROM budget_lines WHERE id = :id"), {"id": bought.line})
     assert left.scalar_one() == CPU.amount_fen

@@ -105,7 +105,7 @@ class Holds(RuleBasedStateMachine):
     def _fits(self, wanted: Held) -> bool:
         left = {key: free for key, (free, _, _) in self._counters().items()}
         return all(
-            left[self._key(wanted.organisation, take.target)] >= take.amount
+            left[self._key(wanted.organisation, str(take.counter))] >= take.amount
             for take in wanted.takes
             if take.amount > 0
         )
@@ -140,14 +140,14 @@ class Holds(RuleBasedStateMachine):
     def shrink(self, parent: Held, share: int) -> Any:
         """A change that gives back a part of what was bought, applied at once."""
         given_back = tuple(
-            Take(take.target, -(max(take.amount, 0) // share)) for take in parent.takes if take.amount > 0
+            Take(take.counter, -(max(take.amount, 0) // share)) for take in parent.takes if take.amount > 0
         )
         change = Held(self._request(parent.organisation), parent.organisation, given_back)
         self.committed.remove(parent)
         rest = Held(
             parent.request,
             parent.organisation,
-            tuple(Take(take.target, take.amount - max(take.amount, 0) // share) for take in parent.takes),
+            tuple(Take(take.counter, take.amount - max(take.amount, 0) // share) for take in parent.takes),
         )
         assert self._hold(change)
         store.commit(self.session, change.request, ACTOR)
@@ -195,7 +195,7 @@ class Holds(RuleBasedStateMachine):
             for held in holds:
                 for take in held.takes:
                     if take.amount > 0:
-                        expected[self._key(held.organisation, take.target)][place] += take.amount
+                        expected[self._key(held.organisation, str(take.counter))][place] += take.amount
         for key, (free, held_now, committed_now) in self._counters().items():
             assert free >= 0, key
             assert [held_now, committed_now] == expected[key], key
