@@ -11,48 +11,48 @@ class UnpricedUsage(BusinessError):
 
 
 class MonthNotOver(BusinessError):
-    """This month is not over."""
+    """The month has not ended yet. Close it after its last day."""
 
     zh = "该月份尚未结束"
 
 
 class EarlierMonthOpen(BusinessError):
-    """Usage of an earlier month is on no statement; close that month first."""
+    """An earlier month has usage that is on no statement. Close that month first."""
 
-    zh = "较早月份尚有未出单的用量，请先结账该月"
+    zh = "较早月份尚有未出单的用量，请先对该月关账"
 
 
 class UsageGap(BusinessError):
-    """The stored usage is not what the events of a resource say."""
+    """The stored usage of a resource differs from its events."""
 
     zh = "用量区间与资源事件不一致"
 
 
 class StatementStale(BusinessError):
-    """Something that happened in this month became known after it was metered; close the month again."""
+    """A usage event of this month was recorded after metering. Close the month again."""
 
-    zh = "计量后又有该月用量事件，请重新结账"
+    zh = "计量后又有该月用量事件，请重新关账"
 
 
 class EarlierStatementUndecided(BusinessError):
-    """The statement of an earlier month is not issued yet, or disputed; its closing quantities may change."""
+    """The statement of an earlier month is not issued or is disputed. Issue or decide it first."""
 
     zh = "上一期确认单尚未出具或存在异议"
 
 
 class LaterMonthIssued(BusinessError):
-    """A later month of this department is issued and builds on this statement."""
+    """A later month of this department is issued and is based on this statement."""
 
     zh = "该单位后续月份已出具并以本期为据：请维持本期并录入用量更正，或先裁定后续月份的异议成立"
 
 
 class SamePersonInStatement(NotPermitted):
-    """Whoever verifies, confirms, disputes and decides about one statement are different persons."""
+    """A statement is verified, confirmed, disputed and decided by different persons."""
 
     zh = "核对、确认、提出异议、裁定须由不同人员承担"
 
 
 class OwnStatement(NotPermitted):
-    """No organisation verifies its own statement or decides its own dispute."""
+    """An organisation does not verify its own statement or decide its own dispute."""
 
     zh = "单位不得核对或裁定本单位的确认单"

@@ -1,6 +1,6 @@
-"""From what happened to a resource to the days on which it is billed; pure.
+"""The days on which a resource is billed, computed from its events; pure.
 
-A day carries what holds after the last event of that day or earlier; events of one day are ordered by
+A day has the state after the last event of that day or earlier; events of one day are ordered by
 their instant, then by their number. So of two resizes on one day only the last counts, opening and
 closing on one day bill nothing, and an event that changes nothing for a SKU does not split its days.
 """
@@ -21,7 +21,7 @@ EVENT_KINDS = ("opened", "resized", "suspended", "resumed", "waived", "released"
 
 @dataclass(frozen=True)
 class SkuUse:
-    """A quantity of one SKU; `spec` belongs to SKUs that are a percentage of one."""
+    """A quantity of one SKU; only SKUs billed as a percentage of a spec have a `spec`."""
 
     sku: str
     quantity: Decimal
@@ -30,7 +30,7 @@ class SkuUse:
 
 @dataclass(frozen=True)
 class Origin:
-    """The apply to which a quantity goes back: the run, and the serial of the state that it left."""
+    """The apply that made a quantity: the run, and the serial of the Terraform state after it."""
 
     run_id: UUID
     state_serial: int
@@ -38,7 +38,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Event:
-    """One event; None for `state` or `skus` leaves them as they were. `once` is charged on that day alone."""
+    """One event; None for `state` or `skus` changes nothing. `once` is charged on its day only."""
 
     seq: int
     day: date
@@ -51,7 +51,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Interval:
-    """The same use in the same state on the days `[starts, ends)`; without `ends` it goes on."""
+    """One use in one state on the days `[starts, ends)`; it is open-ended without `ends`."""
 
     use: SkuUse
     state: str
@@ -68,7 +68,7 @@ class _Condition:
     event_seq: int
 
     def after(self, event: Event) -> "_Condition":
-        """What holds once `event` has happened; what is only charged once changes nothing that lasts."""
+        """Return the condition after `event`; a one-off charge does not change it."""
         if event.state is None and event.skus is None:
             return self
         state = self.state if event.state is None else event.state
@@ -89,33 +89,35 @@ _NOTHING = _Condition(NOT_BILLED, {}, 0)
 
 
 def fold(events: Iterable[Event]) -> list[Interval]:
-    """The intervals of one resource: charges, then what has ended in that order, then what goes on."""
+    """Return the intervals of one resource: one-off charges, then ended ones by end, then open ones."""
     ordered = sorted(events, key=lambda event: (event.day, event.at, event.seq))
-    done = _charges(ordered)
+    closed = _charges(ordered)
     running: dict[str, Interval] = {}
     for day, condition in _ends_of_days(ordered):
         billed = condition.billed()
         for sku, interval in list(running.items()):
             use = billed.get(sku, (None,))[0]
             if (use, condition.state) != (interval.use, interval.state):
-                done.append(replace(running.pop(sku), ends=day))
+                closed.append(replace(running.pop(sku), ends=day))
         for sku, (use, origin) in billed.items():
             if sku not in running:
                 running[sku] = Interval(use, condition.state, day, None, condition.event_seq, origin)
-    return [*done, *running.values()]
+    return [*closed, *running.values()]
 
 
 def _charges(ordered: Iterable[Event]) -> list[Interval]:
-    """What is paid once: charges of one SKU on one day are one, of their sum."""
-    found: dict[tuple[date, str], Interval] = {}
+    """Return one-off charges; those of one SKU on one day are added up."""
+    charges: dict[tuple[date, str], Interval] = {}
     for event in ordered:
         for use in event.once:
-            first = found.get((event.day, use.sku))
-            use_now = use if first is None else replace(use, quantity=first.use.quantity + use.quantity)
-            after = event.day + timedelta(days=1)
-            made = Interval(use_now, "active", event.day, after, event.seq, event.origin)
-            found[event.day, use.sku] = made if first is None else replace(first, use=use_now)
-    return list(found.values())
+            first = charges.get((event.day, use.sku))
+            if first is None:
+                next_day = event.day + timedelta(days=1)
+                charge = Interval(use, "active", event.day, next_day, event.seq, event.origin)
+            else:
+                charge = replace(first, use=replace(use, quantity=first.use.quantity + use.quantity))
+            charges[event.day, use.sku] = charge
+    return list(charges.values())
 
 
 def _ends_of_days(ordered: Iterable[Event]) -> Iterator[tuple[date, _Condition]]:

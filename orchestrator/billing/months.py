@@ -9,28 +9,28 @@ _YEARS = range(2000, 2200)
 
 
 def month_of(day: date) -> date:
-    """The first day of the month of `day`."""
+    """Return the first day of the month of `day`."""
     return day.replace(day=1)
 
 
 def month_after(month: date) -> date:
-    """The first day of the next month."""
+    """Return the first day of the next month."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def parse_month(text: str) -> date:
-    """The month that is written ``2019-06``.
+    """Return the first day of a month written as ``2019-06``.
 
     Raises:
-        BadInput: it is not written like that, or lies in another age.
+        BadInput: the text has another form, or its year is not between 2000 and 2199.
     """
     with suppress(ValueError):
         month = date.fromisoformat(f"{text}-01")
         if month.year in _YEARS:
             return month
-    raise BadInput("A month is written like 2019-06.", field="month")
+    raise BadInput("Write the month as 2019-06.", field="month")
 
 
 def month_text(month: date) -> str:
-    """``2019-06``."""
+    """Return a month as ``2019-06``."""
     return f"{month:%Y-%m}"

@@ -1,4 +1,4 @@
-"""Reads of billing; above all the rater: set-based in PostgreSQL, one text for quote, plan cost and bill."""
+"""Reads of billing, with the rater: set-based in PostgreSQL, one text for quote, plan cost and bill."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -68,30 +68,30 @@ def _row(usage: Usage) -> dict[str, Any]:
 
 
 def unpriced(flaw: str, resource: str, sku: str, day: date) -> UnpricedUsage:
-    """The error for one row of `flaws`: what is wanted exactly once is missing or given more often."""
+    """Return the error for one row of `flaws`: a price, discount or split is missing or not unique."""
     kind, count, name = flaw.split(" ", 2)
-    what = "no price" if kind == "price" and count == "0" else f"{count} {kind}s"
+    matches = "no price" if kind == "price" and count == "0" else f"{count} {kind}s"
     needed = "" if name == sku else f", which {sku} needs,"
     return UnpricedUsage(
-        f"{name}{needed} has {what} on {day}, a billed day of {resource}.", sku=sku, day=day.isoformat()
+        f"{name}{needed} has {matches} on {day}, a billed day of {resource}.", sku=sku, day=day.isoformat()
     )
 
 
 def last_event(session: Session, resource_id: UUID) -> UsageEvent:
-    """The event of a resource that was recorded last.
+    """Return the event of a resource that was recorded last.
 
     Raises:
-        NotFound: nothing about it was ever recorded.
+        NotFound: the resource has no event.
     """
     statement = select(UsageEvent).where(UsageEvent.resource_id == resource_id)
-    found = session.exec(statement.order_by(col(UsageEvent.seq).desc()).limit(1)).first()
-    if found is None:
+    event = session.exec(statement.order_by(col(UsageEvent.seq).desc()).limit(1)).first()
+    if event is None:
         raise NotFound
-    return found
+    return event
 
 
 def released_on(session: Session, resource_id: UUID) -> date | None:
-    """The day on which the billing of a resource ended last, or None."""
+    """Return the last day on which the billing of a resource ended, or None."""
     statement = select(func.max(UsageEvent.day)).where(
         UsageEvent.resource_id == resource_id, UsageEvent.kind == "released"
     )
@@ -99,7 +99,7 @@ def released_on(session: Session, resource_id: UUID) -> date | None:
 
 
 def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None:
-    """Resource, SKU and first day on which stored intervals are not what the events say, or None.
+    """Return resource, SKU and first day where stored intervals differ from the events, or None.
 
     Compares every resource with an event whose number is above `after`.
     """
@@ -116,7 +116,7 @@ def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None
 def intervals_of(
     session: Session, resource_id: UUID, sku: str, starts: date, ends: date
 ) -> Sequence[UsageInterval]:
-    """The stored usage of a resource and SKU on the days ``[starts, ends)``, oldest first."""
+    """Return the stored usage of a resource and SKU on the days ``[starts, ends)``, oldest first."""
     statement = select(UsageInterval).where(
         UsageInterval.resource_id == resource_id,
         UsageInterval.sku_code == sku,

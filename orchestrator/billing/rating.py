@@ -1,4 +1,4 @@
-"""What goes into the rater and what comes out of it."""
+"""Input and output of the rater."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from datetime import date
 from decimal import Decimal
 
 BILLED_STATES = ("active", "suspended", "waived")
-"""States of a resource that give lines: at the price, at the price for suspended resources, at 0.00."""
+"""States with lines: at the price, at the price for suspended resources, at 0.00."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """The size that a percentage refers to, such as that of the host a standby stands by for."""
+    """The size that a percentage refers to, such as that of the host whose standby is billed."""
 
     arch: str
     vcpu: Decimal
@@ -22,7 +22,7 @@ class Spec:
 class Usage:
     """A quantity of one SKU on one resource during the days `[starts, ends)`.
 
-    `department` finds discounts and payer splits; `spec` belongs to SKUs that are a percentage of one.
+    `department` selects discounts and payer splits; only SKUs billed as a percentage of a spec have a `spec`.
     """
 
     resource: str
@@ -39,8 +39,8 @@ class Usage:
 class RatedLine:
     """One priced line; `amount_fen` is rounded, everything else is exact.
 
-    `price_fen` is None where the price is tiers or a percentage; `shares_fen` are what each of `payers`
-    pays, and add up to the amount.
+    `price_fen` is None for tiers and percentages; `shares_fen` are the shares of `payers` and add up to the
+    amount.
     """
 
     resource: str

@@ -1,4 +1,4 @@
-"""Reads of statements and of what a close needs to know."""
+"""Reads of statements and of the facts that a month close needs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from orchestrator.core.rows import get_row
 
 @dataclass(frozen=True)
 class LateMonth:
-    """A month that is final for a department, and the resources of which something became known since."""
+    """A final month of a department, and the resources with events recorded since."""
 
     organisation: str
     month: date
     resources: Sequence[UUID]
 
     def bounds(self) -> dict[str, object]:
-        """What the SQL of corrections is given of it."""
+        """Return the parameters of the SQL for corrections."""
         return {
             "starts": self.month,
             "until": month_after(self.month),
@@ -42,34 +42,34 @@ class LateMonth:
 
 @dataclass(frozen=True)
 class ListedLine:
-    """A line with the resource that it belongs to."""
+    """A line with its resource."""
 
     line: StatementLine
     resource: MeteredResource
 
 
 def get(session: Session, statement_id: UUID) -> UsageStatement:
-    """One statement.
+    """Return one statement.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
     return get_row(session, UsageStatement, statement_id)
 
 
 def current(session: Session, organisation: str, month: date) -> UsageStatement:
-    """The newest revision of a department's statement for a month.
+    """Return the newest revision of a department's statement for a month.
 
     Raises:
-        NotFound: there is none.
+        NotFound: the department has no statement for it.
     """
     statement = select(UsageStatement).where(
         UsageStatement.organisation_code == organisation, UsageStatement.month == month
     )
-    found = session.exec(statement.order_by(col(UsageStatement.revision).desc()).limit(1)).first()
-    if found is None:
+    newest = session.exec(statement.order_by(col(UsageStatement.revision).desc()).limit(1)).first()
+    if newest is None:
         raise NotFound(f"There is no statement of {organisation} for {month:%Y-%m}.")
-    return found
+    return newest
 
 
 def page(
@@ -81,7 +81,7 @@ def page(
     after: UUID | None = None,
     limit: int = 100,
 ) -> Sequence[UsageStatement]:
-    """Statements, newest month first, then by department and revision; `after` is the last one shown."""
+    """Return statements, newest month first, then by department and revision, that follow `after`."""
     month_key, code, revision = (
         col(UsageStatement.month),
         col(UsageStatement.organisation_code),
@@ -108,7 +108,7 @@ def page(
 def lines(
     session: Session, statement_id: UUID, *, after: int = 0, limit: int | None = None
 ) -> list[ListedLine]:
-    """Lines with their resources in the order of the statement; `after` is the position of the last shown."""
+    """Return lines with their resources in order; `after` is the position of the last one shown."""
     statement = (
         select(StatementLine, MeteredResource)
         .join(MeteredResource, col(MeteredResource.resource_id) == col(StatementLine.resource_id))
@@ -120,47 +120,47 @@ def lines(
 
 
 def line(session: Session, statement_id: UUID, position: int) -> ListedLine:
-    """One line.
+    """Return one line.
 
     Raises:
-        NotFound: there is none.
+        NotFound: the statement has no line at this position.
     """
-    found = lines(session, statement_id, after=position - 1, limit=1)
-    if not found or found[0].line.position != position:
+    following = lines(session, statement_id, after=position - 1, limit=1)
+    if not following or following[0].line.position != position:
         raise NotFound
-    return found[0]
+    return following[0]
 
 
 def movements(session: Session, statement_id: UUID) -> Sequence[SkuMovement]:
-    """How quantities moved, by SKU."""
+    """Return the movement of quantities, by SKU."""
     statement = select(SkuMovement).where(SkuMovement.statement_id == statement_id)
     return session.exec(statement.order_by(SkuMovement.sku_code)).all()
 
 
 def wanted_organisations(session: Session, month: date) -> Sequence[str]:
-    """Departments that need a statement of the month and have none."""
+    """Return the departments that need a statement of the month and have none."""
     return session.execute(text(MONTH_CLOSE["departments_without_statement"]), _bounds(month)).scalars().all()
 
 
 def unstated(session: Session, month: date) -> tuple[date, str] | None:
-    """The first earlier month with usage that is on no metered statement, and its department."""
+    """Return the first earlier month with usage on no metered statement, and its department, or None."""
     found = session.execute(text(MONTH_CLOSE["first_month_without_statement"]), {"month": month}).first()
     return (found[0], found[1]) if found else None
 
 
 def stale(session: Session, month: date) -> Sequence[UUID]:
-    """Metered statements of the month about which something became known since."""
+    """Return the metered statements of the month about which an event was recorded since."""
     return session.execute(text(MONTH_CLOSE["stale"]), _bounds(month)).scalars().all()
 
 
 def of_month(session: Session, month: date, status: StatementStatus) -> Sequence[UsageStatement]:
-    """The statements of a month in one status, by department."""
+    """Return the statements of a month in one status, by department."""
     statement = select(UsageStatement).where(UsageStatement.month == month, UsageStatement.status == status)
     return session.exec(statement.order_by(UsageStatement.organisation_code)).all()
 
 
 def unissued_after(session: Session, month: date, organisations: Sequence[str]) -> Sequence[UsageStatement]:
-    """Statements of these departments for later months that are not issued, by month and department."""
+    """Return unissued statements of these departments for later months, by month and department."""
     statement = select(UsageStatement).where(
         UsageStatement.month > month,
         col(UsageStatement.status).in_(CAN_BE_METERED),
@@ -170,20 +170,20 @@ def unissued_after(session: Session, month: date, organisations: Sequence[str]) 
 
 
 def statuses(session: Session, month: date) -> dict[str, int]:
-    """How many statements of a month stand in which status."""
+    """Return the number of statements of a month by status."""
     statement = select(UsageStatement.status, func.count()).where(UsageStatement.month == month)
     return dict(session.exec(statement.group_by(UsageStatement.status)).all())
 
 
 def flaw(session: Session, month: date, organisations: Sequence[str]) -> tuple[str, str, str, date] | None:
-    """The first day of the month that cannot be priced, by the terms kept: flaw, resource, SKU and day."""
+    """Return flaw, resource, SKU and first day of usage that the kept terms cannot price, or None."""
     return _first_flaw(
         session, MONTH_CLOSE["flaws_of_month"], {**_bounds(month), "organisations": list(organisations)}
     )
 
 
 def late_flaw(session: Session, late: LateMonth) -> tuple[str, str, str, date] | None:
-    """The same for an earlier month that is rated anew, on the resources that this concerns."""
+    """Return the same for an earlier month that is rated again, on the resources concerned."""
     return _first_flaw(session, MONTH_CLOSE["flaws_of_late_month"], late.bounds())
 
 
@@ -195,24 +195,24 @@ def _first_flaw(
 
 
 def late_months(session: Session, month: date) -> list[LateMonth]:
-    """Final months before `month` about which something became known that no statement has considered."""
+    """Return final months before `month` with events that no later statement has considered."""
     rows = session.execute(text(MONTH_CLOSE["late_months"]), {"month": month})
     return [LateMonth(*row) for row in rows]
 
 
 def last_event_seq(session: Session) -> int:
-    """The number of the newest event; 0 when there is none."""
+    """Return the number of the newest event; 0 if there is none."""
     return session.exec(select(func.max(UsageEvent.seq))).one() or 0
 
 
 def checked_up_to(session: Session, month: date) -> int:
-    """The number of the last event whose intervals an earlier month's close has checked."""
+    """Return the number of the last event whose intervals the close of an earlier month has checked."""
     statement = select(func.max(UsageStatement.event_seq)).where(UsageStatement.month < month)
     return session.exec(statement).one() or 0
 
 
 def previous(session: Session, statement: UsageStatement) -> UsageStatement | None:
-    """The department's current statement of the latest earlier month."""
+    """Return the current statement of the department for the latest earlier month, or None."""
     earlier = select(UsageStatement).where(
         UsageStatement.organisation_code == statement.organisation_code,
         col(UsageStatement.month) < statement.month,
@@ -222,7 +222,7 @@ def previous(session: Session, statement: UsageStatement) -> UsageStatement | No
 
 
 def overdue(session: Session, day: date) -> Sequence[UsageStatement]:
-    """Issued statements that should have been answered before `day`, locked."""
+    """Lock and return issued statements whose answer was due before `day`."""
     statement = select(UsageStatement).where(
         UsageStatement.status == StatementStatus.ISSUED, col(UsageStatement.answer_due) < day
     )
@@ -230,20 +230,20 @@ def overdue(session: Session, day: date) -> Sequence[UsageStatement]:
 
 
 def issued(session: Session) -> Sequence[UsageStatement]:
-    """Every statement that has a number, by number."""
+    """Return every statement with a number, by number."""
     statement = select(UsageStatement).where(col(UsageStatement.number).is_not(None))
     return session.exec(statement.order_by(UsageStatement.number)).all()
 
 
 def digest(session: Session, statement_id: UUID, number: str | None, issued_on: date | None) -> str:
-    """SHA-256 over everything that a statement says, as it is stored now, under this number and date."""
+    """Return the SHA-256 of the stored statement with this number and date."""
     given = {"statement": statement_id, "number": number, "issued_on": issued_on}
-    found: str = session.execute(text(MONTH_CLOSE["digest"]), given).scalar_one()
-    return found
+    sha256: str = session.execute(text(MONTH_CLOSE["digest"]), given).scalar_one()
+    return sha256
 
 
 def of_year(session: Session, year: int, organisation: str | None = None) -> Sequence[UsageStatement]:
-    """The current statements of a year, by department and month."""
+    """Return the current statements of a year, by department and month."""
     statement = select(UsageStatement).where(
         col(UsageStatement.month) >= date(year, 1, 1),
         col(UsageStatement.month) < date(year + 1, 1, 1),

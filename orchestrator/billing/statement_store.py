@@ -17,10 +17,10 @@ from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row
 
 _TABLES = ("statement_lines", "sku_movements", "considered_corrections")
-# So many lines at a time are sorted, and shown to the trigger that guards them, in the memory given below.
+# Number of intervals rated at a time: their lines are sorted, and passed to the trigger, within `work_mem`.
 AT_ONCE = 500_000
 # A million rows are sorted and hashed in memory; compiling the plan would take longer than it saves. The
-# planner knows no numbers of what was written or computed a moment ago: a plan for few rows would take hours.
+# planner has no statistics of rows written in this transaction: a plan for few rows would take hours.
 _FOR_SETS = (
     "SET LOCAL work_mem = '256MB'",
     "SET LOCAL jit = off",
@@ -30,7 +30,7 @@ _FOR_SETS = (
 
 
 def work_on_sets(session: Session) -> None:
-    """Until this transaction ends the database plans for a city's whole month."""
+    """Let the database plan for a whole month of a city until this transaction ends."""
     for setting in _FOR_SETS:
         session.execute(text(setting))
 
@@ -38,7 +38,7 @@ def work_on_sets(session: Session) -> None:
 def add(
     session: Session, organisation: str, month: date, actor: str, replaces: UsageStatement | None = None
 ) -> UsageStatement:
-    """An open statement, the next revision where it replaces one."""
+    """Add an open statement; one that replaces another is its next revision."""
     row = UsageStatement(
         organisation_code=organisation,
         month=month,
@@ -57,17 +57,17 @@ def add(
 
 
 def lock(session: Session, statement_id: UUID, version: int | None = None) -> UsageStatement:
-    """The statement as it is now, locked.
+    """Lock and return a statement.
 
     Raises:
-        NotFound: there is none.
-        VersionConflict: it was changed since `version`.
+        NotFound: it does not exist.
+        VersionConflict: its version is not `version`.
     """
     return lock_row(session, UsageStatement, statement_id, version)
 
 
 def lock_open(session: Session, month: date) -> Sequence[UsageStatement]:
-    """The open statements of a month, locked, by department."""
+    """Lock and return the open statements of a month, by department."""
     statement = select(UsageStatement).where(
         UsageStatement.month == month, UsageStatement.status == StatementStatus.OPEN
     )
@@ -75,20 +75,20 @@ def lock_open(session: Session, month: date) -> Sequence[UsageStatement]:
 
 
 def lock_later(session: Session, row: UsageStatement) -> Sequence[UsageStatement]:
-    """The department's current statements of later months, locked, by month."""
+    """Lock and return the current statements of the department for later months, by month."""
     statement = select(UsageStatement).where(
         UsageStatement.organisation_code == row.organisation_code,
         UsageStatement.month > row.month,
         UsageStatement.status != StatementStatus.UPHELD,
     )
-    found = statement.order_by(col(UsageStatement.month)).with_for_update()
-    return session.exec(found.execution_options(populate_existing=True)).all()
+    by_month = statement.order_by(col(UsageStatement.month)).with_for_update()
+    return session.exec(by_month.execution_options(populate_existing=True)).all()
 
 
 def transition(
     session: Session, row: UsageStatement, status: StatementStatus, actor: str, **data: object
 ) -> None:
-    """The one door to a statement's status."""
+    """Change the status of a statement, with its audit event; nothing else writes it."""
     session.add(row)
     transitions.transition(
         session,
@@ -102,23 +102,23 @@ def transition(
 
 
 def reopen(session: Session, row: UsageStatement, actor: str) -> None:
-    """Take a metered statement back, because it is metered anew."""
+    """Open a metered statement again, to meter it again."""
     row.event_seq = None
     transition(session, row, StatementStatus.OPEN, actor)
 
 
-def take_back(session: Session, row: UsageStatement, actor: str) -> None:
-    """Take a metered statement back with all that it said, because an earlier month is metered anew."""
+def reopen_empty(session: Session, row: UsageStatement, actor: str) -> None:
+    """Open a metered statement again without its content, because an earlier month is metered again."""
     row.line_count, row.total_fen = 0, 0
     reopen(session, row, actor)
     empty(session, row)
 
 
 def empty(session: Session, row: UsageStatement) -> None:
-    """Remove what an earlier metering left in an open statement."""
+    """Delete lines, movement and considered corrections of an open statement."""
     for table in _TABLES:
-        said = text(f"DELETE FROM {table} WHERE statement_id = :statement")  # noqa: S608 - constants alone
-        session.execute(said, {"statement": row.id})
+        delete = text(f"DELETE FROM {table} WHERE statement_id = :statement")  # noqa: S608 - constants alone
+        session.execute(delete, {"statement": row.id})
 
 
 def keep_use(session: Session, month: date) -> None:
@@ -147,7 +147,7 @@ def write_lines(session: Session, month: date, organisations: Sequence[str]) -> 
 
 
 def _groups(intervals: Sequence[tuple[str, int]]) -> list[list[str]]:
-    """Departments one after another, as many together as have no more than `AT_ONCE` intervals, or one."""
+    """Return the departments in groups of at most `AT_ONCE` intervals; a larger one is alone in its group."""
     groups: list[list[str]] = []
     room = 0
     for organisation, count in intervals:
@@ -160,7 +160,7 @@ def _groups(intervals: Sequence[tuple[str, int]]) -> list[list[str]]:
 
 
 def write_corrections(session: Session, statement: UsageStatement, late: LateMonth, event_seq: int) -> None:
-    """Counter what is stated for an earlier month and not true, and state what is true."""
+    """Write counter-lines for wrong lines of an earlier month, and the right lines."""
     session.execute(text(MONTH_CLOSE["write_corrections"]), {"month": statement.month, **late.bounds()})
     session.add(ConsideredCorrection(statement_id=statement.id, month=late.month, event_seq=event_seq))
     session.flush()
@@ -177,7 +177,7 @@ def write_movement(session: Session, month: date) -> None:
 
 
 def finish(session: Session, statements: Sequence[UsageStatement], event_seq: int, actor: str) -> None:
-    """Give the open statements of a month their sums, which are kept, and call them metered."""
+    """Write the kept sums to the open statements of a month and mark them metered."""
     if not statements:
         return
     rows = session.execute(text(MONTH_CLOSE["totals"]), {"month": statements[0].month})
@@ -191,6 +191,6 @@ def finish(session: Session, statements: Sequence[UsageStatement], event_seq: in
 
 
 def number(row: UsageStatement) -> str:
-    """The number with which a statement is issued: the same whenever it is issued."""
+    """Return the number of a statement; it does not depend on when it is issued."""
     revision = f"-{row.revision}" if row.revision > 1 else ""
     return f"ST-{row.month:%Y-%m}-{row.organisation_code}{revision}"

@@ -22,7 +22,7 @@ _METERING = 7_305_201_907
 
 @dataclass(frozen=True)
 class Happening:
-    """What an event says; see `UsageEvent`."""
+    """The content of a new event; see `UsageEvent`."""
 
     kind: str
     day: date
@@ -34,25 +34,25 @@ class Happening:
 
 
 def hold_off_closes(session: Session) -> None:
-    """Until this transaction ends no month is closed; closes and events wait for each other."""
+    """Keep months from being closed until this transaction ends; closes and events exclude each other."""
     session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _METERING})
 
 
 def hold_off_events(session: Session) -> None:
-    """Until this transaction ends nothing is metered, and every event with a number is visible."""
+    """Keep events from being recorded until this transaction ends; all earlier ones are visible."""
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _METERING})
 
 
 def meter(session: Session, resource: MeteredResource) -> None:
-    """Note once what statements will say about a resource."""
+    """Store once the facts about a resource that statements show."""
     row = insert(MeteredResource).values(**resource.model_dump())
     session.execute(row.on_conflict_do_nothing())
 
 
 def record_event(session: Session, resource: MeteredResource, event: Happening) -> bool:
-    """Write an event and what follows from it for the intervals; False when its run told it before.
+    """Write an event and rebuild the intervals; return False if its run already recorded it.
 
-    The caller holds the lock on the resource's row, and no month is being closed meanwhile.
+    The caller has locked the resource and called `hold_off_closes`.
     """
     row = insert(UsageEvent).values(
         resource_id=resource.resource_id,
@@ -88,12 +88,12 @@ def _document(use: SkuUse) -> dict[str, Any]:
 
 def _use(document: Mapping[str, Any]) -> SkuUse:
     spec = document.get("spec")
-    made = Spec(spec["arch"], Decimal(spec["vcpu"]), Decimal(spec["memory_gb"])) if spec else None
-    return SkuUse(document["sku"], Decimal(document["quantity"]), made)
+    size = Spec(spec["arch"], Decimal(spec["vcpu"]), Decimal(spec["memory_gb"])) if spec else None
+    return SkuUse(document["sku"], Decimal(document["quantity"]), size)
 
 
 def events_of(session: Session, resource_id: UUID) -> list[Event]:
-    """Every event of a resource as the intervals are computed from them."""
+    """Return every event of a resource as `fold` takes it."""
     rows = session.exec(select(UsageEvent).where(UsageEvent.resource_id == resource_id))
     return [_event(row) for row in rows]
 
@@ -113,14 +113,14 @@ def _event(row: UsageEvent) -> Event:
 
 
 def _rebuild(session: Session, resource: MeteredResource) -> None:
-    """Make the intervals be what follows from the events; those that do not change keep their ids."""
-    wanted = {_key(interval): interval for interval in fold(events_of(session, resource.resource_id))}
-    found = session.exec(
+    """Store the intervals that follow from the events; unchanged ones keep their ids."""
+    missing = {_key(interval): interval for interval in fold(events_of(session, resource.resource_id))}
+    stored = session.exec(
         select(UsageInterval).where(UsageInterval.resource_id == resource.resource_id).with_for_update()
     )
-    gone = [row.id for row in found if wanted.pop(_stored_key(row), None) is None]
-    session.exec(delete(UsageInterval).where(col(UsageInterval.id).in_(gone)))
-    session.add_all(_row(resource, interval) for interval in wanted.values())
+    outdated = [row.id for row in stored if missing.pop(_stored_key(row), None) is None]
+    session.exec(delete(UsageInterval).where(col(UsageInterval.id).in_(outdated)))
+    session.add_all(_row(resource, interval) for interval in missing.values())
     session.flush()
 
 

@@ -1,4 +1,4 @@
-"""Budget commitments by resource, SKU and days: what is left of one from a day on, what a change ends; pure.
+"""Budget commitments by resource, SKU and days: division by days and quantity, ends by a change; pure.
 
 Amounts are divided so that every fen stays in exactly one part. A part is therefore never negative, and the
 parts of a commitment never add up to more than it.
@@ -82,7 +82,7 @@ def _weight(starts: date, ends: date) -> int:
 
 @dataclass(frozen=True)
 class Committed:
-    """A commitment of a budget line that stands, with the request that made it and when."""
+    """A commitment in force, with its budget line, the request that made it, and the instant."""
 
     id: UUID
     line_id: UUID
@@ -93,7 +93,7 @@ class Committed:
 
 @dataclass(frozen=True)
 class Ending:
-    """What becomes of a commitment from `day` on: the days before stay, and `kept` of the days after."""
+    """The end of a commitment on `day`: the days before stay, and `kept` goes on after it."""
 
     committed: Committed
     day: date
@@ -112,13 +112,13 @@ class Ending:
 
     @property
     def given_back_fen(self) -> int:
-        """What the budget line gets back."""
+        """The amount that the budget line gets back."""
         kept_fen = self.kept.amount_fen if self.kept else 0
         return self.committed.commitment.fen_from(self.day) - kept_fen
 
 
 def endings(standing: Sequence[Committed], wanted: Mapping[Key, int], day: date) -> list[Ending]:
-    """The commitments that end because from `day` on only the `wanted` quantities are used.
+    """Return the commitments that end because from `day` on only the `wanted` quantities are used.
 
     `standing` is sorted by age, the newest request first: of several for one resource and SKU the newest end.
     """
@@ -137,7 +137,7 @@ def endings(standing: Sequence[Committed], wanted: Mapping[Key, int], day: date)
 
 
 def _kept(quantities: Mapping[UUID, int], wanted: int) -> dict[UUID, int]:
-    """The quantity that each request keeps, when together they keep no more than `wanted`."""
+    """Return the quantity that each request keeps; together they keep at most `wanted`."""
     excess = sum(quantities.values()) - wanted
     kept = {}
     for request, quantity in quantities.items():
@@ -148,7 +148,7 @@ def _kept(quantities: Mapping[UUID, int], wanted: int) -> dict[UUID, int]:
 
 @dataclass(frozen=True)
 class Change:
-    """What a request does to the commitments of its workspace.
+    """A request's change of the commitments of its workspace.
 
     `added` is new on the budget line `line_id`. `standing` are the present ones, the newest first; from the
     day of the change on they cover no more than the `wanted` quantities.
@@ -160,11 +160,11 @@ class Change:
     wanted: Mapping[Key, int]
 
     def given_back_fen(self, day: date) -> int:
-        """What all budget lines together get back, if the change is made on `day`."""
+        """Return the sum that all budget lines get back if the change is made on `day`."""
         return sum(ending.given_back_fen for ending in endings(self.standing, self.wanted, day))
 
     def fen_on(self, day: date) -> dict[UUID, int]:
-        """What each budget line commits more (positive) or gets back (negative), if made on `day`."""
+        """Return the amount that each budget line commits (positive) or gets back (negative) on `day`."""
         totals: dict[UUID, int] = {}
         for ending in endings(self.standing, self.wanted, day):
             line = ending.committed.line_id
@@ -175,7 +175,7 @@ class Change:
         return {line: fen for line, fen in totals.items() if fen}
 
     def fen_to_hold(self, day: date) -> dict[UUID, int]:
-        """As `fen_on`, but enough for whichever day from `day` on the change is made.
+        """Return amounts, as `fen_on` does, that are enough if the change is made on `day` or later.
 
         Each day later adds less and gives back less. With several prices in the year the difference can grow.
         """

@@ -1,4 +1,4 @@
-"""Limits, budget lines and pools as the flat rows of the content files: read them, write them."""
+"""Limits, budget lines and pools as flat rows of the content files."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ _POOL_FIELDS = (
 
 
 def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-    """Every row of this package that is in force now; what is held and committed is no content."""
+    """Return every row of this package in force; held and committed amounts are not content."""
     for limit in session.exec(select(QuotaLimit)):
         key = f"{limit.organisation_code}/{limit.zone_class}/{limit.resource_class}"
         yield ("quota", key), limit.model_dump(exclude={"held", "committed"})
@@ -38,10 +38,10 @@ def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
 
 
 def write(session: Session, kind: str, key: str, row: Row | None) -> None:
-    """Make one row be as `row` says; None removes it. A limit below what is used is refused by a CHECK.
+    """Write one row, or remove it if `row` is None. A CHECK refuses a limit below the used amount.
 
     Raises:
-        StillInUse: a limit or line is to be removed of which something is held, committed or spent.
+        StillInUse: a part of the limit or budget line to remove is held, committed or spent.
     """
     _WRITERS[kind](session, key, row)
     session.flush()
@@ -61,9 +61,9 @@ def _quota(session: Session, key: str, row: Row | None) -> None:
 
 
 def _remove(session: Session, counter: Any, kind: str, key: str, amounts: Iterable[str]) -> None:
-    """Remove a limit or a budget line, unless something would be given back to it later."""
+    """Remove a limit or a budget line unless an amount may still be given back to it."""
     if any(getattr(counter, name) for name in amounts):
-        raise StillInUse(f"{kind} {key} still has something held, committed or spent.")
+        raise StillInUse(f"A part of {kind} {key} is still held, committed or spent.")
     session.delete(counter)
 
 

@@ -18,7 +18,7 @@ class NothingLeft(BusinessError):
 
 
 class MoreThanCommitted(BusinessError):
-    """More would be given back than is held or committed."""
+    """The request would give back more than is held or committed."""
 
     zh = "退回的额度超过预占或占用"
 
@@ -30,15 +30,15 @@ class MoreThanCommitted(BusinessError):
 
 
 class StillInUse(BusinessError):
-    """Something of it is held, committed or spent, so it cannot be removed."""
+    """A part is held, committed or spent, so the limit or budget line cannot be removed."""
 
     zh = "仍有预占、占用或支出，不能删除"
 
 
-class HoldSettled(BusinessError):
-    """This hold was already committed or released."""
+class HoldEnded(BusinessError):
+    """The hold is already committed or released."""
 
-    zh = "该预占已结转或释放"
+    zh = "该预占已转为占用或已释放"
 
 
 class NoBudgetLine(BusinessError):

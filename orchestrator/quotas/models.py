@@ -1,4 +1,4 @@
-"""Limits, pools and budget lines, and what live requests hold of them.
+"""Limits, pools and budget lines, and the amounts that live requests hold.
 
 Words of quota: limit, held, committed. Words of budget: appropriated, free, held, committed, spent.
 The CHECKs repeat invariants 1, 2 and 9 of the domain, so that no program error can oversell.
@@ -18,7 +18,7 @@ ZONE_CLASSES = ("production", "trial")
 
 
 class QuotaLimit(SQLModel, table=True):
-    """What one organisation may have of one resource class, over all zones of a zone class."""
+    """Limit of one organisation for one resource class, over all zones of a zone class."""
 
     __tablename__ = "quota_limits"
     __table_args__ = (
@@ -98,12 +98,12 @@ class BudgetLine(SQLModel, table=True):
 
     @property
     def free_fen(self) -> int:
-        """What a new request may still hold."""
+        """The amount that new requests may still hold."""
         return self.appropriated_fen - self.held_fen - self.committed_fen - self.spent_fen
 
 
 class Hold(SQLModel, table=True):
-    """What one request holds from submission until it is applied, released or expired (invariant 3)."""
+    """Amounts held by one request until they are committed, released or expired (invariant 3)."""
 
     __tablename__ = "holds"
     __table_args__ = (one_of("status", ("live", "committed", "released")),)
@@ -139,9 +139,9 @@ class HoldItem(SQLModel, table=True):
 class BudgetCommitment(SQLModel, table=True):
     """Money that a budget line has committed to a quantity of one SKU on one resource over some days.
 
-    What a change or release gives back is taken from these rows, so it returns to the line, price and days
-    that it came from. A row only ever loses days from its end, with their amount; a trigger refuses every
-    other change. Another trigger keeps the line from having less committed than its rows.
+    A change or release gives amounts back from these rows, so they return to the same line, price and days. A
+    row only loses days from its end, with their amount; a trigger refuses every other change. Another trigger
+    refuses a line that has less committed than its rows.
     """
 
     __tablename__ = "budget_commitments"

@@ -36,7 +36,7 @@ def pool_capacities(session: Session, codes: Sequence[str] | None = None) -> Seq
 
 
 def limits(session: Session, organisation: str) -> Sequence[QuotaLimit]:
-    """Limit, held and committed of one organisation."""
+    """Return the limits of one organisation with what is held and committed."""
     statement = select(QuotaLimit).where(QuotaLimit.organisation_code == organisation)
     return session.exec(
         statement.order_by(QuotaLimit.zone_class, col(QuotaLimit.resource_class).desc())
@@ -44,7 +44,7 @@ def limits(session: Session, organisation: str) -> Sequence[QuotaLimit]:
 
 
 def cloud_budget(session: Session, organisation: str, day: date) -> BudgetLine | None:
-    """The organisation's own line for cloud services in the fiscal year of `day`."""
+    """Return the organisation's budget line for cloud services in the fiscal year of `day`, or None."""
     return session.exec(
         select(BudgetLine).where(
             BudgetLine.organisation_code == organisation,
@@ -100,7 +100,7 @@ def _committed(row: BudgetCommitment) -> Committed:
 
 
 def hold_of(session: Session, request_id: UUID) -> tuple[Hold, Sequence[HoldItem]] | None:
-    """A request's hold with its amounts."""
+    """Return the hold of a request with its amounts, or None."""
     held = session.exec(select(Hold).where(Hold.request_id == request_id)).one_or_none()
     if held is None:
         return None
@@ -111,6 +111,6 @@ def hold_of(session: Session, request_id: UUID) -> tuple[Hold, Sequence[HoldItem
 
 
 def overdue_holds(session: Session, instant: datetime) -> Sequence[UUID]:
-    """The requests whose live hold has outlived its time."""
+    """Return the ids of the requests whose live hold has expired."""
     statement = select(Hold.request_id).where(Hold.status == "live", col(Hold.expires_at) <= instant)
     return session.exec(statement).all()

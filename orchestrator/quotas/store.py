@@ -1,7 +1,7 @@
-"""Writes of quota, pool and budget: hold, commit, release. Never more than the limit, under any load.
+"""Writes of quota, pool and budget: hold, commit, release. No load makes them exceed a limit.
 
-Each counter is changed by one conditional UPDATE that takes the row lock itself; the database's
-`change_counters` visits them in sorted order. The CHECKs of the tables repeat the rule.
+The database function `change_counters` changes each counter with one conditional UPDATE, which also takes the
+row lock, in sorted order. The CHECKs of the tables repeat the rule.
 """
 
 import json
@@ -20,7 +20,7 @@ from orchestrator.core.clock import now
 from orchestrator.core.db import rolled_back
 from orchestrator.quotas.arithmetic import Counter, CounterKind, Take, in_locking_order
 from orchestrator.quotas.commitments import Change, Commitment, endings
-from orchestrator.quotas.errors import HoldSettled, MoreThanCommitted, NothingLeft
+from orchestrator.quotas.errors import HoldEnded, MoreThanCommitted, NothingLeft
 from orchestrator.quotas.models import Hold, HoldItem
 
 _CHANGE: Final = text("""
@@ -55,7 +55,7 @@ FROM jsonb_to_recordset(CAST(:added AS jsonb)) AS added (
 
 @dataclass(frozen=True)
 class Booking:
-    """The change of a workspace's budget commitments that a request makes, on a day."""
+    """A request's change of the budget commitments of a workspace, and the day of the change."""
 
     workspace_id: UUID
     change: Change
@@ -78,7 +78,7 @@ def hold(
     """Hold every positive amount of `takes` for one request, or nothing at all.
 
     Raises:
-        NothingLeft: an amount does not fit; the counter is named. What else was taken goes with the rollback.
+        NothingLeft: an amount does not fit; the counter is named. The rollback takes the other amounts back.
     """
     facts = {
         "id": uuid4(),
@@ -99,19 +99,19 @@ def hold(
 
 
 def release(session: Session, request_id: UUID, actor: str) -> bool:
-    """Give back what a live hold holds; False when there is none (any more). Repeating it is harmless."""
+    """Release the live hold of a request; return False if there is none. Repeating it is harmless."""
     held = lock_hold(session, request_id)
     if held is None or held.status != "live":
         return False
     every = items(session, held.id)
     changes = [_Change(item.counter, -item.amount) for item in every if item.amount > 0]
     _give_back(session, held.organisation_code, changes)
-    _settle(session, held, "released", every, actor)
+    _end_hold(session, held, "released", every, actor)
     return True
 
 
 def drop_live(session: Session, request_id: UUID, actor: str) -> None:
-    """Give back and forget a live hold, because the request is about to hold its new amounts."""
+    """Release and delete the live hold of a request that is about to hold new amounts."""
     if release(session, request_id, actor):
         held = lock_hold(session, request_id)
         session.exec(delete(HoldItem).where(col(HoldItem.hold_id) == (held.id if held else None)))
@@ -120,12 +120,12 @@ def drop_live(session: Session, request_id: UUID, actor: str) -> None:
 
 
 def commit(session: Session, request_id: UUID, actor: str, booking: Booking | None = None) -> None:
-    """Turn a live hold into a commitment; negative items give back what was committed before.
+    """Turn a live hold into a commitment; negative items give back earlier commitments.
 
-    With a `booking` the money is what its change comes to on its day, and the items say so from then on.
+    A `booking` replaces the held money by the amount of its change on its day, also in the items of the hold.
 
     Raises:
-        HoldSettled: the hold is no longer live, so the change may not be made on its strength.
+        HoldEnded: the hold is no longer live, so nothing may be applied.
         MoreThanCommitted: more would be given back than is committed; the counter is named.
     """
     held = _lock_live(session, request_id)
@@ -136,14 +136,14 @@ def commit(session: Session, request_id: UUID, actor: str, booking: Booking | No
     for counter in amounts.keys() - {item.counter for item in before}:
         session.add(HoldItem(hold_id=held.id, target=str(counter), amount=amounts[counter]))
     session.flush()
-    _settle(session, held, "committed", items(session, held.id), actor)
+    _end_hold(session, held, "committed", items(session, held.id), actor)
 
 
 def require_bookable(session: Session, request_id: UUID, booking: Booking) -> None:
     """Try what `commit` would do and take it back, before anything is changed that cannot be taken back.
 
     Raises:
-        HoldSettled, MoreThanCommitted: as `commit`.
+        HoldEnded, MoreThanCommitted: as `commit`.
     """
     held = _lock_live(session, request_id)
     before = items(session, held.id)
@@ -158,7 +158,7 @@ def require_bookable(session: Session, request_id: UUID, booking: Booking) -> No
 def _lock_live(session: Session, request_id: UUID) -> Hold:
     held = lock_hold(session, request_id)
     if held is None or held.status != "live":
-        raise HoldSettled
+        raise HoldEnded
     return held
 
 
@@ -184,7 +184,7 @@ def _book(
 
 
 def _end_commitments(session: Session, booking: Booking) -> None:
-    """Take from each commitment the days that it no longer pays for; the line's counter follows."""
+    """Take from each ended commitment the days that it no longer pays for."""
     ended = endings(booking.change.standing, booking.change.wanted, booking.day)
     values = {
         "day": booking.day,
@@ -195,7 +195,7 @@ def _end_commitments(session: Session, booking: Booking) -> None:
 
 
 def _add_commitments(session: Session, request_id: UUID, booking: Booking) -> None:
-    """Write what is new, and what of an ended commitment goes on with a smaller quantity."""
+    """Write the new commitments, and the rest of ended ones that go on with a smaller quantity."""
     change, day = booking.change, booking.day
     rows = [
         _row(item.kept, item.committed.line_id, item.committed.request_id, item.committed.committed_at)
@@ -217,16 +217,16 @@ def _row(
 
 
 def lock_hold(session: Session, request_id: UUID) -> Hold | None:
-    """The request's hold, locked."""
+    """Lock and return the hold of a request, or return None."""
     return session.exec(select(Hold).where(Hold.request_id == request_id).with_for_update()).one_or_none()
 
 
 def items(session: Session, hold_id: UUID) -> Sequence[HoldItem]:
-    """The amounts of a hold in the order of locking."""
+    """Return the items of a hold in locking order."""
     return session.exec(select(HoldItem).where(HoldItem.hold_id == hold_id).order_by(HoldItem.target)).all()
 
 
-def _settle(session: Session, held: Hold, status: str, every: Sequence[HoldItem], actor: str) -> None:
+def _end_hold(session: Session, held: Hold, status: str, every: Sequence[HoldItem], actor: str) -> None:
     held.status = status
     held.settled_at = now(session)
     session.add(held)
@@ -254,9 +254,9 @@ def _give_back(session: Session, organisation: str, changes: Sequence[_Change]) 
 
 
 def _change(session: Session, organisation: str, changes: Sequence[_Change]) -> _Change | None:
-    """Change the counters in this order, or return the first that cannot be changed so.
+    """Change the counters in this order, or return the first change that is not possible.
 
-    It has less left than is needed, or less held or committed than is taken from it, or does not exist.
+    Such a counter has less left than is needed, has less held or committed than is given back, or is missing.
     """
     values = {
         "organisation": organisation,

@@ -152,7 +152,7 @@ def _take_later_back(session: Session, month: date, organisations: Sequence[str]
     later = queries.unissued_after(session, month, organisations)
     for row in later:
         if row.status == StatementStatus.METERED:
-            store.take_back(session, store.lock(session, row.id), actor)
+            store.reopen_empty(session, store.lock(session, row.id), actor)
     for each in sorted({row.month for row in later}):
         _order_metering(session, each, actor)
 

@@ -12,7 +12,7 @@ from orchestrator.core.clock import now, today
 from orchestrator.departments.permissions import Actor
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import store as quotas
-from orchestrator.quotas.errors import HoldSettled, MoreThanCommitted, NoBudgetLine, NothingLeft
+from orchestrator.quotas.errors import HoldEnded, MoreThanCommitted, NoBudgetLine, NothingLeft
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs.models import ExecutionPlan
@@ -25,7 +25,7 @@ def commit_hold(session: Session, request: ResourceRequest, workspace_id: UUID, 
     """Turn the request's hold into commitments, and give back what it ends, counted from today.
 
     Raises:
-        HoldSettled: the hold is no longer live.
+        HoldEnded: the hold is no longer live.
         MoreThanCommitted: more would be given back than is committed.
     """
     quotas.commit(session, request.id, actor, _booking(session, request, workspace_id))
@@ -38,7 +38,7 @@ def why_not_bookable(session: Session, plan: ExecutionPlan) -> Reason | None:
         return _earlier_year(session, request)
     try:
         quotas.require_bookable(session, request.id, _booking(session, request, plan.workspace_id))
-    except HoldSettled as error:
+    except HoldEnded as error:
         return _not_bookable(plan, error.detail, error.zh)
     except MoreThanCommitted as error:
         return _not_bookable(plan, error.detail, f"{error.zh}（{error.extra['target']}）")

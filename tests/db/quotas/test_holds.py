@@ -18,7 +18,7 @@ from sqlmodel import Session
 from orchestrator.core.clock import now, today
 from orchestrator.quotas import queries, store
 from orchestrator.quotas.arithmetic import Take, takes
-from orchestrator.quotas.errors import HoldSettled, NothingLeft
+from orchestrator.quotas.errors import HoldEnded, NothingLeft
 from orchestrator.resource_requests import store as requests
 from orchestrator.workflows.people.accounts import actor_named
 from tests.factories import a_draft
@@ -157,7 +157,7 @@ class Holds(RuleBasedStateMachine):
     @rule(target=bought, held=consumes(waiting))
     def commit(self, held: Held) -> Any:
         if held.request not in self.live:
-            with pytest.raises(HoldSettled):
+            with pytest.raises(HoldEnded):
                 store.commit(self.session, held.request, ACTOR)
             return multiple()
         store.commit(self.session, held.request, ACTOR)
