@@ -26,7 +26,7 @@ from orchestrator.core.idempotency import once
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take
-from orchestrator.quotas.models import HoldItem
+from orchestrator.quotas.models import HoldItem, HoldStatus
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import MOST_LINES, LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -167,7 +167,7 @@ def _hold(status: str, expires_at: datetime, items: Iterable[Take | HoldItem]) -
 
 def _submitted(call: Call, submission: Submission) -> RequestDetail:
     """Return the submitted request; its hold is written at the commit, so it is taken from the submission."""
-    hold = _hold("live", submission.expires_at, submission.takes)
+    hold = _hold(HoldStatus.LIVE, submission.expires_at, submission.takes)
     return detail(call.session, submission.request).model_copy(update={"hold": hold})
 
 

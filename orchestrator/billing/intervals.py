@@ -9,14 +9,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from itertools import groupby
 from uuid import UUID
 
-from orchestrator.billing.rating import Spec
+from orchestrator.billing.rating import BillingState, Spec
 
 NOT_BILLED = "none"
-CHARGED = "charged"
-EVENT_KINDS = ("opened", "resized", "suspended", "resumed", "waived", "released", "corrected", CHARGED)
+"""The state of an event that ends billing."""
+
+
+class EventKind(StrEnum):
+    """Kind of a usage event; *charged* is a one-off charge and changes nothing that lasts."""
+
+    OPENED = "opened"
+    RESIZED = "resized"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
+    WAIVED = "waived"
+    RELEASED = "released"
+    CORRECTED = "corrected"
+    CHARGED = "charged"
 
 
 @dataclass(frozen=True)
@@ -113,7 +126,7 @@ def _charges(ordered: Iterable[Event]) -> list[Interval]:
             first = charges.get((event.day, use.sku))
             if first is None:
                 next_day = event.day + timedelta(days=1)
-                charge = Interval(use, "active", event.day, next_day, event.seq, event.origin)
+                charge = Interval(use, BillingState.ACTIVE, event.day, next_day, event.seq, event.origin)
             else:
                 charge = replace(first, use=replace(use, quantity=first.use.quantity + use.quantity))
             charges[event.day, use.sku] = charge

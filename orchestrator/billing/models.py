@@ -21,9 +21,9 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint
 from sqlmodel import Field, SQLModel
 
-from orchestrator.billing.intervals import EVENT_KINDS, NOT_BILLED
+from orchestrator.billing.intervals import NOT_BILLED, EventKind
 from orchestrator.billing.lifecycle import StatementStatus
-from orchestrator.billing.rating import BILLED_STATES
+from orchestrator.billing.rating import BillingState, LineKind
 from orchestrator.core.db import id_field, instant, one_of
 
 
@@ -48,10 +48,10 @@ class UsageEvent(SQLModel, table=True):
 
     __tablename__ = "usage_events"
     __table_args__ = (
-        one_of("kind", EVENT_KINDS),
-        one_of("billing_state", (*BILLED_STATES, NOT_BILLED)),
+        one_of("kind", EventKind),
+        one_of("billing_state", (*BillingState, NOT_BILLED)),
         CheckConstraint("billing_state IS NOT NULL OR skus IS NOT NULL", name="says_something"),
-        # A run that is settled twice, because a worker died in between, tells its story once.
+        # A run whose result is recorded twice, because a worker died in between, records each event once.
         Index(
             "uq_usage_events_once_a_run",
             "resource_id",
@@ -89,7 +89,7 @@ class UsageInterval(SQLModel, table=True):
 
     __tablename__ = "usage_intervals"
     __table_args__ = (
-        one_of("billing_state", BILLED_STATES),
+        one_of("billing_state", BillingState),
         CheckConstraint("quantity >= 0", name="quantity_not_negative"),
         CheckConstraint(
             "NOT isempty(days) AND lower_inc(days) AND NOT upper_inc(days)", name="days_half_open"
@@ -111,7 +111,7 @@ class UsageInterval(SQLModel, table=True):
     spec_arch: str = ""
     spec_vcpu: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 6), nullable=True))
     spec_memory_gb: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 6), nullable=True))
-    billing_state: str = "active"
+    billing_state: str = BillingState.ACTIVE
     days: Any = Field(sa_column=Column(DATERANGE, nullable=False))
     event_seq: int = Field(sa_column=Column(BigInteger, ForeignKey("usage_events.seq"), nullable=False))
     run_id: UUID = Field(foreign_key="runs.id")
@@ -242,7 +242,7 @@ class StatementLine(SQLModel, table=True):
 
     __tablename__ = "statement_lines"
     __table_args__ = (
-        one_of("kind", ("ordinary", "counter", "right")),
+        one_of("kind", LineKind),
         CheckConstraint(
             "CASE kind WHEN 'counter' THEN amount_fen <= 0 ELSE amount_fen >= 0 END", name="sign"
         ),

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
-from orchestrator.billing.rating import BILLED_STATES, RatedLine, Spec, Usage
+from orchestrator.billing.rating import BillingState, RatedLine, Spec, Usage
 from orchestrator.core.documents import Day as CheckedDay
 from orchestrator.core.documents import Document, PlainText
 from orchestrator.core.documents import Fen as CheckedFen
@@ -216,7 +216,7 @@ class Case(Document):
 
     def rated_usage(self) -> list[Usage]:
         """The usage that gives lines: trial, releasing and released give none and need no price."""
-        return [item for item in (one.usage() for one in self.usage) if item.state in BILLED_STATES]
+        return [item for item in (one.usage() for one in self.usage) if item.state in set(BillingState)]
 
     def relations(self) -> dict[str, list[dict[str, Any]]]:
         """The rows of prices, SKUs, discounts and splits; stored prices where the case has none."""

@@ -4,9 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
-BILLED_STATES = ("active", "suspended", "waived")
-"""States with lines: at the price, at the price for suspended resources, at 0.00."""
+
+class BillingState(StrEnum):
+    """State in which a resource is billed: at the price, at the price for suspended resources, at 0.00."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    WAIVED = "waived"
+
+
+class LineKind(StrEnum):
+    """Kind of a statement line: of the month itself, or a correction of an earlier month.
+
+    A counter-line reverses a line that turned out wrong; a right line replaces it.
+    """
+
+    ORDINARY = "ordinary"
+    COUNTER = "counter"
+    RIGHT = "right"
 
 
 @dataclass(frozen=True)

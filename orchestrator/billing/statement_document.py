@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.billing.chinese_amount import capital_amount
 from orchestrator.billing.preview_case import plain
+from orchestrator.billing.rating import LineKind
 from orchestrator.core.money import format_plain
 
 FORMAT = "govcloud-usage-statement-1"
@@ -80,7 +81,7 @@ class DocumentLine:
     def unit_months(self) -> Fraction:
         """Quantity times the part of the month; for what is paid once the quantity itself."""
         part = Fraction(1) if self.sku.once else Fraction(self.days, self.month_days)
-        return Fraction(self.quantity) * part * (-1 if self.kind == "counter" else 1)
+        return Fraction(self.quantity) * part * (-1 if self.kind == LineKind.COUNTER else 1)
 
 
 @dataclass(frozen=True)

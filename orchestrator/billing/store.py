@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlmodel import Session, col, delete, select
 
-from orchestrator.billing.intervals import CHARGED, Event, Interval, Origin, SkuUse, fold
+from orchestrator.billing.intervals import Event, EventKind, Interval, Origin, SkuUse, fold
 from orchestrator.billing.models import MeteredResource, UsageEvent, UsageInterval
 from orchestrator.billing.rating import Spec
 from orchestrator.core import audit
@@ -24,7 +24,7 @@ _METERING = 7_305_201_907
 class Happening:
     """The content of a new event; see `UsageEvent`."""
 
-    kind: str
+    kind: EventKind
     day: date
     state: str | None
     skus: Sequence[SkuUse] | None
@@ -100,7 +100,7 @@ def events_of(session: Session, resource_id: UUID) -> list[Event]:
 
 def _event(row: UsageEvent) -> Event:
     skus = None if row.skus is None else [_use(item) for item in row.skus]
-    is_charge = row.kind == CHARGED
+    is_charge = row.kind == EventKind.CHARGED
     return Event(
         seq=row.seq or 0,
         day=row.day,

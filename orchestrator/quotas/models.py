@@ -5,6 +5,7 @@ The CHECKs repeat invariants 1, 2 and 9 of the domain, so that no program error 
 """
 
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, UniqueConstraint
@@ -102,16 +103,24 @@ class BudgetLine(SQLModel, table=True):
         return self.appropriated_fen - self.held_fen - self.committed_fen - self.spent_fen
 
 
+class HoldStatus(StrEnum):
+    """Status of a hold; only a live one holds amounts."""
+
+    LIVE = "live"
+    COMMITTED = "committed"
+    RELEASED = "released"
+
+
 class Hold(SQLModel, table=True):
     """Amounts held by one request until they are committed, released or expired (invariant 3)."""
 
     __tablename__ = "holds"
-    __table_args__ = (one_of("status", ("live", "committed", "released")),)
+    __table_args__ = (one_of("status", HoldStatus),)
 
     id: UUID = id_field()
     request_id: UUID = Field(foreign_key="resource_requests.id", unique=True)
     organisation_code: str = Field(foreign_key="organisations.code", index=True)
-    status: str = "live"
+    status: str = HoldStatus.LIVE
     created_at: datetime = instant()
     expires_at: datetime = instant()
     settled_at: datetime | None = instant(nullable=True)

@@ -14,6 +14,7 @@ from orchestrator.quotas.models import (
     BudgetLine,
     Hold,
     HoldItem,
+    HoldStatus,
     PoolCapacity,
     QuotaLimit,
     ResourcePool,
@@ -112,5 +113,5 @@ def hold_of(session: Session, request_id: UUID) -> tuple[Hold, Sequence[HoldItem
 
 def overdue_holds(session: Session, instant: datetime) -> Sequence[UUID]:
     """Return the ids of the requests whose live hold has expired."""
-    statement = select(Hold.request_id).where(Hold.status == "live", col(Hold.expires_at) <= instant)
+    statement = select(Hold.request_id).where(Hold.status == HoldStatus.LIVE, col(Hold.expires_at) <= instant)
     return session.exec(statement).all()

@@ -21,7 +21,7 @@ from orchestrator.core.db import rolled_back
 from orchestrator.quotas.arithmetic import Counter, CounterKind, Take, in_locking_order
 from orchestrator.quotas.commitments import Change, Commitment, endings
 from orchestrator.quotas.errors import HoldEnded, MoreThanCommitted, NothingLeft
-from orchestrator.quotas.models import Hold, HoldItem
+from orchestrator.quotas.models import Hold, HoldItem, HoldStatus
 
 _CHANGE: Final = text("""
 SELECT change_counters(:organisation, CAST(:targets AS text[]), CAST(:held AS bigint[]),
@@ -101,12 +101,12 @@ def hold(
 def release(session: Session, request_id: UUID, actor: str) -> bool:
     """Release the live hold of a request; return False if there is none. Repeating it is harmless."""
     held = lock_hold(session, request_id)
-    if held is None or held.status != "live":
+    if held is None or held.status != HoldStatus.LIVE:
         return False
     every = items(session, held.id)
     changes = [_Change(item.counter, -item.amount) for item in every if item.amount > 0]
     _give_back(session, held.organisation_code, changes)
-    _end_hold(session, held, "released", every, actor)
+    _end_hold(session, held, HoldStatus.RELEASED, every, actor)
     return True
 
 
@@ -136,7 +136,7 @@ def commit(session: Session, request_id: UUID, actor: str, booking: Booking | No
     for counter in amounts.keys() - {item.counter for item in before}:
         session.add(HoldItem(hold_id=held.id, target=str(counter), amount=amounts[counter]))
     session.flush()
-    _end_hold(session, held, "committed", items(session, held.id), actor)
+    _end_hold(session, held, HoldStatus.COMMITTED, items(session, held.id), actor)
 
 
 def require_bookable(session: Session, request_id: UUID, booking: Booking) -> None:
@@ -157,7 +157,7 @@ def require_bookable(session: Session, request_id: UUID, booking: Booking) -> No
 
 def _lock_live(session: Session, request_id: UUID) -> Hold:
     held = lock_hold(session, request_id)
-    if held is None or held.status != "live":
+    if held is None or held.status != HoldStatus.LIVE:
         raise HoldEnded
     return held
 
@@ -226,7 +226,9 @@ def items(session: Session, hold_id: UUID) -> Sequence[HoldItem]:
     return session.exec(select(HoldItem).where(HoldItem.hold_id == hold_id).order_by(HoldItem.target)).all()
 
 
-def _end_hold(session: Session, held: Hold, status: str, every: Sequence[HoldItem], actor: str) -> None:
+def _end_hold(
+    session: Session, held: Hold, status: HoldStatus, every: Sequence[HoldItem], actor: str
+) -> None:
     held.status = status
     held.settled_at = now(session)
     session.add(held)

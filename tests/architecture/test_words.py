@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import pytest
 
-from orchestrator.billing.intervals import EVENT_KINDS
+from orchestrator.billing.intervals import EventKind
 from orchestrator.billing.lifecycle import STATEMENT_LIFECYCLE, StatementStatus
 from orchestrator.console.words.i18n import translations
 from orchestrator.console.words.labels import WORDS
@@ -130,7 +130,7 @@ def events(checkout: Checkout) -> set[str]:
         for targets in lifecycle.transitions.values()
         for status in targets
     }
-    of_kinds = {f"usage:{kind}" for kind in EVENT_KINDS} | {"hold:committed", "hold:released"}
+    of_kinds = {f"usage:{kind}" for kind in EventKind} | {"hold:committed", "hold:released"}
     of_cutovers = {f"migration:switch_{outcome}" for outcome in OUTCOMES if outcome in NOT_SWITCHED}
     of_duties = {f"{noun.subject}:same_person_refused" for noun in NOUNS}
     return {*of_lifecycles, *of_kinds, *of_cutovers, *of_duties, *named_events(checkout)} - NOT_EVENTS

@@ -28,6 +28,7 @@ from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Counter, CounterKind
+from orchestrator.quotas.models import HoldStatus
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import LINE_FIELDS
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -187,7 +188,7 @@ def _holds(visit: Visit, request: ResourceRequest) -> tuple[HoldRow, ...]:
     if found is None:
         return ()
     held, items = found
-    expires = held.expires_at if held.status == "live" else None
+    expires = held.expires_at if held.status == HoldStatus.LIVE else None
     return tuple(
         HoldRow(kind, subject, amount, held.status, expires)
         for kind, subject, amount in (_hold_words(visit, item.counter, item.amount) for item in items)

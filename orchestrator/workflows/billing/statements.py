@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.models import SkuMovement, UsageStatement
+from orchestrator.billing.rating import LineKind
 from orchestrator.billing.statement_document import (
     DocumentLine,
     DocumentMovement,
@@ -101,7 +102,7 @@ def _line(item: ListedLine, names: Mapping[str, SkuName], systems: Mapping[str, 
 
 def _reading_order(line: DocumentLine) -> tuple[object, ...]:
     """This month's lines, then corrections by month; each by system, resource, SKU and day."""
-    of_month = (line.kind != "ordinary", line.month, line.system, line.address, line.resource)
+    of_month = (line.kind != LineKind.ORDINARY, line.month, line.system, line.address, line.resource)
     return (*of_month, line.sku.code, line.starts, line.kind)
 
 

@@ -10,8 +10,9 @@ from sqlmodel import Session
 
 from orchestrator.billing import queries as billing_queries
 from orchestrator.billing import store as billing
-from orchestrator.billing.intervals import CHARGED, NOT_BILLED, Origin, SkuUse
+from orchestrator.billing.intervals import NOT_BILLED, EventKind, Origin, SkuUse
 from orchestrator.billing.models import MeteredResource, UsageEvent
+from orchestrator.billing.rating import BillingState
 from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import BadInput, IllegalTransition
@@ -67,17 +68,17 @@ def activate_request(call: Call, request: ResourceRequest) -> ResourceRequest:
 def open_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
     """The resource is in production from today on, and billed."""
     # A target that went back to trial is opened by the same apply once more: it goes on, as another event.
-    kind = "opened" if row.opened_on is None else "resumed"
+    kind = EventKind.OPENED if row.opened_on is None else EventKind.RESUMED
     row.opened_on = row.opened_on or today(session)
     resources.transition(session, row, ResourceStatus.ACTIVE, actor)
     uses, origin = _uses(session, row, request), _origin(session, run)
-    _write(session, row, billing.Happening(kind, today(session), "active", uses, origin, actor))
+    _write(session, row, billing.Happening(kind, today(session), BillingState.ACTIVE, uses, origin, actor))
 
 
 def resize_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
     """The change is applied: the old size is billed until yesterday, the new one from today on."""
     uses, origin = _uses(session, row, request), _origin(session, run)
-    _write(session, row, billing.Happening("resized", today(session), None, uses, origin, actor))
+    _write(session, row, billing.Happening(EventKind.RESIZED, today(session), None, uses, origin, actor))
     resources.transition(session, row, ResourceStatus.ACTIVE, actor)
 
 
@@ -93,14 +94,20 @@ def resize_untouched(session: Session, request: ResourceRequest, run: Run, actor
         billed = row.status in (ResourceStatus.ACTIVE, ResourceStatus.SUSPENDED)
         if billed and row.address in before and before[row.address] != after.get(row.address, []):
             uses, origin = _uses(session, row, request), _origin(session, run)
-            _write(session, row, billing.Happening("resized", today(session), None, uses, origin, actor))
+            _write(
+                session, row, billing.Happening(EventKind.RESIZED, today(session), None, uses, origin, actor)
+            )
 
 
 def release_resource(session: Session, row: Resource, actor: str) -> None:
     """Billing ends on the date of entering releasing (domain §2.9, *State*)."""
     if row.opened_on is not None:
         origin = _origin(session, _run_behind(session, row))
-        _write(session, row, billing.Happening("released", today(session), NOT_BILLED, None, origin, actor))
+        _write(
+            session,
+            row,
+            billing.Happening(EventKind.RELEASED, today(session), NOT_BILLED, None, origin, actor),
+        )
     resources.transition(session, row, ResourceStatus.RELEASING, actor)
 
 
@@ -130,7 +137,9 @@ def _pause(
 ) -> Resource:
     row = _lock(session, actor, Permission.RESOURCES_ACTIVATE, resource_id)
     resources.transition(session, row, status, actor.audit_name, {"reason": reason})
-    kind, state = ("suspended",) * 2 if status is ResourceStatus.SUSPENDED else ("resumed", "active")
+    kind, state = EventKind.RESUMED, BillingState.ACTIVE
+    if status is ResourceStatus.SUSPENDED:
+        kind, state = EventKind.SUSPENDED, BillingState.SUSPENDED
     origin = _origin(session, _run_behind(session, row))
     _write(
         session, row, billing.Happening(kind, today(session), state, None, origin, actor.audit_name, reason)
@@ -150,14 +159,22 @@ def hand_over(
         open_resource(session, row, quotation.current_request(session, row.workspace_id), run, actor)
     for row in source:
         origin = _origin(session, run)
-        _write(session, row, billing.Happening("waived", today(session), "waived", None, origin, actor))
+        _write(
+            session,
+            row,
+            billing.Happening(EventKind.WAIVED, today(session), BillingState.WAIVED, None, origin, actor),
+        )
 
 
 def return_to_trial(session: Session, rows: Sequence[Resource], run: Run, actor: str) -> None:
     """An accepted migration went back by `run`: from today on its target is on trial and costs nothing."""
     for row in rows:
         origin = _origin(session, run)
-        _write(session, row, billing.Happening("released", today(session), NOT_BILLED, None, origin, actor))
+        _write(
+            session,
+            row,
+            billing.Happening(EventKind.RELEASED, today(session), NOT_BILLED, None, origin, actor),
+        )
         resources.transition(session, row, ResourceStatus.TRIAL, actor, {"run": str(run.id)})
 
 
@@ -179,7 +196,7 @@ def correct_usage(
     _require_fitting_skus(session, correction)
     _require_before_release(session, row, correction)
     happening = billing.Happening(
-        kind=CHARGED if correction.once else "corrected",
+        kind=EventKind.CHARGED if correction.once else EventKind.CORRECTED,
         day=correction.day,
         state=correction.state,
         skus=correction.skus,

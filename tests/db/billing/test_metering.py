@@ -25,7 +25,7 @@ from tests.db.billing import hosts
 CPU, MEM, SSD, BACKUP = "ECS-X86-CPU", "ECS-X86-MEM", "EVS-SSD", "BAK-VM"
 INTERVALS = text(
     "SELECT sku_code, trim_scale(quantity)::text, billing_state, lower(days)::text, upper(days)::text"
-    " FROM usage_intervals ORDER BY sku_code, lower(days)"
+    " FROM usage_intervals ORDER BY sku_code, lower(days), billing_state"
 )
 
 
@@ -110,10 +110,6 @@ def test_an_accepted_migration_bills_the_target_and_waives_the_source_from_the_s
         run = session.get_one(Run, target.run)
         usage.hand_over(session, [rows[source.instance]], [rows[target.instance]], run, "worker:test")
     assert intervals(engine, CPU) == [
-        (CPU, "8", "active", "2019-06-19", "2019-07-05"),
-        (CPU, "8", "waived", "2019-07-05", None),
-        (CPU, "8", "active", "2019-07-05", None),
-    ] or intervals(engine, CPU) == [
         (CPU, "8", "active", "2019-06-19", "2019-07-05"),
         (CPU, "8", "active", "2019-07-05", None),
         (CPU, "8", "waived", "2019-07-05", None),

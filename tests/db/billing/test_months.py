@@ -23,7 +23,7 @@ from orchestrator.billing.errors import (
     LaterMonthIssued,
     StatementStale,
 )
-from orchestrator.billing.intervals import CHARGED, Origin, SkuUse
+from orchestrator.billing.intervals import EventKind, Origin, SkuUse
 from orchestrator.billing.models import MeteredResource, StatementLine, UsageStatement
 from orchestrator.billing.months import month_after, parse_month
 from orchestrator.core import clock
@@ -103,11 +103,11 @@ class Product:
     session: Session
     city: City
 
-    def tell(self, book: Book, told: Told, kind: str = "corrected") -> None:
+    def tell(self, book: Book, told: Told, kind: EventKind = EventKind.CORRECTED) -> None:
         resource, run = self.city.resources[told.resource]
         skus = told.skus
         if told.once is not None:
-            kind, skus = CHARGED, {ONCE: told.once}
+            kind, skus = EventKind.CHARGED, {ONCE: told.once}
         uses = None if skus is None else [_use(sku, quantity) for sku, quantity in skus.items()]
         happening = store.Happening(kind, book.on(told), told.state, uses, Origin(run, 1), "test")
         assert store.record_event(self.session, resource, happening)
@@ -331,7 +331,7 @@ def test_months_in_any_order_of_issuing_are_stated_to_the_fen_balance_and_stay_a
         book = Book(first, owners, product.set_terms(first, terms))
         for number in range(5):
             sizes = {ANCHOR: Decimal(10)} if number > 2 else {"ECS-X86-CPU": Decimal(8)}
-            product.tell(book, Told(number, 0, "active", sizes), "opened")
+            product.tell(book, Told(number, 0, "active", sizes), EventKind.OPENED)
         month, months = first, list[date]()
         for this in happened:
             clock.set_to(session, datetime.combine(month_after(month), time(8), CITY))
