@@ -6,7 +6,7 @@ from orchestrator.core.lifecycle import Lifecycle
 
 
 class StatementStatus(StrEnum):
-    """Where a statement stands; from *issued* on its number and amounts are fixed."""
+    """Status of a statement; from *issued* on its number and amounts are fixed."""
 
     OPEN = "open"
     METERED = "metered"
@@ -25,7 +25,7 @@ STATEMENT_LIFECYCLE: Lifecycle[StatementStatus] = Lifecycle(
     noun="usage statement",
     transitions={
         S.OPEN: {S.METERED},
-        # Something that happened in the month became known before the statement was issued.
+        # Opened again for an event of the month that was recorded before the statement was issued.
         S.METERED: {S.OPEN, S.ISSUED},
         S.ISSUED: {S.DISPUTED, S.ESCALATED, S.CONFIRMED},
         S.DISPUTED: {S.UPHELD, S.ISSUED},
@@ -36,7 +36,7 @@ STATEMENT_LIFECYCLE: Lifecycle[StatementStatus] = Lifecycle(
 )
 
 CAN_BE_METERED = (S.OPEN, S.METERED)
-"""Up to here nothing was issued: whatever becomes known is metered into the statement itself."""
+"""Not issued yet: a late event is metered into the statement."""
 
 FINAL_FOR_DEPARTMENT = (S.CONFIRMED, S.SETTLED, S.LOCKED)
 """From here on a late event does not change the statement: the next open month receives counter-lines."""

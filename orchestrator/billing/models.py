@@ -1,4 +1,4 @@
-"""What is billed: events, usage of a resource and SKU on half-open ranges of days, and terms of prices."""
+"""Usage events and intervals, terms of prices, and statements with lines and movement."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -28,7 +28,7 @@ from orchestrator.core.db import id_field, instant, one_of
 
 
 class MeteredResource(SQLModel, table=True):
-    """What statements say about a resource, as it was when its billing first began; never changed."""
+    """Facts about a resource that statements show, as they were when its billing began; never changed."""
 
     __tablename__ = "metered_resources"
 
@@ -40,7 +40,7 @@ class MeteredResource(SQLModel, table=True):
 
 
 class UsageEvent(SQLModel, table=True):
-    """Something that changes what a resource is billed for, from `day` on; never changed or deleted.
+    """A change of the billing of a resource from `day` on; never changed or deleted.
 
     `billing_state` None leaves the state as it is, ``none`` ends billing; `skus` None leaves SKUs and
     quantities as they are. `at` is the instant that orders events of one day.
@@ -177,10 +177,10 @@ class PayerSplit(SQLModel, table=True):
 
 
 class UsageStatement(SQLModel, table=True):
-    """What one department used in one month, and what it costs (用量确认单).
+    """Usage of one department in one month, with its cost (用量确认单).
 
-    A dispute that is upheld ends this one and makes the next `revision`; the old one is kept. Triggers
-    keep everything but status and persons as it was issued, whoever asks.
+    An upheld dispute ends it and makes the next `revision`; the old one is kept. Triggers refuse every change
+    of an issued statement, except of status and persons.
     """
 
     __tablename__ = "usage_statements"
@@ -230,14 +230,14 @@ class UsageStatement(SQLModel, table=True):
 
 
 LARGEST_POSITION = 2**63 - 1
-"""No line stands behind this one."""
+"""The largest position that a line can have."""
 
 
 class StatementLine(SQLModel, table=True):
     """One rounded line. A counter-line turns the sign of a line that was stated for an earlier `month`.
 
-    There are a million of them in a month: they carry no foreign keys, because they are written from
-    usage that has them, and a trigger lets nobody write or delete lines of a statement that is not open.
+    A month has a million lines. They have no foreign keys, because they are written from usage that has them;
+    a trigger refuses to insert or delete lines of a statement that is not open.
     """
 
     __tablename__ = "statement_lines"
@@ -278,7 +278,7 @@ class StatementLine(SQLModel, table=True):
 
 
 class SkuMovement(SQLModel, table=True):
-    """How the billed quantity of one SKU moved in a statement's month; it balances (invariant 7)."""
+    """Movement of the billed quantity of one SKU in the month of a statement; it balances (invariant 7)."""
 
     __tablename__ = "sku_movements"
     __table_args__ = (
@@ -295,7 +295,7 @@ class SkuMovement(SQLModel, table=True):
 
 
 class ConsideredCorrection(SQLModel, table=True):
-    """That a statement has compared an earlier month with everything known up to an event."""
+    """Marks that a statement has compared an earlier month with all events up to `event_seq`."""
 
     __tablename__ = "considered_corrections"
 

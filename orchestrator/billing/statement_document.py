@@ -79,7 +79,7 @@ class DocumentLine:
 
     @property
     def unit_months(self) -> Fraction:
-        """Quantity times the part of the month; for what is paid once the quantity itself."""
+        """Return quantity times the part of the month, or the whole quantity of a one-off charge."""
         part = Fraction(1) if self.sku.once else Fraction(self.days, self.month_days)
         return Fraction(self.quantity) * part * (-1 if self.kind == LineKind.COUNTER else 1)
 

@@ -18,5 +18,5 @@ def meter_month(worker: Worker, _job: JobContext, month: str, actor: str, compar
         with transaction(worker.engine) as session:
             month_close.meter_statements(session, parse_month(month), actor, compared)
     except BusinessError as error:
-        # Prices or usage changed after the close was ordered; whoever closes again is told.
+        # Prices or usage changed after the close was ordered. The next attempt to close shows the error.
         logger.warning("%s was not metered: %s", month, error.detail)

@@ -1,4 +1,4 @@
-"""Acts that change what is billed."""
+"""Acts on billing: activation."""
 
 from orchestrator.departments.permissions import Permission
 from orchestrator.resource_requests.lifecycle import RequestStatus

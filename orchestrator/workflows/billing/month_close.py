@@ -1,8 +1,8 @@
-"""From a month's usage to a statement that a department confirms: close, issue, confirm, dispute, decide.
+"""The month close and the acts on its statements: close, issue, confirm, dispute, decide.
 
-A close has two steps, each a transaction: `open_statements`, then `meter_statements`. A process that is
-killed leaves either the one or the other done as a whole; whoever closes the month again goes on from
-there, and once everything is metered there is nothing left to do.
+A close has two steps, each one transaction: `open_statements`, then `meter_statements`. A process that is
+killed leaves each step either done or undone, so closing the month again continues it. A month whose
+statements are all metered has nothing left to do.
 """
 
 import json
@@ -47,7 +47,7 @@ UNDECIDED = (*CAN_BE_METERED, StatementStatus.DISPUTED)
 
 @dataclass(frozen=True)
 class Opened:
-    """How many statements of a month are open, and up to which event their usage was compared with events."""
+    """The number of open statements of a month, and the last event that their usage was compared with."""
 
     count: int
     event_seq: int
@@ -56,12 +56,12 @@ class Opened:
 def open_statements(session: Session, month: date, actor: str, *, again: bool = False) -> Opened:
     """Give every department that used something in `month` an open statement.
 
-    A metered statement is opened again when something became known about it since, or, with `again`, in
-    any case. What was issued stays as it is.
+    A metered statement is opened again if an event was recorded since, or, with `again`, in any case. An
+    issued statement stays as it is.
 
     Raises:
         MonthNotOver: its last day has not passed.
-        EarlierMonthOpen: usage of an earlier month is on no statement; month and department are named.
+        EarlierMonthOpen: an earlier month has usage on no statement; month and department are named.
         UnpricedUsage, UsageGap: as `meter_statements`.
     """
     usage_store.hold_off_events(session)
@@ -87,7 +87,7 @@ def open_statements(session: Session, month: date, actor: str, *, again: bool = 
 
 
 def order_close(session: Session, actor: Actor, month: date, *, again: bool = False) -> int:
-    """Open the statements of a month and have a worker meter them; how many there are to meter.
+    """Open the statements of a month and enqueue their metering; return their number.
 
     Raises:
         MonthNotOver, EarlierMonthOpen, UnpricedUsage, UsageGap: nothing is opened.
@@ -117,22 +117,22 @@ def meter_statements(
 ) -> Sequence[UsageStatement]:
     """Fill the open statements of a month: lines, corrections of earlier months, movement, totals.
 
-    Usage was compared with every event up to the number `compared` when the statements were opened; only
-    resources with a later event are compared again, because usage changes with an event alone.
+    Usage was compared with every event up to `compared` when the statements were opened. Only resources with
+    a later event are compared again, because usage changes with events only.
 
-    Later months that are not issued are metered after this one, because they open with the quantities with
-    which this one closes and correct what it leaves uncorrected.
+    Later months that are not issued are metered after this one, because they open with its closing quantities
+    and correct months that it leaves uncorrected.
 
     Raises:
         UnpricedUsage: some day does not have exactly one price; SKU and first day are named.
-        UsageGap: stored usage is not what the events say; SKU, resource and first day are named.
+        UsageGap: stored usage differs from the events; SKU, resource and first day are named.
     """
     usage_store.hold_off_events(session)
     store.work_on_sets(session)
     statements = store.lock_open(session, month)
     organisations = [row.organisation_code for row in statements]
-    # What later months have corrected counts for nothing here: they are taken back before anything is asked.
-    _take_later_back(session, month, organisations, actor)
+    # Corrections by later months must not count here, so these months are opened again first.
+    _reopen_later(session, month, organisations, actor)
     store.keep_use(session, month)
     _require_priced(session, month, organisations)
     _require_whole(session, max(compared, queries.checked_up_to(session, month)))
@@ -148,23 +148,23 @@ def meter_statements(
     return statements
 
 
-def _take_later_back(session: Session, month: date, organisations: Sequence[str], actor: str) -> None:
+def _reopen_later(session: Session, month: date, organisations: Sequence[str], actor: str) -> None:
     later = queries.unissued_after(session, month, organisations)
     for row in later:
         if row.status == StatementStatus.METERED:
             store.reopen_empty(session, store.lock(session, row.id), actor)
-    for each in sorted({row.month for row in later}):
-        _order_metering(session, each, actor)
+    for later_month in sorted({row.month for row in later}):
+        _order_metering(session, later_month, actor)
 
 
 def _require_priced(session: Session, month: date, organisations: Sequence[str]) -> None:
-    """Every billed day of the month has exactly one price, and so has every one that is rated anew."""
+    """Require exactly one price on every billed day of the month and of the months to correct."""
     store.keep_terms(session, month, organisations)
-    if found := queries.flaw(session, month, organisations):
-        raise usage_queries.unpriced(*found)
+    if flaw := queries.flaw(session, month, organisations):
+        raise usage_queries.unpriced(*flaw)
     for late in _late_months(session, month, organisations):
-        if found := queries.late_flaw(session, late):
-            raise usage_queries.unpriced(*found)
+        if flaw := queries.late_flaw(session, late):
+            raise usage_queries.unpriced(*flaw)
 
 
 def _late_months(session: Session, month: date, organisations: Sequence[str]) -> list[LateMonth]:
@@ -182,10 +182,10 @@ def _require_whole(session: Session, compared: int) -> None:
 def issue_statement(
     session: Session, actor: Actor, statement_id: UUID, pack: PolicyPack, version: int | None = None
 ) -> UsageStatement:
-    """The centre has verified the figures: number, amounts and digest are fixed from now on.
+    """Issue a statement whose figures the centre has verified: number, amounts and digest are fixed.
 
     Raises:
-        StatementStale: something became known after it was metered.
+        StatementStale: an event was recorded after it was metered.
         EarlierStatementUndecided: the month before is not issued, or disputed.
         OwnStatement: the actor belongs to the department.
     """
@@ -212,11 +212,11 @@ def _answer_due(session: Session, pack: PolicyPack) -> date:
 def confirm_statement(
     session: Session, actor: Actor, statement_id: UUID, version: int | None = None
 ) -> UsageStatement:
-    """The department's information officer agrees. From now on only counter-lines correct this month.
+    """Confirm a statement for its department. From then on only counter-lines correct its month.
 
     Raises:
         IllegalTransition: it is not issued, or it is disputed.
-        SamePersonInStatement: the officer verified it.
+        SamePersonInStatement: the officer verified it or decided a dispute of it.
     """
     row = store.lock(session, statement_id, version)
     _require_own(actor, row, Permission.STATEMENTS_CONFIRM)
@@ -229,7 +229,7 @@ def confirm_statement(
 def dispute_statement(
     session: Session, actor: Actor, statement_id: UUID, reason: str, version: int | None = None
 ) -> UsageStatement:
-    """The department, or the provider, does not agree, and says why.
+    """Dispute a statement for its department or the provider, with a reason.
 
     Raises:
         BadInput: no reason is given.
@@ -246,7 +246,7 @@ def dispute_statement(
 
 @dataclass(frozen=True)
 class Decision:
-    """What the smart-city office says about a dispute: upheld makes a new revision, else it stands."""
+    """Decision of a dispute: upheld, with a new revision, or rejected."""
 
     upheld: bool
     reason: str
@@ -255,12 +255,12 @@ class Decision:
 def decide_dispute(
     session: Session, actor: Actor, statement_id: UUID, decision: Decision, pack: PolicyPack
 ) -> UsageStatement:
-    """Decide a dispute; the statement that goes on: the same one, or its next revision, which is open.
+    """Decide a dispute; return the same statement, issued, or its next revision, which is open.
 
     Raises:
         SamePersonInStatement: the actor verified or disputed it.
         OwnStatement: the actor belongs to the department.
-        LaterMonthIssued: it is to be upheld, and a later month of the department is issued.
+        LaterMonthIssued: the dispute would be upheld, but a later month of the department is issued.
     """
     row = store.lock(session, statement_id)
     _require_role(actor, row, pack, Role.SMART_CITY_OFFICE, Permission.STATEMENTS_DECIDE)
@@ -276,17 +276,17 @@ def decide_dispute(
 
 
 def _require_newest_issued(session: Session, row: UsageStatement) -> None:
-    """An issued month opens with this one's closing and reverses its lines: nothing may pull them away."""
+    """Require that no later month is issued: it opens with this closing and may reverse these lines."""
     issued = [one for one in store.lock_later(session, row) if one.status not in CAN_BE_METERED]
     if issued:
         raise LaterMonthIssued(
-            f"{month_text(issued[-1].month)} is {issued[-1].status} and builds on this statement. Let it"
-            " stand and enter a usage correction, or uphold a dispute of the later month first."
+            f"{month_text(issued[-1].month)} is {issued[-1].status} and is based on this statement. Let this"
+            " statement stand and enter a usage correction, or uphold a dispute of the later month first."
         )
 
 
 def escalate_statements(session: Session) -> int:
-    """Statements that nobody answered in time: silence never confirms, it goes to the smart-city office."""
+    """Escalate statements without a timely answer to the smart-city office; return their number."""
     overdue = queries.overdue(session, today(session))
     for row in overdue:
         store.transition(session, row, StatementStatus.ESCALATED, CALENDAR, due=str(row.answer_due))
@@ -294,7 +294,7 @@ def escalate_statements(session: Session) -> int:
 
 
 def altered_statements(session: Session) -> list[str]:
-    """Numbers of statements that no longer say what the audit says was issued (domain NEG-10)."""
+    """Return the numbers of statements whose digest differs from the audited one (domain NEG-10)."""
     return [
         str(row.number)
         for row in queries.issued(session)
@@ -306,15 +306,15 @@ def altered_statements(session: Session) -> list[str]:
 
 def _audited_digest(session: Session, row: UsageStatement) -> str | None:
     events = audit.page(session, object_id=str(row.id), limit=1000)
-    found = [json.loads(event.body)["data"] for event in events if event.action == "usage_statement:issued"]
-    digests = [data["digest"] for data in found if "digest" in data]
+    issued = [json.loads(event.body)["data"] for event in events if event.action == "usage_statement:issued"]
+    digests = [data["digest"] for data in issued if "digest" in data]
     return digests[-1] if digests else None
 
 
 def _require_role(
     actor: Actor, row: UsageStatement, pack: PolicyPack, role: Role, permission: Permission
 ) -> None:
-    """The acting role for this department's matters, and never one of its own people (domain §2.15)."""
+    """Require the role that acts for this department, in a person of another one (domain §2.15)."""
     acting = Role(rules.approving_role(role, row.organisation_code, pack))
     require(actor, Permission.REQUESTS_READ, row.organisation_code)
     if acting is role:
@@ -346,5 +346,5 @@ def _require_others(actor: Actor, row: UsageStatement, act: str, *others: UUID |
 
 def _needed(reason: str) -> str:
     if not reason.strip():
-        raise BadInput("Say why.", field="reason")
+        raise BadInput("Give a reason.", field="reason")
     return reason

@@ -61,15 +61,15 @@ def trace(session: Session, item: ListedLine) -> dict[str, Any]:
     line = item.line
     run = run_queries.run(session, line.run_id)
     intervals = usage_queries.intervals_of(session, line.resource_id, line.sku_code, line.starts, line.ends)
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "intervals": [
             interval.model_dump(mode="json", exclude={"days"}) | _days(interval) for interval in intervals
         ],
         "run": {"id": str(run.id), "kind": run.kind, "status": run.status},
     }
     if run.plan_id is not None:
-        found |= _plan(session, run_queries.plan(session, run.plan_id))
-    return found
+        document |= _plan(session, run_queries.plan(session, run.plan_id))
+    return document
 
 
 def _days(interval: Any) -> dict[str, str | None]:

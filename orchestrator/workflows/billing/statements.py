@@ -1,4 +1,4 @@
-"""A statement with everything that is printed with it: names of SKUs, systems, organisations and people."""
+"""A statement with the names that are printed on it: SKUs, systems, organisations and people."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -25,10 +25,10 @@ CENTRE = "XXH"
 
 
 def read_statement(session: Session, actor: Actor, statement_id: UUID) -> UsageStatement:
-    """One statement of an organisation that the actor sees.
+    """Return one statement of an organisation that the actor sees.
 
     Raises:
-        NotFound: there is none, or the actor does not see it.
+        NotFound: it does not exist, or the actor does not see it.
     """
     row = queries.get(session, statement_id)
     require(actor, Permission.REQUESTS_READ, row.organisation_code)
@@ -36,7 +36,7 @@ def read_statement(session: Session, actor: Actor, statement_id: UUID) -> UsageS
 
 
 def statement_document(session: Session, row: UsageStatement) -> StatementDocument:
-    """Everything that a statement says."""
+    """Return the content of a statement for files and pages."""
     names = {
         sku.code: SkuName(sku.code, sku.name_zh, sku.name_en, sku.unit, sku.billing == "one_off")
         for sku in catalogue_queries.skus(session)

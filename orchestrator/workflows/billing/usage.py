@@ -42,7 +42,7 @@ RELEASE_WAITS = timedelta(days=365)
 
 @dataclass(frozen=True)
 class UsageCorrection:
-    """What really held from `day` on: a billing state, or all SKUs with quantities; `once` is paid once."""
+    """The true billing state, or all true SKUs, from `day` on; with `once` they are a one-off charge."""
 
     day: date
     reason: str
@@ -52,7 +52,7 @@ class UsageCorrection:
 
 
 def activate_request(call: Call, request: ResourceRequest) -> ResourceRequest:
-    """Open the trial's resources for production: billing starts today (domain §2.9, *Day*)."""
+    """Activate the resources of a trial: billing starts today (domain §2.9, *Day*)."""
     session, actor = call.session, call.actor.audit_name
     workspace = run_queries.workspace_of_request(session, request.id)
     run = run_queries.last_apply(session, workspace.id)
@@ -66,8 +66,8 @@ def activate_request(call: Call, request: ResourceRequest) -> ResourceRequest:
 
 
 def open_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
-    """The resource is in production from today on, and billed."""
-    # A target that went back to trial is opened by the same apply once more: it goes on, as another event.
+    """Put a resource into production and bill it from today on."""
+    # A target that returned to trial is opened again by the same apply; its second event needs another kind.
     kind = EventKind.OPENED if row.opened_on is None else EventKind.RESUMED
     row.opened_on = row.opened_on or today(session)
     resources.transition(session, row, ResourceStatus.ACTIVE, actor)
@@ -76,17 +76,17 @@ def open_resource(session: Session, row: Resource, request: ResourceRequest, run
 
 
 def resize_resource(session: Session, row: Resource, request: ResourceRequest, run: Run, actor: str) -> None:
-    """The change is applied: the old size is billed until yesterday, the new one from today on."""
+    """Bill the old size of a changed resource until yesterday and the new one from today on."""
     uses, origin = _uses(session, row, request), _origin(session, run)
     _write(session, row, billing.Happening(EventKind.RESIZED, today(session), None, uses, origin, actor))
     resources.transition(session, row, ResourceStatus.ACTIVE, actor)
 
 
 def resize_untouched(session: Session, request: ResourceRequest, run: Run, actor: str) -> None:
-    """Bill from today on what a change altered on resources that Terraform left as they are.
+    """Bill changes of resources that Terraform did not touch, from today on.
 
-    Backup and services are none of Terraform's, and what is suspended does not become `changing`. To be
-    called before the plan of the change counts as applied.
+    Terraform does not manage backup and services, and a suspended resource does not become `changing`. Call
+    this before the plan of the change is marked applied.
     """
     before = quotation.skus_by_address(session, quotation.current_request(session, run.workspace_id))
     after = quotation.skus_by_address(session, request)
@@ -100,7 +100,7 @@ def resize_untouched(session: Session, request: ResourceRequest, run: Run, actor
 
 
 def release_resource(session: Session, row: Resource, actor: str) -> None:
-    """Billing ends on the date of entering releasing (domain §2.9, *State*)."""
+    """End billing today, the date of entering releasing (domain §2.9, *State*)."""
     if row.opened_on is not None:
         origin = _origin(session, _run_behind(session, row))
         _write(
@@ -112,7 +112,7 @@ def release_resource(session: Session, row: Resource, actor: str) -> None:
 
 
 def suspend_resource(session: Session, actor: Actor, resource_id: UUID, reason: str) -> Resource:
-    """From today on the resource is billed as suspended: less where the price list says so.
+    """Bill the resource as suspended from today on: less if the price list says so.
 
     Raises:
         IllegalTransition: the resource is not active.
@@ -121,7 +121,7 @@ def suspend_resource(session: Session, actor: Actor, resource_id: UUID, reason: 
 
 
 def resume_resource(session: Session, actor: Actor, resource_id: UUID, reason: str) -> Resource:
-    """From today on the resource is billed in full again.
+    """Bill the resource in full again from today on.
 
     Raises:
         IllegalTransition: the resource is not suspended.
@@ -150,10 +150,10 @@ def _pause(
 def hand_over(
     session: Session, source: Sequence[Resource], target: Sequence[Resource], run: Run, actor: str
 ) -> None:
-    """A migration is accepted: target resources are billed from today on, and the source's are waived.
+    """Bill the target of an accepted migration from today on, and waive its source.
 
-    Both in the caller's transaction, so that on every day exactly one side costs something. The caller
-    has locked the resources.
+    Both happen in the transaction of the caller, so exactly one side is charged on every day. The caller has
+    locked the resources.
     """
     for row in target:
         open_resource(session, row, quotation.current_request(session, row.workspace_id), run, actor)
@@ -167,7 +167,7 @@ def hand_over(
 
 
 def return_to_trial(session: Session, rows: Sequence[Resource], run: Run, actor: str) -> None:
-    """An accepted migration went back by `run`: from today on its target is on trial and costs nothing."""
+    """Return the target of a migration that `run` rolled back to trial: it is free from today on."""
     for row in rows:
         origin = _origin(session, run)
         _write(
@@ -181,18 +181,18 @@ def return_to_trial(session: Session, rows: Sequence[Resource], run: Run, actor:
 def correct_usage(
     session: Session, actor: Actor, resource_id: UUID, correction: UsageCorrection
 ) -> UsageEvent:
-    """Enter what really happened on a day that may lie in a month whose statement is out already.
+    """Correct the usage of a resource from a day on that may lie in a month with an issued statement.
 
-    The months from that day on are rated anew: an open one as a whole; for a confirmed one the next open
+    The months from that day on are rated again: an open one as a whole; for a confirmed one the next open
     month receives counter-lines.
 
     Raises:
-        BadInput: the day lies ahead, or before the resource was first billed; or the SKUs do not fit; or
-            billing would go on behind the resource's release.
+        BadInput: the day is in the future or before the resource was first billed, the SKUs do not fit, or
+            billing would continue after the release.
     """
     row = _lock(session, actor, Permission.USAGE_CORRECT, resource_id)
     if row.opened_on is None or not row.opened_on <= correction.day <= today(session):
-        raise BadInput("The day lies between the opening of the resource and today.", field="day")
+        raise BadInput("Choose a day between the opening of the resource and today.", field="day")
     _require_fitting_skus(session, correction)
     _require_before_release(session, row, correction)
     happening = billing.Happening(
@@ -212,10 +212,12 @@ def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None
     if correction.state is None and not correction.skus:
         raise BadInput("Give the state, or the SKUs with their quantities.", field="skus")
     if correction.once and correction.state is not None:
-        raise BadInput("What is charged once changes no state: enter the state apart.", field="state")
+        raise BadInput(
+            "A one-off charge changes no state. Enter the state in a correction of its own.", field="state"
+        )
     named = [use.sku for use in correction.skus or ()]
     if len(named) != len(set(named)):
-        raise BadInput("A SKU is named once, with its whole quantity.", field="skus")
+        raise BadInput("Name each SKU once, with its whole quantity.", field="skus")
     billing_of = catalogue_queries.billing_of(session, named)
     for use in correction.skus or ():
         kind = billing_of.get(use.sku)
@@ -228,12 +230,14 @@ def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None
 
 
 def _require_before_release(session: Session, row: Resource, correction: UsageCorrection) -> None:
-    """A release that happened ends whatever was said to hold before it, and nothing begins behind it."""
+    """Refuse to bill a released resource from its release on."""
     if correction.state in (None, NOT_BILLED) or row.status not in _GIVEN_BACK:
         return
     released = billing_queries.released_on(session, row.id)
     if released is not None and correction.day >= released:
-        raise BadInput(f"It was released on {released}: from then on it is not billed.", field="day")
+        raise BadInput(
+            f"The resource was released on {released} and is not billed from then on.", field="day"
+        )
 
 
 def _lock(session: Session, actor: Actor, permission: Permission, resource_id: UUID) -> Resource:
@@ -243,9 +247,9 @@ def _lock(session: Session, actor: Actor, permission: Permission, resource_id: U
 
 
 def _run_behind(session: Session, row: Resource) -> Run:
-    """The apply that is at work in the resource's workspace, else the last one there."""
-    at_work = [run for run in run_queries.active_runs(session) if run.workspace_id == row.workspace_id]
-    applies = [run for run in at_work if run.kind == "apply"]
+    """Return the running apply of the resource's workspace, or the most recent one."""
+    active = [run for run in run_queries.active_runs(session) if run.workspace_id == row.workspace_id]
+    applies = [run for run in active if run.kind == "apply"]
     return applies[0] if applies else run_queries.last_apply(session, row.workspace_id)
 
 
@@ -272,9 +276,9 @@ def _write(session: Session, row: Resource, happening: billing.Happening) -> Non
 
 
 def end_trials(session: Session) -> int:
-    """Trials that ran out without activation end; an approved release of their resources waits (R-25).
+    """End trials that expired without activation and order an approved release (R-25); return their number.
 
-    So do those of targets that a migration put back on trial, once it has ended (domain §6, 8d).
+    This includes targets that a migration returned to trial, once it has ended (domain §6, 8d).
     """
     over = {row.request_id for row in resources.trials_over(session, today(session))}
     ended = 0
@@ -283,8 +287,8 @@ def end_trials(session: Session) -> int:
         workspace = run_store.lock_workspace(
             session, run_queries.workspace_of_request(session, request_id).id
         )
-        # A change counts from the size that runs now, so the trial ends when the change has ended. A release
-        # that waits already is not ordered twice.
+        # A change starts from the present size, so the trial ends after the change. A release that is waiting
+        # is not ordered twice.
         if request_queries.holding(session, workspace.id):
             continue
         if request.status == RequestStatus.IN_TRIAL:
@@ -297,7 +301,7 @@ def end_trials(session: Session) -> int:
 
 
 def _is_left_on_trial(session: Session, request: ResourceRequest, workspace_id: UUID) -> bool:
-    """A migration went back and has ended, and nothing in its target's workspace is in production."""
+    """Tell whether a migration rolled back and ended, leaving nothing in production in the workspace."""
     used = (ResourceStatus.ACTIVE, ResourceStatus.CHANGING, ResourceStatus.SUSPENDED)
     is_over = migration_queries.live_of_request(session, request.id) is None
     in_production = any(row.status in used for row in resources.lock_all(session, workspace_id))

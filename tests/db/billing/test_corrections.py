@@ -139,7 +139,7 @@ def test_a_dispute_is_not_upheld_while_a_later_month_that_builds_on_it_is_issued
     hosts.on_day(engine, "2019-09-01")
     closes.close(engine, AUGUST)
     august = closes.issue(engine, pack, AUGUST)
-    with pytest.raises(LaterMonthIssued, match="2019-08 is issued and builds on this statement"):
+    with pytest.raises(LaterMonthIssued, match="2019-08 is issued and is based on this statement"):
         uphold(engine, pack, july)
     assert stated_of_june(engine) == 10080 + 27200
     uphold(engine, pack, august)
