@@ -1,4 +1,4 @@
-"""SKUs and prices as the flat rows of the content files: read them, write them."""
+"""SKUs and prices as flat rows of the content files."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 
 
 def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-    """Every row of this package that is in force now."""
+    """Return every row of this package in force."""
     for sku in session.exec(select(Sku)):
         yield ("sku", sku.code), sku.model_dump(exclude={"code"})
     for catalogue in session.exec(select(PriceCatalogue)):
@@ -25,7 +25,7 @@ def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
 
 
 def write(session: Session, kind: str, key: str, row: Row | None) -> None:
-    """Make one row be as `row` says; None removes it."""
+    """Write one row, or remove it if `row` is None."""
     if kind == "sku":
         _put(session, Sku, key, {"code": key}, row)
     elif kind == "price_catalogue":

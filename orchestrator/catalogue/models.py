@@ -1,4 +1,4 @@
-"""What can be ordered and what it costs on which day."""
+"""SKUs and their prices by day."""
 
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ from orchestrator.core.db import one_of
 
 
 class Sku(SQLModel, table=True):
-    """A priced unit; it can be ordered because `fulfilment` names how it is delivered."""
+    """A priced unit; `fulfilment` names how it is delivered."""
 
     __tablename__ = "skus"
     __table_args__ = (

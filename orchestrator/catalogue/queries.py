@@ -9,7 +9,7 @@ from orchestrator.catalogue.models import PriceCatalogue, Sku, SkuPrice
 
 
 def catalogue_on(session: Session, day: date) -> PriceCatalogue | None:
-    """The price list in force on `day`, or None where there is none."""
+    """Return the price list in force on `day`, or None."""
     in_force = or_(col(PriceCatalogue.valid_to).is_(None), col(PriceCatalogue.valid_to) > day)
     return session.exec(
         select(PriceCatalogue).where(PriceCatalogue.valid_from <= day, in_force)
@@ -17,12 +17,12 @@ def catalogue_on(session: Session, day: date) -> PriceCatalogue | None:
 
 
 def catalogue(session: Session, code: str) -> PriceCatalogue | None:
-    """A version of the price list by its code, or None where there is none."""
+    """Return the version of the price list with this code, or None."""
     return session.get(PriceCatalogue, code)
 
 
 def priced_skus(session: Session, catalogue_code: str) -> Sequence[tuple[Sku, SkuPrice]]:
-    """Every SKU of one price list with its price, by group and code."""
+    """Return every SKU of one price list with its price, by group and code."""
     statement = (
         select(Sku, SkuPrice)
         .join(SkuPrice, col(SkuPrice.sku_code) == col(Sku.code))
@@ -33,11 +33,11 @@ def priced_skus(session: Session, catalogue_code: str) -> Sequence[tuple[Sku, Sk
 
 
 def billing_of(session: Session, skus: Collection[str]) -> dict[str, str]:
-    """How each of `skus` is billed; those that do not exist are left out."""
+    """Return how each of `skus` is billed, without those that do not exist."""
     rows = session.exec(select(Sku.code, Sku.billing).where(col(Sku.code).in_(skus)))
     return dict(rows.all())
 
 
 def skus(session: Session) -> Sequence[Sku]:
-    """Every SKU by its code."""
+    """Return every SKU, by code."""
     return session.exec(select(Sku).order_by(Sku.code)).all()

@@ -1,4 +1,4 @@
-"""From the size of a host to SKUs and resource classes; pure.
+"""SKUs and resource classes of hosts, computed from their sizes; pure.
 
 One resource carries its own SKUs: an instance its CPU, memory and per-host services, a volume its
 disk and the host's backup; of a host without a volume the instance carries the backup. Statement lines
@@ -52,13 +52,13 @@ def host_keys(key: str, count: int) -> list[str]:
 
 
 def host_addresses(key: str, count: int, disk_gb: int) -> list[str]:
-    """The addresses of `count` hosts and of their data disks, where they have one."""
+    """Return the addresses of `count` hosts and of their data disks, if they have any."""
     disks = [f"volume/{host}-data" for host in host_keys(key, count)] if disk_gb else []
     return [*(f"instance/{host}" for host in host_keys(key, count)), *disks]
 
 
 def sku_quantities(hosts: Iterable[HostSize]) -> list[SkuQuantity]:
-    """Every resource's SKUs, in the order of the request."""
+    """Return the SKUs of every resource, in the order of the request."""
     priced = [host for host in hosts if not host.free]
     return [item for host in priced for key in host_keys(host.key, host.count) for item in _of_one(key, host)]
 
@@ -77,7 +77,7 @@ def _of_one(key: str, host: HostSize) -> list[SkuQuantity]:
 
 
 def resource_classes(hosts: Iterable[HostSize]) -> dict[str, int]:
-    """What the hosts take of quota and pool: vCPU, memory and block storage in GB."""
+    """Return the amounts of quota and pool that the hosts need: vCPU, memory and block storage in GB."""
     totals = {"vcpu": 0, "memory_gb": 0, "block_gb": 0}
     for host in hosts:
         totals["vcpu"] += host.count * host.vcpu

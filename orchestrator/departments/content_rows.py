@@ -1,4 +1,4 @@
-"""Organisations, people and filings as the flat rows of the content files: read them, write them."""
+"""Organisations, people and filings as flat rows of the content files."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 
 
 def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-    """Every row of this package that is in force now."""
+    """Return every row of this package in force."""
     for item in session.exec(select(Organisation)):
         names = item.model_dump(include={"name_zh", "name_en", "kind", "parent_code"})
         yield ("organisation", item.code), names
@@ -35,7 +35,7 @@ def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
 
 
 def write(session: Session, kind: str, key: str, row: Row | None) -> None:
-    """Make one row be as `row` says; None removes it."""
+    """Write one row, or remove it if `row` is None."""
     _WRITERS[kind](session, key, row)
     session.flush()
 

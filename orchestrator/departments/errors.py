@@ -10,7 +10,7 @@ class WrongCredentials(NotSignedIn):
 
 
 class AccountLocked(NotSignedIn):
-    """Too many wrong passwords; try again later."""
+    """Too many wrong passwords. Try again later."""
 
     status = 429
     zh = "密码错误次数过多，请稍后再试"
@@ -29,7 +29,7 @@ class UnknownScope(BadInput):
 
 
 class PersonInactive(BusinessError):
-    """This person's account is deactivated."""
+    """The account of this person is deactivated."""
 
     status = 403
     zh = "该账号已停用"

@@ -1,4 +1,4 @@
-"""Organisations, people, how they sign in and what they may do."""
+"""Organisations, people, their identities, roles, tokens and sessions."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -60,7 +60,7 @@ class Person(SQLModel, table=True):
 
 
 class Identity(SQLModel, table=True):
-    """One way in which a person is recognised: a local account, a service account."""
+    """One way in which a person signs in: a local account or a service account."""
 
     __tablename__ = "identities"
     __table_args__ = (one_of("kind", ("local", "oidc", "service")), UniqueConstraint("kind", "subject"))

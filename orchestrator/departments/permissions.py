@@ -1,4 +1,4 @@
-"""Permissions as one alphabetised list, roles as data, and the question whether a person may act.
+"""Permissions in alphabetical order, roles as data, and the check whether a person may act.
 
 Sources: the matrix of acts and roles of the policy pack (``policies/xinyu-2019/duties.yml``).
 """
@@ -12,7 +12,7 @@ from orchestrator.core.errors import NotFound, NotPermitted
 
 
 class Permission(StrEnum):
-    """What can be allowed, ``noun:action``."""
+    """A right, written ``noun:action``."""
 
     AUDIT_READ = "audit:read"
     CONTENT_APPROVE_LIMITS = "content:approve_limits"
@@ -113,26 +113,26 @@ class Actor:
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """Everything this person may do through this identity."""
+        """The permissions of this person through this identity."""
         granted = frozenset(p for role in self.roles for p in ROLE_PERMISSIONS[role])
         return granted if self.scopes is None else granted & self.scopes
 
     def may(self, permission: Permission) -> bool:
-        """Whether the act is allowed at all, wherever."""
+        """Tell whether the person has the permission for any organisation."""
         return permission in self.permissions
 
     def sees(self, organisation: str) -> bool:
-        """Whether objects of that organisation exist for this person."""
+        """Tell whether the person sees objects of that organisation."""
         return organisation == self.organisation or self.may(P.OBJECTS_READ_ALL)
 
     @property
     def audit_name(self) -> str:
-        """How the audit names this person."""
+        """The name of this person in the audit."""
         return f"person:{self.person_id}"
 
 
 def require(actor: Actor, permission: Permission, organisation: str | None = None) -> None:
-    """Refuse unless `actor` holds `permission`; outsiders learn only that nothing is there.
+    """Require that `actor` holds `permission`; to other organisations the object does not exist.
 
     Raises:
         NotFound: the object belongs to an organisation that this person does not see.

@@ -37,12 +37,12 @@ def people(session: Session, ids: Collection[UUID]) -> Mapping[UUID, Person]:
 
 
 def everybody(session: Session) -> Sequence[Person]:
-    """All persons by user name."""
+    """Return all persons, by user name."""
     return session.exec(select(Person).order_by(Person.username)).all()
 
 
 def person_named(session: Session, username: str) -> Person | None:
-    """The person with this user name, or None."""
+    """Return the person with this user name, or None."""
     return session.exec(select(Person).where(Person.username == username)).one_or_none()
 
 
@@ -56,7 +56,7 @@ def roles_on(session: Session, person_id: UUID, day: date) -> frozenset[Role]:
 
 
 def actor(session: Session, person: Person, day: date, scopes: Sequence[str] | None = None) -> Actor:
-    """The person as an actor with the rights of `day`, narrowed to `scopes` where a token was used."""
+    """Return the person as an actor with the rights of `day`, narrowed to the `scopes` of a token."""
     return Actor(
         person_id=person.id,
         name=person.name_zh,
@@ -69,7 +69,7 @@ def actor(session: Session, person: Person, day: date, scopes: Sequence[str] | N
 
 
 def identity(session: Session, kind: str, subject: str) -> Identity | None:
-    """How a sign-in finds its person."""
+    """Return the identity of this kind with this subject, or None."""
     statement = select(Identity).where(Identity.kind == kind, Identity.subject == subject)
     return session.exec(statement).one_or_none()
 
@@ -91,13 +91,13 @@ def session_by_hash(session: Session, digest: str) -> WebSession | None:
 
 
 def filing_status(session: Session, code: str) -> Filing:
-    """How the filing of the organisation's information officer stands (clause 13)."""
+    """Return the filing status of the organisation's information officer (clause 13)."""
     statement = select(OfficerFiling.status).where(OfficerFiling.organisation_code == code)
     return filing_of(session.exec(statement).all())
 
 
 def filing_of(statuses: Collection[str]) -> Filing:
-    """What the statuses of all filings of one organisation come to."""
+    """Return the one status that follows from all filings of an organisation."""
     if "current" in statuses:
         return "current"
     return "lapsed" if statuses else "never_filed"

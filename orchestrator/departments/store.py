@@ -11,7 +11,7 @@ from orchestrator.departments.models import ApiToken, Identity, Person, WebSessi
 
 
 def lock_identity(session: Session, kind: str, subject: str) -> Identity | None:
-    """An identity, locked, so that failed attempts are counted one by one."""
+    """Lock and return an identity, so that failed attempts are counted one by one."""
     statement = select(Identity).where(Identity.kind == kind, Identity.subject == subject)
     return session.exec(statement.with_for_update()).one_or_none()
 
@@ -29,7 +29,7 @@ def set_password_hash(session: Session, person: Person, password_hash: str) -> I
 
 
 def count_failure(session: Session, identity: Identity, allowed: int, pause: timedelta) -> None:
-    """Count a wrong password; after `allowed` in a row the account rests for `pause`."""
+    """Count a wrong password; after `allowed` in a row the account is locked for `pause`."""
     identity.failed_attempts += 1
     if identity.failed_attempts >= allowed:
         identity.failed_attempts = 0
@@ -39,7 +39,7 @@ def count_failure(session: Session, identity: Identity, allowed: int, pause: tim
 
 
 def clear_failures(session: Session, identity: Identity, password_hash: str | None) -> None:
-    """A right password ends the count; a stronger hash replaces the old one."""
+    """Reset the count after a right password, and store a stronger hash if there is one."""
     identity.failed_attempts = 0
     identity.password_hash = password_hash or identity.password_hash
     session.add(identity)
@@ -94,7 +94,7 @@ def add_web_session(session: Session, person_id: UUID, digest: str, lasts: timed
 
 
 def touch(session: Session, row: WebSession) -> None:
-    """Note that the browser was seen, at most once a minute so that reading pages stays cheap."""
+    """Record the use of a session, at most once a minute, so that reading pages stays cheap."""
     if now(session) - row.last_seen_at > timedelta(minutes=1):
         row.last_seen_at = now(session)
         session.add(row)
@@ -102,7 +102,7 @@ def touch(session: Session, row: WebSession) -> None:
 
 
 def end_web_sessions(session: Session, person_id: UUID) -> int:
-    """Sign a person out everywhere; how many sessions were open."""
+    """End all sessions of a person; return their number."""
     statement = select(WebSession).where(
         WebSession.person_id == person_id,
         col(WebSession.ended_at).is_(None),
@@ -115,7 +115,7 @@ def end_web_sessions(session: Session, person_id: UUID) -> int:
 
 
 def end_web_session(session: Session, row: WebSession) -> None:
-    """Sign out."""
+    """End one session."""
     row.ended_at = now(session)
     session.add(row)
     session.flush()
