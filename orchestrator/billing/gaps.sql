@@ -11,12 +11,12 @@ SELECT DISTINCT resource_id FROM usage_events WHERE seq > :after
 -- name: first_gap
 -- The first day on which a resource and SKU are billed otherwise than the events say.
 WITH numbered AS (
-    SELECT resource_id, e.day, e.billing_state, e.skus, row_number() OVER so_far AS place,
+    SELECT e.resource_id, e.day, e.billing_state, e.skus, row_number() OVER so_far AS place,
            count(e.billing_state) OVER so_far AS states, count(e.skus) OVER so_far AS sku_lists,
            lead(e.day) OVER so_far AS next_day
-    FROM changed_resources JOIN usage_events e USING (resource_id)
+    FROM changed_resources c JOIN usage_events e ON e.resource_id = c.resource_id
     WHERE e.kind <> 'charged'
-    WINDOW so_far AS (PARTITION BY resource_id ORDER BY e.day, e.at, e.seq)
+    WINDOW so_far AS (PARTITION BY e.resource_id ORDER BY e.day, e.at, e.seq)
 ), spans AS (
     -- An event without a state or without SKUs leaves those of the event before it.
     SELECT resource_id, day AS starts, next_day AS ends,
@@ -29,12 +29,12 @@ WITH numbered AS (
     WHERE s.ends IS DISTINCT FROM s.starts AND s.billing_state <> 'none' AND u.quantity > 0
     GROUP BY s.resource_id, u.sku, u.quantity, s.billing_state
 ), stored AS (
-    SELECT resource_id, i.sku_code AS sku, i.quantity, i.billing_state, range_agg(i.days) AS days
-    FROM changed_resources
-    JOIN usage_intervals i USING (resource_id)
+    SELECT i.resource_id, i.sku_code AS sku, i.quantity, i.billing_state, range_agg(i.days) AS days
+    FROM changed_resources c
+    JOIN usage_intervals i ON i.resource_id = c.resource_id
     JOIN usage_events e ON e.seq = i.event_seq
     WHERE e.kind <> 'charged'
-    GROUP BY resource_id, i.sku_code, i.quantity, i.billing_state
+    GROUP BY i.resource_id, i.sku_code, i.quantity, i.billing_state
 )
 SELECT resource_id, sku,
        lower(coalesce(w.days, '{}') - coalesce(s.days, '{}')
