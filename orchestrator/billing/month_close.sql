@@ -164,15 +164,6 @@ stated AS (
         SELECT FROM statement_lines c JOIN usage_statements k ON k.id = c.statement_id
         WHERE c.kind = 'counter' AND c.month = CAST(:starts AS date) AND k.status NOT IN ('open', 'upheld')
           AND (c.reverses_statement_id, c.reverses_position) = (v.statement_id, v.position))
-), unchanged AS (
-    SELECT v.statement_id, v.position, r.place
-    FROM valid v JOIN rated r ON
-        (r.resource, r.sku, r.starts, r.ends) = (v.resource_id, v.sku_code, v.starts, v.ends)
-        AND (r.quantity, r.state, r.catalogue, r.price_fen::bigint, r.percent::int, r.vcpu, r.memory_gb,
-             r.discount, r.payers, r.shares_fen, r.amount_fen)
-        IS NOT DISTINCT FROM
-            (v.quantity, v.billing_state, v.catalogue_code, v.price_fen, v.percent, v.vcpu, v.memory_gb,
-             v.discount, v.payers::text[], v.shares_fen, v.amount_fen)
 ), corrected AS (
     SELECT 'counter' AS kind, v.month, v.resource_id, v.sku_code, v.quantity, v.billing_state,
            v.catalogue_code, v.price_fen, v.percent, v.vcpu, v.memory_gb, v.discount, v.starts,
@@ -181,13 +172,25 @@ stated AS (
                AS shares_fen,
            v.run_id, v.statement_id AS reverses_statement_id, v.position AS reverses_position
     FROM valid v
-    WHERE NOT EXISTS (SELECT FROM unchanged u WHERE (u.statement_id, u.position) = (v.statement_id, v.position))
+    WHERE NOT EXISTS (SELECT FROM rated r WHERE
+        (r.resource, r.sku, r.starts, r.ends, r.quantity, r.state, r.catalogue, r.price_fen::bigint,
+         r.percent::int, r.vcpu, r.memory_gb, r.discount, r.payers, r.shares_fen, r.amount_fen)
+        IS NOT DISTINCT FROM
+        (v.resource_id, v.sku_code, v.starts, v.ends, v.quantity, v.billing_state, v.catalogue_code,
+         v.price_fen, v.percent, v.vcpu, v.memory_gb, v.discount, v.payers::text[],
+         v.shares_fen, v.amount_fen))
     UNION ALL
     SELECT 'right', r.month, r.resource, r.sku, r.quantity, r.state, r.catalogue,
        r.price_fen::bigint, r.percent::int,
            r.vcpu, r.memory_gb, r.discount, r.starts, r.ends, r.month_days, r.amount_fen, r.payers, r.shares_fen,
            r.run, NULL, NULL
-    FROM rated r WHERE NOT EXISTS (SELECT FROM unchanged u WHERE u.place = r.place)
+    FROM rated r WHERE NOT EXISTS (SELECT FROM valid v WHERE
+        (r.resource, r.sku, r.starts, r.ends, r.quantity, r.state, r.catalogue, r.price_fen::bigint,
+         r.percent::int, r.vcpu, r.memory_gb, r.discount, r.payers, r.shares_fen, r.amount_fen)
+        IS NOT DISTINCT FROM
+        (v.resource_id, v.sku_code, v.starts, v.ends, v.quantity, v.billing_state, v.catalogue_code,
+         v.price_fen, v.percent, v.vcpu, v.memory_gb, v.discount, v.payers::text[],
+         v.shares_fen, v.amount_fen))
 )
 
 -- name: keep_sums
@@ -219,8 +222,7 @@ WITH opened AS (
     WHERE day < CAST(:ends AS date)
       AND (day >= CAST(:month AS date) OR seq > (SELECT min(coalesce(event_seq, 0)) FROM opened))
 ), touched AS MATERIALIZED (
-    SELECT l.statement_id, l.resource_id, l.sku_code, l.quantity, l.starts, l.ends
-    FROM statement_lines l JOIN lasting ON lasting.code = l.sku_code
+    SELECT l.* FROM statement_lines l JOIN lasting ON lasting.code = l.sku_code
     WHERE l.statement_id = ANY(ARRAY(SELECT id FROM opened UNION ALL SELECT previous_id FROM opened))
       AND l.kind = 'ordinary'
       -- Not written as a join: few resources are looked up for each of many lines, never the other way round.

@@ -231,25 +231,24 @@ classes AS (
     SELECT r.*, c.department, c.sku, c.month, c.month_days, c.catalogue, c.price_fen, c.percent, c.discount,
            c.payers, c.percents, c.weight, c.twice,
            CASE WHEN c.flat IS NOT NULL THEN r.quantity * c.flat
-                WHEN c.billing = 'percent_of_spec' THEN r.quantity * c.percent * (100 - c.discount) * (
+                WHEN c.billing = 'percent_of_spec' THEN r.quantity * c.percent * (
                     CASE WHEN c.cpu_tiers IS NULL THEN r.vcpu * c.cpu_fen ELSE (
                         SELECT sum(greatest(least(r.vcpu, coalesce(tier.up_to, r.vcpu)) - tier.above, 0)
                                    * tier.price_fen)
                         FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
-                              FROM jsonb_to_recordset(c.cpu_tiers) AS x(up_to numeric, price_fen numeric)) AS tier
-                    ) END
+                              FROM jsonb_to_recordset(c.cpu_tiers) AS x(up_to numeric, price_fen numeric)) AS tier) END
                     + CASE WHEN c.ram_tiers IS NULL THEN r.memory_gb * c.ram_fen ELSE (
                         SELECT sum(greatest(least(r.memory_gb, coalesce(tier.up_to, r.memory_gb)) - tier.above, 0)
                                    * tier.price_fen)
                         FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
-                              FROM jsonb_to_recordset(c.ram_tiers) AS x(up_to numeric, price_fen numeric)) AS tier
-                    ) END)
-                ELSE 100 * (100 - c.discount) * (
+                              FROM jsonb_to_recordset(c.ram_tiers) AS x(up_to numeric, price_fen numeric)) AS tier) END
+                ) * (100 - c.discount)
+                ELSE 100 * CASE WHEN c.tiers IS NULL THEN r.quantity * c.price_fen ELSE (
                         SELECT sum(greatest(least(r.quantity, coalesce(tier.up_to, r.quantity)) - tier.above, 0)
                                    * tier.price_fen)
                         FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
-                              FROM jsonb_to_recordset(c.tiers) AS x(up_to numeric, price_fen numeric)) AS tier
-                ) END
+                              FROM jsonb_to_recordset(c.tiers) AS x(up_to numeric, price_fen numeric)) AS tier) END
+                    * (100 - c.discount) END
            * CASE r.state WHEN 'waived' THEN 0 WHEN 'suspended' THEN c.suspended ELSE 100 END
            * CASE WHEN c.once THEN 1 ELSE r.ends - r.starts END AS charge
     FROM runs r JOIN classes c ON c.class = r.class
