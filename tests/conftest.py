@@ -36,6 +36,31 @@ from tests.postgres import Server, start_server
 from tests.running import RunningService, reserve_port
 
 ROOT = Path(__file__).resolve().parents[1]
+SECONDS_OF_FILES = {
+    "tests/faults/test_migration_killed_workers.py": 150,
+    "tests/browser/test_migration_pages.py": 110,
+    "tests/flows/test_demo.py": 100,
+    "tests/ports/movers/test_copy_faults.py": 95,
+    "tests/ports/movers/test_cut_faults.py": 95,
+    "tests/faults/test_killed_close.py": 75,
+    "tests/ports/movers/test_switch_and_return.py": 70,
+    "tests/flows/test_migrations.py": 60,
+    "tests/faults/test_engine_workers.py": 55,
+    "tests/browser/test_console_flow.py": 55,
+    "tests/flows/test_failed_applies.py": 45,
+    "tests/faults/test_outages.py": 40,
+    "tests/faults/test_killed_workers.py": 40,
+    "tests/db/billing/test_months.py": 40,
+    "tests/browser/test_statement_pages.py": 35,
+    "tests/browser/test_request_form.py": 35,
+    "tests/browser/test_pages.py": 35,
+    "tests/flows/test_changes.py": 30,
+    "tests/flows/test_statements.py": 30,
+    "tests/flows/test_migrations_refused.py": 30,
+    "tests/faults/test_other_runs.py": 30,
+    "tests/faults/test_killed_engines.py": 30,
+}
+"""File -> seconds it takes; a long file that starts last would let all other test processes wait for it."""
 
 
 # How long an example takes says more about the machine than about the rule.
@@ -48,6 +73,26 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """Several test processes share the work by files: a module's product and city are made once."""
     if getattr(config.option, "numprocesses", None) and config.option.dist in ("no", "load"):
         config.option.dist = "loadfile"
+        config.option.loadscopereorder = False  # The order below is by seconds, not by the number of tests.
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--campaign",
+        type=int,
+        metavar="SEED",
+        help="Run only the long faults, drawn with this seed (make faults).",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long faults, or everything else, and start the longest files first."""
+    wanted = config.getoption("--campaign") is not None
+    left_out = [item for item in items if (item.get_closest_marker("campaign") is not None) != wanted]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+    items.sort(key=lambda item: -SECONDS_OF_FILES.get(item.path.relative_to(ROOT).as_posix(), 0))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,6 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "invariant(*numbers): the invariants of the domain that the test shows"
     )
+    config.addinivalue_line("markers", "campaign: a long fault, which only make faults runs")
 
 
 @pytest.fixture(scope="session")

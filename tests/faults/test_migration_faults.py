@@ -30,6 +30,8 @@ from tests.running import wait_until
 
 BUDGET_MS = 4_000
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.fixture(scope="module")
 def moving(whole_product: Product) -> Iterator[Moving]:

@@ -16,6 +16,8 @@ from tests.moves import APPLIER, REVIEWER
 from tests.ports.movers.faults import kill_database, pids_of, stopped
 from tests.running import wait_until
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.fixture(scope="module")
 def moving(whole_product: Product) -> Iterator[Moving]:
