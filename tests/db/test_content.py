@@ -161,7 +161,7 @@ def test_finance_lets_prices_and_budgets_in_and_the_smart_city_office_limits(
 ) -> None:
     edit(folder, '"50000.00"', '"60000.00"')
     money = propose(engine, folder, reviewer)
-    with pytest.raises(NotPermitted, match="No part"), transaction(engine) as session:
+    with pytest.raises(NotPermitted, match="none of which is your role"), transaction(engine) as session:
         content_revisions.approve_revision(session, smart_city, money.id)
     edit(folder, "vcpu: 32", "vcpu: 40")
     both = propose(engine, folder, reviewer)
