@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from orchestrator.adapters.movers.bundles import sample_bundle
+from orchestrator.adapters.playbook_bundles import SAMPLE, play_files, playbook_bundle
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.migrations.move import DatabasePart, FolderPart, MoveHost
 from orchestrator.migrations.pause import Acknowledged, read_record
@@ -54,6 +54,20 @@ def make_host(cloud: SandboxCloud, name: str, workspace: str, zone: str) -> Move
     return MoveHost(name, made["address"], {"plugin": "sandbox", "host_root": made["host_root"]})
 
 
+def sample_bundle(
+    playbooks: Path, host: MoveHost, playbook: str, variables: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """Return the bundle that plays one playbook of the sample system on one host."""
+    files = play_files([playbook], playbooks, playbooks / SAMPLE)
+    inventory = {
+        "name": host.name,
+        "label": host.name,
+        "address": host.address,
+        "connection": host.connection,
+    }
+    return playbook_bundle(files, [inventory], variables)
+
+
 class SampleSystem:
     """Installs the parts of the sample system; `folder` is for bundles and outlives every play."""
 
@@ -83,7 +97,7 @@ class SampleSystem:
 
     def play(self, host: MoveHost, playbook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Play it on the host; the programs' answers by task. Raises SampleError."""
-        folder = self.fill(sample_bundle(self._playbooks, host, {"act": "check", **variables}))
+        folder = self.fill(sample_bundle(self._playbooks, host, playbook, variables))
         log: list[str] = []
         result = self._engine.run(folder, playbook, EngineRun("sample", {}, log.append, lambda: None))
         if result.returncode:
@@ -117,7 +131,7 @@ class SampleClients:
         self.record = record
         where = ["--names", str(root_of(names) / NAMES_FILE), "--name", name, "--port", str(WEB_PORT)]
         how = ["--record", str(record), "--clients", str(clients), "--pause", str(pause)]
-        program = str(playbooks / "programs/sample_application/clients.py")
+        program = str(playbooks / SAMPLE / "programs/sample_application/clients.py")
         argv = [*prefix, sys.executable, "-I", "-B", program, *where, *how]
         self.process = subprocess.Popen(argv, start_new_session=True)
 

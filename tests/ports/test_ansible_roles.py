@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
+SAMPLE = PLAYBOOKS / "sample"
 BANNED = {
     "apt",
     "become",
@@ -27,8 +28,9 @@ BANNED = {
 TASK_FILES = sorted(
     [
         *PLAYBOOKS.glob("*.yml"),
-        *PLAYBOOKS.glob("roles/*/tasks/*.yml"),
-        *PLAYBOOKS.glob("roles/*/handlers/*.yml"),
+        *SAMPLE.glob("*.yml"),
+        *PLAYBOOKS.rglob("roles/*/tasks/*.yml"),
+        *PLAYBOOKS.rglob("roles/*/handlers/*.yml"),
     ]
 )
 FOR_REAL_HOSTS = "systemd.yml"
@@ -59,9 +61,13 @@ def test_the_ban_would_find_a_banned_module() -> None:
     assert BANNED.intersection(words(tasks)) == {"service", "become"}
 
 
-@pytest.mark.parametrize("path", sorted(PLAYBOOKS.glob("*.yml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*PLAYBOOKS.glob("*.yml"), *SAMPLE.glob("*.yml")]),
+    ids=lambda path: str(path.relative_to(PLAYBOOKS)),
+)
 def test_a_playbook_is_five_lines_and_its_work_is_in_roles(path: Path) -> None:
     (play,) = yaml.safe_load(path.read_text())
     assert set(play) <= {"name", "hosts", "gather_facts", "roles", "vars"}
     assert play["gather_facts"] is False
-    assert all((PLAYBOOKS / "roles" / role).is_dir() for role in play["roles"])
+    assert all((path.parent / "roles" / role).is_dir() for role in play["roles"])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator.adapters.playbook_bundles import playbook_bundle
+from orchestrator.adapters.playbook_bundles import play_files, playbook_bundle
 from orchestrator.migrations.move import Move, MoveHost
 from orchestrator.migrations.movers import Act, Step
 
@@ -88,15 +88,9 @@ def steps(move: Move, act: Act) -> tuple[Step, ...]:
 
 def move_bundle(playbooks: Path, move: Move, act: Act) -> dict[str, bytes]:
     """Files by name, sorted; byte-identical for identical input, and without any secret."""
-    files = playbook_bundle(playbooks, [], {"act": act, "move": move.variables()})
+    project = play_files(PLAYBOOKS[act], playbooks)
+    files = playbook_bundle(project, [], {"act": act, "move": move.variables()})
     files["inventory/hosts.json"] = _json(_inventory(move.hosts()))
-    return files
-
-
-def sample_bundle(playbooks: Path, host: MoveHost, variables: Mapping[str, Any]) -> dict[str, bytes]:
-    """The bundle that installs something on one host; used for hosts that no request has provisioned."""
-    files = playbook_bundle(playbooks, [], variables)
-    files["inventory/hosts.json"] = _json(_inventory({"source": host}))
     return files
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from orchestrator.adapters.playbook_bundles import playbook_bundle
+from orchestrator.adapters.playbook_bundles import play_files, playbook_bundle
 from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
@@ -131,7 +131,8 @@ def _result(
 def _baseline(worker: Worker, order: PlanningOrder) -> PlanningResult:
     with transaction(worker.engine) as session:
         wanted = baseline.baseline_order(session, order.run_id)
-    files = playbook_bundle(worker.settings.content_dir / "playbooks", wanted.hosts, {})
+    project = play_files([wanted.playbook], worker.settings.content_dir / "playbooks")
+    files = playbook_bundle(project, wanted.hosts, {})
     steps = [
         {"playbook": wanted.playbook, "host": host["name"], "address": host["address"]}
         for host in wanted.hosts

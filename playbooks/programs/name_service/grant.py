@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from names import read
-from place import below, write_json
+from place import below, read_json, write_json
 from refusal import Refused
 
 
@@ -11,9 +10,11 @@ def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
     """order: {folder, move, verb: grant or revoke}; secrets: forward_names, reverse_names."""
     move, path = order["move"], below(order["folder"]) / "tokens.json"
     record = move["names"]["record"]
-    kept = {token: rights for token, rights in read(path).items() if rights["move"] != move["key"]}
+    kept = {
+        token: rights for token, rights in (read_json(path) or {}).items() if rights["move"] != move["key"]
+    }
     if order["verb"] == "grant":
-        if record not in read(path.with_name("names.json")):
+        if record not in (read_json(path.with_name("names.json")) or {}):
             raise Refused("name_unknown", name=record)
         source, target = move["source"]["address"], move["target"]["address"]
         rights = {"move": move["key"], "name": record}

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-from names import read
-from place import below
+from place import below, read_json
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {folder, record}. `address` is None for a name that is not known."""
-    return {
-        "record": order["record"],
-        "address": read(below(order["folder"]) / "names.json").get(order["record"]),
-    }
+    addresses = read_json(below(order["folder"]) / "names.json") or {}
+    return {"record": order["record"], "address": addresses.get(order["record"])}

@@ -17,8 +17,9 @@ import psycopg
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
-from orchestrator.adapters.movers.bundles import move_bundle, sample_bundle
+from orchestrator.adapters.movers.bundles import move_bundle
 from orchestrator.adapters.movers.playing import Player
+from orchestrator.demo.sample_system import sample_bundle
 from orchestrator.migrations.move import DatabasePart, FolderPart, Move, MoveHost, NamePart, Side
 from orchestrator.migrations.movers import Act
 from orchestrator.migrations.pause import Acknowledged, read_record
@@ -27,7 +28,7 @@ from orchestrator.runs.engine import EngineRun
 from tests.ports.sandbox.daemon import INSTANCE, ROOT, Daemon, unprivileged, wait_until
 
 PLAYBOOKS = ROOT / "playbooks"
-CLIENTS = PLAYBOOKS / "programs/sample_application/clients.py"
+CLIENTS = PLAYBOOKS / "sample/programs/sample_application/clients.py"
 RECORD = "flood.slj.example"
 UPLOADS = "srv/app/uploads"
 SMALL: Mapping[str, int] = {"megabytes": 12, "files": 200, "file_bytes": 4000}
@@ -74,7 +75,7 @@ class World:
 
     def install(self, host: MoveHost, playbook: str, **variables: Any) -> dict[str, Any]:
         """Play one of the sample playbooks on a host; the answers of its programs by task."""
-        folder = self.fill(sample_bundle(PLAYBOOKS, host, {"act": "check", **variables}))
+        folder = self.fill(sample_bundle(PLAYBOOKS, host, playbook, variables))
         result = self.engine.run(folder, playbook, engine_run(self.log))
         assert result.returncode == 0, "\n".join(self.log[-30:])
         data = [each["event_data"] for each in result.events if each["event"] == "runner_on_ok"]

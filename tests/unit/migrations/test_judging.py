@@ -16,7 +16,7 @@ from orchestrator.migrations.pause import Acknowledged, read_record, write_pause
 from orchestrator.migrations.progress import rate
 from orchestrator.migrations.proof import compare
 
-PROGRAMS = Path(__file__).resolve().parents[3] / "playbooks/programs"
+PLAYBOOKS = Path(__file__).resolve().parents[3] / "playbooks"
 SOURCE = MoveHost("legacy-1", "10.10.0.1", {"plugin": "sandbox", "host_root": "/hosts/a"})
 TARGET = MoveHost("db-1", "198.18.0.1", {"plugin": "sandbox", "host_root": "/hosts/b"})
 
@@ -49,7 +49,7 @@ def test_a_move_that_could_not_be_carried_out_is_refused_by_field(
 
 
 def test_every_code_that_a_program_reports_has_words_in_both_languages() -> None:
-    sources = "\n".join(path.read_text() for path in PROGRAMS.glob("*/*.py"))
+    sources = "\n".join(path.read_text() for path in PLAYBOOKS.rglob("programs/*/*.py"))
     pattern = r"""(?:Refused\(|findings\.add\(|"code": |THEN |ELSE )["']([a-z_]+)["']"""
     internal = {"no_database_part", "no_folders"}  # Faults of the program itself, shown as they are.
     codes = set(re.findall(pattern, sources)) - internal

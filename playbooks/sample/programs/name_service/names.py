@@ -9,7 +9,6 @@ connection begins with a handshake by which both sides prove that they have the 
 import argparse
 import json
 import os
-import socket
 import socketserver
 import struct
 import threading
@@ -140,21 +139,6 @@ def main() -> None:
         queries.names = control.names = names
         threading.Thread(target=queries.serve_forever, daemon=True).start()
         control.serve_forever()
-
-
-def resolve(address: str, port: int, name: str, seconds: float = 1.0) -> str | None:
-    """What the name service at this address says, or None for an unknown name. Raises OSError."""
-    question = b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.split(".")) + b"\0"
-    packet = (
-        HEADER.pack(os.getpid() & 0xFFFF, 0x0100, 1, 0, 0, 0)
-        + question
-        + struct.pack(">HH", TYPE_A, CLASS_IN)
-    )
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-        door.settimeout(seconds)
-        door.sendto(packet, (address, port))
-        reply = door.recv(512)
-    return str(IPv4Address(reply[-4:])) if HEADER.unpack_from(reply)[3] else None
 
 
 if __name__ == "__main__":
