@@ -5,6 +5,6 @@ provider "govcloud.internal/orchestrator/sandbox" {
   version     = "0.1.0"
   constraints = "0.1.0"
   hashes = [
-    "h1:XTHrWnOKUxPHv5vyG/tyYgp+bjjpWVHKEZKFAjWjY3U=",
+    "h1:wS86e4XJWp/Xxqy87vBPjX7GFzGIVnnwtYdTmd/HjTk=",
   ]
 }

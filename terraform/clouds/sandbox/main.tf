@@ -1,5 +1,5 @@
-# One workspace in the sandbox cloud: a network, and for each instance its security group, port and host.
-# Nothing a person typed stands in this file; it comes through variables, as data.
+# One workspace in the sandbox cloud: a network, and for each instance a security group, a port and a host.
+# User input reaches this module through variables only, as data.
 
 resource "sandbox_network" "main" {
   key  = "${var.workspace}/network/main"
@@ -40,7 +40,7 @@ resource "sandbox_instance" "instance" {
   memory_gb = each.value.memory_gb
   tags      = var.tags
 
-  # Said out loud, so that an instance that was stopped elsewhere shows as a difference in every plan.
+  # Set explicitly, so that every plan shows an instance that was stopped outside of Terraform.
   power = "running"
 }
 

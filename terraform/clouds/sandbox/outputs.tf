@@ -8,7 +8,7 @@ output "network" {
 }
 
 output "instances" {
-  description = "The instances by key: id, address, zone, size, and how Ansible reaches the host."
+  description = "The instances by key: id, address, zone, size, and the connection that Ansible uses."
   value = { for key, one in sandbox_instance.instance : key => {
     id        = one.id
     address   = one.address

@@ -1,5 +1,5 @@
 variable "workspace" {
-  description = "The workspace that owns every object made here; the first part of each object's key."
+  description = "Workspace of all objects; the first part of each key."
   type        = string
   nullable    = false
 
@@ -10,7 +10,7 @@ variable "workspace" {
 }
 
 variable "tags" {
-  description = "What every object is marked with: request, department, system and the like. Values are free text."
+  description = "Tags of every object: request, department, system and others. Values are free text."
   type        = map(string)
   nullable    = false
 
@@ -21,7 +21,7 @@ variable "tags" {
 }
 
 variable "network" {
-  description = "The network of the workspace: the zone it lies in, and a name that people read."
+  description = "The network of the workspace: its zone and its display name."
   type = object({
     zone = string
     name = string
@@ -35,7 +35,7 @@ variable "network" {
 }
 
 variable "instances" {
-  description = "The instances by key. The label is free text; the ports are what the security group opens."
+  description = "The instances by key. The label is free text; the security group opens the ports."
   type = map(object({
     label     = string
     purpose   = string
@@ -81,7 +81,7 @@ variable "instances" {
 }
 
 variable "volumes" {
-  description = "The data volumes by key; each belongs to one of the instances."
+  description = "The data volumes by key, each with the key of its instance."
   type = map(object({
     instance = string
     size_gb  = number

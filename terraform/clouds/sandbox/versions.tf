@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.5"
 
-  # Everything about the state's place comes from the TF_HTTP_* environment variables of the run.
+  # Address and credentials of the state come from the run's TF_HTTP_* environment variables.
   backend "http" {}
 
   required_providers {

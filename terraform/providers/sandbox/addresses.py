@@ -1,8 +1,8 @@
-"""Which loopback addresses stand for which zone, network and port; none comes back at once.
+"""Allocation of loopback addresses to zones, networks and ports.
 
-A zone is the next free /16 of the cloud's block, a network the next free /24 of its zone, a port the next
-free address of its network. An address that was just given up is the last to be given out again: an old
-client that still knows it must not meet a new host.
+A zone gets the next free /16 of the cloud's block, a network the next free /24 of its zone, a port the next
+free address of its network. A released address is reused last, so that a client with an old address does not
+reach a new host.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ ZONE_PREFIX, NETWORKS_IN_ZONE, FIRST_HOST, LAST_HOST = 16, 256, 2, 254
 
 
 class Counters(TypedDict):
-    """zone -> its number, zone -> its last network, network prefix -> its last host, ids made so far."""
+    """Last number given out, by zone, by zone's network and by network prefix; and the count of ids."""
 
     zones: dict[str, int]
     networks: dict[str, int]
@@ -28,16 +28,16 @@ def no_counters() -> Counters:
 
 
 def after(last: int, first: int, end: int) -> list[int]:
-    """Every number from `first` to `end`, those after `last` before the others."""
+    """Return the numbers from `first` to `end`, starting behind `last` and wrapping around."""
     return [*range(max(first, last + 1), end + 1), *range(first, min(last, end) + 1)]
 
 
 def next_network(counters: Counters, block: IPv4Network, zone: str, taken: Collection[str]) -> str:
-    """The prefix of a new network of the zone, noted in the counters; CloudError 507 when none is free."""
+    """Allocate a network of the zone and return its prefix. Raises CloudError 507 when none is free."""
     zones = list(block.subnets(new_prefix=ZONE_PREFIX)) if block.prefixlen <= ZONE_PREFIX else []
     number = counters["zones"].setdefault(zone, len(counters["zones"]))
     if number >= len(zones):
-        raise CloudError(507, f"zone {zone}: {block} has room for {len(zones)} zones only")
+        raise CloudError(507, f"zone {zone}: {block} has room for only {len(zones)} zones")
     start = int(zones[number].network_address)
     for index in after(counters["networks"].get(zone, -1), 0, NETWORKS_IN_ZONE - 1):
         prefix = f"{IPv4Address(start + index * 256)}/24"
@@ -48,7 +48,7 @@ def next_network(counters: Counters, block: IPv4Network, zone: str, taken: Colle
 
 
 def next_address(counters: Counters, prefix: str, taken: Collection[str]) -> str:
-    """A new address in the network, noted in the counters. Raises CloudError 507 when none is free."""
+    """Allocate an address of the network. Raises CloudError 507 when none is free."""
     start = int(IPv4Network(prefix).network_address)
     for index in after(counters["hosts"].get(prefix, FIRST_HOST - 1), FIRST_HOST, LAST_HOST):
         address = str(IPv4Address(start + index))

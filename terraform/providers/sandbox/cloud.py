@@ -1,4 +1,4 @@
-"""The sandbox cloud: what each request does. What was cut off is finished at the next start."""
+"""Operations of the sandbox cloud. An interrupted operation is completed at the next start."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.1, 5.0, 30.0
 
 
 class Cloud:
-    """All objects and hosts of one home folder; acts on one key come one after the other."""
+    """Objects and hosts of one home folder. Operations on one key run one after the other."""
 
     def __init__(self, inventory: Inventory, hosts: Hosts) -> None:
         self.inventory, self.hosts, self.faults = inventory, hosts, Faults()
@@ -29,14 +29,13 @@ class Cloud:
         self.volumes = inventory.home / "volumes"
         self.volumes.mkdir(mode=0o700, exist_ok=True)
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.pauses: dict[
-            str, tuple[float, float]
-        ] = {}  # instance -> when its init was last lost, pause after that
+        # By instance: time of the last unexpected end of its init, and the pause before the restart.
+        self.pauses: dict[str, tuple[float, float]] = {}
         self.ready = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Any) -> Answer:
-        """Carry out one request. Raises CloudError for what the cloud refuses."""
+        """Carry out one request. Raises CloudError when the cloud refuses it."""
         operations: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
             "capacity": self.capacity,
             "create": self.create,
@@ -52,14 +51,14 @@ class Cloud:
         }
         name = request.get("op") if isinstance(request, dict) else None
         if not isinstance(name, str) or name not in operations:
-            raise CloudError(400, f"op: {name!r} is none of {', '.join(operations)}")
+            raise CloudError(400, f"op: {name!r} is not one of {', '.join(operations)}")
         await self.ready.wait()
         return await operations[name](request)
 
     # --- start and end of the cloud --------------------------------------------------------------
 
     async def wake(self) -> None:
-        """Finish what an earlier run began, boot what should run; then answer."""
+        """Complete interrupted operations and boot the hosts that should run; then accept requests."""
         for leftover in self.hosts.folder.glob(".*.doomed"):
             await asyncio.to_thread(remove_folder, leftover)
         gate = asyncio.Semaphore(BOOTS_AT_ONCE)
@@ -77,7 +76,7 @@ class Cloud:
                 LOG.warning("%s %s: %s", record.id, record.key, error)
 
     async def close(self) -> None:
-        """Stop every host cleanly; what should run is remembered and runs again after the next start."""
+        """Stop every host cleanly. Their wanted power stays recorded, so the next start boots them again."""
         self.hosts.closing = True
         for task in self.tasks:
             task.cancel()
@@ -85,16 +84,16 @@ class Cloud:
         kernel.sweep(str(self.hosts.folder))
 
     def lost(self, instance_id: str, code: int) -> None:
-        """Bring back a host whose init has ended unasked, later and later when that goes on."""
-        task = asyncio.create_task(self.bring_back(instance_id, code))
+        """Restart a host whose init ended unexpectedly, with growing pauses if that repeats."""
+        task = asyncio.create_task(self.restart(instance_id, code))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def bring_back(self, instance_id: str, code: int) -> None:
+    async def restart(self, instance_id: str, code: int) -> None:
         kernel.sweep(str(self.hosts.root(instance_id)))
         record = self.inventory.records.get(instance_id)
         while record and record.power == "running":
-            record.trouble = f"its init ended with {code}; it is being started again"
+            record.trouble = f"its init ended with {code}; it is being restarted"
             await asyncio.sleep(self.pause(instance_id))
             async with self.locks[record.key]:
                 if (
@@ -122,7 +121,7 @@ class Cloud:
     # --- requests --------------------------------------------------------------------------------
 
     async def create(self, request: dict[str, Any]) -> Answer:
-        """{kind, key, spec, tags, run} -> {object, adopted}; same key and spec = the same object."""
+        """{kind, key, spec, tags, run} -> {object, adopted}. Same key and spec return the existing object."""
         kind = checked_kind(request.get("kind"))
         key, spec = checked_key(kind, request.get("key")), checked_spec(kind, request.get("spec"))
         tags, run = checked_tags(request.get("tags", {})), text("run", request.get("run", ""))
@@ -147,7 +146,7 @@ class Cloud:
             return {"object": self.view(record), "adopted": adopted}
 
     async def read(self, request: dict[str, Any]) -> Answer:
-        """{id or key, kind?} -> {object}; CloudError 404 when there is none."""
+        """{id or key, kind?} -> {object}. Raises CloudError 404 when it does not exist."""
         kind = request.get("kind")
         record = self.inventory.by_id(request.get("id"), checked_kind(kind) if kind is not None else None)
         if record.phase == "destroying":
@@ -155,13 +154,16 @@ class Cloud:
         return {"object": self.view(record)}
 
     async def list_objects(self, request: dict[str, Any]) -> Answer:
-        """{workspace?} -> {objects}; `workspace` is the beginning of the keys up to their first slash."""
+        """{workspace?} -> {objects}. The workspace of an object is its key up to the first slash."""
         workspace = request.get("workspace")
         records = sorted(self.inventory.records.values(), key=lambda record: record.key)
         return {"objects": [self.view(record) for record in records if workspace in {None, record.workspace}]}
 
     async def update(self, request: dict[str, Any]) -> Answer:
-        """{id, spec? (what changes), tags?, power?} -> {object}; CloudError 409 where a new one is needed."""
+        """{id, spec? (changed fields), tags?, power?} -> {object}.
+
+        Raises CloudError 409 when the change needs a new object.
+        """
         record = self.inventory.by_id(request.get("id"))
         async with self.locks[record.key]:
             spec = checked_spec(record.kind, request.get("spec", {}), partial=True)
@@ -187,7 +189,7 @@ class Cloud:
         return self.inventory.by_id(request.get("id"), "instance")
 
     async def destroy(self, request: dict[str, Any]) -> Answer:
-        """{id} -> {destroyed}; False when it was gone. CloudError 409 while another object needs it."""
+        """{id} -> {destroyed}, False when it did not exist. Raises CloudError 409 while it is referenced."""
         try:
             record = self.inventory.by_id(request.get("id"))
         except CloudError:
@@ -202,7 +204,7 @@ class Cloud:
         return {"destroyed": True}
 
     async def capacity(self, request: dict[str, Any]) -> Answer:
-        """{limits?: {pool: {measure: number}}} -> {pools: {pool: {limits, used}}}; {} lifts all limits."""
+        """{limits?: {pool: {measure: number}}} -> {pools: {pool: {limits, used}}}. {} removes all limits."""
         if "limits" in request:
             self.inventory.set_limits(checked_limits(request["limits"]))
         return {"pools": self.inventory.capacity()}
@@ -218,10 +220,10 @@ class Cloud:
     async def ping(self, _request: dict[str, Any]) -> Answer:
         return {"objects": len(self.inventory.records), "namespaces": bool(self.hosts.hide)}
 
-    # --- making the world what the record says ---------------------------------------------------
+    # --- making reality match the record ----------------------------------------------------------
 
     async def make(self, record: Record) -> None:
-        """Save the record, then make the world so; safe to repeat, which is how a cut-off act is finished."""
+        """Save the record, then make reality match it. Idempotent, so a start can complete it."""
         self.inventory.save(record)
         try:
             if record.kind == "instance" and record.power == "running":
@@ -239,7 +241,7 @@ class Cloud:
             self.inventory.save(record)
 
     async def unmake(self, record: Record) -> None:
-        """End and remove what the record stands for, then the record; safe to repeat."""
+        """Stop and remove the object, then its record. Idempotent."""
         if record.kind == "instance":
             await self.hosts.halt(record.id, signal.SIGQUIT)
             for volume in self.volumes_of(record):
@@ -256,27 +258,27 @@ class Cloud:
         ]
 
     def place_of(self, volume: Record) -> Path:
-        """Where the volume's data lies while it is attached: a folder in the root of its instance."""
+        """Return the folder of an attached volume's data, in the root of its instance."""
         return self.hosts.root(volume.spec["instance"]) / "mnt" / volume.name
 
     def attach(self, volume: Record) -> None:
-        """Move the volume's data into its instance, if there is one; a new volume starts empty."""
-        place, shelf = self.place_of(volume), self.volumes / volume.id
+        """Move the volume's data into its instance, if that exists. A new volume starts empty."""
+        place, detached = self.place_of(volume), self.volumes / volume.id
         if volume.spec["instance"] not in self.inventory.records or place.exists():
             return
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if shelf.exists():
-            shelf.rename(place)
+        if detached.exists():
+            detached.rename(place)
         else:
             place.mkdir(mode=0o700)
 
     def detach(self, volume: Record) -> None:
-        """Move the volume's data out of its instance, so that it outlives it."""
+        """Move the volume's data out of its instance, so that they survive the instance."""
         if (place := self.place_of(volume)).exists():
             place.rename(self.volumes / volume.id)
 
     def view(self, record: Record) -> Answer:
-        """What the outside may know of an object."""
+        """Return the public description of an object."""
         instance, volume = record.kind == "instance", record.kind == "volume"
         return {
             "id": record.id,
@@ -295,7 +297,7 @@ class Cloud:
         }
 
     def state(self, record: Record) -> str:
-        """running, stopped, present, or error for what is not as it should be (see `trouble`)."""
+        """Return running, stopped, present or error; `trouble` has the reason of an error."""
         if record.trouble or record.phase != "present":
             return "error"
         if record.kind != "instance":
@@ -306,18 +308,18 @@ class Cloud:
 
 def checked_power(value: Any) -> str:
     if not isinstance(value, str) or value not in {"running", "stopped"}:
-        raise CloudError(400, f"power: {value!r} is neither running nor stopped")
+        raise CloudError(400, f"power: {value!r} must be running or stopped")
     return value
 
 
 def checked_limits(value: Any) -> dict[str, dict[str, int]]:
     if not isinstance(value, dict) or not all(isinstance(limits, dict) for limits in value.values()):
-        raise CloudError(400, "limits: a table of pools, each a table of measures, is needed")
+        raise CloudError(400, "limits: must be an object of pools, each an object of measures")
     for pool, limits in value.items():
         word("limits", pool)
         for measure, limit in limits.items():
             if measure not in MEASURES:
-                raise CloudError(400, f"limits.{pool}.{measure}: the measures are {', '.join(MEASURES)}")
-            if limit != 0:  # A closed pool is a fair limit.
+                raise CloudError(400, f"limits.{pool}.{measure}: must be one of {', '.join(MEASURES)}")
+            if limit != 0:  # 0 closes the pool.
                 count(f"limits.{pool}.{measure}", limit)
     return value

@@ -1,14 +1,14 @@
-"""How the provider speaks to the sandbox cloud: one JSON line each way over its unix socket."""
+"""Client of the sandbox cloud: one JSON line each way over its unix socket."""
 
 import json
 import socket
 from typing import Any
 
-SECONDS_TO_ANSWER = 600.0  # A create waits for its host to boot, and tests ask for slow ones.
+SECONDS_TO_ANSWER = 600.0  # A create waits until its host has booted, and tests inject delays.
 
 
 class CloudRefusalError(Exception):
-    """The cloud refuses the request, with an HTTP-like `code`."""
+    """The cloud refused the request. `code` is like an HTTP status."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"{message} (code {code})")
@@ -20,17 +20,17 @@ class CloudAwayError(Exception):
 
 
 def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:
-    """The cloud's answer without its `ok`. Raises CloudRefusalError or CloudAwayError."""
+    """Send one request and return the answer without `ok`. Raises CloudRefusalError or CloudAwayError."""
     try:
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(SECONDS_TO_ANSWER)
-            door.connect(path)
-            door.sendall(json.dumps(request).encode() + b"\n")
-            line = door.makefile("rb").readline()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(SECONDS_TO_ANSWER)
+            connection.connect(path)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            line = connection.makefile("rb").readline()
     except OSError as error:
         raise CloudAwayError(f"The sandbox cloud does not answer at {path}: {error}") from error
     if not line.endswith(b"\n"):
-        raise CloudAwayError(f"The sandbox cloud at {path} went away before it answered")
+        raise CloudAwayError(f"The sandbox cloud at {path} closed the connection before it answered")
     answer: dict[str, Any] = json.loads(line)
     if not answer.pop("ok"):
         raise CloudRefusalError(answer["error"]["code"], answer["error"]["message"])

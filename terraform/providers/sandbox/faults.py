@@ -1,4 +1,4 @@
-"""Faults that tests ask for: the next creates of a kind fail, take long, or make an object that is broken."""
+"""Injected faults for tests: the next creates of a kind fail, are delayed, or make a broken object."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ LONGEST_DELAY = 3600
 
 
 class Faults:
-    """The faults still to come, oldest first; a restart of the cloud forgets them."""
+    """Pending faults, oldest first. A restart of the cloud drops them."""
 
     def __init__(self) -> None:
         self.waiting: list[dict[str, Any]] = []
 
     def add(self, request: dict[str, Any]) -> None:
-        """Note a fault {kind, mode, count = 1, seconds = 0, message}; CloudError 400 names a bad field."""
+        """Add a fault {kind, mode, count = 1, seconds = 0, message}. Raises CloudError 400."""
         mode, seconds = request.get("mode"), request.get("seconds", 0)
         if mode not in MODES:
-            raise CloudError(400, f"mode: {mode!r} is none of {', '.join(MODES)}")
+            raise CloudError(400, f"mode: {mode!r} is not one of {', '.join(MODES)}")
         if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_DELAY:
             raise CloudError(400, f"seconds: {seconds!r} is not a number from 0 to {LONGEST_DELAY}")
         self.waiting.append(
@@ -27,12 +27,12 @@ class Faults:
                 "mode": mode,
                 "count": count("count", request.get("count", 1)),
                 "seconds": seconds,
-                "message": text("message", request.get("message", "a fault was asked for")),
+                "message": text("message", request.get("message", "injected fault")),
             }
         )
 
     def take(self, kind: str) -> dict[str, Any]:
-        """The fault for the next create of this kind, used up by one; an empty dict when there is none."""
+        """Consume and return the fault for the next create of this kind; an empty dict if there is none."""
         for fault in self.waiting:
             if fault["kind"] == kind:
                 fault["count"] -= 1

@@ -1,13 +1,13 @@
-"""The init of one sandbox host: runs its services and the commands that come through its door.
+"""The init of one sandbox host: runs its services and the commands sent to its socket.
 
-The door is a unix socket at ROOT/run/init.sock; one request a connection, one JSON line each way:
+The socket is ROOT/run/init.sock; one request per connection, one JSON line each way:
 
     {"op": "exec", "host": "i-...", "cmd": "..."} with three descriptors (stdin, stdout, stderr) -> {"rc": 0}
     {"op": "svc", "verb": "start|stop|restart|status", "name": "..."} -> {"services": [...]}
 
-A command names the host that it is meant for, and any other host refuses it; ids are unique among clouds.
-It is a child of this process: it has the host's environment, dies with the host, and is killed when
-the client goes away. One thread only, because the kernel's death signal watches the thread that forked.
+A command names its host, and every other host refuses it; ids are unique across clouds. The command runs as
+a child of this process: it has the host's environment, dies with the host, and is killed when the client
+disconnects. This process has one thread, because the kernel's parent-death signal watches the forking thread.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from services import NAME, RequestError, Service, kill_group, spawn
 
 LONGEST_REQUEST = 1 << 20
 STREAMS = 3
-SECONDS = {"stop": 8.0, "abort": 0.5}  # How long services get before the whole tree is killed.
+SECONDS = {"stop": 8.0, "abort": 0.5}  # Time for the services to end before the whole tree is killed.
 
 
 class Caller:
-    """One connection: what it has sent, the descriptors it brought, the command that runs for it."""
+    """One connection: the bytes received, the descriptors passed, the command that runs for it."""
 
-    def __init__(self, door: socket.socket) -> None:
-        self.socket = door
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
         self.text = b""
         self.descriptors: list[int] = []
         self.command: subprocess.Popen[bytes] | None = None
@@ -51,73 +51,73 @@ class Caller:
 
 
 class Init:
-    """The host: its services by name, its callers by socket, and whether it is on its way down."""
+    """The host: its services by name, its callers by socket, and whether it is shutting down."""
 
     def __init__(self, root: Path, environment: Mapping[str, str], claim: int) -> None:
         self.root, self.environment, self.claim = root, environment, claim
         self.services: dict[str, Service] = {}
         self.callers: dict[socket.socket, Caller] = {}
         self.selector = selectors.DefaultSelector()
-        self.going: str | None = None
+        self.ending: str | None = None
         self.deadline = 0.0
 
     # --- life of the host ------------------------------------------------------------------------
 
-    def open_door(self) -> None:
-        """Listen for callers, and wake up for signals."""
+    def listen(self) -> None:
+        """Open the socket for callers, and a socket pair that wakes the selector on signals."""
         path = self.root / "run/init.sock"
         path.unlink(missing_ok=True)
-        door = self.door = socket.socket(socket.AF_UNIX)
-        door.bind(str(path))
+        listener = self.listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
         path.chmod(0o600)
-        door.listen(64)
-        door.setblocking(False)
-        ear, mouth = socket.socketpair()
-        ear.setblocking(False)
-        mouth.setblocking(False)
-        signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
-        self.selector.register(door, selectors.EVENT_READ, self.accept)
-        self.selector.register(ear, selectors.EVENT_READ, lambda: ear.recv(4096))
-        self.mouth = mouth  # Kept, because a collected socket would close the wake-up descriptor.
+        listener.listen(64)
+        listener.setblocking(False)
+        woken, wakeup = socket.socketpair()
+        woken.setblocking(False)
+        wakeup.setblocking(False)
+        signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+        self.selector.register(listener, selectors.EVENT_READ, self.accept)
+        self.selector.register(woken, selectors.EVENT_READ, lambda: woken.recv(4096))
+        self.wakeup = wakeup  # Without a reference the socket would be closed by garbage collection.
 
     def boot(self) -> None:
-        """Start every service that is meant to run; one that cannot be started is tried again later."""
+        """Start every enabled service; one that cannot be started is retried later."""
         for path in sorted((self.root / "etc/sv").glob("*.up")):
             with contextlib.suppress(RequestError):
                 service = self.service(path.stem)
                 service.wanted = True
                 service.start()
 
-    def go(self, how: str) -> None:
-        """Begin to end the host: `stop` its services cleanly, or `abort` them."""
-        if self.going != "abort":
-            self.going, self.deadline = how, time.monotonic() + SECONDS[how]
+    def shut_down(self, how: str) -> None:
+        """Begin to shut the host down: `stop` its services cleanly, or `abort` them."""
+        if self.ending != "abort":
+            self.ending, self.deadline = how, time.monotonic() + SECONDS[how]
             for service in self.services.values():
                 service.stop(how)
 
     def run(self) -> None:
-        """Serve until the host is told to end and its services are gone, or until their time is up."""
-        while not (self.going and (not self.running() or time.monotonic() > self.deadline)):
-            for key, _ in self.selector.select(self.patience()):
+        """Serve until the host is shut down and its services have ended or exceeded their time."""
+        while not (self.ending and (not self.running() or time.monotonic() > self.deadline)):
+            for key, _ in self.selector.select(self.seconds_to_wait()):
                 key.data()
             for pid, code in kernel.reap():
                 self.note_end(pid, code)
-            if not self.going:
+            if not self.ending:
                 for service in self.services.values():
                     service.tend()
 
     def running(self) -> bool:
         return any(service.process for service in self.services.values())
 
-    def patience(self) -> float | None:
-        """Seconds until something is due, or None to sleep until a caller or a signal comes."""
-        if self.going:
+    def seconds_to_wait(self) -> float | None:
+        """Return the seconds until the next due service, or None to wait for a caller or a signal."""
+        if self.ending:
             return 0.05
         waiting = [s.due for s in self.services.values() if s.stopping or (s.wanted and not s.process)]
         return max(0.01, min(waiting) - time.monotonic()) if waiting else None
 
     def note_end(self, pid: int, code: int) -> None:
-        """Tell the service or the caller whose child has ended; a stranger was only waiting to be reaped."""
+        """Report the end of a child to its service or caller. An adopted orphan has neither."""
         for service in self.services.values():
             if service.process and service.process.pid == pid:
                 service.ended(code)
@@ -132,13 +132,13 @@ class Init:
 
     def accept(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            connection, _ = self.door.accept()
+            connection, _ = self.listener.accept()
             connection.setblocking(False)
             caller = self.callers[connection] = Caller(connection)
-            self.selector.register(connection, selectors.EVENT_READ, lambda: self.hear(caller))
+            self.selector.register(connection, selectors.EVENT_READ, lambda: self.receive(caller))
 
-    def hear(self, caller: Caller) -> None:
-        """Read from a caller; a full line is a request, the end of the connection ends its command."""
+    def receive(self, caller: Caller) -> None:
+        """Read from a caller. A complete line is a request; a closed connection ends its command."""
         try:
             data, descriptors, _, _ = socket.recv_fds(caller.socket, 65536, 8)
         except BlockingIOError:
@@ -150,11 +150,11 @@ class Init:
         if not data:
             self.hang_up(caller)
         elif caller.command is None and b"\n" in caller.text:
-            self.act(caller)
+            self.dispatch(caller)
         elif len(caller.text) > LONGEST_REQUEST:
             self.answer(caller, {"error": f"the request is longer than {LONGEST_REQUEST} bytes"})
 
-    def act(self, caller: Caller) -> None:
+    def dispatch(self, caller: Caller) -> None:
         try:
             request = json.loads(caller.text.split(b"\n", 1)[0])
             kind = request.get("op") if isinstance(request, dict) else None
@@ -163,7 +163,7 @@ class Init:
             elif kind == "svc":
                 self.control(caller, request)
             else:
-                self.answer(caller, {"error": f"op: {kind!r} is neither exec nor svc"})
+                self.answer(caller, {"error": f"op: {kind!r} must be exec or svc"})
         except (RequestError, ValueError, OSError) as error:
             self.answer(caller, {"error": str(error)})
         finally:
@@ -174,9 +174,9 @@ class Init:
         if request.get("host") != self.root.name:
             raise RequestError(f"this is the host {self.root.name}, not {request.get('host')!r}")
         if not isinstance(command, str) or len(caller.descriptors) != STREAMS:
-            raise RequestError("exec: a text `cmd` and three descriptors are needed")
-        if self.going:
-            raise RequestError("the host is going down")
+            raise RequestError("exec: needs `cmd` as text and three descriptors")
+        if self.ending:
+            raise RequestError("the host is shutting down")
         stdin, stdout, stderr = caller.descriptors
         caller.command = spawn(
             ["/bin/sh", "-c", command],
@@ -189,7 +189,7 @@ class Init:
         )
 
     def control(self, caller: Caller, request: dict[str, Any]) -> None:
-        """Carry out a service request; `stop` and `restart` are answered when the service has stopped."""
+        """Carry out a service request. `stop` and `restart` are answered after the service has stopped."""
         verb, name = request.get("verb"), request.get("name")
         if verb == "status" and name is None:
             known = sorted(path.stem for path in (self.root / "etc/sv").glob("*.json"))
@@ -214,20 +214,20 @@ class Init:
                 flag.touch()
                 service.start()
         elif verb != "status":
-            raise RequestError(f"verb: {verb!r} is none of start, stop, restart, status")
+            raise RequestError(f"verb: {verb!r} must be start, stop, restart or status")
         report()
 
     def after_stop(self, caller: Caller, service: Service, verb: str) -> None:
-        """Finish a stop or restart whose program has ended."""
+        """Complete a stop or restart after the service's program has ended."""
         try:
-            if verb == "restart" and not self.going:
+            if verb == "restart" and not self.ending:
                 service.start()
             self.answer(caller, {"services": [service.status()]})
         except RequestError as error:
             self.answer(caller, {"error": str(error)})
 
     def service(self, name: Any) -> Service:
-        """The service of that name. Raises RequestError for a bad name or a missing or faulty file."""
+        """Return the service of that name. Raises RequestError for a bad name or a missing or bad file."""
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise RequestError(f"name: {name!r} does not match {NAME.pattern}")
         if name not in self.services:
@@ -251,16 +251,19 @@ class Init:
 
 
 def svc(words: list[str]) -> int:
-    """The `svc` command, run inside the host: talk to its init, print the services, 0 when that went well."""
+    """The `svc` command, run inside the host: send the request to the init, print the services.
+
+    Returns 0 on success, 1 when the init refuses, 2 for wrong usage, 3 when a service does not run.
+    """
     verb, name, *rest = [*words, "", ""]
     if not verb or any(rest):
         print("usage: svc start|stop|restart|status NAME", file=sys.stderr)
         return 2
     request = {"op": "svc", "verb": verb, "name": name or None}
-    with socket.socket(socket.AF_UNIX) as door:
-        door.connect(f"{os.environ['HOST_ROOT']}/run/init.sock")
-        door.sendall(json.dumps(request).encode() + b"\n")
-        answer = json.loads(door.makefile("rb").readline() or b'{"error": "the host went down"}')
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(f"{os.environ['HOST_ROOT']}/run/init.sock")
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        answer = json.loads(connection.makefile("rb").readline() or b'{"error": "the host has shut down"}')
     if "error" in answer:
         print(answer["error"], file=sys.stderr)
         return 1
@@ -274,7 +277,7 @@ def svc(words: list[str]) -> int:
 
 
 def main() -> int:
-    """Be the host under --root until SIGTERM (services end cleanly) or SIGQUIT (they are aborted)."""
+    """Run the host below --root until SIGTERM (stops its services) or SIGQUIT (aborts them)."""
     if sys.argv[1:2] == ["svc"]:
         return svc(sys.argv[2:])
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -283,11 +286,9 @@ def main() -> int:
         "--parent", type=int, required=True, help="process id of the cloud that starts this host"
     )
     parser.add_argument(
-        "--ready", type=int, required=True, help="descriptor that gets one byte when the host is up"
+        "--ready", type=int, required=True, help="descriptor that receives one byte when the host has booted"
     )
-    parser.add_argument(
-        "--claim", type=int, required=True, help="descriptor of the claim of the cloud's addresses"
-    )
+    parser.add_argument("--claim", type=int, required=True, help="descriptor of the cloud's address claim")
     parser.add_argument("--hide", action="append", default=[], help="use namespaces and hide this folder")
     arguments = parser.parse_args()
     kernel.die_with_parent(signal.SIGTERM, arguments.parent)
@@ -296,10 +297,10 @@ def main() -> int:
     kernel.become_subreaper()
     os.umask(0o077)
     host = Init(Path(arguments.root), dict(os.environ), arguments.claim)
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: host.go("stop"))
-    signal.signal(signal.SIGQUIT, lambda _signal, _frame: host.go("abort"))
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: host.shut_down("stop"))
+    signal.signal(signal.SIGQUIT, lambda _signal, _frame: host.shut_down("abort"))
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
-    host.open_door()
+    host.listen()
     host.boot()
     os.write(arguments.ready, b"1")
     os.close(arguments.ready)

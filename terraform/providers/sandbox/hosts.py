@@ -1,8 +1,8 @@
-"""Starting and ending the hosts: one init process each, its root folder, and a sweep after every end.
+"""Start and stop of hosts: one init process each, its root folder, and a sweep after every stop.
 
-All processes are started from the main thread (the kernel's death signal watches the forking thread), and
-every child is reaped here, strangers included: a stranger left as a zombie keeps a lock file's process id
-alive.
+All processes are started from the main thread, because the kernel's parent-death signal watches the forking
+thread. Every child is reaped here, adopted orphans included: a zombie keeps its process id in use, and a lock
+file with that id would look valid.
 """
 
 import asyncio
@@ -33,15 +33,15 @@ LOG = logging.getLogger("sandbox")
 
 @dataclass
 class Running:
-    """One host's init: its process (in namespaces: the relay outside), and whether it has gone."""
+    """The init of one host: its process (with namespaces: the relay outside), and whether it has ended."""
 
     process: subprocess.Popen[bytes]
     gone: asyncio.Event = field(default_factory=asyncio.Event)
-    expected: bool = False  # True once we have asked it to end.
+    expected: bool = False  # True once we have signalled it to end.
 
 
 class Hosts:
-    """The hosts that run; `when_lost` are called with instance id and exit code when an init ends unasked."""
+    """The running hosts. `when_lost` are called with instance id and exit code of an unexpected end."""
 
     def __init__(self, home: Path, hide: Sequence[str], claim: int) -> None:
         self.folder, self.logs, self.hide, self.claim = home / "hosts", home / "log", hide, claim
@@ -58,23 +58,23 @@ class Hosts:
         return instance_id in self.running
 
     async def boot(self, record: Record) -> None:
-        """Start the host unless it runs; return when it answers, or raise CloudError 500 or 503."""
+        """Start the host unless it runs, and wait until it has booted. Raises CloudError 500 or 503."""
         if self.is_up(record.id):
             return
         if self.closing:
-            raise CloudError(503, "the cloud is going down")
+            raise CloudError(503, "the cloud is shutting down")
         root = self.root(record.id)
-        furnish(root)
-        heard, ready = os.pipe()
+        make_root(root)
+        booted, ready = os.pipe()
         try:
             running = self.running[record.id] = Running(self.spawn(record, root, ready))
         finally:
             os.close(ready)
-        if not await first_byte(heard, SECONDS_TO_BOOT):
+        if not await first_byte(booted, SECONDS_TO_BOOT):
             await self.halt(record.id, signal.SIGQUIT)
             tail = (self.logs / f"{record.id}.log").read_text("utf-8", "replace")[-500:]
             raise CloudError(
-                500, f"{record.id} does not boot (exit code {running.process.returncode}): {tail}"
+                500, f"{record.id} did not boot (exit code {running.process.returncode}): {tail}"
             )
 
     def spawn(self, record: Record, root: Path, ready: int) -> subprocess.Popen[bytes]:
@@ -93,7 +93,7 @@ class Hosts:
             )
 
     async def halt(self, instance_id: str, signum: signal.Signals) -> None:
-        """End the host and everything that belongs to it: cleanly with SIGTERM, at once with SIGQUIT."""
+        """Stop the host and all its processes: cleanly with SIGTERM, at once with SIGQUIT."""
         if running := self.running.get(instance_id):
             running.expected = True
             running.process.send_signal(signum)
@@ -105,7 +105,7 @@ class Hosts:
         kernel.sweep(str(self.root(instance_id)))
 
     def children_ended(self) -> None:
-        """Reap every child, and tell whoever waits for a host's init."""
+        """Reap every child, and report the inits among them."""
         for pid, code in kernel.reap():
             for instance_id, running in list(self.running.items()):
                 if running.process.pid == pid:
@@ -118,7 +118,7 @@ class Hosts:
                             notify(instance_id, code)
 
     async def remove(self, instance_id: str) -> None:
-        """Remove the host's folder, whatever modes its processes have given to what is in it."""
+        """Remove the host's folder, including entries whose modes deny access."""
         doomed = self.folder / f".{instance_id}.doomed"
         if self.root(instance_id).exists():
             self.root(instance_id).rename(doomed)
@@ -127,14 +127,14 @@ class Hosts:
 
 
 async def first_byte(descriptor: int, seconds: float) -> bool:
-    """True when a byte comes through the pipe in time, False at its end or after `seconds`; closes it."""
+    """Return True if a byte arrives within `seconds`, False at end of file or timeout. Closes the pipe."""
     loop = asyncio.get_running_loop()
-    came: asyncio.Future[bool] = loop.create_future()
+    arrived: asyncio.Future[bool] = loop.create_future()
     loop.add_reader(
-        descriptor, lambda: None if came.done() else came.set_result(bool(os.read(descriptor, 1)))
+        descriptor, lambda: None if arrived.done() else arrived.set_result(bool(os.read(descriptor, 1)))
     )
     try:
-        return await asyncio.wait_for(came, seconds)
+        return await asyncio.wait_for(arrived, seconds)
     except TimeoutError:
         return False
     finally:
@@ -142,21 +142,21 @@ async def first_byte(descriptor: int, seconds: float) -> bool:
         os.close(descriptor)
 
 
-def furnish(root: Path) -> None:
-    """Make the folders and the two commands that every host has: `python3` and `svc`."""
+def make_root(root: Path) -> None:
+    """Create the folders and the two commands of every host, `python3` and `svc`."""
     for folder in FOLDERS:
         (root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     python = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
     for name, text in (("svc", (HERE / "svc").read_text("utf-8")), ("python3", python)):
         path = root / "bin" / name
         if not path.exists() or path.read_text("utf-8") != text:
-            kernel.write_surely(path, text, 0o700)
+            kernel.write_durably(path, text, 0o700)
 
 
 def environment(record: Record, root: Path) -> dict[str, str]:
-    """What every process of the host finds in its environment; nothing of the cloud's own is handed on."""
-    handed_on = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    return handed_on | {
+    """Return the environment of the host's processes; of the cloud's own it has the library path only."""
+    inherited = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return inherited | {
         "HOME": str(root),
         "HOST_ADDR": record.address or "",
         "HOST_INIT": str(HERE / "hostd.py"),
@@ -170,7 +170,7 @@ def environment(record: Record, root: Path) -> dict[str, str]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a tree even where folders in it refuse their own account; symbolic links are not followed."""
+    """Remove a tree, including folders that deny access to their owner. Symbolic links are not followed."""
     for place, folders, _ in os.walk(folder):
         for name in folders:
             path = Path(place, name)

@@ -1,12 +1,11 @@
-"""Lays the provider out as a local mirror, so that Terraform installs it without any registry.
+"""Install the provider into a local mirror, so that Terraform needs no registry.
 
     python install.py --mirror DIR [--config FILE] [--lock FILE]
 
-DIR/HOST/NAMESPACE/sandbox/VERSION/OS_ARCH/ holds the launcher and the provider's files, the same for
-every platform. The file of --config (default DIR/terraform.rc) is the Terraform CLI configuration that
-names DIR and nothing else, for TF_CLI_CONFIG_FILE. The file of --lock is the lock file of a root module,
-to be committed. Safe to repeat, and safe when two do it at once. Prints the paths and the hash as one
-JSON object.
+DIR/HOST/NAMESPACE/sandbox/VERSION/OS_ARCH/ gets the launcher and the provider's files, identical for every
+platform. --config (default DIR/terraform.rc) is the Terraform CLI configuration for TF_CLI_CONFIG_FILE; it
+allows DIR as the only source. --lock is the lock file of a root module, to be committed. Idempotent, also
+when two processes run it at once. Prints the paths and the hash as one JSON object.
 """
 
 import argparse
@@ -51,7 +50,7 @@ provider "{source}" {{
 
 
 def package_hash() -> str:
-    """Terraform's `h1:` hash of the provider's folder: SHA-256 over the sorted lines "HASH  NAME"."""
+    """Return Terraform's `h1:` hash of the provider: SHA-256 over the sorted lines "HASH  NAME"."""
     digests = {
         name: hashlib.sha256((HERE / origin).read_bytes()).hexdigest() for name, origin in FILES.items()
     }
@@ -60,9 +59,9 @@ def package_hash() -> str:
 
 
 def put(path: Path, content: bytes, mode: int, drafts: Path) -> None:
-    """Write the file in one step unless it is so already; a reader sees the old content or the new.
+    """Replace the file atomically unless it is already up to date.
 
-    The draft lies in the folder `drafts`, since Terraform's hash counts all files of the provider's folder.
+    The draft is written to the folder `drafts`, because Terraform hashes all files of the provider's folder.
     """
     if path.is_file() and path.read_bytes() == content and path.stat().st_mode & 0o777 == mode:
         return
@@ -73,13 +72,13 @@ def put(path: Path, content: bytes, mode: int, drafts: Path) -> None:
     Path(draft).replace(path)
 
 
-def lay_out(mirror: Path) -> None:
-    """Make every platform's folder hold exactly the provider's files; anything else would change its hash."""
+def fill(mirror: Path) -> None:
+    """Write the provider's files for every platform and remove all others, which would change the hash."""
     for platform in PLATFORMS:
         folder = mirror / SOURCE / VERSION / platform
         folder.mkdir(parents=True, exist_ok=True)
-        for stranger in {path.name for path in folder.iterdir()} - set(FILES):
-            remove(folder / stranger)
+        for unexpected in {path.name for path in folder.iterdir()} - set(FILES):
+            remove(folder / unexpected)
         for name, origin in FILES.items():
             put(folder / name, (HERE / origin).read_bytes(), 0o755 if origin == LAUNCHER else 0o644, mirror)
 
@@ -101,7 +100,7 @@ def main() -> None:
     arguments = parser.parse_args()
     mirror = arguments.mirror.absolute()
     config = (arguments.config or mirror / "terraform.rc").absolute()
-    lay_out(mirror)
+    fill(mirror)
     put(config, CONFIG.format(path=json.dumps(str(mirror))).encode(), 0o644, config.parent)
     if arguments.lock:
         text = LOCK.format(source=SOURCE, version=VERSION, digest=package_hash())

@@ -1,7 +1,7 @@
-"""Every object of the cloud, in memory and on disk; the disk is written before the act.
+"""The objects of the cloud, in memory and on disk. The disk is written before an operation begins.
 
-`HOME/objects/ID.json` is one object, `HOME/counters.json` the addresses given out, `HOME/limits.json` the
-capacity of the pools. Nothing here starts or stops anything.
+`HOME/objects/ID.json` is one object, `HOME/counters.json` has the address allocation, `HOME/limits.json` the
+capacity of the pools. This module starts and stops nothing.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ MEASURES = ("instances", "vcpu", "memory_gb", "disk_gb")
 
 @dataclass
 class Record:
-    """One object. `phase` says how far the act on it has come: creating, present or destroying."""
+    """One object. `phase` is creating, present or destroying."""
 
     id: str
     key: str
@@ -29,7 +29,7 @@ class Record:
     tags: dict[str, str]
     run: str
     phase: str = "creating"
-    power: str = "running"  # Wanted by the owner, for an instance: running or stopped.
+    power: str = "running"  # Of an instance, as its owner wants it: running or stopped.
     address: str | None = None
     cidr: str | None = None
     trouble: str = field(default="", compare=False)
@@ -44,7 +44,7 @@ class Record:
 
 
 class Inventory:
-    """The objects under one home folder. Not safe for threads: one event loop uses it."""
+    """The objects of one home folder. Not thread-safe: used from one event loop."""
 
     def __init__(self, home: Path, block: IPv4Network, cloud: str) -> None:
         self.home, self.block, self.cloud = home, block, cloud
@@ -73,12 +73,12 @@ class Inventory:
         self.records.pop(record.id, None)
 
     def by_id(self, object_id: Any, kind: str | None = None) -> Record:
-        """The object with this id (or key). Raises CloudError 404 for none, or for one of another kind."""
-        found = self.records.get(object_id) if isinstance(object_id, str) else None
-        found = found or self.by_key(object_id)
-        if found is None or (kind is not None and found.kind != kind):
-            raise CloudError(404, f"there is no {kind or 'object'} {object_id!r}")
-        return found
+        """Return the object with this id or key. Raises CloudError 404 if none of that kind exists."""
+        record = self.records.get(object_id) if isinstance(object_id, str) else None
+        record = record or self.by_key(object_id)
+        if record is None or (kind is not None and record.kind != kind):
+            raise CloudError(404, f"{kind or 'object'} {object_id!r} does not exist")
+        return record
 
     def by_key(self, key: Any) -> Record | None:
         return next((record for record in self.records.values() if record.key == key), None)
@@ -89,11 +89,11 @@ class Inventory:
     # --- creating --------------------------------------------------------------------------------
 
     def intend(self, kind: str, key: str, spec: dict[str, Any], tags: dict[str, str], run: str) -> Record:
-        """Write down that the object is about to be made, with id and address; CloudError 404, 409, 507."""
+        """Record an object before it is made, with id and address. Raises CloudError 404, 409 or 507."""
         self.require_references(key.split("/", 1)[0], spec)
         self.require_capacity(kind, spec, None)
         self.counters["serial"] += 1
-        # With the cloud's identity in it, no id is ever given out by two clouds.
+        # The digest includes the cloud's identity, so that ids are unique across clouds.
         digest = hashlib.sha256(f"{self.cloud} {key} {self.counters['serial']}".encode()).hexdigest()
         record = Record(f"{ID_PREFIX[kind]}-{digest[:12]}", key, kind, spec, tags, run)
         if kind == "network":
@@ -106,13 +106,16 @@ class Inventory:
             )
         elif kind == "instance":
             record.address = self.by_id(spec["port"]).address
-        # The counters go first: a number that was burnt in vain is harmless, one given out twice is not.
+        # The counters are saved first: an unused number is harmless, a number used twice is not.
         kernel.write_json(self.home / "counters.json", self.counters)
         self.save(record)
         return record
 
     def require_references(self, workspace: str, spec: dict[str, Any]) -> None:
-        """CloudError unless every object that the spec names exists, in the same workspace, and is free."""
+        """Check the objects that the spec refers to. Raises CloudError 404 or 409.
+
+        Each must exist in the same workspace, and a port must not belong to another instance.
+        """
         for name in REFERENCES:
             if name in spec and self.by_id(spec[name], name).workspace != workspace:
                 raise CloudError(409, f"spec.{name}: {spec[name]} belongs to another workspace")
@@ -121,8 +124,8 @@ class Inventory:
             raise CloudError(409, f"spec.port: {spec['port']} belongs to instance {users[0]}")
 
     def users_of(self, record: Record) -> list[str]:
-        """Ids of the objects that name this one and would be left hanging without it."""
-        if record.kind == "instance":  # A volume outlives its instance.
+        """Return the ids of the objects that refer to this one and cannot exist without it."""
+        if record.kind == "instance":  # A volume survives its instance.
             return []
         others = self.records.values()
         return [other.id for other in others if other.spec.get(record.kind) == record.id]
@@ -130,23 +133,23 @@ class Inventory:
     # --- capacity --------------------------------------------------------------------------------
 
     def need(self, kind: str, spec: dict[str, Any]) -> tuple[str | None, dict[str, int]]:
-        """The pool that an object of this spec draws on, and how much of each measure."""
+        """Return the pool of an object with this spec, and the amount of each measure that it uses."""
         if kind == "instance":
             return spec["pool"], {"instances": 1, "vcpu": spec["vcpu"], "memory_gb": spec["memory_gb"]}
         if kind == "volume" and (host := self.records.get(spec["instance"])):
             return host.spec["pool"], {"disk_gb": spec["size_gb"]}
         return None, {}
 
-    def used(self, pool: str, leave_out: str | None) -> dict[str, int]:
+    def used(self, pool: str, without: str | None) -> dict[str, int]:
         total = dict.fromkeys(MEASURES, 0)
         for record in self.records.values():
             where, amounts = self.need(record.kind, record.spec)
-            if where == pool and record.id != leave_out:
+            if where == pool and record.id != without:
                 total = {name: amount + amounts.get(name, 0) for name, amount in total.items()}
         return total
 
     def require_capacity(self, kind: str, spec: dict[str, Any], instead_of: str | None) -> None:
-        """Raises CloudError 507 when the pool's limit would be passed; a pool without a limit has room."""
+        """Raise CloudError 507 if the object would exceed a limit of its pool. A pool may have no limit."""
         pool, amounts = self.need(kind, spec)
         limits = self.limits.get(pool or "", {})
         used = self.used(pool, instead_of) if pool and limits else {}
@@ -160,7 +163,7 @@ class Inventory:
         self.limits = limits
 
     def capacity(self) -> dict[str, Any]:
-        """Limits and use of every pool that has a limit or is used."""
+        """Return limits and use of every pool that has either."""
         used = {record.spec["pool"] for record in self.of_kind("instance")}
         pools = sorted(used | set(self.limits))
         return {pool: {"limits": self.limits.get(pool, {}), "used": self.used(pool, None)} for pool in pools}
@@ -168,14 +171,14 @@ class Inventory:
     # --- changing --------------------------------------------------------------------------------
 
     def require_changeable(self, record: Record, spec: dict[str, Any]) -> None:
-        """Raises CloudError when the object cannot become what `spec` says without being made anew."""
+        """Raise CloudError if the object cannot get these values in place, or has no capacity for them."""
         for name, value in spec.items():
             if record.spec[name] != value and name not in CHANGEABLE[record.kind]:
                 raise CloudError(
-                    409, f"spec.{name}: cannot be changed on {record.id}; a new {record.kind} is needed"
+                    409, f"spec.{name}: cannot be changed on {record.id}; replace the {record.kind}"
                 )
         if record.kind == "volume" and spec.get("size_gb", record.spec["size_gb"]) < record.spec["size_gb"]:
-            raise CloudError(409, f"spec.size_gb: {record.id} can grow, not shrink")
+            raise CloudError(409, f"spec.size_gb: {record.id} can only grow")
         self.require_references(
             record.workspace, {name: spec[name] for name in spec if spec[name] != record.spec[name]}
         )

@@ -1,8 +1,8 @@
-"""What the sandbox asks of the kernel: dying with a parent, adopting strays, ending a host's processes.
+"""System calls of the sandbox: parent-death signals, adoption of orphans, killing a host's processes.
 
-A process belongs to a host when its working directory lies under the host's root, or when its environment
-names that root. Both tests are needed: nginx and PostgreSQL overwrite their environment, and strays change
-their working directory. Process groups are no test at all, since every PostgreSQL backend leaves its group.
+A process belongs to a host if its working directory is below the host's root, or its environment names that
+root. Both tests are needed: nginx and PostgreSQL overwrite their environment, and daemons change their
+working directory. Process groups are useless here, because every PostgreSQL backend leaves its group.
 """
 
 import contextlib
@@ -20,16 +20,16 @@ PR_SET_CHILD_SUBREAPER = 36
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def checked(result: int, what: str) -> int:
-    """The result of a system call, or OSError with the kernel's own number and the name of the call."""
+def checked(result: int, call: str) -> int:
+    """Return the result of a system call. Raises OSError with the kernel's errno and the call's name."""
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+        raise OSError(number, f"{call}: {os.strerror(number)}")
     return result
 
 
 def die_with_parent(signum: int, parent: int) -> None:
-    """Ask for `signum` when the parent dies, and end at once when it is already dead.
+    """Request `signum` for the parent's death, and exit if the parent is already dead.
 
     The kernel watches the parent's forking thread, so the parent must fork from its main thread.
     """
@@ -39,27 +39,27 @@ def die_with_parent(signum: int, parent: int) -> None:
 
 
 def become_subreaper() -> None:
-    """Become the parent of every orphan among the descendants, so that none slips out of sight."""
+    """Become the parent of every orphan among the descendants, so that each is reaped and none is lost."""
     checked(LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def reap() -> list[tuple[int, int]]:
-    """Every child that has ended, adopted strangers included, as (pid, exit code; negative = signal)."""
+    """Reap the ended children, adopted ones included. Returns (pid, exit code; negative for a signal)."""
     ended = []
     with contextlib.suppress(ChildProcessError):
-        while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            ended.append((found[0], os.waitstatus_to_exitcode(found[1])))
+        while (child := os.waitpid(-1, os.WNOHANG))[0]:
+            ended.append((child[0], os.waitstatus_to_exitcode(child[1])))
     return ended
 
 
 def processes_of(root: str) -> list[int]:
-    """Pids of the living processes that belong to the host (or hosts) under `root`, but not this process."""
+    """Return the process ids of the hosts below `root`, without this process."""
     pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return [pid for pid in pids if pid != os.getpid() and belongs(pid, root)]
 
 
 def belongs(pid: int, root: str) -> bool:
-    """True when the process works under `root` or says in its environment that it does."""
+    """Return True if the working directory or HOST_ROOT of the process is below `root`."""
     with contextlib.suppress(OSError):
         if lies_under(str(Path(f"/proc/{pid}/cwd").readlink()).removesuffix(" (deleted)"), root):
             return True
@@ -75,21 +75,21 @@ def lies_under(path: str, root: str) -> bool:
 
 
 def sweep(root: str, seconds: float = 5.0) -> int:
-    """Kill every process that belongs to the hosts under `root`, again and again until none is left.
+    """Kill the processes of the hosts below `root`, repeatedly until none is left.
 
-    Returns how many kills that took. Raises TimeoutError when some are still there after `seconds`.
+    Returns the number of kills. Raises TimeoutError if processes remain after `seconds`.
     """
     end, kills = time.monotonic() + seconds, 0
     while pids := processes_of(root):
         if time.monotonic() > end:
-            raise TimeoutError(f"processes {pids} of {root} do not end")
-        kills += sum(kill_surely(pid, root) for pid in pids)
+            raise TimeoutError(f"processes {pids} of {root} did not end")
+        kills += sum(kill_if_member(pid, root) for pid in pids)
         time.sleep(0.005)
     return kills
 
 
-def kill_surely(pid: int, root: str) -> bool:
-    """Kill the process behind `pid` unless the number has meanwhile gone to a process of somebody else."""
+def kill_if_member(pid: int, root: str) -> bool:
+    """Kill the process unless its id has been reused by a process outside of the hosts."""
     try:
         handle = os.pidfd_open(pid)
     except OSError:
@@ -105,8 +105,8 @@ def kill_surely(pid: int, root: str) -> bool:
     return True
 
 
-def write_surely(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file; after a crash it holds the old text or the new one, once we returned the new one."""
+def write_durably(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file atomically and durably: after return, a crash does not lose the new text."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with os.fdopen(
         os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8"
@@ -119,7 +119,7 @@ def write_surely(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the creation, renaming and removal of the folder's entries survive a crash."""
+    """Make created, renamed and removed entries of the folder survive a crash."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -128,4 +128,4 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_surely(path, json.dumps(value, ensure_ascii=False, sort_keys=True))
+    write_durably(path, json.dumps(value, ensure_ascii=False, sort_keys=True))

@@ -1,8 +1,8 @@
-"""A host's own world where the kernel allows it: user, mount, pid and ipc namespaces, without any privilege.
+"""Isolation of a host in user, mount, pid and ipc namespaces, without privileges, where the kernel allows it.
 
-Everything is read-only but the host's root folder, the folders named in `hide` are empty but for that root,
-other processes are invisible, and the end of the host's init is the end of every process in it.
-Whether a kernel allows this is found out by doing it: run this file as a program (see `main`).
+Inside, only the host's root folder is writable, the folders of `hide` are empty except for that root, other
+processes are invisible, and the end of the host's init ends all its processes. Run this file as a program to
+test whether the kernel allows it (see `main`).
 """
 
 import argparse
@@ -50,15 +50,15 @@ def set_read_only(path: str, *, on: bool, recursive: bool = False) -> None:
 
 
 def enter(root: str, hide: Sequence[str]) -> None:
-    """Return as process 1 of a new world whose only writable folder is `root`.
+    """Enter new namespaces in which `root` is the only writable folder; returns in a child, as process 1.
 
-    The calling process does not return: it stays outside as the relay that forwards signals and carries the
-    exit code, so that its parent keeps watching one process. Raises OSError where the kernel refuses.
+    The calling process does not return. It stays outside as a relay that forwards signals and the exit code,
+    so that its parent watches one process. Raises OSError if the kernel refuses.
     """
     user, group = os.getuid(), os.getgid()
     checked(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC), "unshare")
     Path("/proc/self/setgroups").write_text("deny", "ascii")
-    # The account keeps its own number: as a mapped root, PostgreSQL would refuse to start.
+    # The user id stays the same, because PostgreSQL refuses to start as a mapped root.
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1", "ascii")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "ascii")
     arrange_mounts(root, hide)
@@ -71,27 +71,27 @@ def enter(root: str, hide: Sequence[str]) -> None:
 
 def arrange_mounts(root: str, hide: Sequence[str]) -> None:
     mount("none", "/", None, MS_REC | MS_PRIVATE)
-    # This handle reaches the folder when its path is hidden; it must be opened in the new namespace.
-    door = os.open(root, os.O_PATH)
+    # The descriptor reaches the folder after its path is hidden. It must be opened in the new namespace.
+    root_descriptor = os.open(root, os.O_PATH)
     for folder in sorted(hide):
         if Path(folder).is_dir():
             mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV)
     Path(root).mkdir(parents=True, exist_ok=True)
-    mount(f"/proc/self/fd/{door}", root, None, MS_BIND)
-    os.close(door)
+    mount(f"/proc/self/fd/{root_descriptor}", root, None, MS_BIND)
+    os.close(root_descriptor)
     set_read_only("/", on=True, recursive=True)
     set_read_only(root, on=False)
 
 
 def relay(child: int) -> NoReturn:
-    """Forward the signals that stop a host, wait for its init, and end with the init's exit code."""
+    """Forward stop signals to the host's init, wait for it, and exit with its exit code."""
 
     def forward(signum: int, _frame: FrameType | None) -> None:
         os.kill(child, signum)
         signal.alarm(SECONDS_TO_STOP)
 
     def give_up(_signum: int, _frame: FrameType | None) -> None:
-        os._exit(1)  # The init has asked to be killed when this process ends.
+        os._exit(1)  # The kernel kills the init when this process ends.
 
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(signum, forward)
@@ -101,7 +101,7 @@ def relay(child: int) -> NoReturn:
 
 
 def main() -> None:
-    """Try the namespaces for real; exit code 0 means that hosts can have them, else the reason is printed."""
+    """Enter namespaces as a test. Exit code 0 means that hosts can use them; otherwise print the reason."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--root", required=True)
     parser.add_argument("--hide", action="append", default=[])

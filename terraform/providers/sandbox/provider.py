@@ -1,9 +1,8 @@
-"""The Terraform provider `sandbox`: five kinds of resources that live in the sandbox cloud.
+"""The Terraform provider `sandbox`: five kinds of resources in the sandbox cloud.
 
-Every resource carries a `key` (workspace/kind/name). Creating twice with one key and the same values
-yields one object, so an apply that lost its state adopts what it made. An instance's `power` is what its
-owner wants: one that was stopped behind Terraform's back reads as "stopped", and the plan shows the
-difference.
+Every resource has a `key` (workspace/kind/name). Creating twice with the same key and values returns the same
+object, so an apply that lost its state adopts the objects it created. `power` of an instance is the power
+that its owner wants; one that was stopped outside of Terraform reads as "stopped", and plans show the drift.
 """
 
 import os
@@ -32,26 +31,26 @@ NOT_FOUND = 404
 
 
 def fixed(name: str, kind: TfType) -> Attribute:
-    """An attribute of the spec that only a new object can change."""
+    """Return an attribute of the spec whose change replaces the object."""
     return Attribute(name, kind, required=True, requires_replace=True)
 
 
-def free(name: str, kind: TfType) -> Attribute:
-    """An attribute of the spec that can be changed in place."""
+def changeable(name: str, kind: TfType) -> Attribute:
+    """Return an attribute of the spec that is updated in place."""
     return Attribute(name, kind, required=True)
 
 
-def told(name: str) -> Attribute:
-    """An attribute that the cloud decides."""
+def computed(name: str) -> Attribute:
+    """Return an attribute that the cloud sets."""
     return Attribute(name, String(), computed=True)
 
 
 class CloudResource(Resource):
-    """One kind of object; `spec` is what its owner decides, `answers` what the cloud adds."""
+    """One kind of object. `spec` are the attributes its owner sets, `outputs` those the cloud sets."""
 
     kind: ClassVar[str]
     spec: ClassVar[tuple[Attribute, ...]]
-    answers: ClassVar[tuple[Attribute, ...]] = ()
+    outputs: ClassVar[tuple[Attribute, ...]] = ()
 
     def __init__(self, provider: "SandboxProvider") -> None:
         self.provider = provider
@@ -62,18 +61,18 @@ class CloudResource(Resource):
 
     @classmethod
     def get_schema(cls) -> Schema:
-        common = [told("id"), fixed("key", String()), free("tags", Map(String()))]
-        return Schema(version=1, attributes=[*common, *cls.spec, *cls.answers])
+        common = [computed("id"), fixed("key", String()), changeable("tags", Map(String()))]
+        return Schema(version=1, attributes=[*common, *cls.spec, *cls.outputs])
 
-    def state(self, found: Mapping[str, Any]) -> State:
-        """Terraform's picture of an object of the cloud."""
-        spec = {attribute.name: found["spec"][attribute.name] for attribute in self.spec}
-        answers = {attribute.name: found[attribute.name] for attribute in self.answers}
-        return {"id": found["id"], "key": found["key"], "tags": found["tags"], **spec, **answers}
+    def state(self, record: Mapping[str, Any]) -> State:
+        """Return the Terraform state of an object of the cloud."""
+        spec = {attribute.name: record["spec"][attribute.name] for attribute in self.spec}
+        outputs = {attribute.name: record[attribute.name] for attribute in self.outputs}
+        return {"id": record["id"], "key": record["key"], "tags": record["tags"], **spec, **outputs}
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
-        """Create the object; one that exists but does not work is kept in the state, as tainted."""
-        found = self.provider.ask(
+        """Create the object. A created but broken object stays in the state, tainted."""
+        record = self.provider.ask(
             op="create",
             kind=self.kind,
             key=planned["key"],
@@ -81,10 +80,10 @@ class CloudResource(Resource):
             tags=planned["tags"],
             run=os.environ.get("GOVCLOUD_RUN", ""),
         )["object"]
-        if found["trouble"]:
-            ctx.diagnostics.add_error(f"{found['id']} was created but does not work", found["trouble"])
-            return self.state(found)
-        return self.settle(found, planned)
+        if record["trouble"]:
+            ctx.diagnostics.add_error(f"{record['id']} was created but does not work", record["trouble"])
+            return self.state(record)
+        return self.with_power(record, planned)
 
     def read(self, _ctx: ReadContext, current: State) -> State | None:
         try:
@@ -98,19 +97,19 @@ class CloudResource(Resource):
         names = (attribute.name for attribute in self.spec)
         changes = {name: planned[name] for name in names if planned[name] != current[name]}
         request = {"op": "update", "id": current["id"], "spec": changes, "tags": planned["tags"]}
-        return self.settle(self.provider.ask(**request)["object"], planned)
+        return self.with_power(self.provider.ask(**request)["object"], planned)
 
-    def settle(self, found: dict[str, Any], planned: State) -> State:
-        """The state after a create or update; where there is a power switch, it is set as planned."""
-        if planned.get("power", found["power"]) != found["power"]:
-            found = self.provider.ask(op="update", id=found["id"], power=planned["power"])["object"]
-        return self.state(found)
+    def with_power(self, record: dict[str, Any], planned: State) -> State:
+        """Set the planned power, if the kind has one, and return the state."""
+        if planned.get("power", record["power"]) != record["power"]:
+            record = self.provider.ask(op="update", id=record["id"], power=planned["power"])["object"]
+        return self.state(record)
 
     def delete(self, _ctx: DeleteContext, current: State) -> None:
         self.provider.ask(op="destroy", id=current["id"])
 
     def import_(self, _ctx: ImportContext, id: str) -> State | None:  # noqa: A002
-        """Take over an object by its id or its key."""
+        """Import an object by its id or key."""
         return self.state(self.provider.ask(op="import", kind=self.kind, id=id)["object"])
 
     def upgrade(self, _ctx: Any, _version: int, old: State) -> State | None:
@@ -119,42 +118,42 @@ class CloudResource(Resource):
 
 class Network(CloudResource):
     kind = "network"
-    spec = (fixed("zone", String()), free("name", String()))
-    answers = (told("cidr"),)
+    spec = (fixed("zone", String()), changeable("name", String()))
+    outputs = (computed("cidr"),)
 
 
 class SecurityGroup(CloudResource):
     kind = "security_group"
-    spec = (fixed("network", String()), free("ports", Set(Number())))
+    spec = (fixed("network", String()), changeable("ports", Set(Number())))
 
 
 class Port(CloudResource):
     kind = "port"
-    spec = (fixed("network", String()), free("security_group", String()))
-    answers = (told("address"),)
+    spec = (fixed("network", String()), changeable("security_group", String()))
+    outputs = (computed("address"),)
 
 
 class Instance(CloudResource):
     kind = "instance"
     spec = (
         *(fixed(name, String()) for name in ("port", "pool", "arch", "image")),
-        *(free(name, String()) for name in ("purpose", "label")),
-        *(free(name, Number()) for name in ("vcpu", "memory_gb")),
+        *(changeable(name, String()) for name in ("purpose", "label")),
+        *(changeable(name, Number()) for name in ("vcpu", "memory_gb")),
     )
-    answers = (
-        told("address"),
-        told("host_root"),
+    outputs = (
+        computed("address"),
+        computed("host_root"),
         Attribute("power", String(), optional=True, computed=True, default="running"),
     )
 
 
 class Volume(CloudResource):
     kind = "volume"
-    spec = (free("instance", String()), free("size_gb", Number()), fixed("tier", String()))
+    spec = (changeable("instance", String()), changeable("size_gb", Number()), fixed("tier", String()))
 
 
 class SandboxProvider(Provider):
-    """Finds the cloud by SANDBOX_SOCKET; needs no configuration, so no module can point it elsewhere."""
+    """Connects to SANDBOX_SOCKET. It has no configuration, so that no module can redirect it."""
 
     def get_model_prefix(self) -> str:
         return "sandbox_"
@@ -166,10 +165,10 @@ class SandboxProvider(Provider):
         return Schema(version=1, attributes=[])
 
     def validate_config(self, _diags: Diagnostics, _config: Config) -> None:
-        """There is nothing to configure."""
+        """Accept the empty configuration."""
 
     def configure_provider(self, diags: Diagnostics, _config: Config) -> None:
-        """Say at once, before any resource is looked at, when the cloud is not there."""
+        """Report an unreachable cloud before any resource is read."""
         try:
             self.ask(op="ping")
         except CloudAwayError as error:
@@ -182,8 +181,8 @@ class SandboxProvider(Provider):
         return [Network, SecurityGroup, Port, Instance, Volume]
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """One request to the cloud; a connection each, since Terraform calls from ten threads at once."""
+        """Send one request, each over its own connection, because Terraform calls from ten threads."""
         path = os.environ.get("SANDBOX_SOCKET")
         if not path:
-            raise CloudAwayError("SANDBOX_SOCKET is not set: it names the unix socket of the sandbox cloud")
+            raise CloudAwayError("SANDBOX_SOCKET is not set; set it to the unix socket of the sandbox cloud")
         return ask(path, request)

@@ -1,12 +1,12 @@
-"""Runs the provider, with the defects of the framework it stands on (tf 1.2.0) put right.
+"""Runs the provider and works around defects of its framework, tf 1.2.0.
 
-1. StopProvider cut running creates off; they are now let finish, so no object is lost from the state.
-2. Ctrl-C and SIGTERM reach the whole process group; Terraform alone decides when the provider ends.
-3. The provider outlived a killed Terraform and went on creating; it now ends within a second.
+1. StopProvider aborted running creates. They now finish, so that no object is missing from the state.
+2. Ctrl-C and SIGTERM reach the whole process group. Both are ignored; Terraform ends the provider.
+3. The provider outlived a killed Terraform and went on creating. It now ends within a second.
 4. A refined unknown value was not recognised as unknown.
 5. A wholly unknown set crashed the plan of an update.
-6. An exception came out as a plugin crash; it is now a diagnostic with the resource's address.
-7. A weak key was kept in the home folder; a new one is made at each start, in memory, faster than that.
+6. An exception surfaced as a plugin crash. It is now a diagnostic with the resource's address.
+7. A weak key was kept in the home folder. Each start now makes a new key in memory, which is also faster.
 """
 
 import datetime as dt
@@ -47,7 +47,7 @@ GUARDED = (
 
 
 def let_calls_finish(self: Any, continuation: Callable[[Any], Any], details: Any) -> Any:
-    """Stop the server on Shutdown only, and only after the calls that run have finished."""
+    """Stop the server on Shutdown only, after the running calls have finished."""
     result = continuation(details)
     if details.method == SHUTDOWN:
         self.stopped = True
@@ -57,7 +57,7 @@ def let_calls_finish(self: Any, continuation: Callable[[Any], Any], details: Any
 
 
 def end_with(parent: int) -> None:
-    """End this process when Terraform has ended without saying goodbye."""
+    """Exit when Terraform has died without a Shutdown call."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
@@ -68,14 +68,14 @@ def unpack_extension(code: int, data: bytes) -> Any:
 
 
 def same_set(_self: Any, one: Any, other: Any) -> bool:
-    """True for equal sets in any order; null and unknown are equal to themselves only."""
+    """Compare two sets in any order. Null and unknown equal themselves only."""
     if any(value is None or value is types.Unknown for value in (one, other)):
         return one is other
     return sorted(map(str, one)) == sorted(map(str, other))
 
 
 def guard(name: str) -> None:
-    """Turn every exception of a call into a diagnostic; a failed apply keeps the state that it found."""
+    """Turn every exception of a call into a diagnostic. A failed apply keeps the prior state."""
     call = getattr(framework.ProviderServicer, name)
     response = getattr(messages, name).Response
 
@@ -95,13 +95,13 @@ def guard(name: str) -> None:
 
 
 def fresh_certificate() -> tuple[bytes, Any]:
-    """A key and certificate for this process alone: the certificate as DER, and gRPC's credentials."""
+    """Make a key and certificate for this process. Returns the certificate as DER, and gRPC credentials."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))  # Clocks that are set back must not stop a plan.
+        .not_valid_before(now - dt.timedelta(days=1))  # A clock that was set back must not fail a plan.
         .not_valid_after(now + dt.timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)

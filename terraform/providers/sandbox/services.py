@@ -1,8 +1,8 @@
-"""The services of one host: described by files, started at boot, started again after a crash.
+"""Services of one host: defined by files, started at boot, restarted after a crash.
 
 `ROOT/etc/sv/NAME.json` holds {"argv": [...], "env": {}, "stop": "SIGTERM", "abort": "SIGKILL",
-"stop_seconds": 5}; `ROOT/etc/sv/NAME.up` exists while the service is meant to run, so it comes back when the
-host does.
+"stop_seconds": 5}. `ROOT/etc/sv/NAME.up` exists while the service is enabled, so that it starts at
+the next boot.
 """
 
 import json
@@ -24,14 +24,15 @@ FIELDS = {"argv", "env", "stop", "abort", "stop_seconds"}
 
 
 class RequestError(Exception):
-    """A request or a service file that cannot be carried out; the text names the field."""
+    """A request or service file is invalid. The message names the field."""
 
 
 def spawn(argv: list[str], claim: int, **options: Any) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own that the kernel kills when this process ends.
+    """Start a child in its own session; the kernel kills it when this process ends.
 
-    It inherits the descriptor `claim`: what it starts may outlive this process, and would keep the addresses.
-    Only for programs with one thread: the child runs Python between fork and exec.
+    The child inherits the descriptor `claim`, because its own children may outlive this process and
+    still use the addresses.
+    Only for single-threaded programs, because the child runs Python between fork and exec.
     """
 
     def before_exec() -> None:
@@ -42,7 +43,7 @@ def spawn(argv: list[str], claim: int, **options: Any) -> subprocess.Popen[bytes
 
 
 def read_definition(path: Path) -> dict[str, Any]:
-    """A service file as a checked dict, every field present. Raises RequestError naming file and field."""
+    """Read and check a service file, with defaults filled in. Raises RequestError."""
     try:
         definition = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -50,17 +51,17 @@ def read_definition(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise RequestError(f"{path.name}: not JSON: {error}") from None
     if not isinstance(definition, dict):
-        raise RequestError(f"{path.name}: a table of fields is needed")
+        raise RequestError(f"{path.name}: must be an object")
     if unknown := sorted(set(definition) - FIELDS):
-        raise RequestError(f"{path.name}: {unknown[0]}: there is no such field")
+        raise RequestError(f"{path.name}: {unknown[0]}: unknown field")
     argv, env = definition.get("argv"), definition.get("env", {})
     if not isinstance(argv, list) or not argv or not all(isinstance(word, str) and word for word in argv):
-        raise RequestError(f"{path.name}: argv: a list of texts is needed")
+        raise RequestError(f"{path.name}: argv: must be a list of non-empty strings")
     if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
-        raise RequestError(f"{path.name}: env: a table of texts is needed")
+        raise RequestError(f"{path.name}: env: must be an object of strings")
     seconds = definition.get("stop_seconds", 5)
     if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_STOP:
-        raise RequestError(f"{path.name}: stop_seconds: a number from 0 to {LONGEST_STOP} is needed")
+        raise RequestError(f"{path.name}: stop_seconds: must be a number from 0 to {LONGEST_STOP}")
     stop = signal_named(path, definition.get("stop", "SIGTERM"))
     abort = signal_named(path, definition.get("abort", "SIGKILL"))
     return {"argv": argv, "env": env, "stop": stop, "abort": abort, "stop_seconds": float(seconds)}
@@ -68,12 +69,12 @@ def read_definition(path: Path) -> dict[str, Any]:
 
 def signal_named(path: Path, name: Any) -> signal.Signals:
     if not isinstance(name, str) or name not in signal.Signals.__members__:
-        raise RequestError(f"{path.name}: {name!r} is not the name of a signal")
+        raise RequestError(f"{path.name}: {name!r} is not a signal name")
     return signal.Signals[name]
 
 
 class Service:
-    """One service: what is wanted, what runs, when it may be tried again."""
+    """One service: whether it is enabled, its process, and when the next start or kill is due."""
 
     def __init__(self, name: str, root: Path, environment: Mapping[str, str], claim: int) -> None:
         self.name, self.root, self.environment, self.claim = name, root, environment, claim
@@ -85,7 +86,7 @@ class Service:
         self.when_gone: list[Callable[[], None]] = []
 
     def start(self) -> None:
-        """Run the program unless it runs. Raises RequestError when it cannot be started at all."""
+        """Start the program unless it runs. Raises RequestError if it cannot be started."""
         self.wanted = True
         if self.process or self.stopping:
             return
@@ -107,7 +108,7 @@ class Service:
                 raise RequestError(f"{self.name}: cannot be started: {error}") from None
 
     def stop(self, how: str) -> None:
-        """Ask the program to end with its `stop` or `abort` signal; `gone` is called when it has."""
+        """Send the `stop` or `abort` signal. `when_gone` are called after the program has ended."""
         self.wanted = False
         if self.process and not self.stopping:
             self.stopping = True
@@ -115,7 +116,7 @@ class Service:
             self.process.send_signal(self.definition[how])
 
     def ended(self, code: int) -> None:
-        """Note that the program has ended, and when it may be started again if it is still wanted."""
+        """Record the end of the program, and when an enabled service may restart."""
         if self.process:
             self.process.returncode = code
             kill_group(self.process.pid)
@@ -128,7 +129,7 @@ class Service:
             callback()
 
     def tend(self) -> None:
-        """Kill a program that was asked to end and does not; start one that crashed and is due again."""
+        """Kill a program that exceeded its stop time; restart a crashed one that is due."""
         if time.monotonic() < self.due:
             return
         if self.process and self.stopping:
@@ -141,7 +142,7 @@ class Service:
                 self.due = time.monotonic() + self.pause
 
     def status(self) -> dict[str, Any]:
-        """Name, state (running, stopping, failing, stopped), process id and the last exit code."""
+        """Return name, state (running, stopping, failing or stopped), process id and last exit code."""
         pid = self.process.pid if self.process else None
         idle = "failing" if self.wanted else "stopped"
         state = ("stopping" if self.stopping else "running") if self.process else idle
@@ -149,7 +150,7 @@ class Service:
 
 
 def kill_group(pid: int) -> None:
-    """Kill what is left of a child's own process group; the child may be gone already."""
+    """Kill the rest of a child's process group. The child may have ended already."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

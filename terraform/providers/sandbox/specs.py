@@ -1,4 +1,4 @@
-"""What a request may contain: kinds, the fields of each kind, keys, tags. Pure; errors name the field."""
+"""Validation of requests: kinds, the fields of each kind, keys, tags. Pure; errors name the field."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ LONGEST_TEXT, MOST_TAGS, MOST_PORTS, LARGEST, LAST_PORT = 2000, 64, 100, 1 << 20
 
 
 class CloudError(Exception):
-    """A request that the cloud refuses: 400 bad, 404 unknown, 409 conflict, 503 fault, 507 no capacity."""
+    """The cloud refuses a request: 400 bad, 404 unknown, 409 conflict, 503 fault, 507 no capacity."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ def word(field: str, value: Any) -> str:
 
 def text(field: str, value: Any) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        raise CloudError(400, f"{field}: a text of at most {LONGEST_TEXT} characters is needed")
+        raise CloudError(400, f"{field}: must be a text of at most {LONGEST_TEXT} characters")
     return value
 
 
@@ -41,7 +41,7 @@ def count(field: str, value: Any) -> int:
 
 def ports(field: str, value: Any) -> list[int]:
     if not isinstance(value, list) or len(value) > MOST_PORTS:
-        raise CloudError(400, f"{field}: a list of at most {MOST_PORTS} ports is needed")
+        raise CloudError(400, f"{field}: must be a list of at most {MOST_PORTS} ports")
     numbers = sorted({count(field, number) for number in value})
     if numbers and numbers[-1] > LAST_PORT:
         raise CloudError(400, f"{field}: {numbers[-1]} is not a port")
@@ -65,7 +65,7 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
     },
     "volume": {"instance": word, "size_gb": count, "tier": word},
 }
-# What can be changed on an object that exists; anything else needs a new object.
+# Fields that can be changed in place. A change of any other field needs a new object.
 CHANGEABLE: Mapping[str, frozenset[str]] = {
     "network": frozenset({"name"}),
     "security_group": frozenset({"ports"}),
@@ -73,19 +73,19 @@ CHANGEABLE: Mapping[str, frozenset[str]] = {
     "instance": frozenset({"label", "purpose", "vcpu", "memory_gb"}),
     "volume": frozenset({"size_gb", "instance"}),
 }
-# Fields that name another object, which must exist and must outlive the one that names it.
+# Fields that refer to another object, which must exist as long as the reference does.
 REFERENCES = ("network", "security_group", "port", "instance")
 ID_PREFIX = {"network": "net", "security_group": "sg", "port": "port", "instance": "i", "volume": "vol"}
 
 
 def checked_kind(value: Any) -> str:
     if not isinstance(value, str) or value not in FIELDS:
-        raise CloudError(400, f"kind: {value!r} is none of {', '.join(sorted(FIELDS))}")
+        raise CloudError(400, f"kind: {value!r} is not one of {', '.join(sorted(FIELDS))}")
     return value
 
 
 def checked_key(kind: str, value: Any) -> str:
-    """A key of the form workspace/kind/name whose kind is the object's own."""
+    """Check a key of the form workspace/kind/name; its kind must be the object's."""
     match = KEY.fullmatch(value) if isinstance(value, str) else None
     if match is None or match["kind"] != kind:
         raise CloudError(400, f"key: {value!r} is not of the form workspace/{kind}/name")
@@ -93,18 +93,18 @@ def checked_key(kind: str, value: Any) -> str:
 
 
 def checked_spec(kind: str, value: Any, *, partial: bool = False) -> dict[str, Any]:
-    """The spec with every field checked; with `partial`, only the fields that are given."""
+    """Check every field of the spec. With `partial`, fields may be missing."""
     fields = FIELDS[kind]
     if not isinstance(value, dict):
-        raise CloudError(400, "spec: a table of fields is needed")
+        raise CloudError(400, "spec: must be an object of fields")
     if unknown := sorted(set(value) - set(fields)):
-        raise CloudError(400, f"spec.{unknown[0]}: a {kind} has no such field")
+        raise CloudError(400, f"spec.{unknown[0]}: unknown field of a {kind}")
     if not partial and (missing := sorted(set(fields) - set(value))):
-        raise CloudError(400, f"spec.{missing[0]}: a {kind} needs this field")
+        raise CloudError(400, f"spec.{missing[0]}: a {kind} requires this field")
     return {name: fields[name](f"spec.{name}", value[name]) for name in fields if name in value}
 
 
 def checked_tags(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > MOST_TAGS:
-        raise CloudError(400, f"tags: a table of at most {MOST_TAGS} texts is needed")
-    return {text("tags", name): text(f"tags.{name}", each) for name, each in value.items()}
+        raise CloudError(400, f"tags: must be an object of at most {MOST_TAGS} texts")
+    return {text("tags", name): text(f"tags.{name}", tag) for name, tag in value.items()}

@@ -110,7 +110,7 @@ def test_a_cloud_that_has_hosts_elsewhere_is_not_moved_to_another_block(cloud: D
     kept = identity(cloud)["block"]
     cloud.stop()
     cloud.options = ("--block", "127.8.0.0/13" if kept != "127.8.0.0/13" else "127.16.0.0/13")
-    assert f"this cloud keeps {kept}" in refusal(cloud)
+    assert f"this cloud already uses {kept}" in refusal(cloud)
 
 
 @pytest.mark.parametrize(
