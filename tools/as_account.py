@@ -1,8 +1,8 @@
-"""Make a target of this checkout as the unprivileged account; the Makefile calls it when root calls make.
+"""Run a make target of this checkout as the unprivileged account; used by the Makefile when root calls make.
 
-Nothing of the product runs as root, and the account must not need to enter folders of root. So the checkout's
-files (tracked, and untracked ones that are not ignored) are copied to a folder of their own below
-/var/lib/govcloud, and the same target is made there. Two checkouts have two folders.
+The product never runs as root, and the account cannot enter root's folders. The checkout's files (tracked,
+and untracked ones that are not ignored) are therefore copied to a folder below /var/lib/govcloud, one per
+checkout, and make runs there.
 """
 
 import fcntl
@@ -21,23 +21,23 @@ from typing import Any, NoReturn
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-# What would point the account at root's folders, or at the make that is running already.
-LEFT_BEHIND = ("CONDA_", "MAKE", "MFLAGS", "PYENV_", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+# Variables that refer to root's folders or to the running make.
+NOT_INHERITED = ("CONDA_", "MAKE", "MFLAGS", "PYENV_", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
 
 def main() -> int:
-    """Copy the checkout and make the target there; the exit code is that of make."""
+    """Copy the checkout and run make there. Returns the exit code of make."""
     target = sys.argv[1]
     account = rules.choose_account()
     rules.prepare_folders(account)
     folder = checkout_folder(account)
     files = checkout_files()
     with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Two calls for one checkout take turns at copying.
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Two calls for the same checkout copy one after the other.
         copy_checkout(account, files, folder)
     environment = with_python(account, inner_environment(account, folder), folder)
     if target != "fmt":
-        # From here on this process is the account's make, so that a signal meant for it reaches it.
+        # This process becomes make itself, so that it receives the signals.
         rules.drop_privileges(account)
         become_make(target, folder, environment)
     code = run_as(account, lambda: become_make(target, folder, environment))
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def load_rules() -> ModuleType:
-    """The product's own rules about its account, loaded by path because no environment exists yet."""
+    """Load the product's account rules by path, because no virtual environment exists yet."""
     path = CHECKOUT / "orchestrator" / "core" / "account.py"
     spec = importlib.util.spec_from_file_location("account", path)
     if spec is None or spec.loader is None:
@@ -58,25 +58,25 @@ def load_rules() -> ModuleType:
 
 
 def run_as(account: Any, action: Callable[[], object]) -> int:
-    """Run `action` in a child process of the account; 0 when it returned, else the child's exit code."""
+    """Run `action` in a child process of the account. Returns 0 on success, else the child's exit code."""
     child = os.fork()
     if child == 0:
         try:
             rules.drop_privileges(account)
             action()
             os._exit(0)
-        except BaseException as error:  # noqa: BLE001 - the child must end here whatever happens
+        except BaseException as error:  # noqa: BLE001 - the child must not return from here
             print(f"as {account.name}: {error}", file=sys.stderr, flush=True)
             os._exit(1)
     while True:
         try:
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         except KeyboardInterrupt:
-            continue  # The terminal told the child as well; its way of ending is the answer.
+            continue  # The child received Ctrl-C too; its exit code is the result.
 
 
 def checkout_folder(account: Any) -> Path:
-    """The account's folder for this checkout, made on first use; unique by the checkout's path."""
+    """Return the account's folder for this checkout, created on first use and named for its path."""
     digest = hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:8]
     name = re.sub(r"[^a-z0-9]+", "-", CHECKOUT.name.lower()).strip("-")[:16] or "checkout"
     rules.make_folder(account.home / "checkouts", 0o755, 0, 0)
@@ -86,8 +86,8 @@ def checkout_folder(account: Any) -> Path:
 
 
 def checkout_files() -> list[str]:
-    """Names of the checkout's files, sorted, as git sees them and as far as they exist."""
-    # The checkout may belong to the person who called sudo; git asks for a word about that.
+    """Return the names of the existing files that git tracks or would track, sorted."""
+    # The checkout may belong to the user who called sudo; git refuses that without `safe.directory`.
     git = ["git", "-c", "safe.directory=*", "-C", str(CHECKOUT)]
     command = [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, check=True, stdout=subprocess.PIPE)
@@ -96,10 +96,10 @@ def checkout_files() -> list[str]:
 
 
 def copy_checkout(account: Any, files: list[str], folder: Path) -> None:
-    """Bring the account's copy in line: root only reads, the account only writes in its own folder."""
+    """Update the account's copy. Root only reads; the account writes, and only to its own folder."""
     names = b"\0".join(os.fsencode(name) for name in files)
     read_end, write_end = os.pipe()
-    # The names go through a file without a name, for tar must not wait for both of its pipes at once.
+    # The names are in an anonymous file, because tar could deadlock with two pipes.
     with os.fdopen(os.memfd_create("names"), "w+b") as listing:
         listing.write(names)
         listing.flush()
@@ -126,15 +126,15 @@ def unpack(archive: int, files: list[str], folder: Path) -> None:
 
 
 def inner_environment(account: Any, folder: Path) -> dict[str, str]:
-    """What the inner make sees: the caller's settings, but folders of the account."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_BEHIND)}
+    """Return the caller's environment for the inner make, with the account's folders."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     environment: dict[str, str] = rules.account_environment(account, kept)
     environment.setdefault("GOVCLOUD_HOME", str(folder / "state"))
     return environment
 
 
 def with_python(account: Any, environment: dict[str, str], folder: Path) -> dict[str, str]:
-    """The environment with a PATH on which the account finds a Python that it can run."""
+    """Return the environment with a PATH on which the account finds a usable Python."""
     entries = [*environment.get("PATH", "").split(":"), *SYSTEM_PATH]
     usable = environment | {"PATH": ":".join(dict.fromkeys(entry for entry in entries if entry))}
     finder = folder / "tree" / "tools" / "find_python.sh"
@@ -147,16 +147,16 @@ def with_python(account: Any, environment: dict[str, str], folder: Path) -> dict
     return usable | {
         "PATH": f"{prefix / 'bin'}:{usable['PATH']}",
         "PYTHON": f"python{sys.version_info.major}.{sys.version_info.minor}",
-        # The interpreter may look for its library in root's folders, and the system's is another build.
+        # Without this the interpreter would look for its library in root's folders or load the system's.
         "LD_LIBRARY_PATH": str(prefix / "lib"),
     }
 
 
 def copy_python() -> Path:
-    """A copy below the shared root of the Python that runs this program, which the account cannot enter."""
+    """Copy the running Python to a folder that the account can enter, and return the folder."""
     source = Path(sys.base_prefix)
     if source in {Path("/usr"), Path("/usr/local")}:
-        sys.exit(f"{sys.executable} does not start for the account that is used instead of root")
+        sys.exit(f"{sys.executable} does not start under the account that is used instead of root")
     digest = hashlib.sha256(os.fsencode(source)).hexdigest()[:8]
     version = ".".join(map(str, sys.version_info[:3]))
     rules.make_folder(rules.SHARED_ROOT / "python", 0o755, 0, 0)
@@ -171,7 +171,7 @@ def copy_python() -> Path:
 
 
 def take_back(account: Any, names: list[str], folder: Path) -> None:
-    """Write the files that the account changed into the checkout: it reads its own, root writes its own."""
+    """Copy files changed by the account to the checkout. The account reads its files, root writes its own."""
     with os.fdopen(os.memfd_create("changes"), "w+b") as changes:
 
         def collect() -> None:
@@ -190,10 +190,10 @@ def take_back(account: Any, names: list[str], folder: Path) -> None:
 
 
 def become_make(target: str, folder: Path, environment: dict[str, str]) -> NoReturn:
-    """Replace this process by the inner make."""
+    """Replace this process with the inner make."""
     os.chdir(folder / "tree")
     os.umask(0o077)
-    os.execvpe("make", ["make", "--no-print-directory", target], environment)  # noqa: S606 - that is its task
+    os.execvpe("make", ["make", "--no-print-directory", target], environment)  # noqa: S606 - intended
 
 
 rules = load_rules()

@@ -1,7 +1,7 @@
-"""Compares every locked package with published advisories, by pip-audit and npm; the Makefile calls it.
+"""Check the locked packages for published advisories with pip-audit and npm (`make audit`).
 
-Ends with 1 where an advisory is found, and with 2 where a list could not be compared: an advisory source that
-is out of reach must not look like a clean result.
+Exit code 1: an advisory applies. Exit code 2: a list could not be compared, because an unreachable advisory
+source must not look like a clean result.
 """
 
 import json
@@ -25,7 +25,7 @@ class Verdict(NamedTuple):
 
 
 def main() -> int:
-    """Print the outcome of each list; the exit code is that of the worst."""
+    """Print the result of each list. Returns the worst exit code."""
     codes = [report(f"requirements/{path.name}", audit_python(path)) for path in LISTS]
     codes.append(report("assets/package-lock.json", audit_npm(ROOT / "assets")))
     return FOUND if FOUND in codes else max(codes)
@@ -48,7 +48,7 @@ def audit_python(path: Path) -> Verdict:
 
 
 def judge_python(document: Mapping[str, Any]) -> Verdict:
-    """Judge the document that pip-audit writes; a package that it skipped was not compared."""
+    """Evaluate the output of pip-audit; a skipped package counts as not compared."""
     packages = document["dependencies"]
     lines = [
         f"{package['name']} {package['version']}: {advisory['id']}, fixed in "
@@ -59,7 +59,7 @@ def judge_python(document: Mapping[str, Any]) -> Verdict:
     code = FOUND if lines else CLEAN
     if skipped := sum("skip_reason" in package for package in packages):
         lines.append(
-            f"NOT COMPARED: {skipped} of {len(packages)} packages; the advisory source has no answer."
+            f"NOT COMPARED: {skipped} of {len(packages)} packages; the advisory source does not know them."
         )
         code = code or NOT_COMPARED
     return Verdict(code, lines or [f"no advisory for {len(packages)} packages"])
@@ -79,15 +79,15 @@ def audit_npm(folder: Path) -> Verdict:
 
 
 def judge_npm(document: Mapping[str, Any]) -> Verdict:
-    """Judge the document that npm writes; one without `vulnerabilities` tells an error."""
+    """Evaluate the output of npm; without `vulnerabilities` it reports an error."""
     if "vulnerabilities" not in document:
         return Verdict(NOT_COMPARED, [f"NOT COMPARED. npm said: {document.get('message', document)}"])
-    found = [f"{name}: {entry['severity']}" for name, entry in document["vulnerabilities"].items()]
-    return Verdict(FOUND, found) if found else Verdict(CLEAN, ["no advisory"])
+    advisories = [f"{name}: {entry['severity']}" for name, entry in document["vulnerabilities"].items()]
+    return Verdict(FOUND, advisories) if advisories else Verdict(CLEAN, ["no advisory"])
 
 
 def last_line(text: str) -> str:
-    """The last line that is not empty, which names the error."""
+    """Return the last non-empty line, which names the error."""
     return next((line for line in reversed(text.splitlines()) if line.strip()), "nothing")
 
 

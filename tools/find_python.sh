@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the first Python >= 3.11 that can make virtual environments; ends with 1 where there is none.
-# PYTHON names one that must be taken. The newest tested one comes first: 3.11 gets an ansible-core that is no longer
-# maintained, and 3.14 has not been tested yet.
+# Prints the first Python >= 3.11 that can create virtual environments; exit code 1 if there is none.
+# PYTHON, if set, is the only candidate. The newest tested version comes first: with 3.11 ansible-core is 2.19, which
+# is no longer maintained, and 3.14 has not been tested yet.
 set -u
 
 usable() {
@@ -12,7 +12,7 @@ candidates="python3.13 python3.12 python3.11 python3.14 python3"
 for name in ${PYTHON:-$candidates}; do
     path=$(command -v "$name" 2>/dev/null) && usable "$path" && echo "$path" && exit 0
 done
-# A folder early on PATH may hold a Python that does not start here; the system's own is worth a try.
+# The first Python on PATH may not start under this account, so try the system's too.
 for name in $candidates; do
     path=/usr/bin/$name
     [ -z "${PYTHON:-}" ] && [ -x "$path" ] && usable "$path" && echo "$path" && exit 0

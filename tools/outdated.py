@@ -1,7 +1,7 @@
-"""Lists the locked packages of which the registry has a newer version; the Makefile calls it.
+"""List the locked packages for which the registry has a newer version (`make outdated`).
 
-The registries are asked as `make lock` asks them, through uv and npm with the settings of the machine. Each
-package is asked for alone, so a version that another package or pyproject.toml holds back is listed too.
+Like `make lock` it uses uv and npm with the machine's settings. Every package is resolved alone, so that a
+version held back by another package or by pyproject.toml is listed too.
 """
 
 import json
@@ -27,7 +27,7 @@ RESOLVE = [
 
 
 def main() -> int:
-    """Print one line a package of which there is a newer version; the exit code is 0."""
+    """Print one line per package with a newer version. Returns 0."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt"))
     rows = [*newer(versions(text), versions(resolved(text))), *newer_npm(ROOT / "assets")]
     for name, locked, newest in rows:
@@ -39,15 +39,15 @@ def main() -> int:
 
 
 def versions(text: str) -> dict[str, set[str]]:
-    """Return the versions of each package of a list; a package may have one a Python version."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    """Return the versions of each package of a list; a package may have several, by Python version."""
+    by_name: defaultdict[str, set[str]] = defaultdict(set)
     for name, version, _ in PIN.findall(text):
-        found[name].add(version)
-    return dict(found)
+        by_name[name].add(version)
+    return dict(by_name)
 
 
 def resolved(text: str) -> str:
-    """Return the list that uv writes when it is free to choose the versions of all packages of `text`."""
+    """Return the list that uv resolves for the packages of `text` without version constraints."""
     wanted = {f"{name} ; {marker}" if marker else name for name, _, marker in PIN.findall(text)}
     done = subprocess.run(
         [*RESOLVE, "-"], input="\n".join(wanted), check=True, stdout=subprocess.PIPE, text=True
@@ -67,7 +67,7 @@ def newer(locked: dict[str, set[str]], newest: dict[str, set[str]]) -> list[tupl
 def newer_npm(folder: Path) -> list[tuple[str, str, str]]:
     """Return name, locked and newest version of each npm package of the console that has a newer one."""
     pinned = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    # npm ends with 1 where anything is outdated, or not installed.
+    # npm exits with 1 if anything is outdated or not installed.
     done = subprocess.run(
         ["npm", "outdated", "--json"], cwd=folder, check=False, stdout=subprocess.PIPE, text=True
     )

@@ -1,4 +1,4 @@
-"""Build hook: puts the content folders of the repository into the wheel, which requires the assets wheel.
+"""Build hook: adds the content folders and the requirement of the assets wheel to the wheel.
 
 An editable install reads the content from the work tree, and `make` builds the assets first.
 """
@@ -15,8 +15,8 @@ LEFT_BY_TOOLS = {".terraform", "__pycache__"}
 class WheelContent(BuildHookInterface[Any]):
     """Maps `<folder>/...` of the repository to `orchestrator/_content/<folder>/...` of the wheel.
 
-    The assets are required here and not in pyproject.toml, because no registry has them: the locked lists
-    are resolved from pyproject.toml, and the version stands in one place only.
+    The assets wheel is required here and not in pyproject.toml, because no registry has it and the locked
+    lists are resolved from pyproject.toml. This also keeps the version in one place.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
@@ -24,7 +24,7 @@ class WheelContent(BuildHookInterface[Any]):
 
         Args:
             version: hatchling's name of the wheel version, "standard" or "editable".
-            build_data: hatchling's mutable build settings; `force_include` maps sources to places,
+            build_data: hatchling's mutable build settings; `force_include` maps sources to wheel paths,
                 `dependencies` are added to those of pyproject.toml.
         """
         if version == "editable":
@@ -35,6 +35,6 @@ class WheelContent(BuildHookInterface[Any]):
 
 
 def content_files(root: Path) -> list[Path]:
-    """Every file below the content folders of `root`, sorted, without what tools leave behind."""
-    found = (path for folder in CONTENT for path in (root / folder).rglob("*") if path.is_file())
-    return sorted(path for path in found if not LEFT_BY_TOOLS.intersection(path.parts))
+    """Return the files below the content folders of `root`, sorted, without caches of tools."""
+    paths = (path for folder in CONTENT for path in (root / folder).rglob("*") if path.is_file())
+    return sorted(path for path in paths if not LEFT_BY_TOOLS.intersection(path.parts))

@@ -1,7 +1,7 @@
-"""Ansible through ansible-runner, in a process of its own that is watched, stopped and swept after.
+"""Ansible through ansible-runner, in a separate process that is watched, stopped and cleaned up after.
 
-Nothing of a bundle's inventory and vars is ever a template: every value is marked unsafe before Ansible reads
-it, so `{{ lookup('pipe', 'id') }}` reaches the host as exactly these characters.
+No value of a bundle's inventory and vars is evaluated as a template: each is marked unsafe before Ansible
+reads it, so `{{ lookup('pipe', 'id') }}` reaches the host as these very characters.
 """
 
 import importlib.metadata
@@ -14,10 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator.adapters.engine_process import ProcessOutcome, run_process
+from orchestrator.adapters.engine_process import ProcessOutcome, ProcessPlace, limits_of, run_process
 from orchestrator.adapters.terraform_events import EventReader
 from orchestrator.runs.engine import EngineResult, EngineRun
 
@@ -29,35 +30,35 @@ _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _GROUP: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _VARIABLE: Final = re.compile(r"[a-z_][A-Za-z0-9_]{0,60}")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-# What YAML refuses in a text, or folds as an end of line, although JSON writes it as it is.
+# Characters that JSON writes literally, but YAML refuses or treats as a line end.
 _NOT_PLAIN: Final = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
 _SECONDS_TO_SWEEP: Final = 5.0
 
 
 class BundleError(Exception):
-    """A bundle cannot be played; the text names the file and what is wrong in it."""
+    """A bundle cannot be played. The message names the file and the fault."""
 
 
 class AnsibleRunnerEngine:
-    """Plays playbooks from bundles. `grace_seconds` is how long an interrupted play may take to end."""
+    """Plays playbooks from bundles. An interrupted play is killed after `grace_seconds`."""
 
     def __init__(self, *, grace_seconds: float = 10) -> None:
         self._grace_seconds = grace_seconds
 
     def version(self) -> str:
-        """Version of ansible-core, e.g. ``2.21.5``."""
+        """Return the version of ansible-core, e.g. ``2.21.5``."""
         return importlib.metadata.version("ansible-core")
 
     def run(self, folder: Path, playbook: str, run: EngineRun) -> EngineResult:
         """Play `folder/project/<playbook>` on the hosts of `folder/inventory/hosts.json`.
 
-        `events` are ansible-runner's job events; return code 0 = all well, 2 = a task failed, 4 = a host
-        could not be reached. Everything written lies in `folder/ansible`, but for sockets, which lie in a
-        temporary folder that is removed with the play. Raises BundleError, OSError.
+        `events` are ansible-runner's job events. Return code 0 is success, 2 a failed task, 4 an unreachable
+        host. Files are written to `folder/ansible`, sockets to a temporary folder. Raises BundleError for a
+        bundle that cannot be played, OSError if the process cannot be started.
         """
         if not _PLAYBOOK.fullmatch(playbook) or not (folder / "project" / playbook).is_file():
-            raise BundleError(f"project/{playbook}: there is no such playbook")
-        work = _prepared(folder)
+            raise BundleError(f"project/{playbook}: no such playbook")
+        work = _prepare(folder)
         run.log(f"$ ansible-playbook {playbook}")
         events = _JobEvents(EventReader(run.log, run.secrets), run)
         mark = f"{run.run_id} {time.monotonic_ns()}"
@@ -65,48 +66,45 @@ class AnsibleRunnerEngine:
         with tempfile.TemporaryDirectory(prefix="gc-play-", ignore_cleanup_errors=True) as sockets:
             environment = {**_environment(folder, work, sockets), **run.environment, _MARK: mark}
             try:
-                outcome = self._play(folder, work, playbook, run, environment, events)
+                outcome = self._play(_Play(folder, work, playbook, environment), run, events)
             finally:
                 _sweep(mark)
         stderr = events.reader.redacted(outcome.stderr_tail)
         for line in stderr.splitlines():
             run.log(line)
-        return EngineResult(outcome.returncode, outcome.stopped_because, tuple(events.found), stderr)
+        return EngineResult(outcome.returncode, outcome.stopped_because, tuple(events.events), stderr)
 
-    def _play(
-        self,
-        folder: Path,
-        work: Path,
-        playbook: str,
-        run: EngineRun,
-        environment: Mapping[str, str],
-        events: "_JobEvents",
-    ) -> ProcessOutcome:
+    def _play(self, play: "_Play", run: EngineRun, events: "_JobEvents") -> ProcessOutcome:
         inherited = [word for descriptor in run.keep_open for word in ("--keep-open", str(descriptor))]
         return run_process(
             [
                 *(sys.executable, "-P", "-m", "orchestrator.adapters.ansible_play"),
-                *("--work", str(work), "--project", str(folder / "project"), "--playbook", playbook),
-                *("--inventory", str(work / "inventory.yml"), *inherited),
+                *("--work", str(play.work), "--project", str(play.folder / "project")),
+                *("--inventory", str(play.work / "inventory.yml"), "--playbook", play.playbook, *inherited),
             ],
-            cwd=folder,
-            env=environment,
-            output=work / "events.jsonl",
+            place=ProcessPlace(play.folder, play.environment, play.work / "events.jsonl", run.keep_open),
+            limits=limits_of(run, self._grace_seconds),
             on_line=events.line,
             should_stop=run.should_stop,
-            keep_open=run.keep_open,
-            timeout_seconds=run.timeout_seconds,
-            idle_seconds=run.idle_seconds,
-            grace_seconds=self._grace_seconds,
         )
 
 
+@dataclass(frozen=True)
+class _Play:
+    """One playbook of a bundle; `work` is the folder for everything that Ansible writes."""
+
+    folder: Path
+    work: Path
+    playbook: str
+    environment: Mapping[str, str]
+
+
 class _JobEvents:
-    """Takes the output of a play line by line: job events are kept, their text is told to the log."""
+    """Reads the output of a play line by line: collects job events and logs their text."""
 
     def __init__(self, reader: EventReader, run: EngineRun) -> None:
         self.reader, self._log, self._event = reader, run.log, run.event
-        self.found: list[Mapping[str, Any]] = []
+        self.events: list[Mapping[str, Any]] = []
 
     def line(self, text: str) -> None:
         text = self.reader.redacted(text)
@@ -117,21 +115,21 @@ class _JobEvents:
         if not isinstance(event, dict):
             self._log(text)
             return
-        self.found.append(event)
+        self.events.append(event)
         if self._event is not None:
             self._event(event)
-        for told in str(event.get("stdout", "")).splitlines():
-            if told.strip():
-                self._log(told)
+        for line in str(event.get("stdout", "")).splitlines():
+            if line.strip():
+                self._log(line)
 
 
-def _prepared(folder: Path) -> Path:
-    """A fresh `folder/ansible` with the bundle's inventory and vars as YAML without any template."""
+def _prepare(folder: Path) -> Path:
+    """Create `folder/ansible` with the bundle's inventory and vars as YAML without templates."""
     work = folder / WORK_FOLDER
     shutil.rmtree(work, ignore_errors=True)
     for name in ("env", "home", "tmp"):
         (work / name).mkdir(mode=0o700, parents=True)
-    (work / "ansible.cfg").touch(mode=0o600)  # Empty, so that Ansible looks for no other.
+    (work / "ansible.cfg").touch(mode=0o600)  # Empty, so that Ansible reads no other configuration.
     variables = _mapping(_read(folder, "vars.json"), "vars.json")
     (work / "env/extravars").write_text("".join(_unsafe_lines(variables, "vars.json")), "utf-8")
     inventory = _mapping(_read(folder, "inventory/hosts.json"), "inventory/hosts.json")
@@ -148,18 +146,18 @@ def _read(folder: Path, name: str) -> Any:
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BundleError(f"{where}: a table is needed")
+        raise BundleError(f"{where}: must be an object")
     return value
 
 
 def _unsafe_lines(variables: Mapping[str, Any], where: str, indent: str = "") -> Iterator[str]:
-    """One YAML line a variable, its whole value tagged `!unsafe` and written as JSON, which YAML contains."""
+    """Yield one YAML line per variable, the value tagged `!unsafe` and written as JSON, a subset of YAML."""
     yield from () if variables else (f"{indent}{{}}\n",)
     for name, value in variables.items():
-        _require(_VARIABLE, name, f"{where}: the variable's name")
+        _require(_VARIABLE, name, f"{where}: the variable name")
         text = json.dumps(value, ensure_ascii=False)
         if _LONE_SURROGATE.search(text):
-            raise BundleError(f"{where}: {name}: is not text")
+            raise BundleError(f"{where}: {name}: contains a lone surrogate")
         yield f"{indent}{name}: !unsafe {_NOT_PLAIN.sub(_escaped, text)}\n"
 
 
@@ -168,7 +166,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _inventory_lines(groups: Mapping[str, Any], depth: int) -> Iterator[str]:
-    """The inventory as YAML; names of hosts and groups are checked, since Ansible expands some."""
+    """Yield the inventory as YAML. Names of hosts and groups are checked, because Ansible expands ranges."""
     indent = "  " * depth
     for name, group in groups.items():
         _require(_GROUP, name, "inventory/hosts.json: the group")
@@ -184,7 +182,7 @@ def _inventory_lines(groups: Mapping[str, Any], depth: int) -> Iterator[str]:
             elif part == "vars":
                 yield from _unsafe_lines(table, where, indent + "    ") if table else ()
             else:
-                raise BundleError(f"{where}: is none of children, hosts, vars")
+                raise BundleError(f"{where}: must be children, hosts or vars")
 
 
 def _host_lines(hosts: Mapping[str, Any], indent: str) -> Iterator[str]:
@@ -195,15 +193,15 @@ def _host_lines(hosts: Mapping[str, Any], indent: str) -> Iterator[str]:
         yield from _unsafe_lines(_mapping(variables or {}, where), where, indent + "  ")
 
 
-def _require(pattern: re.Pattern[str], name: str, what: str) -> None:
+def _require(pattern: re.Pattern[str], name: str, subject: str) -> None:
     if not pattern.fullmatch(name):
-        raise BundleError(f"{what} {name!r} does not match {pattern.pattern}")
+        raise BundleError(f"{subject} {name!r} does not match {pattern.pattern}")
 
 
 def _environment(folder: Path, work: Path, sockets: str) -> dict[str, str]:
-    """The whole environment of a play; no ansible.cfg of this machine has a say in it.
+    """Return the complete environment of a play; no ansible.cfg of this machine is read.
 
-    `sockets` is the folder in which Ansible's processes meet.
+    `sockets` is the folder for the sockets of Ansible's processes.
     """
     commands = str(Path(sys.executable).parent)
     package = str(Path(__file__).resolve().parents[2])
@@ -228,7 +226,7 @@ def _environment(folder: Path, work: Path, sockets: str) -> dict[str, str]:
 
 
 def _sweep(mark: str) -> None:
-    """Kill what is left of a play whose own process was killed before it could do so."""
+    """Kill the remaining processes of a play, in case its main process was killed first."""
     entry, end = f"{_MARK}={mark}".encode(), time.monotonic() + _SECONDS_TO_SWEEP
     while (pids := _marked(entry)) and time.monotonic() < end:
         for pid in pids:
@@ -238,11 +236,11 @@ def _sweep(mark: str) -> None:
 
 def _marked(entry: bytes) -> list[int]:
     return [
-        int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _carries(path, entry)
+        int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _has_mark(path, entry)
     ]
 
 
-def _carries(process: Path, entry: bytes) -> bool:
+def _has_mark(process: Path, entry: bytes) -> bool:
     try:
         return entry in (process / "environ").read_bytes().split(b"\0")
     except OSError:

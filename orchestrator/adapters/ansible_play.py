@@ -1,7 +1,7 @@
-"""The process that plays one playbook with ansible-runner: events go to its output, one JSON object a line.
+"""The process that plays one playbook with ansible-runner; prints events, one JSON object per line.
 
-Run as `python -m orchestrator.adapters.ansible_play`, by `AnsibleRunnerEngine` alone. ansible-playbook and
-each of its workers lead sessions of their own, so this process adopts what they leave; SIGINT ends it all.
+Only `AnsibleRunnerEngine` runs it, as `python -m orchestrator.adapters.ansible_play`. ansible-playbook and
+each of its workers have their own sessions, so this process adopts their orphans. SIGINT ends all of them.
 """
 
 import argparse
@@ -24,9 +24,9 @@ _INTERRUPTED: Final = 130
 
 
 def main() -> int:
-    """Play the playbook; the exit code is ansible-playbook's (0 well, 2 failed, 4 unreachable)."""
+    """Play the playbook. The exit code is ansible-playbook's: 0 success, 2 failed, 4 unreachable."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="folder for env/extravars and the artifacts")
+    parser.add_argument("--work", type=Path, required=True, help="folder with env/extravars, for artifacts")
     parser.add_argument("--project", type=Path, required=True)
     parser.add_argument("--inventory", type=Path, required=True)
     parser.add_argument("--playbook", required=True)
@@ -42,27 +42,27 @@ def main() -> int:
         playbook=arguments.playbook,
         ident="play",
         quiet=True,
-        event_handler=_tell,
+        event_handler=_print,
         cancel_callback=lambda: False,
     )
     return int(runner.rc)
 
 
 def _keep_open(descriptors: tuple[int, ...]) -> None:
-    """Let ansible-playbook inherit the descriptors; pexpect would close all but the first three."""
+    """Let ansible-playbook inherit the descriptors. By default pexpect closes all but the first three."""
     terminal = ansible_runner.runner.pexpect.spawn
     terminal._spawnpty = functools.partialmethod(terminal._spawnpty, pass_fds=descriptors)  # noqa: SLF001
 
 
-def _tell(event: dict[str, Any]) -> bool:
-    """Print the event for the engine that follows our output; True keeps it among the artifacts as well."""
+def _print(event: dict[str, Any]) -> bool:
+    """Print the event for the engine. Returning True also keeps it in ansible-runner's artifacts."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
     return True
 
 
 def _end_everything(_signal: int, _frame: FrameType | None) -> None:
-    """Kill every descendant, those in other sessions too, and leave."""
+    """Kill every descendant, also in other sessions, and exit."""
     end = time.monotonic() + _SECONDS_TO_END
     while (pids := _descendants(os.getpid())) and time.monotonic() < end:
         for pid in pids:
@@ -72,15 +72,15 @@ def _end_everything(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _descendants(ancestor: int) -> list[int]:
-    """Every living process below `ancestor`."""
+    """Return the living descendants of `ancestor`."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (parent := _living_parent(entry)):
             children.setdefault(parent, []).append(int(entry.name))
-    found = list(children.get(ancestor, []))
-    for pid in found:  # The list grows while it is walked: children, then theirs.
-        found += children.get(pid, [])
-    return found
+    descendants = list(children.get(ancestor, []))
+    for pid in descendants:  # The list grows during the iteration: children first, then grandchildren.
+        descendants += children.get(pid, [])
+    return descendants
 
 
 def _living_parent(entry: Path) -> int | None:

@@ -1,7 +1,7 @@
-"""Signed heads of the audit chain in a file outside the database, one JSON line each.
+"""Signed heads of the audit chain in a file outside the database, one JSON object per line.
 
-A machine that dies, or a full disk, tears the line that is being written. A torn line says nothing about the
-chain, no more than a line that is missing; it is counted, and the next head begins a line of its own.
+A crash or a full disk can leave an incomplete line. Like a missing line, it proves nothing about the chain.
+It is counted, and the next head starts a new line.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from orchestrator.core.audit import Head
 from orchestrator.core.errors import BusinessError
 from orchestrator.core.sealing import Keys
 
-_BEGINS = '{"seq": '
+_LINE_START = '{"seq": '
 
 
 class HeadsForged(BusinessError):
@@ -26,14 +26,14 @@ class HeadsForged(BusinessError):
 
 @dataclass(frozen=True)
 class ExportedHeads:
-    """Every head whose signature holds, and the numbers of the lines that were torn while being written."""
+    """The heads with valid signatures, and the numbers of the incomplete lines."""
 
     signed: Sequence[Head]
     torn: Sequence[int]
 
 
 def append_head(path: Path, keys: Keys, head: Head) -> None:
-    """Sign and append `head`, on the disk before this returns, unless it is the last one already."""
+    """Sign and append `head` durably, unless it is already the last one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("a+", errors="replace") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -49,12 +49,12 @@ def append_head(path: Path, keys: Keys, head: Head) -> None:
 
 
 def _last_seq(text: str) -> int:
-    whole = [line for line in text.splitlines() if not _is_torn(line)]
-    return int(json.loads(whole[-1])["seq"]) if whole else 0
+    complete = [line for line in text.splitlines() if not _is_torn(line)]
+    return int(json.loads(complete[-1])["seq"]) if complete else 0
 
 
 def _sync_folder(folder: Path) -> None:
-    """The name of a new file is on the disk only once its folder is."""
+    """Make a new file's name durable, which takes a sync of its folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -63,10 +63,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def read_heads(path: Path, keys: Keys) -> ExportedHeads:
-    """Every exported head, each signature checked.
+    """Read the exported heads and check every signature.
 
     Raises:
-        HeadsForged: a line is damaged or carries another signature; the line is named.
+        HeadsForged: a line is damaged or has another signature. The message names the line.
     """
     if not path.exists():
         return ExportedHeads((), ())
@@ -76,9 +76,9 @@ def read_heads(path: Path, keys: Keys) -> ExportedHeads:
 
 
 def _is_torn(line: str) -> bool:
-    """Whether a line is the beginning of one that we write; a file system may fill the rest with NUL."""
-    begun = line.rstrip("\0")
-    return not begun.endswith("}") and (begun.startswith(_BEGINS) or _BEGINS.startswith(begun))
+    """Return True for the beginning of one of our lines. A file system may fill the rest with NUL."""
+    written = line.rstrip("\0")
+    return not written.endswith("}") and (written.startswith(_LINE_START) or _LINE_START.startswith(written))
 
 
 def _signed_head(path: Path, number: int, line: str, keys: Keys) -> Head:

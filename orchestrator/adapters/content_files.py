@@ -1,6 +1,6 @@
-"""Read the content folder: every file, every mistake at once, each with its file and line.
+"""Read the content folder. All mistakes are reported together, each with its file and line.
 
-Nothing is loaded while anything is wrong: a reading has either a bundle or problems.
+Content with mistakes is not loaded: a reading has either a bundle or problems.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,16 +35,16 @@ Coded = TypeVar(
 
 @dataclass(frozen=True)
 class ContentReading:
-    """What reading the content folder gave: a bundle, or problems sorted by file and line."""
+    """Result of reading the content folder: a bundle, or problems sorted by file and line."""
 
     bundle: ContentBundle | None
     problems: tuple[Problem, ...]
 
 
 def read_content(folder: Path) -> ContentReading:
-    """Read everything under ``folder/quotas``; ``folder`` is the product's content folder.
+    """Read the files below ``folder/quotas``; ``folder`` is the product's content folder.
 
-    A mistake in the content is a problem of the reading, never an exception.
+    A mistake in the content becomes a problem of the reading, not an exception.
     """
     reader = DocumentReader(folder)
     for file, model in _files(reader):
@@ -57,9 +57,9 @@ def read_content(folder: Path) -> ContentReading:
 
 
 def _files(reader: DocumentReader) -> Iterator[tuple[str, type[Document]]]:
-    """Give every expected file that is there; what is missing or unexpected becomes a problem."""
-    found = (reader.folder / "quotas").rglob("*")
-    present = sorted(path.relative_to(reader.folder).as_posix() for path in found if _is_content(path))
+    """Yield the expected files that exist; a missing or unexpected file becomes a problem."""
+    paths = (reader.folder / "quotas").rglob("*")
+    present = sorted(path.relative_to(reader.folder).as_posix() for path in paths if _is_content(path))
     if len(present) > MAX_FILES:
         reader.complain("quotas", f"there are more than {MAX_FILES} files")
         return
@@ -85,16 +85,18 @@ def _by_code(documents: Iterable[Coded]) -> tuple[Coded, ...]:
 
 
 def _bundle(documents: Mapping[str, Document]) -> ContentBundle:
-    found = list(documents.values())
-    (systems,) = (one for one in found if isinstance(one, SystemsDocument))
-    (skus,) = (one for one in found if isinstance(one, SkusDocument))
-    (pools,) = (one for one in found if isinstance(one, ResourcePoolsDocument))
-    (rules,) = (one for one in found if isinstance(one, QuotaRules))
+    loaded = list(documents.values())
+    (systems,) = (document for document in loaded if isinstance(document, SystemsDocument))
+    (skus,) = (document for document in loaded if isinstance(document, SkusDocument))
+    (pools,) = (document for document in loaded if isinstance(document, ResourcePoolsDocument))
+    (rules,) = (document for document in loaded if isinstance(document, QuotaRules))
     return ContentBundle(
-        organisations=_by_code(one for one in found if isinstance(one, OrganisationDocument)),
+        organisations=_by_code(document for document in loaded if isinstance(document, OrganisationDocument)),
         systems=_by_code(systems.systems),
         skus=_by_code(skus.skus),
-        price_catalogues=_by_code(one for one in found if isinstance(one, PriceCatalogueDocument)),
+        price_catalogues=_by_code(
+            document for document in loaded if isinstance(document, PriceCatalogueDocument)
+        ),
         resource_pools=_by_code(pools.resource_pools),
         quota_rules=rules,
     )

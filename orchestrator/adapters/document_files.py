@@ -1,6 +1,6 @@
-"""Read hand-written documents and collect what is wrong with them, each mistake with file and line.
+"""Read hand-written documents and collect their mistakes, each with file and line.
 
-The readers of the content and of a policy pack share this; it knows neither.
+Shared by the readers of the content, of policy packs and of migration plans.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,10 +33,10 @@ class Problem:
 
 @dataclass
 class DocumentReader:
-    """Reads files of one folder, keeping valid documents and problems of all of them.
+    """Reads files of one folder; collects valid documents and all problems.
 
-    Where some items of a document's lists are wrong, ``documents`` holds a document of the other items,
-    so that these are checked against other files too; ``add`` translates positions back.
+    If some items of a document's lists are invalid, ``documents`` has a document of the valid items, so that
+    these are still checked against other files; ``add`` translates positions back.
     """
 
     folder: Path
@@ -51,11 +51,11 @@ class DocumentReader:
         return {file: tree.value for file, tree in self.trees.items()}
 
     def complain(self, file: str, message: str) -> None:
-        """Note a problem of a file as a whole."""
+        """Add a problem of a whole file."""
         self.problems.add(Problem(file, 1, 1, "", message))
 
     def add(self, file: str, path: FieldPath, message: str) -> None:
-        """Note a problem at a place of a document that was read."""
+        """Add a problem at a place in a document that was read."""
         self._note(file, self._original_path(file, path), message)
 
     def read(self, file: str, model: type[Document]) -> None:
@@ -68,7 +68,7 @@ class DocumentReader:
         self.take(file, data, model)
 
     def take(self, file: str, data: bytes, model: type[Document]) -> None:
-        """Validate the bytes of one file, wherever they came from."""
+        """Validate the content of one file, which need not be in the folder."""
         tree = self.trees[file] = read_yaml(data)
         for fault in tree.faults:
             place = fault.place
@@ -83,9 +83,9 @@ class DocumentReader:
             errors = error.errors(include_url=False)
             for mistake in errors:
                 self._note(file, mistake["loc"], _message(mistake))
-            sound, kept = _without_wrong_items(value, [mistake["loc"] for mistake in errors])
+            valid_items, kept = _without_invalid_items(value, [mistake["loc"] for mistake in errors])
             try:
-                self.documents[file] = model.model_validate(sound)
+                self.documents[file] = model.model_validate(valid_items)
             except ValidationError:
                 return
             self._kept[file] = kept
@@ -103,15 +103,15 @@ class DocumentReader:
         return path
 
 
-def _without_wrong_items(
+def _without_invalid_items(
     value: object, paths: Sequence[FieldPath]
 ) -> tuple[object, Mapping[str, Sequence[int]]]:
-    """Leave out the list items in which mistakes lie; also give which positions of each list were kept."""
+    """Return the value without list items that have mistakes, and the kept positions of each list."""
     if not isinstance(value, Mapping):
         return value, {}
-    wrong = {path[:2] for path in paths}
+    invalid = {path[:2] for path in paths}
     kept = {
-        name: [index for index in range(len(items)) if (name, index) not in wrong]
+        name: [index for index in range(len(items)) if (name, index) not in invalid]
         for name, items in value.items()
         if isinstance(items, tuple)
     }
@@ -132,6 +132,6 @@ def _message(mistake: Any) -> str:
 
 
 def field_name(path: FieldPath) -> str:
-    """Write a path as people do: ``systems[3].target.vcpu``."""
+    """Format a path for people: ``systems[3].target.vcpu``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")

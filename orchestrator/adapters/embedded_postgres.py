@@ -1,9 +1,9 @@
-"""PostgreSQL from a wheel: a server of our own, started, watched and stopped by the process that owns it.
+"""PostgreSQL from a wheel: a private server, started, watched and stopped by the process that owns it.
 
-Only the wheel's programs are used. Its Python code keeps a daemon behind, and as root it adds an account to
-the system and opens folders for everybody.
+Only the wheel's programs are used. Its Python code leaves a daemon behind, and as root it adds a system
+account and makes folders world-accessible.
 
-Layout of the folder: `data/` the cluster, `socket/` where clients knock, `server.log`, `owner.lock`.
+Layout of the folder: `data/` the cluster, `socket/` the unix socket, `server.log`, `owner.lock`.
 """
 
 import fcntl
@@ -38,8 +38,8 @@ STEADY_SECONDS = 30
 GRACE_SECONDS = 0.5
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
-# The server gets SIGINT (its fast shutdown) when the thread that started it ends, however it ends. That
-# cannot be arranged between fork and exec of a process with threads, so a fresh interpreter does it and then
+# The server receives SIGINT, its fast shutdown, when the thread that started it ends for any reason. A
+# process with threads cannot set this up between fork and exec, so a new interpreter does it and then
 # becomes the server.
 _LAUNCH = (
     "import ctypes, os, signal, sys\n"
@@ -50,24 +50,24 @@ _LAUNCH = (
 
 
 class EmbeddedPostgresError(Exception):
-    """The embedded server cannot be started; the message says why and what to do."""
+    """The embedded server cannot be started. The message has the reason and the remedy."""
 
 
 class EmbeddedPostgres:
     """One server over one folder, owned by one process at a time.
 
-    The owner and every process of the server hold the lock of the folder. So whoever gets the lock knows that
-    no process of an earlier server is left, and may clear what a killed one forgot.
+    The owner and every process of the server hold the folder's lock. A new owner of the lock can therefore be
+    sure that no process of an earlier server is left, and may remove the files of a killed one.
     """
 
     def __init__(
         self, folder: Path, *, settings: Mapping[str, str] | None = None, patience: float = 60
     ) -> None:
-        """Prepare, touching nothing yet.
+        """Store the arguments; `start` does the work.
 
         Args:
-            folder: where the server keeps everything; made with mode 0700 when missing.
-            settings: server settings added to ours, e.g. {"fsync": "off"} for tests.
+            folder: folder of all files of the server; created with mode 0700.
+            settings: server settings that override ours, e.g. {"fsync": "off"} for tests.
             patience: seconds to wait for an earlier server to end, and for this one to accept connections.
         """
         self.folder = folder.absolute()
@@ -80,7 +80,7 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """SQLAlchemy address of the product's database, over the socket, without a password."""
+        """SQLAlchemy URL of the product's database, over the socket, without a password."""
         host = quote(str(self._socket_folder()), safe="/")
         return f"postgresql+psycopg://{DATABASE}@/{DATABASE}?host={host}&port={PORT}"
 
@@ -91,11 +91,11 @@ class EmbeddedPostgres:
         return process.pid if process is not None and process.poll() is None else None
 
     def alive(self) -> bool:
-        """True while a server process runs; a killed one is started again by itself."""
+        """Return True while a server process runs. A killed one is restarted automatically."""
         return self.pid is not None
 
     def answers(self) -> bool:
-        """True when a server of this folder accepts connections, also one that another process owns."""
+        """Return True if the folder's server accepts connections, also when another process owns it."""
         try:
             self._connect("postgres").close()
         except psycopg.OperationalError:
@@ -106,8 +106,8 @@ class EmbeddedPostgres:
         """Start the server, with role and database, and return `url`.
 
         Raises:
-            EmbeddedPostgresError: started as root, owned by another process, made by another major version,
-                no wheel for this machine, or the server did not come up (its own words are in the message).
+            EmbeddedPostgresError: run as root, owned by another process, data of another major version, no
+                wheel for this machine, or the server did not start (the message quotes its log).
         """
         if os.geteuid() == 0:
             raise EmbeddedPostgresError(
@@ -126,7 +126,7 @@ class EmbeddedPostgres:
         return self.url
 
     def stop(self) -> None:
-        """End the server and wait for it; harmless when it does not run."""
+        """Stop the server and wait for it. Does nothing if it does not run."""
         self._stopping.set()
         for number, seconds in ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)):
             if self._watcher is None or not self._watcher.is_alive():
@@ -156,17 +156,18 @@ class EmbeddedPostgres:
         _write_access_rules(data)
         socket_folder = self._socket_folder()
         _make_private(socket_folder)
-        # We hold the lock, so no earlier server lives; a process id in these files may be a stranger's.
-        for left in (data / "postmaster.pid", *socket_folder.glob(f".s.PGSQL.{PORT}*")):
-            left.unlink(missing_ok=True)
+        # We hold the lock, so no earlier server is alive. The process ids in these files may have been
+        # reused.
+        for stale in (data / "postmaster.pid", *socket_folder.glob(f".s.PGSQL.{PORT}*")):
+            stale.unlink(missing_ok=True)
         log = self.folder / "server.log"
         if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
             log.replace(log.with_suffix(".log.1"))
 
     def _socket_folder(self) -> Path:
-        near = self.folder / "socket"
-        if len(os.fsencode(near / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH:
-            return near
+        inside = self.folder / "socket"
+        if len(os.fsencode(inside / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH:
+            return inside
         name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"govcloud-{os.geteuid()}-{name}"
 
@@ -185,14 +186,14 @@ class EmbeddedPostgres:
             if not self.alive() or time.monotonic() > deadline:
                 with log.open("rb") as lines:
                     lines.seek(written_before)
-                    words = lines.read()[-2000:].decode(errors="replace").strip()
+                    log_tail = lines.read()[-2000:].decode(errors="replace").strip()
                 raise EmbeddedPostgresError(
-                    f"the embedded PostgreSQL did not start; its log {log} says:\n{words}"
+                    f"the embedded PostgreSQL did not start; its log {log} ends with:\n{log_tail}"
                 )
             time.sleep(0.02)
 
     def _keep_running(self, programs: Path, started: threading.Event) -> None:
-        """Run the server until `stop`; a server that ends before that is started again after a pause."""
+        """Run the server until `stop`; restart it after a pause if it ends earlier."""
         pause = 0.1
         while not self._stopping.is_set():
             begun = time.monotonic()
@@ -204,9 +205,7 @@ class EmbeddedPostgres:
             if self._stopping.is_set():
                 return
             pause = 0.1 if time.monotonic() - begun > STEADY_SECONDS else min(pause * 2, 5)
-            logger.warning(
-                "The embedded PostgreSQL ended with code %s; starting it again in %.1f s", code, pause
-            )
+            logger.warning("The embedded PostgreSQL ended with code %s; restarting it in %.1f s", code, pause)
             self._stopping.wait(pause)
 
     def _launch(self, programs: Path) -> subprocess.Popen[bytes]:
@@ -231,7 +230,7 @@ class EmbeddedPostgres:
                 stderr=log,
                 cwd=self.folder,
                 env=_environment(),
-                # The terminal's Ctrl-C is for the owner, who stops the server last.
+                # Ctrl-C in the terminal must reach only the owner, which stops the server last.
                 start_new_session=True,
                 pass_fds=() if self._lock is None else (self._lock,),
             )
@@ -247,7 +246,7 @@ class EmbeddedPostgres:
         )
 
     def _create_database(self) -> None:
-        """Create role and database where they are missing; a start that was cut short is completed here."""
+        """Create role and database if missing, which also completes an interrupted first start."""
         name = sql.Identifier(DATABASE)
         with self._connect("postgres") as connection:
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [DATABASE]).fetchone():
@@ -259,7 +258,7 @@ class EmbeddedPostgres:
 
 
 def programs_folder() -> Path:
-    """The folder with the wheel's `postgres` and `initdb`.
+    """Return the folder with the wheel's `postgres` and `initdb`.
 
     Raises:
         EmbeddedPostgresError: the extra is not installed, or its wheel has no programs for this machine.
@@ -275,26 +274,26 @@ def programs_folder() -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Only what programs need to start: a setting of the caller must not reach the server."""
+    """Return a minimal environment, so that no setting of the caller reaches the server."""
     kept = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C"}
 
 
 def _make_private(folder: Path) -> None:
-    """Make `folder` with mode 0700, or accept one that is ours alone."""
+    """Create `folder` with mode 0700, or accept an existing one that only this account can enter."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if folder.is_symlink() or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise EmbeddedPostgresError(
             f"{folder} must be a folder that only the account {_account_name()} may enter (mode 0700)"
         )
 
 
 def _take_lock(path: Path, patience: float) -> int:
-    """Lock the folder for this process and the server that it starts; returns the open descriptor.
+    """Lock the folder for this process and its server. Returns the open descriptor.
 
-    A server whose owner was killed is about to end and is waited for. A living owner is not, but for a
-    moment: one that was killed just now may still look alive.
+    A server whose owner was killed is about to end, so the full `patience` applies. For a living owner the
+    wait is short, because an owner that was just killed may still look alive.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     begun = time.monotonic()
@@ -305,19 +304,19 @@ def _take_lock(path: Path, patience: float) -> int:
         except BlockingIOError:
             waited = time.monotonic() - begun
             owner = os.pread(lock, 100, 0).decode()
-            lives = owner != "" and _identity(owner.partition(" ")[0]) == owner
-            if waited > (GRACE_SECONDS if lives else patience):
+            alive = owner != "" and _identity(owner.partition(" ")[0]) == owner
+            if waited > (GRACE_SECONDS if alive else patience):
                 os.close(lock)
-                raise EmbeddedPostgresError(_held(path.parent, owner if lives else "")) from None
+                raise EmbeddedPostgresError(_lock_refusal(path.parent, owner if alive else "")) from None
             time.sleep(0.02)
     os.ftruncate(lock, 0)
     os.pwrite(lock, _identity(str(os.getpid())).encode(), 0)
     return lock
 
 
-def _held(folder: Path, owner: str) -> str:
+def _lock_refusal(folder: Path, owner: str) -> str:
     if not owner:
-        return f"an earlier server in {folder} does not end; look at its server.log"
+        return f"an earlier server in {folder} does not end; read its server.log"
     return (
         f"another process ({owner.partition(' ')[0]}) already runs the database in {folder}; "
         "stop it first, or set GOVCLOUD_HOME to another folder"
@@ -325,7 +324,7 @@ def _held(folder: Path, owner: str) -> str:
 
 
 def _identity(pid: str) -> str:
-    """A process id with its start time, which together are never used twice; empty for one that ended."""
+    """Return process id and start time, a combination that is never reused; empty for an ended process."""
     try:
         fields = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -334,7 +333,7 @@ def _identity(pid: str) -> str:
 
 
 def _make_cluster(programs: Path, data: Path, *, durable: bool) -> None:
-    """Make a cluster beside its place and move it there, so that a half-made one is never mistaken for it."""
+    """Create the cluster in a temporary folder and rename it, so that an incomplete one is never used."""
     partial = data.with_name("data.partial")
     shutil.rmtree(partial, ignore_errors=True)
     outcome = subprocess.run(
@@ -366,18 +365,18 @@ def _require_same_version(programs: Path, data: Path) -> None:
     version = answer.stdout.decode().split()[-1]
     if version.split(".")[0] != made_by:
         raise EmbeddedPostgresError(
-            f"{data} was made by PostgreSQL {made_by}, and this one is {version}: "
+            f"{data} was created by PostgreSQL {made_by}, but the installed one is {version}: "
             "dump it with the older version and restore it into an empty folder"
         )
 
 
 def _write_access_rules(data: Path) -> None:
-    """Let this account's processes in over the socket, as one of our two roles, and nobody else."""
+    """Allow only this account, over the socket, as one of our two roles."""
     account = _account_name()
     (data / "pg_hba.conf").write_text("local all all peer map=owner\n")
     (data / "pg_ident.conf").write_text(f'owner "{account}" postgres\nowner "{account}" {DATABASE}\n')
 
 
 def _account_name() -> str:
-    """The name that the kernel's peer check will find, whatever USER says."""
+    """Return the account name that peer authentication sees, independent of USER."""
     return pwd.getpwuid(os.geteuid()).pw_name

@@ -1,9 +1,8 @@
-"""One engine process: started, watched line by line, stopped with care, never left behind.
+"""One engine process: started, followed line by line, interrupted once, never left behind.
 
-The child writes to files in the run's folder and this module follows the file. A killed worker
-therefore neither breaks the child's pipe nor blocks it, and what the child said stays readable.
-The child leads a session of its own: a signal meant for us never reaches it, and one call ends it
-with everything it started.
+The child writes to files in the run's folder and this module follows them. A killed worker therefore neither
+breaks the child's pipe nor blocks it, and the output stays readable. The child leads its own session: signals
+for the worker do not reach it, and one call kills it with its children.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from orchestrator.runs.engine import LogSink, ShouldStop
+from orchestrator.runs.engine import EngineRun, LogSink, ShouldStop
 
 _TICK_SECONDS: Final = 0.002
 _QUIET_TICK_SECONDS: Final = 0.005
@@ -30,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ProcessOutcome:
-    """How a process ended; a negative `returncode` is the signal that ended it."""
+    """How a process ended. A negative `returncode` is the signal that ended it."""
 
     returncode: int
     stopped_because: str | None
@@ -38,61 +37,79 @@ class ProcessOutcome:
 
 
 def stderr_path(output: Path) -> Path:
-    """Where the standard error of a process goes whose output goes to `output`."""
+    """Return the file for the standard error of a process whose output goes to `output`."""
     return output.with_name(output.name + ".stderr")
+
+
+@dataclass(frozen=True)
+class ProcessPlace:
+    """Folder, complete environment, output file and inherited descriptors of a process."""
+
+    cwd: Path
+    env: Mapping[str, str]
+    output: Path
+    keep_open: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Seconds that a process may run, may be silent, and may take to end after the interrupt."""
+
+    timeout_seconds: float = 3600
+    idle_seconds: float = 900
+    grace_seconds: float = 60
+
+
+def limits_of(run: EngineRun, grace_seconds: float) -> TimeLimits:
+    """Return the limits of an engine run."""
+    return TimeLimits(run.timeout_seconds, run.idle_seconds, grace_seconds)
 
 
 def run_process(
     argv: Sequence[str],
     *,
-    cwd: Path,
-    env: Mapping[str, str],
-    output: Path,
+    place: ProcessPlace,
+    limits: TimeLimits,
     on_line: LogSink,
     should_stop: ShouldStop,
-    keep_open: tuple[int, ...] = (),
-    timeout_seconds: float = 3600,
-    idle_seconds: float = 900,
-    grace_seconds: float = 60,
 ) -> ProcessOutcome:
-    """Run `argv` to its end and hand over each line of its output as it is written.
+    """Run `argv` to its end and pass on each line of its output as it is written.
 
-    A reason from `should_stop`, the time limit or a silence of `idle_seconds` sends exactly one SIGINT
-    (a second one makes Terraform give up its state) and, after `grace_seconds`, SIGKILL to the whole
-    group. `env` is the whole environment. A `should_stop` that fails counts as "no"; an `on_line` that
-    fails interrupts the process too, and its error is raised. Raises OSError when the program cannot be
-    started.
+    A reason from `should_stop`, the timeout or too long a silence sends exactly one SIGINT, because a second
+    one makes Terraform abandon its state. After the grace period the whole group gets SIGKILL. A failing
+    `should_stop` counts as "no". A failing `on_line` interrupts the process and is raised again. Raises
+    OSError if the program cannot be started.
     """
-    with _fresh(output) as stdout, _fresh(stderr_path(output)) as stderr:
+    with _fresh(place.output) as stdout, _fresh(stderr_path(place.output)) as stderr:
         process = subprocess.Popen(
             list(argv),
-            cwd=cwd,
-            env=dict(env),
+            cwd=place.cwd,
+            env=dict(place.env),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            pass_fds=keep_open,
+            pass_fds=place.keep_open,
             start_new_session=True,
             umask=0o077,
         )
-    stop = _Stop(process.pid, should_stop, timeout_seconds, idle_seconds, grace_seconds)
+    stop = _Stop(process.pid, should_stop, limits)
     try:
-        with output.open("rb", buffering=0) as written:
+        with place.output.open("rb", buffering=0) as written:
             _follow(process.pid, _Lines(written, on_line), stop)
     except BaseException:
-        # Our own fault must not cost the state of what the process has made so far.
+        # An error on our side must not lose the state of the objects that the process has made.
         stop.interrupt("error")
         _follow(process.pid, None, stop)
         raise
     finally:
-        # The leader is not reaped yet, so its number cannot have passed to anybody else's group.
+        # The leader has not been reaped yet, so its process id cannot have been reused.
         _signal_group(process.pid, signal.SIGKILL)
         returncode = process.wait()
-    return ProcessOutcome(returncode, stop.reason, _tail(stderr_path(output)))
+    return ProcessOutcome(returncode, stop.reason, _tail(stderr_path(place.output)))
 
 
 def _fresh(path: Path) -> IO[bytes]:
-    # A process of an earlier attempt may still be writing: it keeps the unlinked file to itself.
+    # A process of an earlier attempt may still write; it keeps the unlinked file.
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600), "wb")
 
@@ -100,9 +117,9 @@ def _fresh(path: Path) -> IO[bytes]:
 def _follow(pid: int, lines: "_Lines | None", stop: "_Stop") -> None:
     while not _has_ended(pid):
         if lines and lines.deliver():
-            stop.heard()
+            stop.note_output()
         stop.check()
-        time.sleep(stop.tick())
+        time.sleep(stop.pause())
     if lines:
         lines.deliver()
         lines.deliver_rest()
@@ -124,55 +141,55 @@ def _tail(path: Path) -> str:
 
 
 class _Lines:
-    """Whole lines of a growing file; a line without its end waits for the rest."""
+    """Complete lines of a growing file; an incomplete line waits for its end."""
 
     def __init__(self, file: IO[bytes], on_line: LogSink) -> None:
         self._file = file
         self._on_line = on_line
-        self._begun = b""
+        self._incomplete = b""
 
     def deliver(self) -> bool:
-        """Hand over what was written since the last call; True when there was anything."""
-        heard = False
+        """Pass on the lines written since the last call. Returns True if anything was written."""
+        written = False
         while data := self._file.read(_READ_BYTES):
-            heard = True
-            *whole, self._begun = (self._begun + data).split(b"\n")
-            for line in whole:
+            written = True
+            *complete, self._incomplete = (self._incomplete + data).split(b"\n")
+            for line in complete:
                 self._on_line(line.decode(errors="replace"))
-        return heard
+        return written
 
     def deliver_rest(self) -> None:
-        """Hand over a last line that has no end."""
-        if self._begun:
-            self._on_line(self._begun.decode(errors="replace"))
-            self._begun = b""
+        """Pass on a last line without line end."""
+        if self._incomplete:
+            self._on_line(self._incomplete.decode(errors="replace"))
+            self._incomplete = b""
 
 
 class _Stop:
-    """Decides when a process must end and says so once; then it kills."""
+    """Decides when a process must end, interrupts it once, and kills it after the grace period."""
 
-    def __init__(self, pid: int, should_stop: ShouldStop, timeout: float, idle: float, grace: float) -> None:
+    def __init__(self, pid: int, should_stop: ShouldStop, limits: TimeLimits) -> None:
         self.reason: str | None = None
         self._pid = pid
         self._should_stop = should_stop
-        self._idle = idle
-        self._grace = grace
+        self._idle = limits.idle_seconds
+        self._grace = limits.grace_seconds
         now = time.monotonic()
-        self._must_end_at = now + timeout
-        self._heard_at = now
+        self._must_end_at = now + limits.timeout_seconds
+        self._last_output_at = now
         self._ask_at = now
         self._kill_at = float("inf")
 
-    def heard(self) -> None:
-        """Note that the process said something."""
-        self._heard_at = time.monotonic()
+    def note_output(self) -> None:
+        """Record that the process has written output."""
+        self._last_output_at = time.monotonic()
 
-    def tick(self) -> float:
-        """Seconds until the next look: fewer while the process talks."""
-        return _TICK_SECONDS if time.monotonic() - self._heard_at < 1 else _QUIET_TICK_SECONDS
+    def pause(self) -> float:
+        """Return the seconds until the next poll; short while the process writes output."""
+        return _TICK_SECONDS if time.monotonic() - self._last_output_at < 1 else _QUIET_TICK_SECONDS
 
     def check(self) -> None:
-        """Interrupt the process when there is a reason, and kill it when it did not obey in time."""
+        """Interrupt the process if there is a reason; kill it once its grace period is over."""
         now = time.monotonic()
         if now >= self._kill_at:
             self._kill_at = float("inf")
@@ -181,7 +198,7 @@ class _Stop:
             self.interrupt(reason)
 
     def interrupt(self, reason: str) -> None:
-        """Send the one interrupt, unless it was sent before."""
+        """Send the interrupt, unless it has been sent."""
         if self.reason is None:
             self.reason = reason
             self._kill_at = time.monotonic() + self._grace
@@ -191,7 +208,7 @@ class _Stop:
     def _why(self, now: float) -> str | None:
         if now >= self._must_end_at:
             return "timeout"
-        if now - self._heard_at >= self._idle:
+        if now - self._last_output_at >= self._idle:
             return "idle"
         if now < self._ask_at:
             return None
@@ -199,6 +216,6 @@ class _Stop:
         try:
             return self._should_stop()
         except Exception:
-            # A question that cannot be answered (the database is away) is no reason to stop.
-            logger.warning("Whether process %s shall stop is unknown for now", self._pid, exc_info=True)
+            # A failing check, such as during a database outage, is no reason to stop.
+            logger.warning("Cannot check whether process %s has to stop", self._pid, exc_info=True)
             return None

@@ -1,4 +1,4 @@
-"""Read migration plans: every mistake at once, each with its file and line."""
+"""Read migration plans. All mistakes are reported together, each with its file and line."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,31 +12,31 @@ FOLDER: Final = "migration_plans"
 
 @dataclass(frozen=True)
 class PlanReading:
-    """A plan, or what is wrong with it, sorted by line."""
+    """A plan, or its problems sorted by line."""
 
     plan: MigrationPlanDocument | None
     problems: tuple[Problem, ...]
 
 
 def read_plan(name: str, data: bytes) -> PlanReading:
-    """Read one plan; `name` is how problems call the file."""
+    """Read one plan. `name` is the file name shown in problems."""
     reader = DocumentReader(Path())
     reader.take(name, data, MigrationPlanDocument)
     return _reading(reader, name)
 
 
 def read_plans(content: Path) -> dict[str, PlanReading]:
-    """Every plan below the content folder, by file; the key of a plan is the name of its file."""
-    found = {}
+    """Read the plans of the content folder, by file. The key of a plan must be the name of its file."""
+    readings = {}
     for path in sorted((content / FOLDER).glob("*.yml")):
         file = f"{FOLDER}/{path.name}"
         reader = DocumentReader(content)
         reader.read(file, MigrationPlanDocument)
         plan = reader.documents.get(file)
         if isinstance(plan, MigrationPlanDocument) and plan.plan != path.stem:
-            reader.add(file, ("plan",), f"the key of a plan is the name of its file, {path.stem}")
-        found[file] = _reading(reader, file)
-    return found
+            reader.add(file, ("plan",), f"must be the name of its file, {path.stem}")
+        readings[file] = _reading(reader, file)
+    return readings
 
 
 def _reading(reader: DocumentReader, file: str) -> PlanReading:

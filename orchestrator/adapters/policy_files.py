@@ -1,4 +1,4 @@
-"""Read a policy pack from its folder: all of it, or an error that names every mistake."""
+"""Read a policy pack from its folder, completely or with an error that lists every mistake."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ D = TypeVar("D", bound=Document)
 
 
 class InvalidPack(Exception):
-    """The policy pack cannot be used; ``problems`` has every mistake, sorted by file and line."""
+    """The policy pack is invalid. ``problems`` lists every mistake by file and line."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(["The policy pack is not valid.", *map(str, problems)]))
@@ -35,7 +35,7 @@ class InvalidPack(Exception):
 def load_pack(folder: Path) -> PolicyPack:
     """Read the pack in ``folder``, such as ``policies/xinyu-2019``.
 
-    Raises InvalidPack when a file is missing or anything in it is wrong.
+    Raises InvalidPack if a file is missing or has a mistake.
     """
     reader = DocumentReader(folder)
     calendars = sorted(path.relative_to(folder).as_posix() for path in folder.glob("calendar/*.yml"))
@@ -61,7 +61,7 @@ def _notice(reader: DocumentReader) -> str:
 
 
 def _require_judges(reader: DocumentReader) -> None:
-    """Refuse a rule that the pack wants judged on requests and that no function decides."""
+    """Report rules that are to be judged on requests, but have no function."""
     document = reader.documents.get("rules.yml")
     for index, rule in enumerate(document.rules if isinstance(document, RulesDocument) else ()):
         if "request" in rule.judged_at and rule.id not in JUDGES:

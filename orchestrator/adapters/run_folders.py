@@ -1,4 +1,4 @@
-"""Folders in which engines run: one a plan, 0700, filled from sealed bytes, checked before every use."""
+"""Folders in which engines run: one per plan, mode 0700, filled from sealed bytes, checked before use."""
 
 import hashlib
 import json
@@ -15,17 +15,17 @@ _ENGINE_SUFFIXES = (".tf", ".tf.json", ".tfvars", ".tfvars.json", ".hcl", ".tofu
 
 
 class RunFolders:
-    """The folders of one host; another host fills its own from the database."""
+    """The run folders of one machine; every machine fills its own from the database."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, plan_id: UUID, purpose: str = "plan") -> Path:
-        """Where the folder of a plan is, or would be."""
+        """Return the path of a plan's folder, whether or not it exists."""
         return self.root / f"{purpose}-{plan_id}"
 
     def fill(self, plan_id: UUID, files: Files, purpose: str = "plan") -> Path:
-        """A fresh folder with exactly `files`."""
+        """Create a new folder that contains exactly `files`."""
         folder = self.path(plan_id, purpose)
         shutil.rmtree(folder, ignore_errors=True)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -38,23 +38,23 @@ class RunFolders:
         return folder
 
     def read_back(self, folder: Path, names: frozenset[str]) -> dict[str, bytes]:
-        """What the engine would read from `folder`: the named files and any it would pick up beside them."""
-        found = {
+        """Return the files that the engine would read: the named ones and all with a suffix it loads."""
+        present = {
             path.relative_to(folder).as_posix(): path
             for path in folder.rglob("*")
             if path.is_file() and ".terraform" not in path.relative_to(folder).parts
         }
         relevant = {
-            name: path for name, path in found.items() if name in names or name.endswith(_ENGINE_SUFFIXES)
+            name: path for name, path in present.items() if name in names or name.endswith(_ENGINE_SUFFIXES)
         }
         return {name: path.read_bytes() for name, path in relevant.items()}
 
     def discard(self, plan_id: UUID, purpose: str = "plan") -> None:
-        """Remove a folder whose run has settled."""
+        """Remove the folder of a finished run."""
         shutil.rmtree(self.path(plan_id, purpose), ignore_errors=True)
 
     def sweep(self, older_than_seconds: float) -> int:
-        """Remove folders that nobody touched for so long: their plans have expired or ended elsewhere."""
+        """Remove folders unchanged for so long; their plans have expired or ended on another machine."""
         limit = time.time() - older_than_seconds
         old = [path for path in self.root.glob("*-*") if path.is_dir() and path.stat().st_mtime < limit]
         for path in old:
@@ -63,7 +63,7 @@ class RunFolders:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, or an empty text where there is none."""
+    """Return the SHA-256 of a file, or an empty text if it does not exist."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
@@ -74,18 +74,18 @@ class CloudModules:
         self.root = root
 
     def files(self, cloud: str) -> dict[str, bytes]:
-        """The module's files as Terraform will read them."""
+        """Return the module's files that Terraform reads."""
         folder = self._folder(cloud)
         names = [path for path in sorted(folder.iterdir()) if path.name.endswith((".tf", ".hcl"))]
         return {path.name: path.read_bytes() for path in names}
 
     def contract(self, cloud: str) -> CloudContract:
-        """Which types the module makes and which attributes decide place and cost (``contract.json``)."""
+        """Read ``contract.json``: the resource types, and the attributes that affect place and cost."""
         document = json.loads((self._folder(cloud) / "contract.json").read_text())
         return CloudContract(document["kinds"], document["decisive"], document.get("sizes_in", {}))
 
     def _folder(self, cloud: str) -> Path:
         folder = self.root / cloud
         if not (folder / "contract.json").is_file():
-            raise FileNotFoundError(f"{folder} is not the folder of a cloud: it has no contract.json")
+            raise FileNotFoundError(f"{folder} is not a cloud folder: contract.json is missing")
         return folder

@@ -1,9 +1,8 @@
-"""The log of a run: lines written by a worker, followed live by any number of readers in any web process.
+"""The log of a run: written by a worker, followed live by any number of readers in any web process.
 
-Lines go to the table `run_log_chunks`, many at once when they come fast and one at once when they
-come slowly, and with them a notification that carries their text. A reader (`run_log_hub`) takes the
-past from the table and the present from the notifications; line numbers, counted from 1, tell it what
-it has and what it missed.
+Lines are stored in the table `run_log_chunks`, in batches when they arrive fast, together with a notification
+that carries their text. A reader (`run_log_hub`) takes past lines from the table and new ones from
+notifications; line numbers, counted from 1, show it which lines it has missed.
 """
 
 import json
@@ -28,7 +27,7 @@ _BUFFER_CHARACTERS: Final = 32 * 1024 * 1024
 _NOTIFY_BYTES: Final = 7_500
 _PAUSE_SECONDS: Final = 0.5
 _PACE_SECONDS: Final = 0.01
-"""Lines that follow each other faster than this are stored together: the first one does not wait."""
+"""Lines that arrive within this time after a batch are stored together. The first line never waits."""
 
 _LAST: Final = """
 SELECT seq, first_line, text FROM run_log_chunks WHERE run_id = %s ORDER BY seq DESC LIMIT 1
@@ -46,9 +45,9 @@ logger = logging.getLogger(__name__)
 
 
 def announce_end(engine: Engine, run_id: str) -> None:
-    """Tell the readers that the run has ended; call it when its last status is committed.
+    """Notify the readers that the run has ended; call it after the final status is committed.
 
-    Without it they find out by asking, seconds later.
+    Without the notification readers notice the end by polling, seconds later.
     """
     with engine.begin() as connection:
         connection.exec_driver_sql(
@@ -57,7 +56,7 @@ def announce_end(engine: Engine, run_id: str) -> None:
 
 
 def own_connection(engine: Engine) -> Connection:
-    """A connection taken out of the pool for good: its session has settings that no other user expects."""
+    """Take a connection out of the pool permanently, for a session with settings of its own."""
     raw = engine.raw_connection()
     connection: Any = raw.driver_connection
     raw.detach()
@@ -66,10 +65,10 @@ def own_connection(engine: Engine) -> Connection:
 
 
 class RunLogWriter:
-    """Writes the log of one run; goes on numbering where an earlier writer ended.
+    """Writes the log of one run and continues the numbering of an earlier writer.
 
-    `append` may be called from any thread, never waits and never raises. While the database is away
-    lines are kept, up to 32 million characters; of what does not fit, the log tells how much it was.
+    `append` may be called from any thread, never blocks and never raises. During a database outage up to 32
+    million characters are buffered; the log states how many lines did not fit.
     """
 
     def __init__(self, engine: Engine, run_id: str) -> None:
@@ -77,7 +76,7 @@ class RunLogWriter:
         self._run_id = run_id
         self._waiting: deque[str] = deque()
         self._characters = 0
-        self._left_out = 0
+        self._dropped = 0
         self._changed = threading.Condition()
         self._closing = False
         self._next_at = 0.0
@@ -96,9 +95,9 @@ class RunLogWriter:
             self._changed.notify()
 
     def close(self, timeout_seconds: float = 90) -> bool:
-        """Write what is left; False when the database stayed away for `timeout_seconds`."""
+        """Write the remaining lines. Returns False if the database was unreachable for `timeout_seconds`."""
         with self._changed:
-            self._tell_left_out()
+            self._note_dropped_lines()
             self._closing = True
             self._changed.notify()
         self._thread.join(timeout_seconds)
@@ -106,25 +105,25 @@ class RunLogWriter:
 
     def _add(self, line: str) -> None:
         if self._characters + len(line) > _BUFFER_CHARACTERS:
-            self._left_out += 1
+            self._dropped += 1
             return
-        self._tell_left_out()
+        self._note_dropped_lines()
         self._waiting.append(line)
         self._characters += len(line)
 
-    def _tell_left_out(self) -> None:
-        if self._left_out:
-            note = f"[{self._left_out} lines left out: the log could not be stored]"
-            self._left_out = 0
+    def _note_dropped_lines(self) -> None:
+        if self._dropped:
+            note = f"[{self._dropped} lines dropped: the log could not be stored]"
+            self._dropped = 0
             self._waiting.append(note)
             self._characters += len(note)
 
     def _work(self) -> None:
         while (lines := self._next_group()) is not None:
-            self._store_patiently(lines)
-        self._forget_connection()
+            self._store_with_retries(lines)
+        self._close_connection()
 
-    def _forget_connection(self) -> None:
+    def _close_connection(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._position = None
@@ -146,14 +145,14 @@ class RunLogWriter:
             self._characters -= size
             return group
 
-    def _store_patiently(self, lines: Sequence[str]) -> None:
+    def _store_with_retries(self, lines: Sequence[str]) -> None:
         text = "\n".join(lines)
         while True:
             try:
                 self._store(text)
             except OUTAGE:
                 logger.warning("The log of run %s waits for the database", self._run_id)
-                self._forget_connection()
+                self._close_connection()
                 time.sleep(_PAUSE_SECONDS)
             else:
                 return
@@ -165,19 +164,19 @@ class RunLogWriter:
                 last = connection.execute(_LAST, (self._run_id,)).fetchone()
                 self._position = (last[0] + 1, last[1] + _count(last[2])) if last else (1, 1)
                 if last and (last[0], last[2]) == (self._tried, text):
-                    # The answer was lost with the connection, the lines were not.
+                    # The lines were stored; only the confirmation was lost with the connection.
                     return
             seq, first = self._position
             self._tried = seq
             if self._stored(connection, seq, first, text):
                 self._position = (seq + 1, first + _count(text))
                 return
-            # Another writer of this run took the place.
+            # Another writer of this run has used this position.
             self._position = self._tried = None
 
     def _connect(self) -> Connection:
         self._connection = own_connection(self._engine)
-        # A log line that a power cut takes away is worth less than the wait for the disk.
+        # Losing log lines in a power failure is cheaper than waiting for the disk each time.
         self._connection.execute("SET synchronous_commit = off")
         return self._connection
 

@@ -1,4 +1,4 @@
-"""Following logs of runs: one listening connection a process, any number of readers on it."""
+"""Live run logs: one listening connection per process, shared by any number of readers."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from orchestrator.adapters.run_log import CHANNEL, OUTAGE, own_connection
 
 READERS: Final = 4
-"""How many connections all streams of a process use together, besides the one that listens."""
+"""Connections shared by all streams of a process, in addition to the listening one."""
 _READ_CHUNKS: Final = 200
 _FEED_LENGTH: Final = 512
 _ASK_AFTER_SECONDS: Final = 5.0
@@ -30,43 +30,43 @@ WHERE run_id = %(run)s AND seq >= COALESCE((
 ORDER BY seq LIMIT %(limit)s
 """
 
-Found = TypeVar("Found")
-Given = TypeVarTuple("Given")
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class LogLines:
-    """Consecutive lines of a log; `first_line` is the number of the first one, from 1."""
+    """Consecutive lines of a log; `first_line` is the number of the first, counted from 1."""
 
     first_line: int
     lines: tuple[str, ...]
 
     @property
     def last_line(self) -> int:
-        """The number of the last line: what a reader names to go on after it."""
+        """Number of the last line; a reader passes it to continue after it."""
         return self.first_line + len(self.lines) - 1
 
     def after(self, line: int) -> "LogLines":
-        """Only the lines behind number `line`."""
+        """Return the lines after number `line`."""
         known = max(0, line - self.first_line + 1)
         return LogLines(self.first_line + known, self.lines[known:])
 
 
 class _Signal(Enum):
-    READ = "there is more in the table"
+    READ = "the table has more lines"
     ENDED = "the run has ended"
-    CLOSED = "this process stops"
+    CLOSED = "this process is stopping"
 
 
 _News = LogLines | _Signal
 
 
 class RunLogHub:
-    """Hands notifications of new lines to the readers of this process; a context manager.
+    """Distributes notifications of new lines to the readers of this process; a context manager.
 
-    `is_finished` tells whether a run has ended; it is called in a thread.
+    `is_finished` returns whether a run has ended; it is called in a thread.
     """
 
     def __init__(self, engine: Engine, is_finished: Callable[[str], bool]) -> None:
@@ -76,21 +76,21 @@ class RunLogHub:
         self._guard = threading.Lock()
         self._readers = CapacityLimiter(READERS)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._listen_for_ever, name="run log hub", daemon=True)
+        self._thread = threading.Thread(target=self._listen_forever, name="run log hub", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         self._thread.start()
 
     @property
     def is_stopping(self) -> bool:
-        """True once subscriptions end although their runs go on."""
+        """True once subscriptions end although their runs continue."""
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """End every subscription; does not wait."""
+        """End every subscription without waiting."""
         self._stopping.set()
-        self._tell(self._all_feeds(), _Signal.CLOSED)
+        self._send(self._all_feeds(), _Signal.CLOSED)
 
     def close(self) -> None:
         """End every subscription and the listening thread."""
@@ -105,9 +105,9 @@ class RunLogHub:
         self.close()
 
     async def subscribe(self, run_id: str, after_line: int = 0) -> AsyncIterator[LogLines]:
-        """Every line behind number `after_line`, each once and in order, until the run has ended or `stop`.
+        """Yield the lines after number `after_line`, each once and in order, until the run ends or `stop`.
 
-        A reader that comes back names the last line it has. While the database is away, readers wait.
+        A reader that reconnects passes its last line. During a database outage readers wait.
         """
         known = after_line
         with self._feed(run_id) as feed:
@@ -116,7 +116,7 @@ class RunLogHub:
                 if isinstance(news, LogLines) and news.first_line <= known + 1:
                     batch = [news]
                 else:
-                    # A gap before the news is read as well: the table has all that was announced.
+                    # Lines were missed. The table has every line that was announced.
                     batch = await self._read(run_id, known)
                 for lines in batch:
                     if lines.last_line > known:
@@ -132,7 +132,7 @@ class RunLogHub:
         while not self._stopping.is_set():
             with suppress(TimeoutError):
                 return await asyncio.wait_for(feed.get(), _ASK_AFTER_SECONDS)
-            # The announcement of the end may have been lost with a connection or a process.
+            # The notification of the end may have been lost with a connection or a process.
             if await self._has_ended(run_id):
                 return _Signal.ENDED
         return _Signal.CLOSED
@@ -152,9 +152,9 @@ class RunLogHub:
                     return []
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _in_thread(self, look: Callable[[*Given], Found], *given: *Given) -> Found:
-        """Look into the database; streams wait for each other, never in the line of ordinary calls."""
-        return await to_thread.run_sync(look, *given, abandon_on_cancel=True, limiter=self._readers)
+    async def _in_thread(self, query: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """Query the database in a thread of the streams' own limit, separate from ordinary API calls."""
+        return await to_thread.run_sync(query, *arguments, abandon_on_cancel=True, limiter=self._readers)
 
     def _read_table(self, run_id: str, known: int) -> list[LogLines]:
         values = {"run": run_id, "line": known + 1, "limit": _READ_CHUNKS}
@@ -162,19 +162,19 @@ class RunLogHub:
             rows = connection.exec_driver_sql(_READ, values).all()
         return [LogLines(first, tuple(text.split("\n"))) for first, text in rows]
 
-    def _listen_for_ever(self) -> None:
+    def _listen_forever(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._listen()
             except OUTAGE:
-                logger.warning("The log hub has lost the database; trying again")
+                logger.warning("The log hub has lost the database connection; retrying")
                 self._stopping.wait(_PAUSE_SECONDS)
 
     def _listen(self) -> None:
         with own_connection(self._engine) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
-            # Whatever was announced while nobody listened is in the table.
-            self._tell(self._all_feeds(), _Signal.READ)
+            # Lines that were announced before LISTEN are in the table.
+            self._send(self._all_feeds(), _Signal.READ)
             while not self._stopping.is_set():
                 for notification in connection.notifies(timeout=0.5):
                     self._dispatch(json.loads(notification.payload))
@@ -187,13 +187,13 @@ class RunLogHub:
             news = LogLines(int(payload["first"]), tuple(str(payload["text"]).split("\n")))
         with self._guard:
             feeds = list(self._feeds.get(str(payload["run"]), ()))
-        self._tell(feeds, news)
+        self._send(feeds, news)
 
     def _all_feeds(self) -> list["_Feed"]:
         with self._guard:
             return [feed for feeds in self._feeds.values() for feed in feeds]
 
-    def _tell(self, feeds: list["_Feed"], news: _News) -> None:
+    def _send(self, feeds: list["_Feed"], news: _News) -> None:
         for feed in feeds:
             feed.put(news)
 
@@ -212,7 +212,7 @@ class RunLogHub:
 
 
 class _Feed:
-    """News on their way from the listening thread to one reader; too many are replaced by a look."""
+    """Queue from the listening thread to one reader; when it is full, the reader reads the table instead."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

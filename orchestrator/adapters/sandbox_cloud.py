@@ -1,6 +1,6 @@
-"""The sandbox cloud seen from the product: what exists in it, and the switch of an instance.
+"""Client of the sandbox cloud: lists its objects, and starts and stops instances.
 
-It speaks the cloud's own protocol, one JSON line each way over a unix socket; the cloud is another program.
+The cloud is a separate program; the protocol is one JSON line each way over a unix socket.
 """
 
 import json
@@ -15,7 +15,7 @@ _SECONDS_TO_ANSWER: Final = 60.0
 
 
 class SandboxCloudError(CloudError):
-    """The sandbox cloud does not answer, or refuses; `code` is HTTP-like, 503 when it does not answer."""
+    """The sandbox cloud refuses or does not answer. `code` is like an HTTP status, 503 without an answer."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -29,26 +29,27 @@ class SandboxCloud:
         self._path = socket_path
 
     def list_objects(self, workspace: str) -> Sequence[CloudObject]:
-        """Every object of the workspace, whatever Terraform's state says, in the order of their keys."""
+        """Return the existing objects of the workspace by key, independent of Terraform's state."""
         answer = self._ask(op="list", workspace=workspace)
-        return [_cloud_object(each) for each in answer["objects"]]
+        return [_cloud_object(record) for record in answer["objects"]]
 
     def create(self, kind: str, key: str, **spec: Any) -> dict[str, Any]:
-        """An object that no request has ordered, such as a legacy host; the same key and spec adopts."""
-        answer = self._ask(op="create", kind=kind, key=key, spec=spec, tags={}, run="")
-        made: dict[str, Any] = answer["object"]
-        return made
+        """Create an object without a request, such as a legacy host, or return the one with this key."""
+        record: dict[str, Any] = self._ask(op="create", kind=kind, key=key, spec=spec, tags={}, run="")[
+            "object"
+        ]
+        return record
 
     def stop_instance(self, instance: str) -> None:
-        """Stop an instance, named by its id or key, as if somebody did it behind Terraform's back."""
+        """Stop an instance, given by id or key, outside of Terraform."""
         self._ask(op="stop", id=instance)
 
     def start_instance(self, instance: str) -> None:
-        """Start an instance, named by its id or key."""
+        """Start an instance, given by id or key."""
         self._ask(op="start", id=instance)
 
     def is_running(self) -> bool:
-        """True when the cloud answers."""
+        """Return True if the cloud answers."""
         try:
             self._ask(op="ping")
         except SandboxCloudError:
@@ -57,31 +58,32 @@ class SandboxCloud:
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         try:
-            with socket.socket(socket.AF_UNIX) as door:
-                door.settimeout(_SECONDS_TO_ANSWER)
-                door.connect(str(self._path))
-                door.sendall(json.dumps(request).encode() + b"\n")
-                answer: dict[str, Any] = json.loads(door.makefile("rb").readline())
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(_SECONDS_TO_ANSWER)
+                connection.connect(str(self._path))
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
         except (OSError, ValueError) as error:
             raise SandboxCloudError(
-                503, f"The sandbox cloud does not answer at {self._path} ({error}); `govcloud up` starts it."
+                503,
+                f"The sandbox cloud does not answer at {self._path} ({error}). Start it with `govcloud up`.",
             ) from error
         if not answer["ok"]:
             raise SandboxCloudError(answer["error"]["code"], answer["error"]["message"])
         return answer
 
 
-def _cloud_object(found: dict[str, Any]) -> CloudObject:
+def _cloud_object(record: dict[str, Any]) -> CloudObject:
     return CloudObject(
-        key=found["key"],
-        kind=found["kind"],
-        cloud_id=found["id"],
-        state=found["state"],
-        address=found["address"],
-        spec=found["spec"],
-        connection=_connection(found),
+        key=record["key"],
+        kind=record["kind"],
+        cloud_id=record["id"],
+        state=record["state"],
+        address=record["address"],
+        spec=record["spec"],
+        connection=_connection(record),
     )
 
 
-def _connection(found: dict[str, Any]) -> dict[str, Any]:
-    return {"plugin": "sandbox", "host_root": found["host_root"]} if found.get("host_root") else {}
+def _connection(record: dict[str, Any]) -> dict[str, Any]:
+    return {"plugin": "sandbox", "host_root": record["host_root"]} if record.get("host_root") else {}

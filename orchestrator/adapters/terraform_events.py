@@ -1,4 +1,4 @@
-"""Terraform's JSON events: kept as data, told as lines, free of secrets."""
+"""Terraform's JSON events: collected as data, logged as lines, with secrets redacted."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,10 +11,10 @@ HIDDEN: Final = "***"
 
 
 class EventReader:
-    """Takes the output of one Terraform process line by line; every line may be an event or plain text.
+    """Reads the output of one Terraform process line by line; a line is an event or plain text.
 
-    `events` grows with each event. Secrets are replaced before anything else looks at a line, in the
-    spelling they have in clear and in the one they have inside a JSON string.
+    `events` collects the events. Secrets are replaced first, both in clear text and as they are spelled
+    inside JSON strings.
     """
 
     def __init__(self, log: LogSink, secrets: Iterable[str] = ()) -> None:
@@ -23,25 +23,25 @@ class EventReader:
         self._spellings = _spellings(secrets)
 
     def line(self, text: str) -> None:
-        """Read one line and tell it to the log."""
+        """Parse one line and write it to the log."""
         text = self.redacted(text)
         event = _parsed(text)
         if event is None:
             self._log(text)
             return
         self.events.append(event)
-        for told in readable(event):
-            self._log(told)
+        for line in readable(event):
+            self._log(line)
 
     def redacted(self, text: str) -> str:
-        """The text with ``***`` in place of every secret."""
+        """Return the text with ``***`` in place of every secret."""
         for spelling in self._spellings:
             text = text.replace(spelling, HIDDEN)
         return text
 
 
 def readable(event: Mapping[str, Any]) -> Iterator[str]:
-    """The lines a person reads for one event; a diagnostic has several."""
+    """Yield the readable lines of one event; a diagnostic has several."""
     diagnostic = event.get("diagnostic")
     if not isinstance(diagnostic, Mapping):
         yield from str(event.get("@message", "")).splitlines()
@@ -55,7 +55,7 @@ def readable(event: Mapping[str, Any]) -> Iterator[str]:
 
 
 def recorded_events(path: Path) -> tuple[Mapping[str, Any], ...]:
-    """The events in a file that an ended Terraform left behind; a cut last line is skipped."""
+    """Return the events in the output file of an ended Terraform; an incomplete last line is skipped."""
     if not path.is_file():
         return ()
     lines = path.read_text(errors="replace").splitlines()
@@ -81,15 +81,15 @@ def _place(diagnostic: Mapping[str, Any]) -> str:
 
 
 def _spellings(secrets: Iterable[str]) -> list[str]:
-    found: set[str] = set()
+    spellings: set[str] = set()
     for secret in filter(None, secrets):
-        # An address in an event is quoted twice: as a key in HCL, then as a string in JSON.
+        # An address in an event is quoted twice: as an HCL key, then as a JSON string.
         for text in (secret, _quoted(secret), _quoted(_quoted(secret))):
-            # Terraform's encoder also escapes the characters that mean something in HTML.
+            # Terraform's JSON encoder also escapes characters that are special in HTML.
             html = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-            found |= {text, html}
-    # The longest first: a secret that begins with another must not leave its rest behind.
-    return sorted(found, key=lambda text: (-len(text), text))
+            spellings |= {text, html}
+    # Longest first, so that a secret that starts with another one is replaced completely.
+    return sorted(spellings, key=lambda text: (-len(text), text))
 
 
 def _quoted(text: str) -> str:

@@ -1,8 +1,8 @@
-"""Read one YAML text as plain data that remembers where everything stands.
+"""Parse one YAML text into plain data with the position of every part.
 
-Only what content needs is accepted: mappings, sequences, texts, whole numbers, ``true``, ``false`` and
-``null``. A number with a fraction stays text, so no float can appear. Aliases, tags, several documents,
-duplicate keys and deep nesting are faults. All faults of a text are reported, not only the first.
+Only a subset is accepted: mappings, sequences, texts, whole numbers, ``true``, ``false`` and ``null``. A
+number with a fraction stays text, so no float can appear. Aliases, tags, several documents, duplicate keys
+and deep nesting are faults. All faults of a text are reported, not only the first.
 """
 
 import re
@@ -15,7 +15,7 @@ import yaml
 from orchestrator.core.texts import unstorable_character
 
 Path = tuple[str | int, ...]
-"""Where a value stands: names of fields and positions in sequences, outermost first."""
+"""Position of a value: field names and sequence indexes, outermost first."""
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something in a text that is not acceptable."""
+    """Something in a text that is not accepted."""
 
     place: Place
     path: Path
@@ -43,21 +43,21 @@ class Fault:
 
 @dataclass(frozen=True)
 class YamlTree:
-    """The value of a text, with the place of every part of it; sequences are tuples."""
+    """The value of a text, with the place of every part. Sequences are tuples."""
 
     value: object
     places: Mapping[Path, Place]
     faults: tuple[Fault, ...]
 
     def place_of(self, path: Path) -> Place:
-        """Give the place of a part, or of the nearest part around it."""
+        """Return the place of a part, or of the nearest enclosing part."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(1, 1))
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader with the plain values of JSON only: ``no`` and ``1:30`` are texts."""
+    """The safe loader restricted to the scalars of JSON: ``no`` and ``1:30`` are texts."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
@@ -68,7 +68,7 @@ _Loader.add_implicit_resolver(f"{_TAG}null", re.compile(r"(?:null|~|)\Z"), ["n",
 
 
 def read_yaml(data: bytes) -> YamlTree:
-    """Read one document; a text that cannot be read at all has the value None and says why."""
+    """Parse one document. An unreadable text has the value None and a fault with the reason."""
     try:
         text = _text(data)
         _refuse_structure(text)
@@ -112,7 +112,7 @@ def _text(data: bytes) -> str:
 
 
 def _refuse_structure(text: str) -> None:
-    """Refuse, before anything is built, what could grow or nest without bound or is more than data."""
+    """Refuse aliases, tags, several documents and deep nesting before the document is built."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
         place = _place(event.start_mark)
@@ -122,7 +122,7 @@ def _refuse_structure(text: str) -> None:
             raise _Unreadable(place, "tags are not accepted")
         documents += isinstance(event, yaml.DocumentStartEvent)
         if documents > 1:
-            raise _Unreadable(place, "a file holds one document")
+            raise _Unreadable(place, "a file must have one document")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise _Unreadable(place, f"the file is nested deeper than {MAX_DEPTH} levels")
@@ -130,7 +130,7 @@ def _refuse_structure(text: str) -> None:
 
 @dataclass
 class _Conversion:
-    """Turns nodes into plain values, noting places and faults on the way."""
+    """Converts nodes to plain values and collects places and faults."""
 
     places: dict[Path, Place] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -148,7 +148,7 @@ class _Conversion:
         for key, value in node.value:
             place = _place(key.start_mark)
             if not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
-                self.faults.append(Fault(place, path, "the name of a field is a text"))
+                self.faults.append(Fault(place, path, "the name of a field must be a text"))
                 continue
             if character := unstorable_character(key.value):
                 message = f"the name of a field contains {character}, which cannot be stored"
@@ -162,7 +162,7 @@ class _Conversion:
             yield key.value, self.value(value, (*path, key.value))
 
     def _scalar(self, node: yaml.Node, path: Path) -> object:
-        """The plain value, with a fault where an escape wrote a character that cannot be stored."""
+        """Return the plain value; add a fault for an escaped character that cannot be stored."""
         if character := unstorable_character(node.value):
             message = f"the text contains {character}, which cannot be stored"
             self.faults.append(Fault(self.places[path], path, message))

@@ -4,14 +4,22 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.engine_process import ProcessOutcome, run_process, stderr_path
+from orchestrator.adapters.engine_process import (
+    ProcessOutcome,
+    ProcessPlace,
+    TimeLimits,
+    run_process,
+    stderr_path,
+)
 from orchestrator.runs.engine import ShouldStop
 
 ENV = {"PATH": os.environ["PATH"]}
+LIMITS = TimeLimits(timeout_seconds=20, idle_seconds=20, grace_seconds=5)
 
 
 def never() -> str | None:
@@ -25,21 +33,14 @@ def run_python(
     lines: list[str] | None = None,
     should_stop: ShouldStop = never,
     keep_open: tuple[int, ...] = (),
-    timeout: float = 20,
-    idle: float = 20,
-    grace: float = 5,
+    limits: TimeLimits = LIMITS,
 ) -> ProcessOutcome:
     return run_process(
         [sys.executable, "-u", "-I", "-c", program],
-        cwd=folder,
-        env=ENV,
-        output=folder / "out",
+        place=ProcessPlace(folder, ENV, folder / "out", keep_open),
+        limits=limits,
         on_line=(lines if lines is not None else []).append,
         should_stop=should_stop,
-        keep_open=keep_open,
-        timeout_seconds=timeout,
-        idle_seconds=idle,
-        grace_seconds=grace,
     )
 
 
@@ -125,9 +126,8 @@ except KeyboardInterrupt: open("tidied", "w").close()
     with pytest.raises(ValueError, match="broken log"):
         run_process(
             [sys.executable, "-u", "-I", "-c", program],
-            cwd=tmp_path,
-            env=ENV,
-            output=tmp_path / "out",
+            place=ProcessPlace(tmp_path, ENV, tmp_path / "out"),
+            limits=LIMITS,
             on_line=broken,
             should_stop=never,
         )
@@ -142,7 +142,9 @@ print(subprocess.Popen(["sleep", "60"]).pid)
 time.sleep(60)
 """
     lines: list[str] = []
-    outcome = run_python(tmp_path, program, lines=lines, should_stop=stop_after(0.3), grace=0.5)
+    outcome = run_python(
+        tmp_path, program, lines=lines, should_stop=stop_after(0.3), limits=replace(LIMITS, grace_seconds=0.5)
+    )
     assert (outcome.returncode, outcome.stopped_because) == (-9, "cancelled")
     time.sleep(0.1)
     assert not is_alive(int(lines[0]))
@@ -157,8 +159,9 @@ def test_what_a_process_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
 
 def test_time_limit_and_silence_each_have_their_reason(tmp_path: Path) -> None:
     talking = "import time\nwhile True: print('.'); time.sleep(0.05)"
-    assert run_python(tmp_path, talking, timeout=0.5, idle=0.4).stopped_because == "timeout"
-    assert run_python(tmp_path, "import time; time.sleep(30)", idle=0.4).stopped_because == "idle"
+    silence = replace(LIMITS, idle_seconds=0.4)
+    assert run_python(tmp_path, talking, limits=TimeLimits(0.5, 0.4)).stopped_because == "timeout"
+    assert run_python(tmp_path, "import time; time.sleep(30)", limits=silence).stopped_because == "idle"
 
 
 def test_a_kept_descriptor_is_inherited_and_others_are_not(tmp_path: Path) -> None:
@@ -178,9 +181,10 @@ def test_the_process_outlives_a_killed_worker_and_its_log_is_complete(tmp_path: 
     worker = f"""
 import sys
 from pathlib import Path
-from orchestrator.adapters.engine_process import run_process
-run_process([sys.executable, "-u", "-c", {child!r}], cwd=Path({str(tmp_path)!r}), env={{}},
-    output=Path({str(tmp_path)!r}, "out"), on_line=lambda line: None, should_stop=lambda: None)
+from orchestrator.adapters.engine_process import ProcessPlace, TimeLimits, run_process
+folder = Path({str(tmp_path)!r})
+run_process([sys.executable, "-u", "-c", {child!r}], place=ProcessPlace(folder, {{}}, folder / "out"),
+    limits=TimeLimits(), on_line=lambda line: None, should_stop=lambda: None)
 """
     started = subprocess.Popen([sys.executable, "-c", worker])
     time.sleep(0.8)
@@ -195,9 +199,8 @@ def test_a_line_is_delivered_within_milliseconds_of_being_written(tmp_path: Path
     delays: list[float] = []
     run_process(
         [sys.executable, "-u", "-I", "-c", program],
-        cwd=tmp_path,
-        env=ENV,
-        output=tmp_path / "out",
+        place=ProcessPlace(tmp_path, ENV, tmp_path / "out"),
+        limits=LIMITS,
         on_line=lambda line: delays.append(time.time() - float(line)),
         should_stop=never,
     )

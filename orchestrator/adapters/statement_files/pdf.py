@@ -1,7 +1,7 @@
-"""A statement as PDF/A, set by typst: data goes in as JSON, so nothing that a person wrote becomes markup.
+"""A statement as PDF/A, typeset by typst. Data is passed as JSON, so user input never becomes markup.
 
-Only fonts of one folder are used, never those of the machine, and no time of writing goes in, so the same
-statement gives the same bytes everywhere.
+Only the fonts of one folder are used and no time of creation is written, so the same statement gives the same
+bytes on every machine.
 """
 
 import importlib.util
@@ -30,11 +30,11 @@ from orchestrator.core.money import format_cny
 _TEMPLATE = Path(__file__).with_name("statement.typ")
 _FONT_PACKAGE = "pylopdf_fonts_zh_cn"
 MOST_LINES = 2000
-"""A paper lists no more lines than this; the workbook and the CSV have all."""
+"""The PDF lists at most so many lines; the workbook and the CSV have all of them."""
 
 
 class NoFonts(BusinessError):
-    """There are no fonts for printed statements."""
+    """The fonts for printed statements are missing."""
 
     status = 503
     zh = "缺少打印确认单所需的字体"
@@ -42,7 +42,7 @@ class NoFonts(BusinessError):
 
 @dataclass(frozen=True)
 class Fonts:
-    """Where fonts are and which ones are used; a city that owns 仿宋_GB2312 and 方正小标宋 names its own."""
+    """Font folder and font names. A city with licences for 仿宋_GB2312 and 方正小标宋 configures those."""
 
     folder: Path
     body: str
@@ -50,7 +50,7 @@ class Fonts:
 
 
 def packaged_fonts() -> Path:
-    """The folder with the fonts that are installed with the product.
+    """Return the folder of the fonts that are installed with the product.
 
     Raises:
         NoFonts: they are not installed.
@@ -58,19 +58,21 @@ def packaged_fonts() -> Path:
     spec = importlib.util.find_spec(_FONT_PACKAGE)
     for place in spec.submodule_search_locations or () if spec else ():
         return Path(place)
-    raise NoFonts("No fonts for printed statements: install the requirements, or set GOVCLOUD_FONTS_DIR.")
+    raise NoFonts(
+        "The fonts for printed statements are missing. Install the requirements, or set GOVCLOUD_FONTS_DIR."
+    )
 
 
 def as_pdf(document: StatementDocument, fonts: Fonts) -> bytes:
-    """The statement as PDF/A-2b, A4, with page numbers and areas for the seals.
+    """Return the statement as PDF/A-2b, A4, with page numbers and areas for the seals.
 
     Raises:
-        NoFonts: there is no such folder.
+        NoFonts: the font folder does not exist.
     """
     if not fonts.folder.is_dir():
-        raise NoFonts(f"There is no folder {fonts.folder} with fonts: set GOVCLOUD_FONTS_DIR.")
+        raise NoFonts(f"The font folder {fonts.folder} does not exist. Set GOVCLOUD_FONTS_DIR.")
     data = {"body_font": fonts.body, "heading_font": fonts.heading, **_data(document)}
-    made: bytes = typst.compile(
+    pdf: bytes = typst.compile(
         str(_TEMPLATE),
         font_paths=[str(fonts.folder)],
         ignore_system_fonts=True,
@@ -78,7 +80,7 @@ def as_pdf(document: StatementDocument, fonts: Fonts) -> bytes:
         sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
         pdf_standards=["a-2b"],
     )
-    return made
+    return pdf
 
 
 def _data(document: StatementDocument) -> dict[str, Any]:
@@ -106,11 +108,11 @@ def _data(document: StatementDocument) -> dict[str, Any]:
         "groups": [_group(document, group) for group in document.groups()],
         "movement": [
             [
-                _name(item.sku),
-                _unit(item.sku),
-                *map(plain, (item.opening, item.increases, item.decreases, item.closing)),
+                _name(movement.sku),
+                _unit(movement.sku),
+                *map(plain, (movement.opening, movement.increases, movement.decreases, movement.closing)),
             ]
-            for item in document.movements
+            for movement in document.movements
         ],
         "lines": [_line(number, line) for number, line in enumerate(listed, start=1)],
         "left_out": len(document.lines) - len(listed),
@@ -147,7 +149,7 @@ def _group(document: StatementDocument, group: DocumentGroup) -> list[str]:
     marks = [STATES_ZH[group.state]]
     if group.month != document.month:
         marks.append(f"更正{_month(group.month).replace(' ', '')}")
-    mark = "，".join(one for one in marks if one)
+    mark = "，".join(filter(None, marks))
     unit = _unit(group.sku) + ("" if group.sku.once else "·月")
     return [
         f"{group.sku.name_zh}{f'（{mark}）' if mark else ''}",

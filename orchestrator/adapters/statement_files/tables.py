@@ -1,4 +1,4 @@
-"""Statements and the usage report as CSV and workbooks. Text that a person wrote never becomes a formula."""
+"""Statements and the usage report as CSV and workbooks. User input never becomes a formula."""
 
 import csv
 import io
@@ -20,12 +20,12 @@ from orchestrator.billing.statement_document import (
 )
 from orchestrator.billing.usage_report import COLUMNS
 
-# A spreadsheet takes a cell that begins with one of these for a formula.
+# Spreadsheets interpret a cell that begins with one of these as a formula.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BOM = "\ufeff"
 _FONT = "微软雅黑"
 LINES_A_SHEET = 1_048_576 - 2
-"""A sheet of Excel holds no more rows; two of them are the titles and the sum."""
+"""Row limit of an Excel sheet, less the titles and the sum."""
 Cells = tuple[str | int | Decimal, ...]
 REPORT_TITLES = (
     "部门",
@@ -40,7 +40,7 @@ _MOVEMENT_WIDTHS = (16, 26, 10, 14, 14, 14, 14)
 
 
 def as_csv(document: StatementDocument) -> bytes:
-    """The lines, with the mark by which Excel recognises UTF-8; amounts in CNY without separators."""
+    """Return the lines as CSV with a byte order mark for Excel; amounts in CNY without separators."""
     return _csv(LINE_TITLES, line_cells(document))
 
 
@@ -66,13 +66,13 @@ def _csv_cell(cell: str | int | Decimal) -> str:
 
 
 def as_xlsx(document: StatementDocument, lines_a_sheet: int = LINES_A_SHEET) -> bytes:
-    """A sheet of the movement with the total, and one of the lines with a sum; numbers are numbers.
+    """Return a workbook: one sheet with the movements and the total, one or more with the lines.
 
-    Lines that one sheet cannot hold go on on the next one, each with a sum of its own.
+    Lines that do not fit on one sheet continue on the next; each sheet has its own sum. Cells are numeric.
     """
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, _OPTIONS) as book:
-        # The same statement gives the same bytes: no time of writing goes into the file.
+        # A fixed time of creation makes the same statement give the same bytes.
         day = document.issued_on or document.month
         created = datetime.combine(day, time(), UTC)
         book.set_properties({"title": _title(document), "created": created})
@@ -85,7 +85,7 @@ def as_xlsx(document: StatementDocument, lines_a_sheet: int = LINES_A_SHEET) -> 
 
 
 def report_as_xlsx(report: Mapping[str, Any]) -> bytes:
-    """The usage report as a workbook of one sheet with a row of sums; numbers are numbers."""
+    """Return the usage report as a workbook of one sheet with a row of sums. Cells are numeric."""
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, _OPTIONS) as book:
         year = int(report["year"])
@@ -104,12 +104,16 @@ def report_as_xlsx(report: Mapping[str, Any]) -> bytes:
 
 
 def report_cells(report: Mapping[str, Any]) -> Iterable[Cells]:
-    """The usage report as table rows under `REPORT_TITLES`; a month without a statement counts as 0."""
-    for item in report["departments"]:
-        months = {each["month"][-2:]: each["total_fen"] for each in item["months"]}
-        figures = [item[f"{column.name}_fen"] for column in COLUMNS]
+    """Yield the rows of the usage report, as in `REPORT_TITLES`; a month without a statement counts as 0."""
+    for department in report["departments"]:
+        months = {stated["month"][-2:]: stated["total_fen"] for stated in department["months"]}
+        figures = [department[f"{column.name}_fen"] for column in COLUMNS]
         figures += [months.get(f"{month:02d}", 0) for month in range(1, 13)]
-        yield (item["organisation"], item["name_zh"], *(Decimal(fen).scaleb(-2) for fen in figures))
+        yield (
+            department["organisation"],
+            department["name_zh"],
+            *(Decimal(fen).scaleb(-2) for fen in figures),
+        )
 
 
 def _title(document: StatementDocument) -> str:
@@ -131,14 +135,14 @@ def _formats(book: Any) -> dict[str, Any]:
 
 
 def _parts(cells: list[Cells], most: int) -> dict[str, list[Cells]]:
-    """The rows of each sheet by its name; the first one stands there even without a row."""
+    """Return the rows of each sheet by its name. The first sheet exists even without rows."""
     starts = range(0, max(len(cells), 1), most)
     names = ["明细", *(f"明细{number}" for number in range(2, len(starts) + 1))]
     return {name: cells[start : start + most] for name, start in zip(names, starts, strict=True)}
 
 
 def _sum_of(place: str, count: int) -> str:
-    """The sum of the amounts of `count` rows below the titles; `place` names another sheet, or is empty."""
+    """Return the formula of the sum of `count` amounts; `place` is the prefix of another sheet, or empty."""
     column = xl_col_to_name(len(LINE_TITLES) - 1)
     return f"SUM({place}{column}2:{column}{count + 1})" if count else "0"
 
@@ -157,7 +161,7 @@ def _summary_sheet(
         sheet.write_string(row, 1, value, formats["text"])
     sheet.write_string(4, 0, "合计(元)", formats["strong"])
     formula = "=" + "+".join(_sum_of(f"{name}!", len(cells)) for name, cells in parts.items())
-    # A reader that does not calculate shows the value that stands beside the formula.
+    # Programs that do not calculate show the stored value.
     sheet.write_formula(4, 1, formula, formats["sum"], document.total_fen / 100)
     _table(sheet, 6, MOVEMENT_TITLES, movement_cells(document), formats)
     _layout(sheet, _MOVEMENT_WIDTHS, rows=7)

@@ -36,15 +36,13 @@ def mount(source: str, target: str, kind: str | None, flags: int) -> None:
     checked(result, f"mount {target}")
 
 
-def set_read_only(path: str, *, on: bool, recursive: bool = False) -> None:
-    wanted = MountAttributes(set=MOUNT_ATTR_RDONLY) if on else MountAttributes(clear=MOUNT_ATTR_RDONLY)
-    flags = AT_RECURSIVE if recursive else 0
+def set_mount(path: str, attributes: MountAttributes, flags: int = 0) -> None:
     arguments = (
         AT_FDCWD,
         os.fsencode(path),
         flags,
-        ctypes.byref(wanted),
-        ctypes.c_size_t(ctypes.sizeof(wanted)),
+        ctypes.byref(attributes),
+        ctypes.c_size_t(ctypes.sizeof(attributes)),
     )
     checked(LIBC.syscall(SYS_MOUNT_SETATTR, *arguments), f"mount_setattr {path}")
 
@@ -79,8 +77,8 @@ def arrange_mounts(root: str, hide: Sequence[str]) -> None:
     Path(root).mkdir(parents=True, exist_ok=True)
     mount(f"/proc/self/fd/{root_descriptor}", root, None, MS_BIND)
     os.close(root_descriptor)
-    set_read_only("/", on=True, recursive=True)
-    set_read_only(root, on=False)
+    set_mount("/", MountAttributes(set=MOUNT_ATTR_RDONLY), AT_RECURSIVE)
+    set_mount(root, MountAttributes(clear=MOUNT_ATTR_RDONLY))
 
 
 def relay(child: int) -> NoReturn:

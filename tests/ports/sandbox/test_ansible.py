@@ -279,8 +279,8 @@ def test_secrets_show_as_stars_in_log_and_events(engine: AnsibleEngine, bundle: 
         ({"all": {"hosts": {"web[1:3]": {}}}}, "the host"),
         ({"all": {"hosts": {"web-1": {"a b": 1}}}}, "variable"),
         ({"a-b": {"hosts": {}}}, "the group"),
-        ({"all": {"plugin": {}}}, "none of children, hosts, vars"),
-        ([], "a table is needed"),
+        ({"all": {"plugin": {}}}, "must be children, hosts or vars"),
+        ([], "must be an object"),
         ({"all": {"hosts": {"web-1": {"label": "\ud800"}}}}, "is not text"),
     ],
 )
