@@ -164,7 +164,7 @@ def test_a_new_cloud_is_refused_when_every_block_is_taken(cloud: Daemon, other: 
     assert list(other.home.iterdir()) == []
 
 
-ENDING = "sandbox clouds or programs; end one that is not needed, then start this one again"
+ENDING = "sandbox clouds or programs; stop one that is not needed, then start this cloud again"
 
 
 def claims_of(home: Path, block: str) -> str:
