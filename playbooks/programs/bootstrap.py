@@ -1,6 +1,6 @@
-"""What the host's Python is started with: unpack the programs that come in, call one, print its answer.
+"""Entry point on the host: unpack the programs from standard input, call one, print its answer.
 
-The programs lie in a folder named for their content, so a service that runs them keeps its own version.
+The folder of the programs is named after their content, so a service that runs them keeps its version.
 """
 
 import importlib

@@ -1,10 +1,10 @@
-"""Ansible's way to a sandbox host: a unix socket to the host's own init, no shell on this machine, no SSH.
+"""Ansible connection to a sandbox host over the unix socket of its init, without a local shell or SSH.
 
-The command becomes a child of that init: it has the host's environment and folders, it dies with the host,
-and the init kills it when this side goes away. The three streams are pipes whose far ends are handed over
-with the request, so that nothing stands between the command and Ansible.
+The command runs as a child of the init: it has the host's environment and folders, dies with the host, and
+is killed when this side disconnects. Its standard streams are pipes whose ends are passed with the request,
+so the data goes directly between the command and Ansible.
 
-Each request names the host that it is meant for; the init of any other host, or cloud, refuses it.
+Each request names its host; the init of any other host or cloud refuses it.
 """
 
 import array
@@ -24,12 +24,12 @@ from ansible.plugins.connection import ConnectionBase
 
 DOCUMENTATION = """
 name: sandbox
-short_description: Reach a sandbox host through the socket of its init
+short_description: Connect to a sandbox host through the socket of its init
 description:
-  - Runs commands and moves files through ROOT/run/init.sock, where ROOT is the host's root folder.
+  - Runs commands and copies files through ROOT/run/init.sock, where ROOT is the host's root folder.
 options:
   sandbox_root:
-    description: The host's root folder, as Terraform's output names it.
+    description: The host's root folder, from Terraform's output.
     required: true
     type: str
     vars:
@@ -42,11 +42,11 @@ options:
 """
 
 CHUNK = 1 << 16
-SECONDS_TO_DRAIN = 0.3  # A background process may keep the pipes open long after the command has ended.
+SECONDS_TO_DRAIN = 0.3  # A background process may keep the pipes open after the command has ended.
 
 
 class Connection(ConnectionBase):
-    """One host. Every command is a connection of its own, so there is nothing to keep open or to lose."""
+    """One host. Every command uses its own socket, so nothing stays open between commands."""
 
     transport = "sandbox"
     has_pipelining = True
@@ -61,7 +61,7 @@ class Connection(ConnectionBase):
     def exec_command(
         self, cmd: str, in_data: bytes | None = None, sudoable: bool = True
     ) -> tuple[int, bytes, bytes]:
-        """Run `cmd` by the host's shell: its exit code (128 + signal when killed), its output, its errors."""
+        """Run `cmd` in the host's shell. Returns exit code (128 + signal if killed), output and errors."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         output = bytearray()
         code, errors = self._run(cmd, iter([in_data] if in_data else []), output.extend)
@@ -87,48 +87,48 @@ class Connection(ConnectionBase):
         return str(self.get_option("host_name"))
 
     def _run(self, command: str, feed: Iterator[bytes], take: Any) -> tuple[int, bytes]:
-        door = self._knock()
-        with door, contextlib.ExitStack() as ours:
-            theirs_in, stdin = os.pipe()
-            stdout, theirs_out = os.pipe()
-            stderr, theirs_err = os.pipe()
+        connection = self._open_socket()
+        with connection, contextlib.ExitStack() as own_ends:
+            command_stdin, stdin = os.pipe()
+            stdout, command_stdout = os.pipe()
+            stderr, command_stderr = os.pipe()
             try:
                 host = Path(self.get_option("sandbox_root")).name
                 request = json.dumps({"op": "exec", "host": host, "cmd": command}).encode() + b"\n"
-                send(door, request, [theirs_in, theirs_out, theirs_err])
+                send(connection, request, [command_stdin, command_stdout, command_stderr])
             finally:
-                for descriptor in (theirs_in, theirs_out, theirs_err):
+                for descriptor in (command_stdin, command_stdout, command_stderr):
                     os.close(descriptor)
             for descriptor in (stdout, stderr):
-                ours.callback(os.close, descriptor)
-            return self._exchange(door, stdin, feed, {stdout: take, stderr: None})
+                own_ends.callback(os.close, descriptor)
+            return self._exchange(connection, stdin, feed, {stdout: take, stderr: None})
 
-    def _knock(self) -> socket.socket:
+    def _open_socket(self) -> socket.socket:
         root = self.get_option("sandbox_root")
-        door = socket.socket(socket.AF_UNIX)
+        connection = socket.socket(socket.AF_UNIX)
         try:
-            door.connect(f"{root}/run/init.sock")
+            connection.connect(f"{root}/run/init.sock")
         except OSError as error:
-            door.close()
+            connection.close()
             raise AnsibleConnectionFailure(f"host {self._name()} is not running: {error}") from error
-        return door
+        return connection
 
     def _exchange(
-        self, door: socket.socket, stdin: int, feed: Iterator[bytes], takers: dict[int, Any]
+        self, connection: socket.socket, stdin: int, feed: Iterator[bytes], takers: dict[int, Any]
     ) -> tuple[int, bytes]:
-        """Feed the command and take what it says, until the init tells its exit code."""
+        """Write input to the command and read its output until the init sends the exit code."""
         errors, answer, deadline = bytearray(), b"", None
         with selectors.DefaultSelector() as selector, Feeder(selector, stdin, feed) as feeder:
-            selector.register(door, selectors.EVENT_READ, None)
+            selector.register(connection, selectors.EVENT_READ, None)
             for descriptor, take in takers.items():
                 selector.register(descriptor, selectors.EVENT_READ, take or errors.extend)
             while deadline is None or (len(selector.get_map()) and time.monotonic() < deadline):
                 for key, _ in selector.select(None if deadline is None else SECONDS_TO_DRAIN):
-                    if key.fileobj is door:
-                        data = door.recv(CHUNK)
+                    if key.fileobj is connection:
+                        data = connection.recv(CHUNK)
                         answer += data
                         if not data or answer.endswith(b"\n"):
-                            selector.unregister(door)
+                            selector.unregister(connection)
                             feeder.close()
                             deadline = time.monotonic() + SECONDS_TO_DRAIN
                     elif key.fd == stdin:
@@ -149,7 +149,7 @@ class Connection(ConnectionBase):
 
 
 class Feeder:
-    """Writes to the command's standard input as fast as it reads, and closes it at the end."""
+    """Writes to the command's standard input without blocking, and closes it at the end."""
 
     def __init__(self, selector: selectors.BaseSelector, stdin: int, feed: Iterator[bytes]) -> None:
         self.selector, self.stdin, self.feed = selector, stdin, feed
@@ -164,7 +164,7 @@ class Feeder:
         self.close()
 
     def push(self) -> None:
-        if not self.open:  # The init's answer came with the same event and has closed it.
+        if not self.open:  # Closed by the init's answer in the same round of events.
             return
         self.rest = self.rest or next(self.feed, b"")
         if not self.rest:
@@ -174,7 +174,7 @@ class Feeder:
             self.rest = self.rest[os.write(self.stdin, self.rest[:CHUNK]) :]
         except BlockingIOError:
             return
-        except BrokenPipeError:  # The command does not want the rest; its exit code will tell.
+        except BrokenPipeError:  # The command has closed its input; the exit code shows whether it failed.
             self.close()
 
     def close(self) -> None:
@@ -184,16 +184,16 @@ class Feeder:
             os.close(self.stdin)
 
 
-def send(door: socket.socket, request: bytes, descriptors: list[int]) -> None:
-    """Send a request together with descriptors for the init to use.
+def send(connection: socket.socket, request: bytes, descriptors: list[int]) -> None:
+    """Send a request with descriptors for the init.
 
     An init that refuses the request may answer and close before everything is sent. The broken pipe is then
-    no failure of its own: the answer still waits to be read and gives the reason.
+    ignored, because the answer can still be read and has the reason.
     """
-    handed_over = array.array("i", descriptors)
+    passed = array.array("i", descriptors)
     with contextlib.suppress(BrokenPipeError):
-        sent = door.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed_over)])
-        door.sendall(request[sent:])
+        sent = connection.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
+        connection.sendall(request[sent:])
 
 
 def chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -202,4 +202,4 @@ def chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def discard(_data: bytes) -> None:
-    """`cat` into a file says nothing."""
+    """Ignore output; `cat` into a file has none."""

@@ -1,19 +1,20 @@
-"""How an administrator's connection is opened, whatever the owner of a database has set up in it."""
+"""Administrator connections with a fixed search path, which the owner of a database cannot change."""
 
 from typing import Any
 
 from psycopg import conninfo
 
 SEARCH_PATH = "-c search_path=pg_catalog,pg_temp"
-"""The system's own objects first, temporary ones last: an unlisted pg_temp would come before pg_catalog."""
+"""System objects first, temporary ones last; an unlisted pg_temp would come before pg_catalog."""
 
 
 def pinned(text: str, **parts: Any) -> str:
-    """Return the connection text `text` with `parts` and with a search path that nobody else can set.
+    """Return the connection string `text` with `parts` and a fixed search path.
 
-    The settings of a role or of a database do not override an option that is given at connect. Without it, an
-    unqualified name in a statement could call a function of the database's owner with all rights.
+    Settings of a role or database do not override options of the connection. Without the option, an
+    unqualified name in a statement could call a function of the database's owner with the administrator's
+    rights.
     """
-    given = conninfo.conninfo_to_dict(text).get("options")
-    options = f"{given} {SEARCH_PATH}" if given else SEARCH_PATH
+    existing = conninfo.conninfo_to_dict(text).get("options")
+    options = f"{existing} {SEARCH_PATH}" if existing else SEARCH_PATH
     return conninfo.make_conninfo(text, **parts, options=options)

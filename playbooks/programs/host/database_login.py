@@ -1,4 +1,4 @@
-"""What every connection between programs and a host's PostgreSQL demands of the server."""
+"""Authentication that every connection to a host's PostgreSQL requires of the server."""
 
 from typing import Final
 
@@ -8,4 +8,4 @@ OLDEST_LIBPQ_WITH_REQUIRE_AUTH: Final = 160000
 PROVEN: Final = (
     {"require_auth": "scram-sha-256"} if psycopg.pq.version() >= OLDEST_LIBPQ_WITH_REQUIRE_AUTH else {}
 )
-"""The server proves that it knows the password, too: another cloud's at the same address does not."""
+"""With SCRAM the server proves that it knows the password; a server of another cloud cannot."""

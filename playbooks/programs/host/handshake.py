@@ -1,11 +1,11 @@
-"""Two programs prove to each other that they have the same secret, which itself is never sent.
+"""Mutual proof of a shared secret, which is never sent.
 
     caller     {"secret": name of the secret, "nonce": "..."}
     answering  {"nonce": "...", "proof": "..."}, or {"error": "..."} and the end of the connection
     caller     {"proof": "..."}
 
-A program that happens to listen at the expected address, such as one of another cloud, fails the proof, and
-the caller sends it no request.
+An unrelated program at the expected address, such as one of another cloud, fails the proof, and the caller
+sends it no request.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ UNKNOWN = "this token is not known"
 
 
 class UnprovenError(Exception):
-    """The other side does not prove that it has the secret."""
+    """The other side could not prove that it has the secret."""
 
 
 def call(secret: str, reading: BinaryIO, writing: BinaryIO) -> None:
-    """Prove to the program that answers that we have the secret, once it has proved that. UnprovenError."""
+    """Run the caller's side: check the proof of the other program, then send ours. Raises UnprovenError."""
     own = secrets.token_hex(16)
     send(writing, secret=name_of(secret), nonce=own)
     answered = receive(reading)
@@ -32,16 +32,16 @@ def call(secret: str, reading: BinaryIO, writing: BinaryIO) -> None:
         raise UnprovenError(str(answered["error"]))
     other = str(answered.get("nonce"))
     if not same(answered.get("proof"), proof(secret, "answering", own, other)):
-        raise UnprovenError("the program that answers does not have the token")
+        raise UnprovenError("the answering program does not have the token")
     send(writing, proof=proof(secret, "caller", own, other))
 
 
 def answer(known: Iterable[str], reading: BinaryIO, writing: BinaryIO) -> str | None:
-    """Return the caller's secret after both sides have proved it; None, and an error sent, where not."""
-    asked = receive(reading)
-    secret = next((each for each in known if same(asked.get("secret"), name_of(each))), None)
+    """Run the answering side. Returns the caller's secret; None after a failed proof, with an error sent."""
+    request = receive(reading)
+    secret = next((token for token in known if same(request.get("secret"), name_of(token))), None)
     if secret is not None:
-        other, own = str(asked.get("nonce")), secrets.token_hex(16)
+        other, own = str(request.get("nonce")), secrets.token_hex(16)
         send(writing, nonce=own, proof=proof(secret, "answering", other, own))
         if same(receive(reading).get("proof"), proof(secret, "caller", other, own)):
             return secret
@@ -50,12 +50,12 @@ def answer(known: Iterable[str], reading: BinaryIO, writing: BinaryIO) -> str | 
 
 
 def name_of(secret: str) -> str:
-    """A name by which the answering program finds the secret; it does not give a random secret away."""
+    """Return the name by which the answering side finds the secret. It does not reveal a random secret."""
     return hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
 def proof(secret: str, role: str, callers: str, answerings: str) -> str:
-    """What only a program with the secret can say about these two nonces."""
+    """Return the proof over both nonces, which only a holder of the secret can compute."""
     return hmac.new(secret.encode(), f"{role} {callers} {answerings}".encode(), "sha256").hexdigest()
 
 
@@ -69,7 +69,7 @@ def send(writing: BinaryIO, **values: str) -> None:
 
 
 def receive(reading: BinaryIO) -> dict[str, Any]:
-    """The object of the next line; an empty one for anything else."""
+    """Read one line as a JSON object; an empty object for anything else."""
     try:
         value = json.loads(reading.readline(LONGEST_LINE))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Where things lie on this host, and files that are written in one step."""
+"""Paths on this host, and atomic writes of files."""
 
 import json
 import os
@@ -6,33 +6,33 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(os.environ.get("HOST_ROOT") or "/")
-"""All paths of an order are below it: a sandbox host's own folder, or the root of a real host."""
+"""Base of all paths of an order: a sandbox host's root folder, or `/` of a real host."""
 
 
 def below(path: str) -> Path:
-    """The place of a path of an order. Raises ValueError when it leads out of the root."""
+    """Return the absolute path of an order's path. Raises ValueError if it leaves the root."""
     place = ROOT / path.lstrip("/")
     if ".." in place.parts:
-        raise ValueError(f"{path}: leads out of the host's root")
+        raise ValueError(f"{path}: is outside of the host's root")
     return place
 
 
 def printable(path: str | Path) -> str:
-    """A name as text that any reader can keep, for answers that leave the host; no two names become one.
+    """Return a file name as valid text for answers. Different names have different texts.
 
-    A name is bytes. Those that are no UTF-8, as in archives from systems that wrote GBK, are told in
-    hexadecimal digits behind a backslash, and a backslash as two.
+    Bytes that are not UTF-8, as in archives from GBK systems, become hexadecimal digits after a backslash; a
+    backslash is doubled.
     """
     return os.fsencode(path).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
 
 
 def program(name: str) -> str:
-    """A program that came with the one that runs, for the argument list of a service."""
+    """Return the path of a program of the same bundle, for the command line of a service."""
     return str(Path(__file__).with_name(name))
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file that only its own account may read; a reader sees the old text or the new."""
+    """Replace a file atomically and durably, readable by its account only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(
@@ -49,5 +49,5 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What the file holds, or None where there is none."""
+    """Return the content of a JSON file, or None if it does not exist."""
     return json.loads(path.read_text("utf-8")) if path.exists() else None

@@ -1,10 +1,10 @@
-"""A program that will not do what it was asked to says so by a code and facts; texts are made elsewhere."""
+"""Refusals of programs, as code and facts; the orchestrator makes the texts."""
 
 from typing import Any
 
 
 class Refused(Exception):
-    """Nothing was changed. `code` is one of the orchestrator's findings; `facts` fill its text."""
+    """The program changed nothing. `code` is a finding of the orchestrator; `facts` fill its text."""
 
     def __init__(self, code: str, **facts: Any) -> None:
         super().__init__(f"{code} {facts}" if facts else code)

@@ -1,4 +1,4 @@
-"""Services by one name, on hosts whose init is ours (`svc`) and on hosts with systemd."""
+"""Control of services, on sandbox hosts with `svc` and on other hosts with systemd."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from place import ROOT, write_private
 SECONDS_TO_ACT = 60
 WITH_SVC = "HOST_ROOT" in os.environ
 PYTHON = (sys.executable, "-X", "utf8")
-"""Names of files travel between hosts as UTF-8, whatever language this host was set up in."""
+"""File names are exchanged as UTF-8, independent of the host's locale."""
 
 
 def run_service(name: str, argv: Sequence[str], *, stop: str = "SIGTERM", abort: str = "SIGKILL") -> None:
-    """Make the service be these words and run; it comes back after a crash and with the host."""
+    """Define the service with this command line and start it, also after crashes and at every boot."""
     if WITH_SVC:
         definition = {"argv": [*PYTHON, *argv] if argv[0].endswith(".py") else list(argv)}
         write_private(_definition(name), json.dumps({**definition, "stop": stop, "abort": abort}))
@@ -35,13 +35,13 @@ def start(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Stop the service and wait for its end; harmless when there is none."""
+    """Stop the service and wait for its end. Does nothing if it does not exist."""
     if name in statuses():
         _call(["svc", "stop", name] if WITH_SVC else ["systemctl", "stop", name])
 
 
 def remove(name: str) -> None:
-    """Stop the service and forget what it was."""
+    """Stop the service and remove its definition."""
     stop(name)
     if WITH_SVC:
         _definition(name).unlink(missing_ok=True)
@@ -53,7 +53,7 @@ def remove(name: str) -> None:
 
 
 def statuses() -> Mapping[str, str]:
-    """The state of every service by its name: running or something else."""
+    """Return the state of every service by name: `running` or another word."""
     if WITH_SVC:
         lines = _call(["svc", "status"]).splitlines()
         return {line.split(":")[0]: line.split()[1] for line in lines if ":" in line}

@@ -1,4 +1,4 @@
-"""Where a name points, for whoever must know before it is switched."""
+"""Read the address of a name before it is switched."""
 
 from typing import Any
 
@@ -6,6 +6,6 @@ from place import below, read_json
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {folder, record}. `address` is None for a name that is not known."""
+    """order: {folder, record}. `address` is None for an unknown name."""
     addresses = read_json(below(order["folder"]) / "names.json") or {}
     return {"record": order["record"], "address": addresses.get(order["record"])}

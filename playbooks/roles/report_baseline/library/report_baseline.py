@@ -1,4 +1,4 @@
-"""Ansible module: one look at a host, in one go. It writes one file, its own report, and nothing else."""
+"""Ansible module: report the state of a host. The only file that it writes is its own report."""
 
 import json
 import os
@@ -15,10 +15,10 @@ DOCUMENTATION = """
 module: report_baseline
 short_description: Report name, address, services, listening sockets, Python, disk use and isolation of a host
 options:
-  name: {description: The name that the host was given., type: str, required: true}
-  label: {description: What people call the host; free text., type: str, default: ""}
-  address: {description: The address that the host was given., type: str, required: true}
-  services_by: {description: Who runs the services here., type: str, required: true, choices: [svc, systemd]}
+  name: {description: Name of the host., type: str, required: true}
+  label: {description: Label of the host; free text., type: str, default: ""}
+  address: {description: Address of the host., type: str, required: true}
+  services_by: {description: Service supervisor., type: str, required: true, choices: [svc, systemd]}
 """
 
 LISTENING = "0A"
@@ -27,7 +27,7 @@ SECONDS_TO_ANSWER = 20
 
 
 def listening_ports(address: str) -> list[int]:
-    """The TCP ports that are listened on at exactly this address."""
+    """Return the TCP ports with a listener at exactly this address."""
     # The kernel prints an address as hexadecimal digits, lowest byte first.
     wanted = IPv4Address(address).packed[::-1].hex().upper()
     rows = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
@@ -36,7 +36,7 @@ def listening_ports(address: str) -> list[int]:
 
 
 def running_services(services_by: str) -> list[str]:
-    """The names of the services that run, as the supervisor of this kind of host tells them."""
+    """Return the names of the running services, from the host's service supervisor."""
     if services_by == "svc":
         lines = answer_of(["svc", "status"])
         return sorted(line.split(":")[0] for line in lines if ": running" in line)
@@ -50,13 +50,13 @@ def answer_of(argv: list[str]) -> list[str]:
 
 
 def bytes_under(root: Path) -> int:
-    """Bytes on disk of the files under the folder, on its own file system, of the first 200,000 of them."""
-    device, total, seen = root.stat().st_dev, 0, 0
+    """Return the disk use of the first 200,000 files below the folder, within its file system."""
+    device, total, count = root.stat().st_dev, 0, 0
     for place, folders, files in os.walk(root):
         folders[:] = [name for name in folders if on_device(Path(place, name), device)]
         for name in files:
-            seen += 1
-            if seen > MOST_FILES:
+            count += 1
+            if count > MOST_FILES:
                 return total
             total += disk_bytes(Path(place, name))
     return total
@@ -72,18 +72,18 @@ def on_device(path: Path, device: int) -> bool:
 def disk_bytes(path: Path) -> int:
     try:
         return path.lstat().st_blocks * 512
-    except OSError:  # It was removed while we looked.
+    except OSError:  # It was removed in the meantime.
         return 0
 
 
-def has_own_world(services_by: str) -> bool:
-    """True when this host cannot see the processes of other hosts."""
+def is_isolated(services_by: str) -> bool:
+    """Return True if this host cannot see the processes of other hosts."""
     if services_by != "svc":
         return True
     return os.environ["HOST_INIT"].encode() in Path("/proc/1/cmdline").read_bytes().split(b"\0")
 
 
-def look(parameters: dict[str, Any], root: Path) -> dict[str, Any]:
+def report_of(parameters: dict[str, Any], root: Path) -> dict[str, Any]:
     address, services_by = parameters["address"], parameters["services_by"]
     disk = shutil.disk_usage(root)
     return {
@@ -94,7 +94,7 @@ def look(parameters: dict[str, Any], root: Path) -> dict[str, Any]:
         "listening": listening_ports(address),
         "python": platform.python_version(),
         "disk": {"root": str(root), "used_bytes": bytes_under(root), "free_bytes": disk.free},
-        "isolated": has_own_world(services_by),
+        "isolated": is_isolated(services_by),
     }
 
 
@@ -108,7 +108,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
     root = Path(os.environ.get("HOST_ROOT", "/"))
     try:
-        report = look(module.params, root)
+        report = report_of(module.params, root)
         text = json.dumps(report, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         if not module.check_mode:
             Path.home().joinpath(".govcloud-baseline.json").write_text(text, "utf-8")

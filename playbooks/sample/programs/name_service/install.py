@@ -1,4 +1,4 @@
-"""Run the name service on this host, with these names; names that it already has keep their addresses."""
+"""Run the name service on this host. New names are added; existing names keep their addresses."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {address, port, folder, names: {name: address}}."""
     folder = below(order["folder"])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known = read(folder / "names.json")
-    replace(folder / "names.json", {**order["names"], **known})
+    existing = read(folder / "names.json")
+    replace(folder / "names.json", {**order["names"], **existing})
     argv = [
         program("names.py"),
         "--folder",

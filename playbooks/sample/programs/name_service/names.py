@@ -1,9 +1,9 @@
-"""A small name service: answers A queries with no time to live, and switches a name for its token.
+"""A small name service: answers DNS A queries with TTL 0, and switches names by token.
 
-Names lie in FOLDER/names.json {name: address}, which anybody may read instead of asking. FOLDER/tokens.json
-{token: {name, from, to}} says what each token may do: switch this one name from this address to that one.
-Control is one JSON line each way over TCP, so that a caller can have its connection open and checked early. A
-connection begins with a handshake by which both sides prove that they have the token (`handshake.py`).
+FOLDER/names.json is {name: address}; other programs may read it. FOLDER/tokens.json {token: {name, from, to}}
+has the right of each token: to switch one name from one address to another. The control protocol is one JSON
+line each way over TCP, so that a caller can open and check its connection early. A connection begins with a
+handshake in which both sides prove that they have the token (`handshake.py`).
 """
 
 import argparse
@@ -23,7 +23,7 @@ ANSWERED, NO_SUCH_NAME, TYPE_A, CLASS_IN = 0x8580, 0x8583, 1, 1
 
 
 class Names:
-    """The names of one folder; the file is replaced in one step, and one thread at a time changes it."""
+    """The names of one folder. The file is replaced atomically, by one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.path, self.tokens = folder / "names.json", folder / "tokens.json"
@@ -38,15 +38,15 @@ class Names:
         return rights
 
     def switch(self, token: str) -> dict[str, Any]:
-        """Do what the token is for; a name that points elsewhere is left alone and reported."""
+        """Switch the name of the token. A name with another address stays unchanged and is reported."""
         rights = self.rights(token)
         if rights is None:
             return {"error": handshake.UNKNOWN}
         with self.lock:
             names = self.all()
-            now = names.get(rights["name"])
-            if now not in {rights["from"], rights["to"]}:
-                return {"error": f"the name points to {now}"}
+            address = names.get(rights["name"])
+            if address not in {rights["from"], rights["to"]}:
+                return {"error": f"the name points to {address}"}
             names[rights["name"]] = rights["to"]
             replace(self.path, names)
         return {"name": rights["name"], "address": rights["to"]}
@@ -66,18 +66,18 @@ def replace(path: Path, names: dict[str, str]) -> None:
 
 
 class Query(socketserver.BaseRequestHandler):
-    """One DNS question; what is no question for one A record is answered as an unknown name."""
+    """One DNS query. Everything except a query for one A record is answered as an unknown name."""
 
     server: "QueryServer"
 
     def handle(self) -> None:
-        packet, door = self.request
+        packet, socket = self.request
         if len(packet) > HEADER.size:
-            door.sendto(answer(packet, self.server.names.all()), self.client_address)
+            socket.sendto(answer(packet, self.server.names.all()), self.client_address)
 
 
 def answer(packet: bytes, names: dict[str, str]) -> bytes:
-    """The reply to a query: one address that must not be kept, or that there is no such name."""
+    """Return the reply to a query: one address with TTL 0, or NXDOMAIN."""
     number = HEADER.unpack_from(packet)[0]
     labels, place = [], HEADER.size
     while place < len(packet) and packet[place]:
@@ -92,7 +92,7 @@ def answer(packet: bytes, names: dict[str, str]) -> bytes:
 
 
 class Control(socketserver.StreamRequestHandler):
-    """A connection that may ask and switch as often as it likes, for the token that it began with."""
+    """A control connection: any number of requests with the token of its handshake."""
 
     disable_nagle_algorithm = True
     server: "ControlServer"
@@ -102,9 +102,9 @@ class Control(socketserver.StreamRequestHandler):
         if token is None:
             return
         for line in self.rfile:
-            self.wfile.write(json.dumps(self.obey(line, token)).encode() + b"\n")
+            self.wfile.write(json.dumps(self.respond(line, token)).encode() + b"\n")
 
-    def obey(self, line: bytes, token: str) -> dict[str, Any]:
+    def respond(self, line: bytes, token: str) -> dict[str, Any]:
         try:
             request = json.loads(line)
         except ValueError:
@@ -115,7 +115,7 @@ class Control(socketserver.StreamRequestHandler):
         rights = names.rights(token)
         if request.get("op") == "hello" and rights is not None:
             return {**rights, "address": names.all().get(rights["name"])}
-        return {"error": "op: is neither hello nor switch, or the token is not known"}
+        return {"error": "op: must be hello or switch, with a known token"}
 
 
 class QueryServer(socketserver.ThreadingUDPServer):

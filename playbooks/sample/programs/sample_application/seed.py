@@ -1,4 +1,4 @@
-"""The data of the sample system: years of readings, people, a folder of pictures; the same every time."""
+"""Deterministic data of the sample system: years of readings, people, a folder of pictures."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, sql
 
-ROWS_OF_A_MEGABYTE = 4600  # Of readings with their index, as measured.
+ROWS_OF_A_MEGABYTE = 4600  # Rows of `reading` including its index, measured.
 FILES_OF_A_FOLDER = 100
 SCHEMA = """
 CREATE TABLE station (
@@ -42,10 +42,10 @@ INSERT INTO reading (station, at, level_mm, flow, quality, note)
 """
 
 
-def sow(admin: str, database: str, owner: str, uploads: Path, size: dict[str, Any]) -> bool:
-    """Make database and folder unless they are there; True when they were made."""
+def seed(admin: str, database: str, owner: str, uploads: Path, size: dict[str, Any]) -> bool:
+    """Create database and folder if missing. Returns True if the database was created."""
     if not uploads.exists():
-        plant_files(uploads, size["files"], size["file_bytes"])
+        write_files(uploads, size["files"], size["file_bytes"])
     with psycopg.connect(admin, autocommit=True) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
             return False
@@ -62,8 +62,8 @@ def sow(admin: str, database: str, owner: str, uploads: Path, size: dict[str, An
     return True
 
 
-def plant_files(folder: Path, count: int, size: int) -> None:
-    """Files of about `size` bytes whose content follows from their number, a hundred to a folder."""
+def write_files(folder: Path, count: int, size: int) -> None:
+    """Write `count` files of about `size` bytes, a hundred per folder; content depends on the number."""
     draft = folder.with_name(f".{folder.name}.draft")
     for number in range(count):
         place = draft / f"{number // FILES_OF_A_FOLDER:04d}" / f"{number:06d}.bin"

@@ -1,11 +1,12 @@
-"""The sample legacy system's web application: it takes reports of water levels, and pictures with them.
+"""Web application of the sample legacy system: receives reports of water levels, and pictures.
 
     POST /reports  {"client": "c1", "number": 7, "station": 3, "level_mm": 1200}  -> 201 {"id": "c1-7"}
     POST /pictures?client=c1&number=8, with the picture as body                   -> 201 {"id": "c1-8"}
     GET  /health                                                                  -> 200, or 503 and why
 
-A report is acknowledged after its row is committed, a picture after its file and its row are there. The same
-number sent again is acknowledged again and stored once. Without its database the application answers 503.
+A report is acknowledged after its row is committed, a picture after its file is written and its row is
+committed. A repeated number is acknowledged again and stored once. Without its database the application
+answers 503.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
-SECONDS_BETWEEN_LOGINS = 0.02  # A refused login is not tried again at once: each costs the server a process.
+SECONDS_BETWEEN_LOGINS = 0.02  # A login costs the server a process; do not retry at once.
 LONGEST_BODY = 1 << 22
 REPORT = (
     "INSERT INTO report (client, number, station, level_mm, body) VALUES (%s, %s, %s, %s, %s)"
@@ -34,17 +35,17 @@ PICTURE = (
 
 
 class Site(ThreadingHTTPServer):
-    """What all connections share."""
+    """The server, with the state shared by all connections."""
 
     daemon_threads, request_queue_size = True, 128
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.conninfo, self.uploads = config["database"], Path(config["uploads"])
         self.refused_until, self.reason = 0.0, ""
-        super().__init__((config["address"], config["port"]), Visit)
+        super().__init__((config["address"], config["port"]), ClientConnection)
 
     def log_in(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection of the caller's own. Raises psycopg.OperationalError while there is no database."""
+        """Return a new database connection. Raises psycopg.OperationalError if the database refuses."""
         if time.monotonic() < self.refused_until:
             raise psycopg.OperationalError(self.reason)
         try:
@@ -54,8 +55,8 @@ class Site(ThreadingHTTPServer):
             raise
 
 
-class Visit(BaseHTTPRequestHandler):
-    """One client's connection, with a database connection of its own."""
+class ClientConnection(BaseHTTPRequestHandler):
+    """One client connection, with its own database connection."""
 
     protocol_version, disable_nagle_algorithm, wbufsize = "HTTP/1.1", True, -1
     server: Site
@@ -63,13 +64,13 @@ class Visit(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path != "/health":
-            self.reply(404, {"error": "there is only /health"})
+            self.reply(404, {"error": "unknown path; use /health"})
             return
         try:
             self.connected().execute("SELECT 1")
             self.reply(200, {"accepts": True})
         except psycopg.Error as error:
-            self.turn_away(error)
+            self.answer_unavailable(error)
 
     def do_POST(self) -> None:
         parts = urlsplit(self.path)
@@ -81,11 +82,11 @@ class Visit(BaseHTTPRequestHandler):
             elif parts.path == "/pictures":
                 self.reply(201, {"id": self.take_picture(parse_qs(parts.query), body)})
             else:
-                self.reply(404, {"error": "there are only /reports and /pictures"})
+                self.reply(404, {"error": "unknown path; use /reports or /pictures"})
         except (KeyError, TypeError, ValueError) as error:
             self.reply(400, {"error": f"{type(error).__name__}: {error}"})
         except (psycopg.Error, OSError) as error:
-            self.turn_away(error)
+            self.answer_unavailable(error)
 
     def take_report(self, report: dict[str, Any]) -> str:
         client, number = str(report["client"]), int(report["number"])
@@ -94,13 +95,13 @@ class Visit(BaseHTTPRequestHandler):
         return f"{client}-{number}"
 
     def take_picture(self, query: dict[str, list[str]], body: bytes) -> str:
-        """File first, row second: a row never names a file that is not there."""
+        """Write the file first and the row second, so that a row never names a missing file."""
         client, number = query["client"][0], int(query["number"][0])
         name = f"{hashlib.sha256(client.encode()).hexdigest()[:2]}/{client}-{number}.bin"
         if "/" in client or client.startswith("."):
-            raise ValueError("client: is not a name")
+            raise ValueError("client: invalid name")
         connection = self.connected()
-        self.server.uploads.stat()  # While the folder is away, no folder is made in its place.
+        self.server.uploads.stat()  # Raises while the folder is missing; no new one may replace it.
         place = self.server.uploads / name
         place.parent.mkdir(exist_ok=True)
         draft = place.with_name(f"{place.name}.part")
@@ -114,19 +115,19 @@ class Visit(BaseHTTPRequestHandler):
             self.database = self.server.log_in()
         return self.database
 
-    def turn_away(self, error: Exception) -> None:
+    def answer_unavailable(self, error: Exception) -> None:
         if isinstance(error, psycopg.Error):
-            self.leave()
+            self.disconnect()
         self.reply(503, {"accepts": False, "reason": str(error).strip()})
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         if self.database is not None:
             with contextlib.suppress(psycopg.Error):
                 self.database.close()
         self.database = None
 
     def finish(self) -> None:
-        self.leave()
+        self.disconnect()
         with contextlib.suppress(OSError):
             super().finish()
 
@@ -140,7 +141,7 @@ class Visit(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, *_words: Any) -> None:
-        """A line for each of the clients' writes would only fill the disk."""
+        """Log nothing: a line per write would fill the disk."""
 
 
 def main() -> None:
