@@ -107,7 +107,7 @@ def test_a_killed_server_is_started_again_with_its_rows(folder: Path) -> None:
         assert run(server, "SELECT n FROM kept") == [(42,)]
 
 
-def test_a_second_owner_is_refused_and_told_who_the_first_is(
+def test_a_second_owner_is_refused_with_the_process_of_the_first(
     folder: Path, other_owner: tuple[subprocess.Popen[str], int]
 ) -> None:
     process, server_pid = other_owner
@@ -149,7 +149,7 @@ def test_owner_and_server_killed_together_leave_nothing_that_stops_the_next_star
         assert answers(server)
 
 
-def test_a_cluster_that_was_half_made_is_made_anew(folder: Path) -> None:
+def test_an_incomplete_cluster_is_replaced(folder: Path) -> None:
     (folder / "data.partial").mkdir(parents=True, mode=0o700)
     folder.chmod(0o700)
     (folder / "data.partial" / "PG_VERSION").write_text("18\n")

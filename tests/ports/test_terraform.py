@@ -142,8 +142,8 @@ def test_a_secret_never_reaches_the_log_or_the_events(terraform: TerraformEngine
     terraform.init(folder, watched.run)
     result = terraform.plan(folder, watched.run)
     applied = terraform.apply(folder, watched.run)
-    told = watched.text + json.dumps([*result.events, *applied.events])
-    assert "ss-word" not in told
+    visible = watched.text + json.dumps([*result.events, *applied.events])
+    assert "ss-word" not in visible
     assert 'terraform_data.host["***"]: Creating...' in watched.lines
 
 
@@ -229,7 +229,7 @@ def test_the_events_of_a_killed_terraform_can_be_read_afterwards(
     assert result.stopped_because == "timeout"
     path = events_path(slow, "apply")
     with path.open("a") as file:
-        file.write('{"type": "cut')
+        file.write('{"type": "incomplete')
     made = [e["hook"]["resource"]["addr"] for e in recorded_events(path) if e["type"] == "apply_complete"]
     assert made == ["terraform_data.first"]
 

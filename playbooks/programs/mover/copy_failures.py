@@ -1,11 +1,11 @@
-"""Tables whose first copy has failed, with the server's words. The server tries again by itself, for ever."""
+"""Tables whose initial copy fails, with the server's message. The server retries indefinitely."""
 
 import time
 from typing import Any
 
 from database import Connection
 
-# A table that is being copied has a worker; between two attempts of one that fails there is none.
+# A table being copied has a worker; between two attempts of a failing copy there is none.
 UNFINISHED = """
 SELECT n.nspname || '.' || c.relname, c.relname, r.srsubstate <> 'i' AND NOT EXISTS (
     SELECT FROM pg_stat_subscription w WHERE w.subid = s.oid AND w.relid = r.srrelid)
@@ -19,7 +19,7 @@ LOOKS, SECONDS_BETWEEN_LOOKS = 10, 0.1
 def failed_copies(
     connection: Connection, subscription: str, errors: dict[str, str] | None
 ) -> list[dict[str, Any]]:
-    """Return `table` and, where the log tells it, `last` of each failed copy; `errors` are the log's."""
+    """Return `table` and, if known from the log, the `last` error of each failed copy."""
     if errors is None:
         return [{"table": table} for table in without_worker(connection, subscription)]
     unfinished = connection.execute(UNFINISHED, [subscription]).fetchall()
@@ -27,10 +27,10 @@ def failed_copies(
 
 
 def without_worker(connection: Connection, subscription: str) -> list[str]:
-    """Return the unfinished tables that nobody copies; a moment's attempt at one is waited for."""
+    """Return the unfinished tables without a worker, after waiting for a short attempt to end."""
     for _ in range(LOOKS):
         rows = connection.execute(UNFINISHED, [subscription]).fetchall()
-        if found := [table for table, _, idle in rows if idle]:
-            return found
+        if idle_tables := [table for table, _, idle in rows if idle]:
+            return idle_tables
         time.sleep(SECONDS_BETWEEN_LOOKS)
     return []

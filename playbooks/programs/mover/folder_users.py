@@ -1,8 +1,8 @@
-"""Who can still write in a folder that was renamed away: a path is not needed by whoever holds it open.
+"""Processes that can still write to a folder after it was renamed, because they do not need its path.
 
-That is a process with a file of the folder open for writing or mapped to be written, and one that stands in
-the folder or holds one of its folders open, because it may make files there. What the account may not see is
-not seen.
+These are processes that have a file of the folder open for writing or mapped writable, and processes that
+have the folder or a subfolder open or as working directory, because they can create files there. Processes
+that are invisible to this account are not found.
 """
 
 import contextlib
@@ -15,21 +15,21 @@ PROCESSES = Path("/proc")
 
 
 def writers(folder: Path) -> list[str]:
-    """Names and numbers of these processes, without this one."""
+    """Return names and ids of these processes, without this one."""
     inside = f"{folder.resolve()}/"
-    found = []
+    names = []
     for process in PROCESSES.glob("[0-9]*"):
         if int(process.name) == os.getpid():
             continue
-        # It may end while it is looked at, or belong to somebody else.
+        # It may end at any time, or belong to another account.
         with contextlib.suppress(OSError):
             if any(f"{path}/".startswith(inside) for path in held(process)):
-                found.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
-    return sorted(found)
+                names.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
+    return sorted(names)
 
 
 def held(process: Path) -> Iterator[str]:
-    """Paths by which a process can write without looking a path up again."""
+    """Yield the paths of the files and folders that a process has open for writing."""
     yield str((process / "cwd").readlink())
     for descriptor in (process / "fd").iterdir():
         with contextlib.suppress(OSError):
@@ -41,9 +41,9 @@ def held(process: Path) -> Iterator[str]:
 
 
 def may_write(process: Path, descriptor: Path) -> bool:
-    """Whether it is a folder, or a file that was opened for writing."""
+    """Return True for an open folder, or a file open for writing."""
     if stat.S_ISDIR(descriptor.stat().st_mode):
         return True
-    said = (process / "fdinfo" / descriptor.name).read_text("ascii")
-    flags = next(line.split()[1] for line in said.splitlines() if line.startswith("flags:"))
+    info = (process / "fdinfo" / descriptor.name).read_text("ascii")
+    flags = next(line.split()[1] for line in info.splitlines() if line.startswith("flags:"))
     return int(flags, 8) & os.O_ACCMODE != os.O_RDONLY

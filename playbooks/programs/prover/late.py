@@ -1,6 +1,6 @@
-"""Which files of one side were written, or taken away, after its fence moment: after its folder moved.
+"""Files of one side that were written or removed after its fence moment, when its folder was renamed.
 
-A file that is gone cannot be looked at: the order names it, from the process that has watched the folder.
+Removed files cannot be read any more; the order names them, from the process that watched the folder.
 """
 
 from typing import Any
@@ -10,11 +10,11 @@ from prove import files_of, place_of
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {folders: [{path, otherwise, since, gone}]}, moments in ns. `late` is {path: [printable]}."""
+    """order: {folders: [{path, otherwise, since, gone}]}, times in ns. `late` is {path: [printable]}."""
     late = {}
-    for each in order["folders"]:
-        place = place_of(each)
-        paths = [path for path, seen in files_of(place) if seen.st_ctime_ns > each["since"]]
+    for folder in order["folders"]:
+        place = place_of(folder)
+        paths = [path for path, status in files_of(place) if status.st_ctime_ns > folder["since"]]
         names = {printable(path.relative_to(place)) for path in paths}
-        late[each["path"]] = sorted({*each["gone"], *names})
+        late[folder["path"]] = sorted({*folder["gone"], *names})
     return {"late": late}

@@ -1,12 +1,11 @@
-"""One side of the proof: what is in the database and in the folders of this host at the moment of the fence.
+"""One side of the equality proof: the content of this host's database and folders at the fence moment.
 
-This is no part of the mover: it reads by itself, knows nothing of replication, and judges nothing. Whoever
-gets the two reports compares them.
+It is independent of the mover and of replication, and only reports; the orchestrator compares the reports.
 
-Rows are hashed as text, twice with different seeds, and the hashes summed, so their order plays no part.
-Files are hashed by SHA-256. Files that either side says were written after its fence moment (see late.py) are
-left out on both sides: a client may have sent again there what it was not told was stored. So are files that
-clients have taken away there. Names are told as `place.printable` writes them, on both sides.
+Rows are hashed as text with two seeds, and the hashes are summed, so the order of rows does not matter.
+Files are hashed with SHA-256. Files written or removed after the fence moment of either side (see late.py)
+are excluded on both sides, because a client may have repeated an unacknowledged write there. Names are in
+the form of `place.printable`.
 """
 
 import contextlib
@@ -22,7 +21,7 @@ from administrator import pinned
 from place import below, printable
 from psycopg import sql
 
-ONE_WAY_TO_WRITE = {
+CANONICAL_OUTPUT = {
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
@@ -36,7 +35,7 @@ SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.rel
 WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT LIKE 'govcloud\\_%' ORDER BY 1, 2
 """
-# As an anonymous row: the owner of a table may have made a cast of its own from the table's row to text.
+# An anonymous row, because the table's owner may have defined a cast from the table's row type to text.
 HASHES = """
 SELECT count(*), coalesce(sum(hashtextextended(line, 0)::numeric), 0)::text,
     coalesce(sum(hashtextextended(line, 7)::numeric), 0)::text
@@ -53,19 +52,19 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     own = order["own"]
     wanted = own.get("database")
     return {
-        "database": look_at_database(wanted, own.get("snapshot")) if wanted else None,
-        "folders": {each["path"]: look_at_folder(each, order["late"]) for each in own["folders"]},
+        "database": report_database(wanted, own.get("snapshot")) if wanted else None,
+        "folders": {folder["path"]: report_folder(folder, order["late"]) for folder in own["folders"]},
     }
 
 
-def look_at_database(wanted: dict[str, Any], snapshot: str | None) -> dict[str, Any]:
-    """Rows and hash of every table as the snapshot shows them, and where the sequences stand now."""
+def report_database(wanted: dict[str, Any], snapshot: str | None) -> dict[str, Any]:
+    """Return rows and hash of every table in the snapshot, and the current values of the sequences."""
     text = below(wanted["admin"]).read_text("utf-8").strip()
     with psycopg.connect(pinned(text, dbname=wanted["name"], connect_timeout=5)) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         if snapshot:
             connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
-        for name, value in ONE_WAY_TO_WRITE.items():
+        for name, value in CANONICAL_OUTPUT.items():
             connection.execute("SELECT set_config(%s, %s, true)", [name, value])
         tables = {}
         for schema, table in connection.execute(TABLES).fetchall():
@@ -76,37 +75,37 @@ def look_at_database(wanted: dict[str, Any], snapshot: str | None) -> dict[str, 
     return {"tables": tables, "sequences": sequences}
 
 
-def look_at_folder(wanted: dict[str, Any], late: list[dict[str, list[str]]]) -> dict[str, Any]:
-    """Per subfolder the number, bytes and hash of its files; how many files came later."""
-    left_out = {name for side in late for name in side[wanted["path"]]}
+def report_folder(wanted: dict[str, Any], late: list[dict[str, list[str]]]) -> dict[str, Any]:
+    """Return number, bytes and hash of the files per subfolder, and the number of excluded files."""
+    excluded = {name for side in late for name in side[wanted["path"]]}
     parts: dict[str, list[tuple[str, int, int, str]]] = {}
     place = place_of(wanted)
-    for path, seen in files_of(place):
+    for path, status in files_of(place):
         inside = path.relative_to(place)
         name = printable(inside)
-        if seen.st_ctime_ns > wanted["since"]:
-            left_out.add(name)
-        if name not in left_out and (digest := digest_of(path)):
-            entry = (name, seen.st_size, seen.st_mode & 0o7777, digest)
+        if status.st_ctime_ns > wanted["since"]:
+            excluded.add(name)
+        if name not in excluded and (digest := digest_of(path)):
+            entry = (name, status.st_size, status.st_mode & 0o7777, digest)
             parts.setdefault(printable(inside.parent), []).append(entry)
-    found = {part: summary(files) for part, files in sorted(parts.items())}
-    return {"parts": found, "later": len(left_out)}
+    summaries = {part: summary(files) for part, files in sorted(parts.items())}
+    return {"parts": summaries, "later": len(excluded)}
 
 
 def place_of(wanted: dict[str, Any]) -> Path:
-    """Where the folder lies now: in use, or taken from the application."""
+    """Return the current path of the folder: in use, or renamed away from the application."""
     return next(below(path) for path in (wanted["path"], wanted["otherwise"]) if below(path).is_dir())
 
 
 def files_of(place: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every regular file with what was seen of it; one that a client takes away meanwhile is none."""
+    """Yield every regular file with its status, without files that are removed in the meantime."""
     for folder, _, names in os.walk(place):
         for name in names:
             path = Path(folder, name)
             with contextlib.suppress(FileNotFoundError):
-                seen = path.lstat()
-                if stat.S_ISREG(seen.st_mode):
-                    yield path, seen
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode):
+                    yield path, status
 
 
 def summary(files: list[tuple[str, int, int, str]]) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def summary(files: list[tuple[str, int, int, str]]) -> dict[str, Any]:
 
 
 def digest_of(path: Path) -> str | None:
-    """SHA-256 of a file; none of one that a client has taken away since it was seen."""
+    """Return the SHA-256 of a file, or None if it has been removed."""
     digest = hashlib.sha256()
     try:
         with path.open("rb", buffering=0) as file:

@@ -1,4 +1,4 @@
-"""A real sandbox cloud for a test: run by an unprivileged account, asked by its socket, swept afterwards."""
+"""A real sandbox cloud for a test: runs under an unprivileged account, with clean-up afterwards."""
 
 import json
 import os
@@ -35,14 +35,14 @@ class Refused(Exception):
 
 
 def unprivileged(argv: list[str]) -> list[str]:
-    """The command as it runs under an ordinary account, whoever runs the tests."""
+    """Return the command that runs under an ordinary account, also when root runs the tests."""
     if os.getuid() != 0:
         return argv
     return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *argv]
 
 
 def short_folder() -> Path:
-    """A folder of that account with a short path: a unix socket's path has at most 107 bytes."""
+    """Create a folder of that account with a short path, because a socket path has at most 107 bytes."""
     folder = Path(tempfile.mkdtemp(prefix="gcs-", dir="/tmp"))
     if os.getuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
@@ -50,7 +50,7 @@ def short_folder() -> Path:
 
 
 class Daemon:
-    """The cloud of one home folder, and its process while it runs."""
+    """The cloud of one home folder, and its process."""
 
     def __init__(self, *options: str, plain: bool) -> None:
         self.options, self.plain = options, plain
@@ -82,19 +82,19 @@ class Daemon:
         return self.process.pid
 
     def kill(self) -> None:
-        """kill -9, as the kernel does when memory is short."""
+        """Kill the cloud with SIGKILL, as the kernel does when memory is short."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM and the exit code."""
+        """Stop the cloud with SIGTERM and return the exit code."""
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(30)
 
     def close(self) -> None:
-        """End the cloud and every process it started, and remove its folder."""
+        """Stop the cloud and all its processes, and remove its folder."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -106,12 +106,12 @@ class Daemon:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def raw(self, data: bytes) -> dict[str, Any]:
-        """What the cloud answers to these very bytes."""
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(SECONDS_TO_ANSWER)
-            door.connect(str(self.socket))
-            door.sendall(data)
-            answer: dict[str, Any] = json.loads(door.makefile("rb").readline())
+        """Send these bytes and return the answer."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(SECONDS_TO_ANSWER)
+            connection.connect(str(self.socket))
+            connection.sendall(data)
+            answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
             return answer
 
     def ask(self, **request: Any) -> dict[str, Any]:
@@ -121,14 +121,14 @@ class Daemon:
         return answer
 
     def create(self, key: str, **spec: Any) -> dict[str, Any]:
-        """The object made (or adopted) under the key `workspace/kind/name`."""
+        """Create or adopt the object with the key `workspace/kind/name`, and return it."""
         kind = key.split("/")[1]
         request = {"op": "create", "kind": kind, "key": key, "spec": spec, "tags": {"system": "SYS-019"}}
         answer: dict[str, Any] = self.ask(**request, run="run-1")
         return {**answer["object"], "adopted": answer["adopted"]}
 
     def instance_spec(self, name: str = "web-1", workspace: str = "slj-1", **changed: Any) -> dict[str, Any]:
-        """The spec of an instance whose network, security group and port exist from now on."""
+        """Create network, security group and port, and return the spec of an instance that uses them."""
         network = self.create(f"{workspace}/network/main", zone="extranet", name="main")["id"]
         group = self.create(f"{workspace}/security_group/{name}", network=network, ports=[80])["id"]
         port = self.create(f"{workspace}/port/{name}", network=network, security_group=group)["id"]
@@ -138,24 +138,24 @@ class Daemon:
         return self.create(f"{workspace}/instance/{name}", **self.instance_spec(name, workspace, **changed))
 
     def read(self, object_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask(op="read", id=object_id)["object"]
-        return found
+        record: dict[str, Any] = self.ask(op="read", id=object_id)["object"]
+        return record
 
     def execute(self, host_root: str, command: str) -> int:
-        """Run a shell command in the host, and its exit code."""
-        with socket.socket(socket.AF_UNIX) as door, Path(os.devnull).open("r+b") as nothing:
-            door.connect(f"{host_root}/run/init.sock")
+        """Run a shell command in the host and return its exit code."""
+        with socket.socket(socket.AF_UNIX) as connection, Path(os.devnull).open("r+b") as nothing:
+            connection.connect(f"{host_root}/run/init.sock")
             request = {"op": "exec", "host": Path(host_root).name, "cmd": command}
-            socket.send_fds(door, [json.dumps(request).encode() + b"\n"], [nothing.fileno()] * 3)
-            return int(json.loads(door.makefile("rb").readline())["rc"])
+            socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], [nothing.fileno()] * 3)
+            return int(json.loads(connection.makefile("rb").readline())["rc"])
 
     def hosts(self) -> list[int]:
-        """The pids that the cloud sees as its hosts' inits."""
+        """Return the process ids of the hosts' inits, the children of the cloud."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(pid) for pid in children]
 
     def leftovers(self) -> list[int]:
-        """Every living process of a host of this cloud."""
+        """Return the process ids of all hosts of this cloud."""
         return [pid for pid in all_pids() if belongs(pid, f"{self.home}/hosts/")]
 
 
@@ -164,7 +164,7 @@ def all_pids() -> list[int]:
 
 
 def command_line(pid: int) -> bytes:
-    """The words of a process, each with a zero byte after it; empty when it has ended."""
+    """Return the command line of a process, with a zero byte after each word; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -180,11 +180,11 @@ def belongs(pid: int, hosts: str) -> bool:
     return here.startswith(hosts) or f"HOST_ROOT={hosts}".encode() in environment
 
 
-def wait_until(holds: Callable[[], object], what: str, seconds: float = 20.0) -> float:
-    """Wait until the condition holds, and how long that took in seconds."""
+def wait_until(holds: Callable[[], object], condition: str, seconds: float = 20.0) -> float:
+    """Wait until the condition holds and return the seconds that it took."""
     began = time.monotonic()
     while not holds():
         if time.monotonic() - began > seconds:
-            raise AssertionError(f"not in {seconds} s: {what}")
+            raise AssertionError(f"not in {seconds} s: {condition}")
         time.sleep(0.01)
     return time.monotonic() - began

@@ -178,8 +178,8 @@ def test_a_host_of_another_cloud_in_the_expected_place_is_refused(
         bundle.write_host(ansible_host=bundle.host["address"], ansible_sandbox_root=str(place))
         result = engine.run(bundle.folder, "baseline.yml", bundle.run())
         assert result.returncode == 4, "\n".join(bundle.lines)
-        told = f"this is the host {foreign['id']}, not '{bundle.host['id']}'"
-        assert any(told in line for line in bundle.lines), bundle.lines
+        refusal = f"this is the host {foreign['id']}, not '{bundle.host['id']}'"
+        assert any(refusal in line for line in bundle.lines), bundle.lines
         assert not (place / ".govcloud-baseline.json").exists()
     finally:
         place.unlink(missing_ok=True)

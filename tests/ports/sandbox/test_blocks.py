@@ -88,9 +88,12 @@ def test_a_cloud_whose_block_another_one_has_meanwhile_is_refused_until_that_one
     other = Daemon("--block", block, plain=True)
     try:
         other.start()
-        told = refusal(cloud)
-        assert f"the address block {block} belongs to another sandbox cloud (process {other.pid}, " in told
-        assert str(cloud.home) in told
+        refused_because = refusal(cloud)
+        assert (
+            f"the address block {block} belongs to another sandbox cloud (process {other.pid}, "
+            in refused_because
+        )
+        assert str(cloud.home) in refused_because
         assert other.stop() == 0
     finally:
         other.close()
@@ -159,8 +162,8 @@ def test_a_block_in_which_another_program_listens_is_refused_and_otherwise_passe
 
 
 def test_a_new_cloud_is_refused_when_every_block_is_taken(cloud: Daemon, other: Daemon) -> None:
-    told = claims_of(other.home, identity(cloud)["block"])
-    assert told == f"all 1 address blocks of this machine are taken by other {ENDING}"
+    refused_because = claims_of(other.home, identity(cloud)["block"])
+    assert refused_because == f"all 1 address blocks of this machine are taken by other {ENDING}"
     assert list(other.home.iterdir()) == []
 
 

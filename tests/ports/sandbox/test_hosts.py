@@ -91,7 +91,7 @@ def test_what_outlives_cloud_and_init_killed_together_is_swept_at_the_next_start
         os.kill(pid, signal.SIGKILL)
     daemon.kill()
     if not daemon.plain:
-        wait_until(lambda: gone(daemon), "the namespaces end every process by themselves")
+        wait_until(lambda: gone(daemon), "the namespaces end every process")
     daemon.start()
     assert not before & set(daemon.leftovers())
     assert daemon.read(host["id"])["state"] == "running"
@@ -118,7 +118,7 @@ def test_a_stopped_instance_stays_stopped_when_the_cloud_starts_again(daemon: Da
     assert daemon.leftovers() == []
 
 
-def test_a_destroy_cut_off_by_a_kill_is_finished_at_the_next_start(daemon: Daemon) -> None:
+def test_a_destroy_interrupted_by_a_kill_is_completed_at_the_next_start(daemon: Daemon) -> None:
     host = busy_host(daemon)
     path = daemon.home / "objects" / f"{host['id']}.json"
     daemon.kill()
@@ -151,7 +151,7 @@ def zombies(parent: int) -> list[int]:
 
 def test_a_service_that_crashes_is_started_again(daemon: Daemon) -> None:
     host = busy_host(daemon)
-    assert daemon.execute(host["host_root"], "kill -9 $(svc status web | cut -d' ' -f3)") == 0
+    assert daemon.execute(host["host_root"], "kill -9 $(svc status web | awk '{print $3}')") == 0
     wait_until(lambda: daemon.execute(host["host_root"], "svc status web") == 0, "the service runs again")
     wait_until(lambda: serves(host), "the service is back")
     assert daemon.execute(host["host_root"], "svc stop web") == 0
@@ -176,10 +176,10 @@ def test_a_faulty_service_is_refused_and_the_host_goes_on(daemon: Daemon, text: 
 
 def test_a_command_ends_with_the_client_that_asked_for_it(daemon: Daemon) -> None:
     host = daemon.instance()
-    with socket.socket(socket.AF_UNIX) as door, Path(os.devnull).open("r+b") as nothing:
-        door.connect(f"{host['host_root']}/run/init.sock")
+    with socket.socket(socket.AF_UNIX) as connection, Path(os.devnull).open("r+b") as nothing:
+        connection.connect(f"{host['host_root']}/run/init.sock")
         request = {"op": "exec", "host": host["id"], "cmd": "sleep 7077"}
-        socket.send_fds(door, [json.dumps(request).encode() + b"\n"], [nothing.fileno()] * 3)
+        socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], [nothing.fileno()] * 3)
         wait_until(lambda: sleepers(daemon), "the command runs")
     wait_until(lambda: not sleepers(daemon), "the command has ended")
 
@@ -191,12 +191,12 @@ def sleepers(daemon: Daemon) -> list[int]:
 @pytest.mark.parametrize(
     "data", [b"x" * 4096 + b"\n", b"[]\n", b'{"op": "exec", "cmd": "true"}\n', b"\xff\n"]
 )
-def test_garbage_at_the_door_of_a_host_is_answered_with_an_error(daemon: Daemon, data: bytes) -> None:
+def test_garbage_at_the_socket_of_a_host_is_answered_with_an_error(daemon: Daemon, data: bytes) -> None:
     host = daemon.instance()
-    with socket.socket(socket.AF_UNIX) as door:
-        door.connect(f"{host['host_root']}/run/init.sock")
-        door.sendall(data)
-        assert "error" in json.loads(door.makefile("rb").readline())
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(f"{host['host_root']}/run/init.sock")
+        connection.sendall(data)
+        assert "error" in json.loads(connection.makefile("rb").readline())
     assert daemon.execute(host["host_root"], "true") == 0
 
 

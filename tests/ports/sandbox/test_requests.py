@@ -206,13 +206,13 @@ def test_a_home_too_deep_for_the_sockets_of_its_hosts_is_refused_at_the_start(tm
     assert "at most 72 bytes" in refused.stderr
 
 
-def test_a_create_cut_off_by_a_kill_is_finished_at_the_next_start(daemon: Daemon) -> None:
+def test_a_create_interrupted_by_a_kill_is_completed_at_the_next_start(daemon: Daemon) -> None:
     spec = daemon.instance_spec()
     daemon.ask(op="fault", kind="instance", mode="delay", seconds=60)
     request = {"op": "create", "kind": "instance", "key": "slj-1/instance/web-1", "spec": spec}
-    with socket.socket(socket.AF_UNIX) as door:
-        door.connect(str(daemon.socket))
-        door.sendall(json.dumps(request).encode() + b"\n")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(daemon.socket))
+        connection.sendall(json.dumps(request).encode() + b"\n")
         wait_until(lambda: instances(daemon), "the intent is on disk")
         assert instances(daemon)[0]["state"] == "error"
         daemon.kill()
