@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx2
 
-from orchestrator.runs.engine import CloudObject, EngineResult, EngineRun
+from orchestrator.runs.engine import CloudObject, EngineResult, EngineRun, PlanMode
 
 Change = dict[str, Any]
 Objects = dict[str, dict[str, Any]]
@@ -58,15 +58,13 @@ class FakeTerraform:
         (folder / ".terraform").mkdir(exist_ok=True)
         return EngineResult(0)
 
-    def plan(
-        self, folder: Path, run: EngineRun, *, destroy: bool = False, refresh_only: bool = False
-    ) -> EngineResult:
+    def plan(self, folder: Path, run: EngineRun, mode: PlanMode = PlanMode.CHANGE) -> EngineResult:
         values = json.loads((folder / "terraform.tfvars.json").read_text())
         state = _Backend(run).read()
         real = self.cloud.objects.get(values["workspace"], {})
         known = {address: spec for address, spec in _in_state(state).items() if address in real}
-        wanted = {} if destroy else _wanted(values)
-        changes = [] if refresh_only else _changes(known, wanted)
+        wanted = {} if mode is PlanMode.DESTROY else _wanted(values)
+        changes = [] if mode is PlanMode.REFRESH_ONLY else _changes(known, wanted)
         drift = _moves(_changes(_in_state(state), {name: dict(real[name]) for name in known}))
         document = {
             "serial": state["serial"],

@@ -18,7 +18,7 @@ from python_terraform import IsFlagged, Terraform
 
 from orchestrator.adapters.engine_process import ProcessOutcome, ProcessPlace, limits_of, run_process
 from orchestrator.adapters.terraform_events import EventReader
-from orchestrator.runs.engine import EngineError, EngineResult, EngineRun, LogSink
+from orchestrator.runs.engine import EngineError, EngineResult, EngineRun, LogSink, PlanMode
 from orchestrator.settings import Settings
 
 PLAN_FILE: Final = "plan.bin"
@@ -109,9 +109,7 @@ class TerraformProcesses:
         (folder / _CLI_CONFIG_FILE).write_text(self._cli_configuration())
         return self._logged(folder, run, "init", input=False, no_color=IsFlagged, lockfile="readonly")
 
-    def plan(
-        self, folder: Path, run: EngineRun, *, destroy: bool = False, refresh_only: bool = False
-    ) -> EngineResult:
+    def plan(self, folder: Path, run: EngineRun, mode: PlanMode = PlanMode.CHANGE) -> EngineResult:
         """Write `folder/plan.bin`. Return code 0 means no changes, 2 changes, 1 an error.
 
         The state is not locked, because a plan does not write it and the workspace lease excludes other runs.
@@ -125,8 +123,8 @@ class TerraformProcesses:
             json=IsFlagged,
             detailed_exitcode=IsFlagged,
             out=PLAN_FILE,
-            destroy=IsFlagged if destroy else None,
-            refresh_only=IsFlagged if refresh_only else None,
+            destroy=IsFlagged if mode is PlanMode.DESTROY else None,
+            refresh_only=IsFlagged if mode is PlanMode.REFRESH_ONLY else None,
         )
 
     def show(self, folder: Path, run: EngineRun) -> dict[str, Any]:

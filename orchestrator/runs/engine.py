@@ -5,6 +5,7 @@ The real adapters live in `orchestrator/adapters/`; `orchestrator/wiring.py` cho
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +35,14 @@ class EngineError(Exception):
         self.result = result
         why = result.stopped_because or result.stderr_tail.strip() or f"return code {result.returncode}"
         super().__init__(f"{command}: {why}")
+
+
+class PlanMode(StrEnum):
+    """Kind of a Terraform plan: the changes, the destruction of everything, or a comparison with reality."""
+
+    CHANGE = "change"
+    DESTROY = "destroy"
+    REFRESH_ONLY = "refresh_only"
 
 
 @dataclass(frozen=True)
@@ -69,10 +78,8 @@ class TerraformEngine(Protocol):
     def init(self, folder: Path, run: EngineRun) -> EngineResult:
         """Install providers from the mirror; the lock file is enforced."""
 
-    def plan(
-        self, folder: Path, run: EngineRun, *, destroy: bool = False, refresh_only: bool = False
-    ) -> EngineResult:
-        """Write `folder/plan.bin`; return code 0 = nothing to do, 2 = changes, 1 = error."""
+    def plan(self, folder: Path, run: EngineRun, mode: PlanMode = PlanMode.CHANGE) -> EngineResult:
+        """Write `folder/plan.bin`. Return code 0 means no changes, 2 changes, 1 an error."""
 
     def show(self, folder: Path, run: EngineRun) -> dict[str, Any]:
         """The JSON form of `folder/plan.bin`."""

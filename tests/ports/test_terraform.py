@@ -14,7 +14,7 @@ from orchestrator.adapters.terraform import (
     find_terraform,
 )
 from orchestrator.adapters.terraform_events import recorded_events
-from orchestrator.runs.engine import EngineError, EngineRun, TerraformEngine
+from orchestrator.runs.engine import EngineError, EngineRun, PlanMode, TerraformEngine
 from orchestrator.settings import Settings
 from tests.parts import skip_without
 
@@ -96,7 +96,7 @@ def test_a_folder_is_planned_shown_applied_and_read(
     assert sum(event["type"] == "apply_complete" for event in applied.events) == 2
     assert terraform.outputs(folder, watched.run) == {"names": ["web-1", "web-2"], "password": "none"}
     assert terraform.plan(folder, watched.run).returncode == 0
-    assert terraform.plan(folder, watched.run, destroy=True).returncode == 2
+    assert terraform.plan(folder, watched.run, PlanMode.DESTROY).returncode == 2
 
 
 def test_the_log_reads_as_sentences_and_names_each_command(

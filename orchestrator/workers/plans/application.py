@@ -183,7 +183,7 @@ def moved_reality(worker: Worker, order: ApplyOrder, run: EngineRun) -> list[str
             order.plan_id, rendering.unpack(worker.keys.decrypt(order.bundle)), purpose="check"
         )
         require(worker.terraform.init(folder, run), "init", (0,))
-        require(worker.terraform.plan(folder, run, destroy=order.destroy), "plan", (0, 2))
+        require(worker.terraform.plan(folder, run, order.mode), "plan", (0, 2))
         digest = saved_plan.changes_digest(worker.terraform.show(folder, run))
     except (EngineError, EngineFailed) as error:
         run.log(f"What exists could not be compared: {error}")
@@ -233,7 +233,7 @@ def _still_to_do(worker: Worker, context: RunContext, order: ApplyOrder) -> str 
             order.plan_id, rendering.unpack(worker.keys.decrypt(order.bundle)), purpose="verify"
         )
         require(worker.terraform.init(folder, run), "init", (0,))
-        result = worker.terraform.plan(folder, run, destroy=order.destroy)
+        result = worker.terraform.plan(folder, run, order.mode)
         require(result, "plan", (0, 2))
     except (EngineFailed, InvalidToken, OSError) as error:
         return f"What exists could not be compared: {error}"

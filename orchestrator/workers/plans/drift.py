@@ -7,7 +7,7 @@ from uuid import UUID
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import rendering
-from orchestrator.runs.engine import CloudError, EngineError
+from orchestrator.runs.engine import CloudError, EngineError, PlanMode
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CloudContract
 from orchestrator.workers.plans.generation import EngineFailed, require
@@ -32,7 +32,7 @@ def _look(worker: Worker, context: RunContext, order: DriftOrder) -> None:
         files = rendering.unpack(worker.keys.decrypt(order.bundle))
         folder = worker.folders.fill(order.run_id, files, purpose="drift")
         require(worker.terraform.init(folder, run), "init", (0,))
-        require(worker.terraform.plan(folder, run, refresh_only=True), "plan", (0, 2))
+        require(worker.terraform.plan(folder, run, PlanMode.REFRESH_ONLY), "plan", (0, 2))
         found = drift_findings(worker.terraform.show(folder, run), worker.modules.contract(order.cloud))
         existing = _existing(worker, order)
     except EngineError as error:

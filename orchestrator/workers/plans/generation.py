@@ -95,7 +95,7 @@ def _terraform(worker: Worker, context: RunContext, order: PlanningOrder) -> Pla
     folder = worker.folders.fill(order.plan_id, files)
     run = engine_run(worker, context, order.workspace_id, order.cloud)
     require(worker.terraform.init(folder, run), "init", (0,))
-    require(worker.terraform.plan(folder, run, destroy=order.destroy), "plan", (0, 2))
+    require(worker.terraform.plan(folder, run, order.mode), "plan", (0, 2))
     try:
         shown = worker.terraform.show(folder, run)
     except EngineError as error:

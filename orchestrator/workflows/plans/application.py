@@ -28,6 +28,7 @@ from orchestrator.resources import store as resources
 from orchestrator.resources.lifecycle import DELIVERED, ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
+from orchestrator.runs.engine import PlanMode
 from orchestrator.runs.errors import NotApproved
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import DELIVERY_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
@@ -66,7 +67,7 @@ class ApplyOrder:
     bundle: bytes
     plan_file: bytes | None
     steps: Sequence[Mapping[str, Any]] = field(default=())
-    destroy: bool = False
+    mode: PlanMode = PlanMode.CHANGE
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def _order(session: Session, run: Run, plan: ExecutionPlan, act: str) -> ApplyOr
         bundle=sealed.bundle,
         plan_file=sealed.plan_file,
         steps=plan.summary.get("steps", []),
-        destroy=undo.destroys_all(plan, request_queries.get(session, plan.request_id)),
+        mode=undo.plan_mode(plan, request_queries.get(session, plan.request_id)),
     )
 
 

@@ -23,6 +23,7 @@ from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import plan_summary, queries, rendering, store
+from orchestrator.runs.engine import PlanMode
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import DELIVERY_KINDS, ExecutionPlan, Run, Workspace
 from orchestrator.runs.outcomes import Reason
@@ -50,7 +51,7 @@ class PlanningOrder:
     expected: Expectation
     lineage: str
     serial: int
-    destroy: bool
+    mode: PlanMode
     delivered: Mapping[str, str]
 
 
@@ -172,7 +173,7 @@ def _order(session: Session, run: Run) -> PlanningOrder:
         expected=Expectation(plan.kind, values["tags"], sizes),
         lineage=workspace.lineage,
         serial=workspace.serial,
-        destroy=undo.destroys_all(plan, request),
+        mode=undo.plan_mode(plan, request),
         delivered=undo.delivered_ids(session, workspace.id),
     )
 

@@ -19,6 +19,7 @@ from orchestrator.resources import store as resources
 from orchestrator.resources.lifecycle import DELIVERED, STANDING, ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import store
+from orchestrator.runs.engine import PlanMode
 from orchestrator.runs.models import ExecutionPlan
 from orchestrator.runs.rendering import Host
 
@@ -31,6 +32,11 @@ def plan_kind(request: ResourceRequest) -> str:
 def destroys_all(plan: ExecutionPlan, request: ResourceRequest) -> bool:
     """Return whether the plan leaves nothing in its workspace."""
     return plan.kind == "release" or (plan.kind == "undo" and request.kind == "provision")
+
+
+def plan_mode(plan: ExecutionPlan, request: ResourceRequest) -> PlanMode:
+    """Return the mode of the Terraform plan."""
+    return PlanMode.DESTROY if destroys_all(plan, request) else PlanMode.CHANGE
 
 
 def delivered_ids(session: Session, workspace_id: UUID) -> dict[str, str]:
