@@ -3,12 +3,13 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, Final
 
 import uvicorn
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from orchestrator import __version__
 from orchestrator.api import (
@@ -16,6 +17,7 @@ from orchestrator.api import (
     billing,
     catalogue,
     content,
+    document,
     errors,
     health,
     migrations,
@@ -55,14 +57,9 @@ def create_app(parts: Service | None = None) -> FastAPI:
         made.engine.dispose()
 
     app = FastAPI(
-        title="GovCloud Orchestrator",
-        version=__version__,
-        description=DESCRIPTION,
         lifespan=lifespan,
         dependencies=BEFORE_EVERY_CALL,
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,
     )
     app.state.service = made
     app.include_router(_api())
@@ -70,6 +67,7 @@ def create_app(parts: Service | None = None) -> FastAPI:
     errors.install(app, page_for=routes.page_for)
     app.add_middleware(PageSecurity, session_cookie=made.cookie)
     app.add_api_route("/", _to_console, include_in_schema=False)
+    app.add_route("/api/v1/openapi.json", _send_document, include_in_schema=False)
     health.install(app)
     return app
 
@@ -107,6 +105,24 @@ def _api() -> APIRouter:
     ):
         api.include_router(part.router)
     return api
+
+
+@cache
+def api_document() -> document.Document:
+    """Return the OpenAPI document of the API; `docs/openapi.json` is a copy of it."""
+    app = FastAPI(
+        title="GovCloud Orchestrator",
+        version=__version__,
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        generate_unique_id_function=document.operation_id,
+    )
+    app.include_router(_api())
+    return document.describe(app)
+
+
+async def _send_document(_request: Request) -> Response:
+    return JSONResponse(api_document())
 
 
 def _to_console(_request: Request) -> Response:

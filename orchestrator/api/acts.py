@@ -81,7 +81,6 @@ def add_routes(
             status_code=answer.status_code,
             response_model=answer.model,
             name=f"{act.name.replace('-', '_')}_{noun.singular}",
-            operation_id=f"{act.name.replace('-', '_')}_{noun.singular}",
             summary=act.label.en,
             description=act.runs.__doc__,
         )

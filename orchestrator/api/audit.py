@@ -14,7 +14,7 @@ router = APIRouter(prefix="/audit", tags=["audit"])
 
 
 @router.get("/events")
-def list_events(
+def list_audit_events(
     asked: Request,
     actor: TheActor,
     session: TheSession,
@@ -30,7 +30,7 @@ def list_events(
 
 
 @router.get("/verification")
-def verify(actor: TheActor, session: TheSession, service: TheService) -> dict[str, Any]:
+def verify_audit(actor: TheActor, session: TheSession, service: TheService) -> dict[str, Any]:
     """Verify the whole chain against the signed heads."""
     require(actor, Permission.AUDIT_READ)
     heads = read_heads(service.settings.heads_file, service.keys)

@@ -38,6 +38,12 @@ MEDIA: dict[str, str] = {
 }
 
 
+def files(*formats: str) -> dict[int | str, dict[str, Any]]:
+    """Return the description of a response that is a file of one of these formats."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"description": "The file.", "content": {MEDIA[name]: binary for name in formats}}}
+
+
 class StatementOut(Shape):
     """A statement; `version` is its ETag, amounts are in fen."""
 
@@ -47,7 +53,7 @@ class StatementOut(Shape):
     revision: int
     replaces_id: UUID | None
     number: str | None
-    status: str
+    status: StatementStatus
     version: int
     line_count: int
     total_fen: int
@@ -69,7 +75,7 @@ class StatementPage(Page):
     items: list[StatementOut]
 
 
-class LineOut(BaseModel):
+class StatementLineOut(BaseModel):
     """A line and the resource that it belongs to; a counter-line names the line that it reverses."""
 
     position: int
@@ -97,10 +103,10 @@ class LineOut(BaseModel):
     reverses_position: int | None
 
 
-class LinePage(Page):
+class StatementLinePage(Page):
     """Lines in the order of the statement."""
 
-    items: list[LineOut]
+    items: list[StatementLineOut]
 
 
 class MonthOut(BaseModel):
@@ -165,23 +171,23 @@ def read_statement(
 
 
 @router.get("/statements/{statement_id}/lines")
-def list_lines(
+def list_statement_lines(
     asked: Request,
     statement_id: UUID,
     actor: TheActor,
     session: TheSession,
     cursor: Annotated[int, Query(ge=0, le=LARGEST_POSITION)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> LinePage:
+) -> StatementLinePage:
     """List the lines of a statement."""
     row = stating.read_statement(session, actor, statement_id)
     found = queries.lines(session, row.id, after=cursor, limit=limit)
     link = next_page(asked, found[-1].line.position) if len(found) == limit else None
-    return LinePage(items=[line_out(item) for item in found], next=link)
+    return StatementLinePage(items=[line_out(item) for item in found], next=link)
 
 
 @router.get("/statements/{statement_id}/lines/{position}")
-def trace_line(
+def trace_statement_line(
     statement_id: UUID, position: Position, actor: TheActor, session: TheSession
 ) -> dict[str, Any]:
     """Return a line and its origin: usage, run, plan with its digest, approvals, request."""
@@ -191,14 +197,14 @@ def trace_line(
 
 
 @router.get("/statements/{statement_id}/movement")
-def list_movement(statement_id: UUID, actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
+def list_statement_movement(statement_id: UUID, actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
     """List opening, increases, decreases and closing quantity of every SKU."""
     row = stating.read_statement(session, actor, statement_id)
     found = queries.movements(session, row.id)
     return [item.model_dump(mode="json", exclude={"statement_id"}) for item in found]
 
 
-@router.get("/statements/{statement_id}/export", response_class=Response)
+@router.get("/statements/{statement_id}/export", response_class=Response, responses=files(*MEDIA))
 def export_statement(
     statement_id: UUID,
     actor: TheActor,
@@ -226,7 +232,7 @@ def fonts(settings: Settings) -> Fonts:
 
 
 @router.post("/statements/{statement_id}/issue")
-def issue(
+def issue_statement(
     statement_id: UUID,
     actor: TheActor,
     session: TheSession,
@@ -239,7 +245,7 @@ def issue(
 
 
 @router.post("/statements/{statement_id}/confirm")
-def confirm(
+def confirm_statement(
     statement_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
 ) -> StatementOut:
     """Confirm the statement as the department's information officer."""
@@ -247,7 +253,7 @@ def confirm(
 
 
 @router.post("/statements/{statement_id}/dispute")
-def dispute(
+def dispute_statement(
     statement_id: UUID,
     body: ReasonIn,
     actor: TheActor,
@@ -261,7 +267,7 @@ def dispute(
 
 
 @router.post("/statements/{statement_id}/decide")
-def decide(
+def decide_dispute(
     statement_id: UUID,
     body: DecisionIn,
     actor: TheActor,
@@ -275,19 +281,21 @@ def decide(
 
 
 @router.post("/resources/{resource_id}/suspend")
-def suspend(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
+def suspend_resource(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
     """Bill the resource as suspended from today on."""
     return ResourceOut.model_validate(usage.suspend_resource(session, actor, resource_id, body.reason))
 
 
 @router.post("/resources/{resource_id}/resume")
-def resume(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
+def resume_resource(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
     """Bill the resource in full again from today on."""
     return ResourceOut.model_validate(usage.resume_resource(session, actor, resource_id, body.reason))
 
 
 @router.post("/resources/{resource_id}/usage-corrections", status_code=201)
-def correct(resource_id: UUID, body: CorrectionIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
+def correct_usage(
+    resource_id: UUID, body: CorrectionIn, actor: TheActor, session: TheSession
+) -> dict[str, Any]:
     """Correct recorded usage; a confirmed month gets counter-lines in the next open month."""
     correction = usage.UsageCorrection(
         day=body.day,
@@ -302,14 +310,14 @@ def correct(resource_id: UUID, body: CorrectionIn, actor: TheActor, session: The
 
 
 @router.get("/usage-report")
-def usage_report(
+def read_usage_report(
     actor: TheActor, session: TheSession, year: Annotated[int, Query(ge=2019, le=2100)]
 ) -> dict[str, Any]:
     """Return the stated amounts of a year by department and month, with held, committed and spent budget."""
     return reports.usage_report(session, year, own_organisation(actor))
 
 
-@router.get("/usage-report/export", response_class=Response)
+@router.get("/usage-report/export", response_class=Response, responses=files("csv", "xlsx"))
 def export_usage_report(
     actor: TheActor,
     session: TheSession,
@@ -323,10 +331,10 @@ def export_usage_report(
     return Response(content, media_type=MEDIA[format], headers=headers)
 
 
-def line_out(item: queries.ListedLine) -> LineOut:
+def line_out(item: queries.ListedLine) -> StatementLineOut:
     """Return a line as the API shows it."""
     line, resource = item.line, item.resource
-    return LineOut(
+    return StatementLineOut(
         position=line.position,
         kind=line.kind,
         month=month_text(line.month),

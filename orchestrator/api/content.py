@@ -38,13 +38,15 @@ def read_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> di
 
 
 @router.post("/{revision_id}/approve")
-def approve(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
+def approve_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
     """Approve the revision for your authorities; the last approval loads it. Its author must not approve."""
     return _shown(session, content_revisions.approve_revision(session, actor, revision_id))
 
 
 @router.post("/{revision_id}/reject")
-def reject(revision_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> dict[str, Any]:
+def reject_revision(
+    revision_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession
+) -> dict[str, Any]:
     """Reject the revision; it is not loaded."""
     return _shown(session, content_revisions.reject_revision(session, actor, revision_id, body.reason))
 

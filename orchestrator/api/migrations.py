@@ -74,7 +74,7 @@ class MigrationOut(Shape):
     system_code: str
     organisation_code: str
     request_id: UUID
-    status: str
+    status: MigrationStatus
     status_at: datetime
     version: int
     created_at: datetime
@@ -172,7 +172,7 @@ def list_migrations(
 
 
 @router.post("/migrations", status_code=201)
-def register(
+def register_migration(
     body: RegisterIn,
     payload: TheBody,
     actor: TheActor,
@@ -217,7 +217,7 @@ def read_migration(
 
 
 @router.post("/migrations/{migration_id}/switches/{number}/pause")
-def record_pause(
+def record_switch_pause(
     migration_id: UUID, number: int, body: PauseIn, actor: TheActor, session: TheSession
 ) -> SwitchOut:
     """Record the write pause that the clients saw at a cutover or rollback."""

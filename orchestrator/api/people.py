@@ -97,7 +97,7 @@ def open_session(username: str, password: str, response: Response, service: TheS
 
 
 @router.get("/me")
-def me(actor: TheActor) -> MeOut:
+def read_me(actor: TheActor) -> MeOut:
     """Return your roles and permissions today, through this identity."""
     return MeOut(
         person_id=actor.person_id,

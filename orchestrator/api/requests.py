@@ -58,7 +58,7 @@ class RequestPage(Page):
 
 
 @router.post("/quotes")
-def quote(body: QuoteIn, actor: TheActor, session: TheSession) -> QuoteOut:
+def quote_lines(body: QuoteIn, actor: TheActor, session: TheSession) -> QuoteOut:
     """Return the price of lines, from the rater that also bills."""
     require(actor, Permission.REQUESTS_READ)
     return QuoteOut.model_validate(quotation.quote_lines(session, body.lines))

@@ -70,7 +70,7 @@ def check_drift(workspace_id: UUID, actor: TheActor, session: TheSession) -> Run
 
 
 @router.get("/drift-cases")
-def list_drift(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
+def list_drift_cases(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
     """List the open drift cases."""
     return [_case(item) for item in queries.open_drift(session, own_organisation(actor))]
 

@@ -59,7 +59,7 @@ def read_run(run: Annotated[Run, Depends(readable_run)]) -> RunOut:
 
 
 @router.get("/runs/{run_id}/log")
-def read_log(
+def read_run_log(
     run: Annotated[Run, Depends(readable_run)],
     session: TheSession,
     after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
@@ -77,7 +77,7 @@ def read_log(
 @router.get(
     "/runs/{run_id}/log/stream", response_class=EventSourceResponse, dependencies=[Depends(forbid_storing)]
 )
-async def stream_log(
+async def stream_run_log(
     run: Annotated[Run, Depends(readable_run)],
     service: TheService,
     after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,

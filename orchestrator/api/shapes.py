@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.core.documents import Reason
 from orchestrator.resource_requests.drafting import LineFields
+from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resources.lifecycle import ResourceStatus
+from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 
 
 class Shape(BaseModel):
@@ -45,7 +48,7 @@ class RequestOut(Shape):
     target_workspace_id: UUID | None
     title: str
     justification: str
-    status: str
+    status: RequestStatus
     status_at: datetime
     version: int
     requester_id: UUID
@@ -81,7 +84,7 @@ class RunOut(Shape):
     workspace_id: UUID
     plan_id: UUID | None
     organisation_code: str
-    status: str
+    status: RunStatus
     status_at: datetime
     created_at: datetime
     started_at: datetime | None
@@ -104,7 +107,7 @@ class PlanOut(Shape):
     request_id: UUID
     workspace_id: UUID
     organisation_code: str
-    status: str
+    status: PlanStatus
     status_at: datetime
     version: int
     reason: str | None
@@ -141,7 +144,7 @@ class ResourceOut(Shape):
     request_id: UUID
     organisation_code: str
     system_code: str | None
-    status: str
+    status: ResourceStatus
     status_at: datetime
     version: int
     cloud_id: str | None

@@ -169,7 +169,7 @@ def roll_back(call: Call, migration: Migration) -> Run:
 
 
 def plan_rollback(call: Call, migration: Migration) -> Run:
-    """Plan another rollback, after the one that was approved with the cutover could not be used."""
+    """Plan another rollback, when the rollback approved with the cutover could not be used."""
     return _plan(call, migration, "return", TWO_APPROVALS)
 
 
