@@ -121,6 +121,10 @@ class Actor:
         """Tell whether the person has the permission for any organisation."""
         return permission in self.permissions
 
+    def acts_as(self, role: Role) -> bool:
+        """Whether the person acts with everything that the role may do; a narrowed token does not."""
+        return role in self.roles and ROLE_PERMISSIONS[role] <= self.permissions
+
     def sees(self, organisation: str) -> bool:
         """Tell whether the person sees objects of that organisation."""
         return organisation == self.organisation or self.may(P.OBJECTS_READ_ALL)
@@ -129,6 +133,16 @@ class Actor:
     def audit_name(self) -> str:
         """The name of this person in the audit."""
         return f"person:{self.person_id}"
+
+
+def visible_to(actor: Actor) -> str | None:
+    """Return the only organisation whose objects a list shows to this person; None for those of all.
+
+    Raises:
+        NotPermitted: the token that was used does not include reading.
+    """
+    require(actor, P.REQUESTS_READ)
+    return None if actor.may(P.OBJECTS_READ_ALL) else actor.organisation
 
 
 def require(actor: Actor, permission: Permission, organisation: str | None = None) -> None:

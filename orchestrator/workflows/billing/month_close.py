@@ -319,7 +319,7 @@ def _require_role(
     require(actor, Permission.REQUESTS_READ, row.organisation_code)
     if acting is role:
         require(actor, permission, row.organisation_code)
-    elif acting not in actor.roles:
+    elif not actor.acts_as(acting):
         raise NotPermitted(f"Statements of {row.organisation_code} are decided by the role {acting}.")
     if actor.organisation == row.organisation_code:
         raise OwnStatement

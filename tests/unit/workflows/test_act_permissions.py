@@ -11,9 +11,9 @@ from sqlmodel import Session
 
 from orchestrator.adapters.policy_files import load_pack
 from orchestrator.core.errors import BusinessError
-from orchestrator.departments.permissions import Actor, Permission, Role
+from orchestrator.departments.permissions import ROLE_PERMISSIONS, Actor, Permission, Role
 from orchestrator.runs.errors import OwnOrganisation
-from orchestrator.workflows.act import Act, Call, Noun
+from orchestrator.workflows.act import Act, Call, Noun, may
 from orchestrator.workflows.nouns import NOUNS
 from orchestrator.workflows.perform import perform
 
@@ -176,3 +176,19 @@ def test_the_substitute_and_nobody_else_reviews_a_request_of_the_centre(name: st
         if outcome(noun, act, Case(role, organisation, ""), owner="XXH") == "done"
     }
     assert able == {(Role.SMART_CITY_OFFICE, "ZHB")}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "is_able"),
+    [
+        (ROLE_PERMISSIONS[Role.SMART_CITY_OFFICE], True),
+        (ROLE_PERMISSIONS[Role.SMART_CITY_OFFICE] - {Permission.STATEMENTS_DECIDE}, False),
+        (frozenset({Permission.REQUESTS_READ, Permission.OBJECTS_READ_ALL}), False),
+    ],
+)
+def test_a_substitute_acts_with_a_token_of_all_the_own_rights(
+    scopes: frozenset[Permission], is_able: bool
+) -> None:
+    _, act = ACTS["requests.accept"]
+    office = frozenset({Role.SMART_CITY_OFFICE})
+    assert may(act, Actor(uuid4(), "", "ZHB", office, scopes=scopes), PACK, "XXH") is is_able
