@@ -13,14 +13,13 @@ from orchestrator.adapters.statement_files.pdf import Fonts, as_pdf, packaged_fo
 from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx, report_as_csv, report_as_xlsx
 from orchestrator.api.billing_inputs import CorrectionIn, DecisionIn
 from orchestrator.api.deps import TheActor, TheService, TheSession, TheVersion, next_page
-from orchestrator.api.resources import own_organisation
 from orchestrator.api.shapes import Page, ReasonIn, ResourceOut, Shape
 from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.models import LARGEST_POSITION, UsageStatement
 from orchestrator.billing.months import month_text, parse_month
 from orchestrator.billing.statement_document import StatementDocument, as_json
-from orchestrator.departments.permissions import Permission, require
+from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.settings import Settings
 from orchestrator.workflows.billing import month_close, reports, usage
 from orchestrator.workflows.billing import statements as stating
@@ -149,7 +148,7 @@ def list_statements(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> StatementPage:
     """List the statements that you may see."""
-    own = own_organisation(actor)
+    own = visible_to(actor)
     found = queries.page(
         session,
         organisation=own or organisation,
@@ -314,7 +313,7 @@ def read_usage_report(
     actor: TheActor, session: TheSession, year: Annotated[int, Query(ge=2019, le=2100)]
 ) -> dict[str, Any]:
     """Return the stated amounts of a year by department and month, with held, committed and spent budget."""
-    return reports.usage_report(session, year, own_organisation(actor))
+    return reports.usage_report(session, year, visible_to(actor))
 
 
 @router.get("/usage-report/export", response_class=Response, responses=files("csv", "xlsx"))
@@ -325,7 +324,7 @@ def export_usage_report(
     format: Literal["csv", "xlsx"] = "xlsx",  # noqa: A002 - the name of the parameter in the address
 ) -> Response:
     """Return the usage report as a file: CSV for spreadsheets, or a workbook."""
-    report = reports.usage_report(session, year, own_organisation(actor))
+    report = reports.usage_report(session, year, visible_to(actor))
     content = report_as_csv(report) if format == "csv" else report_as_xlsx(report)
     headers = {"Content-Disposition": f'attachment; filename="usage-{year}.{format}"'}
     return Response(content, media_type=MEDIA[format], headers=headers)

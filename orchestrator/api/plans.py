@@ -10,7 +10,7 @@ from orchestrator.api.acts import Answer, add_routes
 from orchestrator.api.deps import NumberCursor, TheActor, TheSession, next_page
 from orchestrator.api.shapes import Page, PlanDetail, PlanOut, RunOut
 from orchestrator.core.errors import NotFound
-from orchestrator.departments.permissions import Permission, require
+from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import ExecutionPlan, Run
@@ -36,8 +36,7 @@ def list_plans(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> PlanPage:
     """List the plans that you may see."""
-    require(actor, Permission.REQUESTS_READ)
-    own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
+    own = visible_to(actor)
     found = queries.plan_page(session, status or (), organisation=own, before=cursor, limit=limit)
     link = next_page(asked, found[-1].number) if len(found) == limit else None
     return PlanPage(items=[PlanOut.model_validate(item) for item in found], next=link)

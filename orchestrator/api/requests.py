@@ -23,7 +23,7 @@ from orchestrator.api.deps import (
 from orchestrator.api.shapes import LineOut, Page, QuoteOut, RequestDetail, RequestOut, RunOut
 from orchestrator.core.errors import VersionRequired
 from orchestrator.core.idempotency import once
-from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.departments.permissions import Actor, Permission, require, visible_to
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.models import HoldItem, HoldStatus
@@ -105,8 +105,7 @@ def list_requests(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RequestPage:
     """List the requests of your organisation, or of all if you may read all."""
-    require(actor, Permission.REQUESTS_READ)
-    own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
+    own = visible_to(actor)
     found = queries.page(session, queries.Filter(own, status or (), search), before=cursor, limit=limit)
     link = next_page(asked, found[-1].number) if len(found) == limit else None
     return RequestPage(items=[RequestOut.model_validate(item) for item in found], next=link)

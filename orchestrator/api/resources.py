@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from orchestrator.api.deps import TheActor, TheSession, next_page
 from orchestrator.api.shapes import Page, ResourceOut, RunOut, WorkspaceOut
-from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.resources import queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.workflows.plans import drift
@@ -21,12 +21,6 @@ class ResourcePage(Page):
     items: list[ResourceOut]
 
 
-def own_organisation(actor: Actor) -> str | None:
-    """Return the organisation to which this person's view is limited, or None."""
-    require(actor, Permission.REQUESTS_READ)
-    return None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
-
-
 @router.get("/resources")
 def list_resources(
     asked: Request,
@@ -37,7 +31,7 @@ def list_resources(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> ResourcePage:
     """List the resources that are not released."""
-    own = own_organisation(actor)
+    own = visible_to(actor)
     if request_id is not None:
         of_one = [
             item for item in queries.of_request(session, request_id) if actor.sees(item.organisation_code)
@@ -59,7 +53,7 @@ def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> Re
 @router.get("/workspaces")
 def list_workspaces(actor: TheActor, session: TheSession) -> list[WorkspaceOut]:
     """List the workspaces that are not released."""
-    found = run_queries.workspaces(session, own_organisation(actor))
+    found = run_queries.workspaces(session, visible_to(actor))
     return [WorkspaceOut.model_validate(item) for item in found]
 
 
@@ -72,7 +66,7 @@ def check_drift(workspace_id: UUID, actor: TheActor, session: TheSession) -> Run
 @router.get("/drift-cases")
 def list_drift_cases(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
     """List the open drift cases."""
-    return [_case(item) for item in queries.open_drift(session, own_organisation(actor))]
+    return [_case(item) for item in queries.open_drift(session, visible_to(actor))]
 
 
 def _case(case: Any) -> dict[str, Any]:

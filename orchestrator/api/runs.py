@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from orchestrator.api.acts import Answer, add_routes
 from orchestrator.api.deps import HIGHEST, TheActor, TheService, TheSession, next_page, whole_number
 from orchestrator.api.shapes import Page, RunOut
-from orchestrator.departments.permissions import Permission, require
+from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.runs import queries
 from orchestrator.runs.models import Run
 from orchestrator.workflows.nouns import RUNS
@@ -45,8 +45,7 @@ def list_runs(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RunPage:
     """List the runs of your organisation, or of all if you may read all."""
-    require(actor, Permission.REQUESTS_READ)
-    own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
+    own = visible_to(actor)
     found = queries.run_page(session, organisation=own, before=cursor, limit=limit)
     link = next_page(asked, found[-1].id) if len(found) == limit else None
     return RunPage(items=[RunOut.model_validate(item) for item in found], next=link)

@@ -10,7 +10,7 @@ from orchestrator.console.requests import reading as request_reading
 from orchestrator.console.requests.quote import quota_card
 from orchestrator.console.runs import reading as run_reading
 from orchestrator.console.words.i18n import N_
-from orchestrator.departments.permissions import Permission
+from orchestrator.departments.permissions import Permission, visible_to
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.workflows import to_do_queries as to_do
@@ -27,8 +27,7 @@ FEW = 6
 def show_home(visit: TheVisit) -> Response:
     """Show the acts that wait for this person."""
     actor = visit.actor
-    sees_all = actor.may(Permission.OBJECTS_READ_ALL)
-    own = None if sees_all else actor.organisation
+    own = visible_to(actor)
     latest = request_queries.page(visit.session, request_queries.Filter(own), limit=FEW)
     active = [run for run in run_queries.active_runs(visit.session) if actor.sees(run.organisation_code)]
     page = HomePage(

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from starlette.responses import JSONResponse
 
-from orchestrator.api.resources import own_organisation
 from orchestrator.billing.usage_report import COLUMNS
 from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.visit import TheVisit, Visit
@@ -20,7 +19,7 @@ from orchestrator.console.reports.views import (
 )
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import today
-from orchestrator.departments.permissions import Permission
+from orchestrator.departments.permissions import Permission, visible_to
 from orchestrator.workflows.billing import reports
 
 router = APIRouter(prefix="/console/usage-report", include_in_schema=False)
@@ -57,7 +56,7 @@ def show_figures(visit: TheVisit, year: Year = None) -> Response:
 
 def _report(visit: Visit, year: int | None) -> UsageReport:
     asked = year or today(visit.session).year
-    found = reports.usage_report(visit.session, asked, own_organisation(visit.actor))
+    found = reports.usage_report(visit.session, asked, visible_to(visit.actor))
     rows = tuple(_row(visit, document) for document in found["departments"])
     columns = tuple(
         ColumnHead(visit.pick(column.zh, column.en), PATHS.get(column.name, "")) for column in COLUMNS

@@ -26,7 +26,7 @@ from orchestrator.console.requests.views import RequestFormPage, RequestList
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import BusinessError
 from orchestrator.core.idempotency import once
-from orchestrator.departments.permissions import Permission, require
+from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -55,9 +55,7 @@ def list_requests(
 ) -> Response:
     """Requests of the person's organisation, or of all."""
     actor = visit.actor
-    require(actor, Permission.REQUESTS_READ)
-    sees_all = actor.may(Permission.OBJECTS_READ_ALL)
-    own = None if sees_all else actor.organisation
+    own = visible_to(actor)
     statuses = [status] if status in set(RequestStatus) else []
     chosen = queries.Filter(own, statuses, text)
     found = queries.page(visit.session, chosen, before=before or None, limit=PAGE_SIZE)
@@ -69,8 +67,8 @@ def list_requests(
         text=text,
         statuses=tuple(RequestStatus),
         may_create=actor.may(Permission.REQUESTS_DRAFT),
-        shows_all=sees_all,
-        quota=None if sees_all else quota_card(visit, actor.organisation),
+        shows_all=own is None,
+        quota=None if own is None else quota_card(visit, actor.organisation),
     )
     return visit.show("requests/list.html", page, parts={"request-rows": "requests/_rows.html"})
 

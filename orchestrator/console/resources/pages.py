@@ -11,7 +11,7 @@ from orchestrator.console.frame.visit import TheVisit, Visit
 from orchestrator.console.resources import reading
 from orchestrator.console.resources.views import DriftCheck, ResourceList
 from orchestrator.console.words.i18n import N_
-from orchestrator.departments.permissions import Permission, require
+from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.resources import queries
 from orchestrator.runs import queries as run_queries
 
@@ -30,8 +30,7 @@ def list_resources(
     """Resources of the person's organisation, or of all; `only` shows that one, released or not."""
     if only is not None:
         return _one(visit, only)
-    require(visit.actor, Permission.REQUESTS_READ)
-    own = None if visit.actor.may(Permission.OBJECTS_READ_ALL) else visit.actor.organisation
+    own = visible_to(visit.actor)
     found = queries.page(visit.session, organisation=own, after=before, limit=PAGE_SIZE)
     following = str(found[-1].id) if len(found) == PAGE_SIZE else ""
     page = ResourceList(

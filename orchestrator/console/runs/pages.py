@@ -13,7 +13,7 @@ from orchestrator.console.runs import reading
 from orchestrator.console.runs.views import RunList
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import BusinessError
-from orchestrator.departments.permissions import Permission, require
+from orchestrator.departments.permissions import Permission, visible_to
 from orchestrator.runs import queries
 from orchestrator.workflows.nouns import RUNS
 from orchestrator.workflows.perform import perform
@@ -30,8 +30,7 @@ PARTS = {"run-status": "runs/_status.html"}
 @router.get("/runs")
 def list_runs(visit: TheVisit, before: UUID | None = None) -> Response:
     """Runs of the person's organisation, or of all, newest first."""
-    require(visit.actor, Permission.REQUESTS_READ)
-    own = None if visit.actor.may(Permission.OBJECTS_READ_ALL) else visit.actor.organisation
+    own = visible_to(visit.actor)
     found = queries.run_page(visit.session, organisation=own, before=before, limit=PAGE_SIZE)
     following = str(found[-1].id) if len(found) == PAGE_SIZE else ""
     rows = tuple(reading.row(visit, run) for run in found)

@@ -20,7 +20,7 @@ from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import today
 from orchestrator.core.errors import BadInput, BusinessError
 from orchestrator.departments import queries as department_queries
-from orchestrator.departments.permissions import Permission, require
+from orchestrator.departments.permissions import Permission, visible_to
 from orchestrator.workflows.billing import month_close
 from orchestrator.workflows.billing.month_close import Decision
 
@@ -53,11 +53,10 @@ def list_statements(
 def _list(
     visit: Visit, month: str = "", status: str = "", organisation: str = "", before: UUID | None = None
 ) -> StatementList:
-    require(visit.actor, Permission.REQUESTS_READ)
-    sees_all = visit.actor.may(Permission.OBJECTS_READ_ALL)
+    own = visible_to(visit.actor)
     found = queries.page(
         visit.session,
-        organisation=organisation or None if sees_all else visit.actor.organisation,
+        organisation=own or organisation or None,
         month=_month(month),
         status=status if status in set(StatementStatus) else None,
         after=before,
@@ -72,7 +71,7 @@ def _list(
         status=status,
         organisation=organisation,
         statuses=tuple(StatementStatus),
-        organisations=_organisations(visit) if sees_all else (),
+        organisations=_organisations(visit) if own is None else (),
         may_close=visit.actor.may(Permission.STATEMENTS_CLOSE),
         close_month=month_text(last_month.replace(day=1)),
         states=tuple(sorted(queries.statuses(visit.session, last_month.replace(day=1)).items())),

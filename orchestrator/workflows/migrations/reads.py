@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.departments.permissions import Actor, Permission, require, visible_to
 from orchestrator.migrations import queries
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
@@ -47,8 +47,7 @@ def list_migrations(
     limit: int = 50,
 ) -> Sequence[Migration]:
     """Migrations that the actor may see, newest number first; `before` is the page before's last number."""
-    require(actor, Permission.REQUESTS_READ)
-    own = None if actor.may(Permission.OBJECTS_READ_ALL) else actor.organisation
+    own = visible_to(actor)
     return queries.page(session, statuses, organisation=own, before=before, limit=limit)
 
 
