@@ -14,7 +14,6 @@ ARCHITECTURE_SKUS: Mapping[str, tuple[str, str]] = {
     "arm": ("ECS-ARM-CPU", "ECS-ARM-MEM"),
 }
 TIER_SKUS: Mapping[str, str] = {"SATA": "EVS-SATA", "SSD": "EVS-SSD", "UHIO": "EVS-UHIO"}
-HOST_SERVICE_SKUS = ("HSS", "LOG", "BST")
 BACKUP_SKU = "BAK-VM"
 
 

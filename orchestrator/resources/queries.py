@@ -11,10 +11,10 @@ from orchestrator.resources.models import DriftCase, Resource
 
 
 def get(session: Session, resource_id: UUID) -> Resource:
-    """One resource.
+    """Return a resource.
 
     Raises:
-        NotFound: there is none.
+        NotFound: No such resource exists.
     """
     return get_row(session, Resource, resource_id)
 
@@ -22,7 +22,7 @@ def get(session: Session, resource_id: UUID) -> Resource:
 def page(
     session: Session, *, organisation: str | None = None, after: UUID | None = None, limit: int = 100
 ) -> Sequence[Resource]:
-    """Resources that are not released, oldest first; `after` is the last id of the page before."""
+    """Return unreleased resources, oldest first; `after` is the last id of the previous page."""
     order = (col(Resource.created_at), col(Resource.id))
     statement = select(Resource).where(Resource.status != "released").order_by(*order).limit(limit)
     if organisation is not None:
@@ -36,7 +36,7 @@ def page(
 
 
 def of_workspace(session: Session, workspace_id: UUID, *, released: bool = False) -> Sequence[Resource]:
-    """The resources of a workspace by address."""
+    """Return the resources of a workspace, ordered by address."""
     statement = select(Resource).where(Resource.workspace_id == workspace_id).order_by(Resource.address)
     if not released:
         statement = statement.where(Resource.status != "released")
@@ -44,7 +44,7 @@ def of_workspace(session: Session, workspace_id: UUID, *, released: bool = False
 
 
 def unsettled(session: Session, workspace_ids: Collection[UUID]) -> Sequence[Resource]:
-    """Resources of these workspaces that an apply began to make, change or end and did not finish."""
+    """Return the resources that an apply began to create, change or release and did not finish."""
     return session.exec(
         select(Resource)
         .where(col(Resource.workspace_id).in_(workspace_ids), col(Resource.status).in_(BEGUN))
@@ -53,14 +53,14 @@ def unsettled(session: Session, workspace_ids: Collection[UUID]) -> Sequence[Res
 
 
 def of_request(session: Session, request_id: UUID) -> Sequence[Resource]:
-    """The resources that a request brought into being."""
+    """Return the resources that a request created."""
     return session.exec(
         select(Resource).where(Resource.request_id == request_id).order_by(Resource.address)
     ).all()
 
 
 def open_drift(session: Session, organisation: str | None = None) -> Sequence[DriftCase]:
-    """Open cases, newest first."""
+    """Return the open drift cases, newest first."""
     statement = select(DriftCase).where(DriftCase.status == "open").order_by(col(DriftCase.opened_at).desc())
     if organisation is not None:
         statement = statement.where(DriftCase.organisation_code == organisation)

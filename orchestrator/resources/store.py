@@ -17,7 +17,7 @@ from orchestrator.resources.models import DriftCase, Resource
 
 @dataclass(frozen=True)
 class Origin:
-    """To whom the resources of a plan belong."""
+    """The workspace, request, plan and owner of the resources of one plan."""
 
     workspace_id: UUID
     request_id: UUID
@@ -37,7 +37,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Found:
-    """What apply, or a look into the cloud, found out about one resource."""
+    """The facts about one resource that an apply or the cloud's list reported."""
 
     cloud_id: str | None
     ip_address: str | None
@@ -45,7 +45,7 @@ class Found:
 
 
 def lock_all(session: Session, workspace_id: UUID) -> Sequence[Resource]:
-    """The resources of a workspace that are not released, locked in the order of their addresses."""
+    """Lock and return the unreleased resources of a workspace, ordered by address."""
     statement = (
         select(Resource)
         .where(Resource.workspace_id == workspace_id, Resource.status != ResourceStatus.RELEASED)
@@ -56,10 +56,10 @@ def lock_all(session: Session, workspace_id: UUID) -> Sequence[Resource]:
 
 
 def expect(session: Session, origin: Origin, objects: Sequence[Expected], actor: str) -> None:
-    """Note, before the apply, what will exist: whatever the apply makes has its row."""
+    """Store a row for each object before the apply creates it, so that no object is without a row."""
     rows = [_expected_row(session, origin, item) for item in objects]
     if rows:
-        # A plan can name hundreds: plain rows in one go, none of which becomes an object here.
+        # A plan can create hundreds of objects; one INSERT without ORM objects is several times faster.
         session.execute(insert(Resource), rows)
     for row in rows:
         audit.record(
@@ -98,9 +98,9 @@ def transition(
     actor: str,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """The one door to a resource's status.
+    """Change the status of a resource. No other function changes it.
 
-    A run moves hundreds of resources; their rows are written together, at the next flush.
+    The row is written at the next flush, because one run changes hundreds of resources.
     """
     session.add(resource)
     transitions.transition(
@@ -118,7 +118,7 @@ def transition(
 def note_found(
     session: Session, resource: Resource, found: Found, spec: Mapping[str, Any] | None = None
 ) -> None:
-    """Write what the cloud says about a resource; what was known of drift is thereby settled."""
+    """Store the facts that the cloud reports about a resource, and clear its drift."""
     resource.drift = {}
     resource.cloud_id = found.cloud_id or resource.cloud_id
     resource.ip_address = found.ip_address or resource.ip_address
@@ -136,7 +136,7 @@ def open_drift(
     findings: Sequence[Mapping[str, Any]],
     actor: str,
 ) -> DriftCase:
-    """Open a case, or renew the findings of the one that is open."""
+    """Open a drift case, or replace the findings of the open one."""
     case = session.exec(
         select(DriftCase)
         .where(DriftCase.workspace_id == workspace_id, DriftCase.status == "open")
@@ -174,7 +174,7 @@ def close_drift(session: Session, workspace_id: UUID, actor: str) -> None:
 
 
 def trials_over(session: Session, day: date) -> Sequence[Resource]:
-    """Resources whose free trial has ended on `day`, locked."""
+    """Lock and return the resources whose free trial has ended by `day`."""
     statement = (
         select(Resource)
         .where(Resource.status == ResourceStatus.TRIAL, col(Resource.trial_ends_on) <= day)

@@ -65,6 +65,6 @@ class StateRefused(BusinessError):
 
 
 class RunNotActive(BusinessError):
-    """This run is not at work."""
+    """This run is not in progress."""
 
     zh = "该任务未在执行"

@@ -129,7 +129,7 @@ class Approval(SQLModel, table=True):
 
 
 class Run(SQLModel, table=True):
-    """One execution of an engine. At most one run is at work in a workspace."""
+    """One execution of an engine. At most one run is active in a workspace."""
 
     __tablename__ = "runs"
     __table_args__ = (

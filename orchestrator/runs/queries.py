@@ -25,34 +25,34 @@ from orchestrator.runs.models import (
 
 
 def plan(session: Session, plan_id: UUID) -> ExecutionPlan:
-    """One plan.
+    """Return a plan.
 
     Raises:
-        NotFound: there is none.
+        NotFound: No such plan exists.
     """
     return get_row(session, ExecutionPlan, plan_id)
 
 
 def run(session: Session, run_id: UUID) -> Run:
-    """One run.
+    """Return a run.
 
     Raises:
-        NotFound: there is none.
+        NotFound: No such run exists.
     """
     return get_row(session, Run, run_id)
 
 
 def workspace(session: Session, workspace_id: UUID) -> Workspace:
-    """One workspace.
+    """Return a workspace.
 
     Raises:
-        NotFound: there is none.
+        NotFound: No such workspace exists.
     """
     return get_row(session, Workspace, workspace_id)
 
 
 def workspaces(session: Session, organisation: str | None = None) -> Sequence[Workspace]:
-    """Workspaces that are not released."""
+    """Return the workspaces that are not released, ordered by key."""
     statement = select(Workspace).where(col(Workspace.released_at).is_(None)).order_by(Workspace.key)
     if organisation is not None:
         statement = statement.where(Workspace.organisation_code == organisation)
@@ -60,10 +60,10 @@ def workspaces(session: Session, organisation: str | None = None) -> Sequence[Wo
 
 
 def artifact(session: Session, plan_id: UUID) -> PlanArtifact:
-    """The sealed bytes of a plan.
+    """Return the encrypted bundle and plan file of a plan.
 
     Raises:
-        NotFound: the plan was never recorded.
+        NotFound: The plan has no recorded files.
     """
     return get_row(session, PlanArtifact, plan_id)
 
@@ -79,7 +79,7 @@ def live_plan(session: Session, request_id: UUID) -> ExecutionPlan | None:
 
 
 def plans_of(session: Session, request_id: UUID) -> Sequence[ExecutionPlan]:
-    """Every plan of a request, oldest first."""
+    """Return all plans of a request, oldest first."""
     statement = select(ExecutionPlan).where(ExecutionPlan.request_id == request_id)
     return session.exec(statement.order_by(col(ExecutionPlan.created_at), ExecutionPlan.number)).all()
 
@@ -92,7 +92,7 @@ def plan_page(
     before: str | None = None,
     limit: int = 50,
 ) -> Sequence[ExecutionPlan]:
-    """Plans in some statuses, newest number first; `before` is the last number of the page before."""
+    """Return plans in these statuses, newest first; `before` is the last number of the previous page."""
     statement = select(ExecutionPlan).order_by(col(ExecutionPlan.number).desc()).limit(limit)
     if statuses:
         statement = statement.where(col(ExecutionPlan.status).in_(statuses))
@@ -104,26 +104,26 @@ def plan_page(
 
 
 def plan_count(session: Session, statuses: Collection[PlanStatus]) -> int:
-    """How many plans stand in one of `statuses`."""
+    """Return the number of plans in these statuses."""
     statement = select(func.count()).select_from(ExecutionPlan).where(col(ExecutionPlan.status).in_(statuses))
     return session.exec(statement).one()
 
 
 def approvals(session: Session, plan_id: UUID) -> Sequence[Approval]:
-    """Every decision about a plan, oldest first."""
+    """Return all decisions about a plan, oldest first."""
     statement = select(Approval).where(Approval.plan_id == plan_id)
     return session.exec(statement.order_by(col(Approval.at))).all()
 
 
 def runs_of_plan(session: Session, plan_id: UUID) -> Sequence[Run]:
-    """Every run of a plan, oldest first."""
+    """Return all runs of a plan, oldest first."""
     return session.exec(select(Run).where(Run.plan_id == plan_id).order_by(col(Run.created_at))).all()
 
 
 def run_page(
     session: Session, *, organisation: str | None = None, before: UUID | None = None, limit: int = 50
 ) -> Sequence[Run]:
-    """Runs, newest first; `before` is the id of the last run of the page before."""
+    """Return runs, newest first; `before` is the id of the last run of the previous page."""
     statement = select(Run).order_by(col(Run.created_at).desc(), col(Run.id).desc()).limit(limit)
     if organisation is not None:
         statement = statement.where(Run.organisation_code == organisation)
@@ -137,23 +137,23 @@ def run_page(
 
 
 def active_runs(session: Session) -> Sequence[Run]:
-    """Runs that a worker has or had in hand."""
+    """Return the runs that have not ended."""
     working = [RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.VERIFYING]
     return session.exec(select(Run).where(col(Run.status).in_(working))).all()
 
 
 def is_cancel_requested(session: Session, run_id: UUID) -> bool:
-    """Whether somebody asked the run to stop; asked several times a second while an engine works."""
+    """Return whether a person cancelled the run; polled several times a second while an engine runs."""
     return bool(session.exec(select(Run.cancel_requested).where(Run.id == run_id)).one_or_none())
 
 
 def run_by_token(session: Session, digest: str) -> Run | None:
-    """The run at work whose token has this hash."""
+    """Return the active run whose token has this hash, or None."""
     return session.exec(select(Run).where(Run.token_hash == digest)).one_or_none()
 
 
 def log_chunks(session: Session, run_id: UUID, after_line: int = 0) -> Sequence[RunLogChunk]:
-    """The log from the chunk that contains line `after_line` + 1 on."""
+    """Return the log chunks from the one that contains line `after_line` + 1."""
     statement = select(RunLogChunk).where(RunLogChunk.run_id == run_id).order_by(col(RunLogChunk.seq))
     return [
         chunk
@@ -163,13 +163,13 @@ def log_chunks(session: Session, run_id: UUID, after_line: int = 0) -> Sequence[
 
 
 def newest_state(session: Session, workspace_id: UUID) -> StateVersion | None:
-    """The newest version of a workspace's state, or None."""
+    """Return the newest version of a workspace's state, or None."""
     statement = select(StateVersion).where(StateVersion.workspace_id == workspace_id)
     return session.exec(statement.order_by(col(StateVersion.version).desc()).limit(1)).first()
 
 
 def state_lock(session: Session, workspace_id: UUID) -> StateLock | None:
-    """The lock on a state, or None."""
+    """Return the lock on a workspace's state, or None."""
     return session.get(StateLock, workspace_id)
 
 
@@ -188,10 +188,10 @@ def last_applied(
 
 
 def last_apply(session: Session, workspace_id: UUID) -> Run:
-    """The newest apply run of a workspace that changed resources.
+    """Return the newest Terraform apply run of a workspace.
 
     Raises:
-        NotFound: nothing was ever applied there.
+        NotFound: No plan was ever applied in the workspace.
     """
     statement = (
         select(Run)
@@ -208,10 +208,10 @@ def last_apply(session: Session, workspace_id: UUID) -> Run:
 
 
 def workspace_of_request(session: Session, request_id: UUID) -> Workspace:
-    """The workspace that a provisioning request brought into being.
+    """Return the workspace of a provisioning request.
 
     Raises:
-        NotFound: it has none yet.
+        NotFound: The request has no workspace yet.
     """
     found = session.exec(select(Workspace).where(Workspace.origin_request_id == request_id)).one_or_none()
     if found is None:

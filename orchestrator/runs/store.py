@@ -28,7 +28,7 @@ from orchestrator.runs.state_files import StateHeader
 def workspace_for(
     session: Session, request_id: UUID, key: str, cloud: str, zone: str, organisation: str, system: str | None
 ) -> Workspace:
-    """The workspace of a provisioning request; made at its first plan, the same one at every later one."""
+    """Return the workspace of a provisioning request; the first plan of the request creates it."""
     found = session.exec(
         select(Workspace).where(Workspace.origin_request_id == request_id).with_for_update()
     ).one_or_none()
@@ -49,10 +49,10 @@ def workspace_for(
 
 
 def lock_workspace(session: Session, workspace_id: UUID) -> Workspace:
-    """A workspace, locked.
+    """Lock and return a workspace.
 
     Raises:
-        NotFound: there is none.
+        NotFound: No such workspace exists.
     """
     return lock_row(session, Workspace, workspace_id)
 
@@ -67,11 +67,11 @@ def add_plan(session: Session, plan: ExecutionPlan) -> ExecutionPlan:
 
 
 def lock_plan(session: Session, plan_id: UUID, version: int | None = None) -> ExecutionPlan:
-    """A plan, locked.
+    """Lock and return a plan.
 
     Raises:
-        NotFound: there is none.
-        VersionConflict: it is no longer at `version`.
+        NotFound: No such plan exists.
+        VersionConflict: The version of the plan is not `version`.
     """
     return lock_row(session, ExecutionPlan, plan_id, version)
 
@@ -85,7 +85,7 @@ def transition_plan(
     reason: Reason | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """The one door to a plan's status."""
+    """Change the status of a plan and record the reason. No other function changes it."""
     if reason is not None:
         plan.reason, plan.reason_zh = reason.en, reason.zh
     session.add(plan)
@@ -100,13 +100,13 @@ def transition_plan(
 def save_artifact(
     session: Session, plan_id: UUID, bundle: bytes, plan_file: bytes | None, changes: dict[str, Any]
 ) -> None:
-    """Keep the (encrypted) bytes that will be run."""
+    """Store the encrypted bundle and plan file that the engine will run."""
     session.merge(PlanArtifact(plan_id=plan_id, bundle=bundle, plan_file=plan_file, changes=changes))
     session.flush()
 
 
 def add_approval(session: Session, approval: Approval) -> None:
-    """Store one decision; the database refuses a person who has another part in the plan."""
+    """Store one decision; the database refuses a person who has another role in the plan."""
     approval.at = now(session)
     session.add(approval)
     session.flush()
@@ -121,16 +121,16 @@ def add_run(session: Session, run: Run) -> Run:
 
 
 def lock_run(session: Session, run_id: UUID) -> Run:
-    """A run, locked.
+    """Lock and return a run.
 
     Raises:
-        NotFound: there is none.
+        NotFound: No such run exists.
     """
     return lock_row(session, Run, run_id)
 
 
 def begin_run(session: Session, run: Run, worker: str, token_hash: str) -> None:
-    """A worker takes the run; its token may read the state, and write it while the run applies."""
+    """Start a run on a worker. The token permits to read the state, and to write it while an apply runs."""
     run.started_at = run.started_at or now(session)
     run.attempt += 1
     run.worker = worker
@@ -141,7 +141,7 @@ def begin_run(session: Session, run: Run, worker: str, token_hash: str) -> None:
 def transition_run(
     session: Session, run: Run, status: RunStatus, actor: str, *, reason: Reason | None = None, **data: Any
 ) -> None:
-    """The one door to a run's status; a run that ends loses its token and its lock on the state."""
+    """Change the status of a run. A final status revokes its token and releases its state lock."""
     if reason is not None:
         run.reason, run.reason_zh = reason.en, reason.zh
         run.next_step, run.next_step_zh = reason.next_en, reason.next_zh
@@ -167,7 +167,7 @@ def _end(session: Session, run: Run) -> None:
 
 
 def release_state_lock(session: Session, run: Run) -> None:
-    """Free the state lock of a run whose processes are known to be gone."""
+    """Release the state lock of a run whose processes have ended."""
     held = session.get(StateLock, run.workspace_id)
     if held is not None and held.run_id == run.id:
         session.delete(held)
@@ -175,7 +175,7 @@ def release_state_lock(session: Session, run: Run) -> None:
 
 
 def expire_plans(session: Session, instant: datetime) -> list[ExecutionPlan]:
-    """Plans that wait past their expiry, locked; those that others hold are left for the next time."""
+    """Lock and return the waiting plans that have expired; plans locked by others are skipped."""
     statement = (
         select(ExecutionPlan)
         .where(col(ExecutionPlan.status).in_([PlanStatus.SUBMITTED, PlanStatus.APPROVED]))
@@ -186,11 +186,7 @@ def expire_plans(session: Session, instant: datetime) -> list[ExecutionPlan]:
 
 
 def take_state_lock(session: Session, run: Run, lock_id: str, info: dict[str, Any]) -> StateLock | None:
-    """Lock the state for `run`; the lock that is in the way, or None when it was taken.
-
-    A second lock by the same run after its first process died replaces the first: the lease proves
-    that this process is gone.
-    """
+    """Lock the state for `run`; return the existing lock if there is one, else None."""
     held = session.exec(
         select(StateLock).where(StateLock.workspace_id == run.workspace_id).with_for_update()
     ).one_or_none()

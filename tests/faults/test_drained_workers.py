@@ -10,7 +10,7 @@ from tests.running import wait_until
 
 def heard_in(product: Product) -> int:
     """How many first signals the workers have written down."""
-    return product.log_of("worker").read_text().count("Told to stop: after the running jobs")
+    return product.log_of("worker").read_text().count("Stopping after the running jobs")
 
 
 def test_a_worker_told_to_end_finishes_its_apply_first(product: Product) -> None:

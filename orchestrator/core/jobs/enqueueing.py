@@ -15,20 +15,20 @@ APPLY_FIRST: Final = 10
 MAINTENANCE: Final = "maintenance"
 """The queue that every worker serves, whatever its zone."""
 
-# It has no tasks and is never opened: it only spells the insert, on a connection that we hand to it. An
-# application that was opened for a worker cannot do this from a synchronous function.
+# This application has no tasks and is never opened: it only builds the INSERT, for a connection that we pass.
+# An application that was opened for a worker cannot do this from a synchronous function.
 _QUEUE = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
 
 class Cancellation(StrEnum):
-    """What became of a wish to cancel."""
+    """The result of cancelling a job."""
 
     REMOVED = "removed"
-    """It had not begun and never will; the caller settles what it stood for."""
+    """The job had not started and never will; the caller ends the work that it stood for."""
     ASKED = "asked"
-    """It has begun: its handler is told, and settles."""
+    """The job has started: its handler is asked to stop and ends the work itself."""
     GONE = "gone"
-    """There is nothing left to cancel."""
+    """The job has ended already, or does not exist."""
 
 
 def enqueue(
@@ -53,10 +53,10 @@ def enqueue(
 
 
 def cancel(session: Session, job_id: int) -> Cancellation:
-    """Take back a job that nobody has begun, or tell its handler to stop, once the transaction commits.
+    """Remove a job that has not started, or ask its handler to stop, once the transaction commits.
 
-    A job that has begun before (it waits for the lease, or its worker died) runs again all the same: only
-    its handler can find out what the first attempt has done.
+    A job that started before (it waits for the lease, or its worker died) is not removed: only its handler
+    can determine the effects of the first attempt.
     """
     row = (
         session.connection()

@@ -1,9 +1,8 @@
-"""The queue's books, kept right when workers die, stall, stop slowly or lose the database.
+"""Queue bookkeeping that survives dead, stalled and slowly stopping workers and lost database connections.
 
-Four things differ from the library's own:
-a statement waits until the database is back instead of failing; the end of a job is recorded only
-by the worker that holds it; a live worker that was taken for dead registers again; jobs of dead workers, and
-jobs whose hand-over was lost on the way, go back to the queue.
+Four things differ from the library: a statement waits for the database to return instead of failing; only
+the worker that holds a job records its end; a live worker that was considered dead registers again; jobs of
+dead workers, and jobs whose fetch was lost with its connection, return to the queue.
 """
 
 import asyncio
@@ -28,8 +27,8 @@ INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE V
 ON CONFLICT (id) DO UPDATE SET last_heartbeat = now()
 """
 
-# The next job of the lock can start at once, so whoever listens to the queue is woken. A wish to abort ends
-# with the attempt that it was made to: the next attempt reads it from the business object.
+# The next job of the same lock can start now, so the listening workers are notified. An abort request ends
+# with the attempt: the next attempt reads the request from the business object.
 _END: Final = """
 WITH ended AS (
     UPDATE procrastinate_jobs
@@ -43,8 +42,8 @@ SELECT pg_notify('procrastinate_queue_v1#' || queue_name,
                  json_build_object('type', 'job_inserted', 'job_id', id)::text) FROM ended
 """
 
-# A queueing lock is dropped, because another waiting job may hold it by now. What has begun goes first: a job
-# of more importance would come upon the same business object in the hands of nobody.
+# The queueing lock is removed, because another waiting job may hold it by now. Interrupted jobs go first, so
+# that no other job meets a business object whose run was interrupted.
 _RESCUE: Final = """
 UPDATE procrastinate_jobs
 SET status = 'todo', abort_requested = false, attempts = attempts + 1,
@@ -75,19 +74,19 @@ logger = logging.getLogger(__name__)
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """True when the database could not be reached, whatever the statement was."""
+    """Return whether the error means that the database could not be reached."""
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
 
 
 class PatientConnector(PsycopgConnector):
-    """Repeats what an outage interrupted until the database is back or `give_up` is true."""
+    """Repeats statements that an outage interrupted, until the database returns or `give_up` is true."""
 
     def __init__(self, *, give_up: Callable[[], bool], **pool: Any) -> None:
         super().__init__(**pool)
         self._give_up = give_up
 
     async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
-        """Execute without an answer."""
+        """Execute a statement without a result."""
         inherited = super().execute_query_async
         await self._patiently(lambda: inherited(query, **arguments))
 
@@ -102,7 +101,7 @@ class PatientConnector(PsycopgConnector):
         return await self._patiently(lambda: inherited(query, **arguments))
 
     async def listen_notify(self, on_notification: Any, channels: Iterable[str]) -> None:
-        """Listen for ever, through every loss of the connection."""
+        """Listen permanently; reconnect whenever the connection is lost."""
         inherited, names = super().listen_notify, list(channels)
         await self._patiently(lambda: inherited(on_notification, names))
 
@@ -114,17 +113,17 @@ class PatientConnector(PsycopgConnector):
             except ConnectorException as error:
                 if self._give_up() or not is_outage(error.__cause__):
                     raise
-            logger.warning("The database is away; trying again in %.1f s", pause)
+            logger.warning("The database is unreachable; trying again in %.1f s", pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
 class Ledger(JobManager):
-    """The books of one worker process."""
+    """The job bookkeeping of one worker process."""
 
     def __init__(self, connector: PatientConnector) -> None:
         super().__init__(connector)
-        self.told_to_abort: set[int] = set()
+        self.abort_requested: set[int] = set()
         self._held: set[int] = set()
         self._suspects: set[int] = set()
 
@@ -133,12 +132,12 @@ class Ledger(JobManager):
         try:
             job = await super().fetch_job(queues, worker_id)
         except UniqueViolation:
-            # Another worker took a job of the same lock between our look and our grip.
+            # Another worker fetched a job of the same lock at the same moment.
             return None
         except ConnectorException as error:
             if not isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
                 raise
-            # We stood still so long that our registration was removed.
+            # This process was suspended for so long that its registration was removed.
             await self.update_heartbeat(worker_id)
             return None
         if job is not None and job.id is not None:
@@ -146,7 +145,7 @@ class Ledger(JobManager):
         return job
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: ARG002
-        """Record the end of an attempt, unless somebody else has been given the job meanwhile."""
+        """Record the end of an attempt, unless another worker holds the job by now."""
         await self._end(job, status.value, None)
 
     async def retry_job(
@@ -157,36 +156,36 @@ class Ledger(JobManager):
         queue: str | None = None,  # noqa: ARG002
         lock: str | None = None,  # noqa: ARG002
     ) -> None:
-        """Put the job back for `retry_at`, unless somebody else has been given it meanwhile."""
+        """Return the job to the queue for `retry_at`, unless another worker holds it by now."""
         await self._end(job, Status.TODO.value, retry_at)
 
     async def update_heartbeat(self, worker_id: int) -> None:
-        """Tell that this worker lives; registers it again when it was taken for dead."""
+        """Record that this worker is alive; register it again if it was considered dead."""
         await self.connector.execute_query_async(_BEAT, worker_id=worker_id)
 
     async def rescue(self, stalled_seconds: float) -> None:
-        """Put the jobs of workers that have been silent for so long back into the queue."""
+        """Return the jobs of workers without a heartbeat for `stalled_seconds` to the queue."""
         rescued = await self.connector.execute_query_all_async(_RESCUE, stalled_seconds=stalled_seconds)
         for row in rescued:
-            logger.warning("Job %s (%s) taken back from a dead worker", row["id"], row["task_name"])
+            logger.warning("Job %s (%s) of a dead worker returned to the queue", row["id"], row["task_name"])
 
     async def look_after(self, worker_id: int) -> None:
-        """Note which of our jobs shall stop, and give back those that never reached us.
+        """Update the jobs to abort, and return jobs that this process never received to the queue.
 
-        The answer to a fetch can be lost with its connection; such a job is ours in the table alone. It is
-        given back when two looks in a row find it.
+        The answer to a fetch can be lost with its connection; then only the table assigns the job to this
+        worker. Such a job is returned when two consecutive checks find it.
         """
         rows = await self.connector.execute_query_all_async(_MINE, worker_id=worker_id)
-        self.told_to_abort = {row["id"] for row in rows if row["abort_requested"]}
+        self.abort_requested = {row["id"] for row in rows if row["abort_requested"]}
         lost = {row["id"] for row in rows} - self._held
         certain = sorted(lost & self._suspects)
         if certain:
             await self.connector.execute_query_all_async(_GIVE_BACK, ids=certain, worker_id=worker_id)
-            logger.warning("Jobs %s given back: their hand-over was lost", certain)
+            logger.warning("Jobs %s returned to the queue: the answer to their fetch was lost", certain)
         self._suspects = lost
 
     async def sweep(self) -> None:
-        """Forget jobs that ended a month ago."""
+        """Delete jobs that ended a month ago."""
         await self.delete_old_jobs(
             _KEEP_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
         )
@@ -203,5 +202,5 @@ class Ledger(JobManager):
         if rows and job.id is not None:
             self._held.discard(job.id)
         else:
-            # It went to somebody else, or came to us once more, while we stood still.
-            logger.warning("Attempt %s of job %s is no longer ours", job.attempts + 1, job.id)
+            # While this process was suspended, the job was given to another worker or to this one again.
+            logger.warning("Attempt %s of job %s belongs to another worker now", job.attempts + 1, job.id)

@@ -1,4 +1,4 @@
-"""A worker process: takes jobs, runs their handlers in threads, outlives the database, stops with care."""
+"""A worker process: runs job handlers in threads, survives database outages and stops cleanly."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ _TICK_SECONDS: Final = 1.0
 _SWEEP_EVERY_TICKS: Final = 3600
 _SPARE_THREADS: Final = 4
 _RESTART_AFTER_SECONDS: Final = 2.0
-_COMES_BACK: Final = (
+_RETRIED_ERRORS: Final = (
     LeaseBusy,
     psycopg.InterfaceError,
     psycopg.OperationalError,
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pace:
-    """How often a worker does what, in seconds; `minute_cron` is a cron line, a sixth field being seconds."""
+    """Intervals in seconds; `minute_cron` is a cron line with seconds as an optional sixth field."""
 
     poll: float = 1.0
     beat: float = 10.0
@@ -53,24 +53,24 @@ class Pace:
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a handler knows about its job; `attempt` is 1 at first."""
+    """The job of a handler; `attempt` counts from 1."""
 
     job_id: int
     attempt: int
     _why_abort: Callable[[], str | None]
 
     def should_abort(self) -> bool:
-        """True when the handler should come to an end soon."""
+        """Return whether the handler should stop soon."""
         return self.abort_reason() is not None
 
     def abort_reason(self) -> str | None:
-        """``cancelled`` (a person wants it) or ``worker stopping`` (this process must end soon), or None."""
+        """Return ``cancelled`` (by a person), ``worker stopping`` (this process must end soon) or None."""
         return self._why_abort()
 
 
 Handler = Callable[..., None]
-"""Called as ``handler(context, **args)`` in a thread. LeaseBusy and a database that is away put the job back
-without counting; any other exception ends the job as failed, so a handler records failures itself."""
+"""Called as ``handler(context, **args)`` in a thread. LeaseBusy and an unreachable database return the
+job to the queue; any other exception ends the job as failed, so a handler records failures itself."""
 
 
 def run_worker(
@@ -84,20 +84,20 @@ def run_worker(
 ) -> None:
     """Run jobs of `queues`, `slots` at a time, until SIGTERM, SIGINT or `stop`.
 
-    The first signal lets running jobs end, the second tells them to stop ("worker stopping"). Signals are
+    The first signal lets running jobs end, the second asks them to stop ("worker stopping"). Signals are
     handled when this is the main thread. Returns when every handler has ended and its end is recorded.
     """
     asyncio.run(_Service(database_url, handlers, queues, slots, pace or Pace()).run(stop))
 
 
-class _Patience(retry.BaseRetryStrategy):
-    """Comes back for a busy lease and for a lost database as often as it takes."""
+class _RetryForever(retry.BaseRetryStrategy):
+    """Retries without a limit for a busy lease and an unreachable database."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> retry.RetryDecision | None:  # noqa: ARG002
-        if isinstance(exception, _COMES_BACK):
+        if isinstance(exception, _RETRIED_ERRORS):
             return retry.RetryDecision(retry_in={"milliseconds": int(self._seconds * 1000)})
         return None
 
@@ -120,7 +120,7 @@ class _Service:
         self._hurry = False
 
     async def run(self, stop: threading.Event | None) -> None:
-        """Serve until told to stop; begin anew whenever the library's worker ends by itself."""
+        """Run jobs until asked to stop; restart the library's worker whenever it ends unexpectedly."""
         loop = asyncio.get_running_loop()
         # The default pool has a thread or two per processor, whatever the number of slots.
         loop.set_default_executor(ThreadPoolExecutor(self._slots + _SPARE_THREADS, thread_name_prefix="job"))
@@ -132,7 +132,7 @@ class _Service:
             try:
                 await self._serve()
             except Exception:
-                logger.exception("The worker ended; it begins anew")
+                logger.exception("The worker ended unexpectedly; restarting it")
             if not self._stopping.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), _RESTART_AFTER_SECONDS)
@@ -142,10 +142,10 @@ class _Service:
     def _signalled(self) -> None:
         self._hurry = self._stopping.is_set()
         self._stopping.set()
-        logger.info("Told to stop: %s", "at once" if self._hurry else "after the running jobs")
+        logger.info("Stopping %s", "now" if self._hurry else "after the running jobs")
 
     async def _watch(self, stop: threading.Event) -> None:
-        while not stop.is_set():  # noqa: ASYNC110 - an event of threads cannot be awaited.
+        while not stop.is_set():  # noqa: ASYNC110 - a threading.Event cannot be awaited.
             await asyncio.sleep(0.1)
         self._stopping.set()
 
@@ -189,7 +189,7 @@ class _Service:
         )
 
     async def _tend(self, worker: Worker, ledger: Ledger, running: "asyncio.Task[None]") -> None:
-        """Beat, rescue and look after our jobs, also while the library drains without a beat."""
+        """Send heartbeats, rescue stalled jobs and check own jobs, also while the library drains its jobs."""
         ticks, beat_every = 0, max(1, round(self._pace.beat / _TICK_SECONDS))
         while not running.done():
             await asyncio.sleep(min(_TICK_SECONDS, self._pace.beat))
@@ -204,11 +204,11 @@ class _Service:
                 if ticks % _SWEEP_EVERY_TICKS == 0:
                     await ledger.sweep()
             except procrastinate.exceptions.ProcrastinateException:
-                logger.exception("Tending the queue failed; it is tried again")
+                logger.exception("Queue maintenance failed; trying again")
 
     def _register(self, app: procrastinate.App, ledger: Ledger) -> None:
         for name, handler in self._handlers.items():
-            task = app.task(name=name, pass_context=True, retry=_Patience(self._pace.busy_retry))(
+            task = app.task(name=name, pass_context=True, retry=_RetryForever(self._pace.busy_retry))(
                 self._adapted(handler, ledger)
             )
             if name == MINUTE:
@@ -219,7 +219,7 @@ class _Service:
             job_id = context.job.id or 0
 
             def why_abort() -> str | None:
-                if context.should_abort() or job_id in ledger.told_to_abort:
+                if context.should_abort() or job_id in ledger.abort_requested:
                     return "cancelled"
                 return "worker stopping" if self._hurry else None
 
