@@ -37,6 +37,3 @@ STATEMENT_LIFECYCLE: Lifecycle[StatementStatus] = Lifecycle(
 
 CAN_BE_METERED = (S.OPEN, S.METERED)
 """Not issued yet: a late event is metered into the statement."""
-
-FINAL_FOR_DEPARTMENT = (S.CONFIRMED, S.SETTLED, S.LOCKED)
-"""From here on a late event does not change the statement: the next open month receives counter-lines."""

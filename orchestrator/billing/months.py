@@ -8,11 +8,6 @@ from orchestrator.core.errors import BadInput
 _YEARS = range(2000, 2200)
 
 
-def month_of(day: date) -> date:
-    """Return the first day of the month of `day`."""
-    return day.replace(day=1)
-
-
 def month_after(month: date) -> date:
     """Return the first day of the next month."""
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)

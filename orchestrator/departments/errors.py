@@ -1,6 +1,6 @@
 """Errors of people and rights."""
 
-from orchestrator.core.errors import BadInput, BusinessError, NotSignedIn
+from orchestrator.core.errors import BadInput, NotSignedIn
 
 
 class WrongCredentials(NotSignedIn):
@@ -26,10 +26,3 @@ class UnknownScope(BadInput):
     """A scope must be one of your own permissions."""
 
     zh = "权限范围无效"
-
-
-class PersonInactive(BusinessError):
-    """The account of this person is deactivated."""
-
-    status = 403
-    zh = "该账号已停用"
