@@ -1,8 +1,9 @@
 """Texts and names use the words of the glossary, and every code has a word in both languages."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
+from typing import get_args
 
 import pytest
 
@@ -15,9 +16,11 @@ from orchestrator.departments.permissions import Permission, Role
 from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
 from orchestrator.migrations.models import OUTCOMES
 from orchestrator.policies.rules import Verdict
+from orchestrator.resource_requests.drafting import HostService, LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import REQUEST_LIFECYCLE, RequestStatus
 from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
+from orchestrator.runs.models import PLAN_KINDS, RUN_KINDS
 from orchestrator.workflows.nouns import NOUNS
 from tests.architecture.conftest import ROOT, Checkout
 from tests.architecture.words import (
@@ -38,6 +41,16 @@ CODES: Mapping[str, type[StrEnum]] = {
     "resource": ResourceStatus,
     "role": Role,
     "verdict": Verdict,
+}
+CHOICES: Mapping[str, Collection[str]] = {
+    "request_kind": get_args(RequestDraft.model_fields["kind"].annotation),
+    "zone_class": get_args(RequestDraft.model_fields["zone_class"].annotation),
+    "purpose": get_args(LineDraft.model_fields["purpose"].annotation),
+    "image": get_args(LineDraft.model_fields["image"].annotation),
+    "tier": get_args(LineDraft.model_fields["disk_tier"].annotation),
+    "host_service": get_args(HostService),
+    "plan_kind": PLAN_KINDS,
+    "run_kind": RUN_KINDS,
 }
 LIFECYCLES = (
     REQUEST_LIFECYCLE,
@@ -109,6 +122,11 @@ def test_a_question_is_no_relative_pronoun() -> None:
 @pytest.mark.parametrize("kind", CODES)
 def test_every_code_has_its_words(kind: str) -> None:
     assert set(WORDS[kind]) == {code.value for code in CODES[kind]}
+
+
+@pytest.mark.parametrize("kind", CHOICES)
+def test_every_choice_has_its_words(kind: str) -> None:
+    assert set(CHOICES[kind]) - set(WORDS[kind]) == set()
 
 
 def test_every_word_of_a_code_has_english() -> None:
