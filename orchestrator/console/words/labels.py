@@ -140,7 +140,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "drift": {
         "unchecked": N_("未检查"),
-        "none": N_("一致"),
+        "none": N_("无漂移"),
         "found": N_("有漂移"),
     },
     "hold": {
