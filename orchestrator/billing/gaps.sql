@@ -1,78 +1,38 @@
 -- The check that stored intervals are what the events say (invariant 4), written apart from `fold`.
 --
--- The exclusion constraint keeps the days of a resource and SKU from overlapping. Both statements compare their
--- union with the days on which the events say it is billed. One-off charges are left out: each is its own event.
--- Only resources with an event after the number `after` are compared.
+-- The exclusion constraint keeps the days of a resource and SKU from overlapping. `first_gap` compares their
+-- union with the days on which the events say it is billed. One-off charges are left out: each is its own
+-- event. Only resources with an event after the number `after` are compared.
+
+-- name: changed_resources
+CREATE TEMP TABLE changed_resources ON COMMIT DROP AS
+SELECT DISTINCT resource_id FROM usage_events WHERE seq > :after
 
 -- name: first_gap
-WITH changed AS (
-    SELECT DISTINCT resource_id FROM usage_events WHERE seq > :after
-), numbered AS (
-    SELECT e.*, row_number() OVER (PARTITION BY e.resource_id ORDER BY e.day, e.at, e.seq) AS place
-    FROM changed c CROSS JOIN LATERAL (
-        SELECT * FROM usage_events WHERE resource_id = c.resource_id AND kind <> 'charged' ) AS e
-), latest AS (
-    SELECT *, max(place) FILTER (WHERE billing_state IS NOT NULL) OVER so_far AS state_from,
-           max(place) FILTER (WHERE skus IS NOT NULL) OVER so_far AS skus_from,
-           lead(day) OVER (PARTITION BY resource_id ORDER BY place) AS next_day
-    FROM numbered
-    WINDOW so_far AS (PARTITION BY resource_id ORDER BY place)
-), spans AS (
-    SELECT t.resource_id, t.day AS starts, t.next_day AS ends, s.billing_state, k.skus
-    FROM latest t
-    JOIN numbered s ON s.resource_id = t.resource_id AND s.place = t.state_from
-    JOIN numbered k ON k.resource_id = t.resource_id AND k.place = t.skus_from
-    WHERE t.next_day IS DISTINCT FROM t.day AND s.billing_state <> 'none'
-), expected AS (
-    SELECT s.resource_id, u.sku, u.quantity, s.billing_state, range_agg(daterange(s.starts, s.ends)) AS days
-    FROM spans s, jsonb_to_recordset(s.skus) AS u(sku text, quantity numeric)
-    WHERE u.quantity > 0
-    GROUP BY s.resource_id, u.sku, u.quantity, s.billing_state
-), stored AS (
-    SELECT i.resource_id, i.sku_code AS sku, i.quantity, i.billing_state, range_agg(i.days) AS days
-    FROM changed c
-    CROSS JOIN LATERAL (SELECT * FROM usage_intervals WHERE resource_id = c.resource_id ) AS i
-    CROSS JOIN LATERAL (SELECT kind FROM usage_events WHERE seq = i.event_seq ) AS e
+-- The first day on which a resource and SKU are billed otherwise than the events say.
+WITH numbered AS (
+    SELECT e.resource_id, e.day, e.billing_state, e.skus, row_number() OVER so_far AS place,
+           count(e.billing_state) OVER so_far AS states, count(e.skus) OVER so_far AS sku_lists,
+           lead(e.day) OVER so_far AS next_day
+    FROM changed_resources c JOIN usage_events e ON e.resource_id = c.resource_id
     WHERE e.kind <> 'charged'
-    GROUP BY i.resource_id, i.sku_code, i.quantity, i.billing_state
-)
-SELECT resource_id, sku,
-       lower(coalesce(w.days, '{}') - coalesce(s.days, '{}')
-             + (coalesce(s.days, '{}') - coalesce(w.days, '{}'))) AS day
-FROM expected w FULL JOIN stored s USING (resource_id, sku, quantity, billing_state)
-WHERE w.days IS DISTINCT FROM s.days
-ORDER BY day, sku, resource_id LIMIT 1
-
--- name: first_gap_of_few
--- For few resources: OFFSET 0 makes the planner look them up by index, instead of joining all usage.
-WITH changed AS (
-    SELECT DISTINCT resource_id FROM usage_events WHERE seq > :after
-), numbered AS (
-    SELECT e.*, row_number() OVER (PARTITION BY e.resource_id ORDER BY e.day, e.at, e.seq) AS place
-    FROM changed c CROSS JOIN LATERAL (
-        SELECT * FROM usage_events WHERE resource_id = c.resource_id AND kind <> 'charged' OFFSET 0) AS e
-), latest AS (
-    SELECT *, max(place) FILTER (WHERE billing_state IS NOT NULL) OVER so_far AS state_from,
-           max(place) FILTER (WHERE skus IS NOT NULL) OVER so_far AS skus_from,
-           lead(day) OVER (PARTITION BY resource_id ORDER BY place) AS next_day
-    FROM numbered
-    WINDOW so_far AS (PARTITION BY resource_id ORDER BY place)
+    WINDOW so_far AS (PARTITION BY e.resource_id ORDER BY e.day, e.at, e.seq)
 ), spans AS (
-    SELECT t.resource_id, t.day AS starts, t.next_day AS ends, s.billing_state, k.skus
-    FROM latest t
-    JOIN numbered s ON s.resource_id = t.resource_id AND s.place = t.state_from
-    JOIN numbered k ON k.resource_id = t.resource_id AND k.place = t.skus_from
-    WHERE t.next_day IS DISTINCT FROM t.day AND s.billing_state <> 'none'
+    -- An event without a state or without SKUs leaves those of the event before it.
+    SELECT resource_id, day AS starts, next_day AS ends,
+           first_value(billing_state) OVER (PARTITION BY resource_id, states ORDER BY place) AS billing_state,
+           first_value(skus) OVER (PARTITION BY resource_id, sku_lists ORDER BY place) AS skus
+    FROM numbered
 ), expected AS (
     SELECT s.resource_id, u.sku, u.quantity, s.billing_state, range_agg(daterange(s.starts, s.ends)) AS days
     FROM spans s, jsonb_to_recordset(s.skus) AS u(sku text, quantity numeric)
-    WHERE u.quantity > 0
+    WHERE s.ends IS DISTINCT FROM s.starts AND s.billing_state <> 'none' AND u.quantity > 0
     GROUP BY s.resource_id, u.sku, u.quantity, s.billing_state
 ), stored AS (
     SELECT i.resource_id, i.sku_code AS sku, i.quantity, i.billing_state, range_agg(i.days) AS days
-    FROM changed c
-    CROSS JOIN LATERAL (SELECT * FROM usage_intervals WHERE resource_id = c.resource_id OFFSET 0) AS i
-    CROSS JOIN LATERAL (SELECT kind FROM usage_events WHERE seq = i.event_seq OFFSET 0) AS e
+    FROM changed_resources c
+    JOIN usage_intervals i ON i.resource_id = c.resource_id
+    JOIN usage_events e ON e.seq = i.event_seq
     WHERE e.kind <> 'charged'
     GROUP BY i.resource_id, i.sku_code, i.quantity, i.billing_state
 )

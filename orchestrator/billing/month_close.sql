@@ -222,7 +222,8 @@ WITH opened AS (
     WHERE day < CAST(:ends AS date)
       AND (day >= CAST(:month AS date) OR seq > (SELECT min(coalesce(event_seq, 0)) FROM opened))
 ), touched AS MATERIALIZED (
-    SELECT l.* FROM statement_lines l JOIN lasting ON lasting.code = l.sku_code
+    SELECT l.statement_id, l.resource_id, l.sku_code, l.quantity, l.starts, l.ends
+    FROM statement_lines l JOIN lasting ON lasting.code = l.sku_code
     WHERE l.statement_id = ANY(ARRAY(SELECT id FROM opened UNION ALL SELECT previous_id FROM opened))
       AND l.kind = 'ordinary'
       -- Not written as a join: few resources are looked up for each of many lines, never the other way round.

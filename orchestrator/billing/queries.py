@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from orchestrator.billing.errors import UnpricedUsage
 from orchestrator.billing.models import UsageEvent, UsageInterval
 from orchestrator.billing.rating import RatedLine, Usage
+from orchestrator.core.db import rolled_back
 from orchestrator.core.errors import NotFound
 from orchestrator.core.sql_blocks import load_sql
 
@@ -22,8 +23,6 @@ PRICE_TERMS = "SELECT token FROM price_terms"
 _FOLDER = Path(__file__).parent
 _RATING = load_sql(_FOLDER / "rating.sql")
 _GAPS = load_sql(_FOLDER / "gaps.sql")
-FEW_EVENTS = 20_000
-"""Up to so many new events their resources are looked up by index; the planner cannot estimate it."""
 
 
 def rate(session: Session, usage: Sequence[Usage]) -> list[RatedLine]:
@@ -104,10 +103,13 @@ def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None
 
     Compares every resource with an event whose number is above `after`.
     """
-    newer = select(UsageEvent.seq).where(col(UsageEvent.seq) > after).limit(FEW_EVENTS + 1).subquery()
-    is_few = session.exec(select(func.count()).select_from(newer)).one() <= FEW_EVENTS
-    statement = _GAPS["first_gap_of_few" if is_few else "first_gap"]
-    gap = session.execute(text(statement), {"after": after}).first()
+    # Table and setting go with the savepoint. The statistics of the table tell the planner whether to look a
+    # few resources up or to join all usage.
+    with rolled_back(session):
+        session.execute(text("SET LOCAL enable_nestloop = on"))
+        session.execute(text(_GAPS["changed_resources"]), {"after": after})
+        session.execute(text("ANALYZE changed_resources"))
+        gap = session.execute(text(_GAPS["first_gap"])).first()
     return (gap[0], gap[1], gap[2]) if gap else None
 
 
