@@ -217,7 +217,7 @@ def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None
         )
     named = [use.sku for use in correction.skus or ()]
     if len(named) != len(set(named)):
-        raise BadInput("Name each SKU once, with its whole quantity.", field="skus")
+        raise BadInput("Each SKU is named once, with its whole quantity.", field="skus")
     billing_of = catalogue_queries.billing_of(session, named)
     for use in correction.skus or ():
         kind = billing_of.get(use.sku)
