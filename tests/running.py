@@ -23,6 +23,7 @@ from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.core.db import create_database_engine
 from orchestrator.settings import Settings
 from tests.callers import Callers
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
@@ -38,7 +39,7 @@ def unprivileged(argv: list[str]) -> list[str]:
     return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *argv]
 
 
-def wait_until(holds: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+def wait_until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """The first true value of `holds`."""
     give_up = time.monotonic() + seconds
     while not (value := holds()):
@@ -156,7 +157,7 @@ class RunningService:
         assert self.web is not None
         assert self.web.poll() is None, self.log_of("web").read_text()
         try:
-            return httpx2.get(f"{self.settings.url}/healthz", timeout=2).status_code == 200
+            return httpx2.get(f"{self.settings.url}/healthz", timeout=20).status_code == 200
         except httpx2.TransportError:
             return False
 
@@ -171,7 +172,7 @@ class RunningService:
         assert answer["ok"], answer
         return answer
 
-    def settled(self, run_id: str, seconds: float = 90) -> dict[str, Any]:
+    def settled(self, run_id: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The run once it has ended."""
         reader = self.callers("xxh.reviewer")
 

@@ -14,6 +14,7 @@ from orchestrator.adapters import run_log
 from orchestrator.adapters.run_log import RunLogWriter, announce_end
 from orchestrator.adapters.run_log_hub import LogLines, RunLogHub
 from orchestrator.core.db import create_database_engine
+from tests.patience import PATIENCE
 
 Numbered = list[tuple[int, str]]
 
@@ -42,7 +43,7 @@ def new_run() -> str:
 
 async def read(hub: RunLogHub, run: str, *, after: int = 0, until: int | None = None) -> Numbered:
     seen: Numbered = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         async for lines in hub.subscribe(run, after):
             seen += list(enumerate(lines.lines, lines.first_line))
             if until is not None and seen[-1][0] >= until:
@@ -189,7 +190,7 @@ def test_what_does_not_fit_the_buffer_is_counted(
     stored = RunLogWriter._store
 
     def held(writer: RunLogWriter, text: str) -> None:
-        gate.wait(10)
+        gate.wait(PATIENCE)
         stored(writer, text)
 
     monkeypatch.setattr(RunLogWriter, "_store", held)

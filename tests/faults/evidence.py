@@ -18,8 +18,8 @@ _HOLD_OF = dict.fromkeys(
 
 def assert_nothing_lost(product: Product) -> None:
     """Wait until the product is at rest, then hold everything against everything."""
-    wait_until(product.no_run_at_work, "every run comes to an end", 60)
-    wait_until(lambda: not product.engines(), "no engine process is left", 5)
+    wait_until(product.no_run_at_work, "every run comes to an end")
+    wait_until(lambda: not product.engines(), "no engine process is left")
     assert product.rows("SELECT * FROM state_locks") == []
     _runs_are_settled(product)
     _nothing_ran_twice(product)

@@ -110,7 +110,7 @@ class Kills:
 
     def kill_at(self, step: str, process: Process) -> None:
         """End the process without a word as soon as it is held; then note what can be seen."""
-        wait_until(self.somebody_waits, f"the close comes to {step}", 60)
+        wait_until(self.somebody_waits, f"the close comes to {step}")
         process.kill()
         process.wait()
 
@@ -196,7 +196,7 @@ def kills(server: Server, prepared: str) -> Iterator[Kills]:
         months.wait_until_metered(product.callers, MONTH)
         ended = "SELECT count(*) FROM queue.procrastinate_jobs WHERE task_name = 'billing.meter'"
         running = f"{ended} AND status <> 'succeeded'"
-        wait_until(lambda: not product.value(running), "the job of the close has ended", 60)
+        wait_until(lambda: not product.value(running), "the job of the close has ended")
         yield made
     finally:
         product.stop()

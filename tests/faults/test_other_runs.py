@@ -71,7 +71,7 @@ def baseline_of(product: Product, request: Document) -> Document:
 def test_a_baseline_that_lost_its_worker_is_run_again_and_reports(product: Product) -> None:
     plan = baseline_of(product, acts.provision(product, make_draft(SMALL)))
     run = acts.order_apply(product, plan)
-    wait_until(lambda: product.engines("ansible"), "Ansible is at work", 60)
+    wait_until(lambda: product.engines("ansible"), "Ansible is at work")
     product.kill_worker_of(run["id"])
     ended = product.settled(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]

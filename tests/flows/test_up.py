@@ -37,7 +37,7 @@ def up(place: RunningService) -> Iterator[Process]:
             stderr=output,
             start_new_session=True,
         )
-    wait_until(lambda: "Ctrl-C ends it" in place.log_of("up").read_text(), "everything is up", 90)
+    wait_until(lambda: "Ctrl-C ends it" in place.log_of("up").read_text(), "everything is up")
     yield supervisor
     supervisor.kill()
     supervisor.wait()
@@ -81,7 +81,7 @@ def test_a_part_that_dies_is_started_again(place: RunningService, up: Process) -
     before = wait_until(lambda: len(found := parts(place)) == 3 and found, "every part runs")
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: is_up(place) and len(parts(place)) == 3, "every part is back", 60)
+    wait_until(lambda: is_up(place) and len(parts(place)) == 3, "every part is back")
     assert not set(before.values()) & set(parts(place).values())
     assert up.poll() is None
 
@@ -113,4 +113,4 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(place: RunningS
 def test_nothing_outlives_a_supervisor_that_was_killed(place: RunningService, up: Process) -> None:
     up.kill()
     up.wait()
-    wait_until(lambda: place.leftovers() == [], "every part has ended", 60)
+    wait_until(lambda: place.leftovers() == [], "every part has ended")

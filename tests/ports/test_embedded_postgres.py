@@ -18,6 +18,7 @@ from orchestrator.adapters.embedded_postgres import (
     EmbeddedPostgres,
     EmbeddedPostgresError,
 )
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() == 0, reason="PostgreSQL does not run as root; `make test` gives the tests an account"
@@ -57,7 +58,7 @@ def run(server: EmbeddedPostgres, statement: LiteralString) -> list[tuple[object
         return cursor.fetchall() if cursor.description else []
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"

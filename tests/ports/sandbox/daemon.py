@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[3]
 PROVIDER = ROOT / "terraform/providers/sandbox"
 NOBODY = 65534
@@ -180,7 +182,7 @@ def belongs(pid: int, hosts: str) -> bool:
     return here.startswith(hosts) or f"HOST_ROOT={hosts}".encode() in environment
 
 
-def wait_until(holds: Callable[[], object], condition: str, seconds: float = 20.0) -> float:
+def wait_until(holds: Callable[[], object], condition: str, seconds: float = PATIENCE) -> float:
     """Wait until the condition holds and return the seconds that it took."""
     began = time.monotonic()
     while not holds():

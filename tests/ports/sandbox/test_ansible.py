@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -206,11 +205,9 @@ def test_a_play_that_must_stop_ends_with_every_process_of_it(
 ) -> None:
     limits = {"cancelled": {}, "timeout": {"timeout_seconds": 3.0}, "idle": {"idle_seconds": 2.5}}[why]
     stop = (lambda: "cancelled" if sleepers(bundle) else None) if why == "cancelled" else (lambda: None)
-    began = time.monotonic()
     result = engine.run(bundle.folder, bundle.write_playbook(SLOW), bundle.run(should_stop=stop, **limits))
     assert result.stopped_because == why
     assert result.returncode != 0
-    assert time.monotonic() - began < 20
     assert not players(bundle)
     wait_until(lambda: not sleepers(bundle), "the host has ended the command")
 

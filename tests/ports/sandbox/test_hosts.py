@@ -68,7 +68,7 @@ def test_a_destroy_ends_every_process_and_removes_the_folder(daemon: Daemon) -> 
 def test_no_process_outlives_a_killed_cloud_and_the_next_start_boots_the_hosts(daemon: Daemon) -> None:
     host = busy_host(daemon)
     daemon.kill()
-    wait_until(lambda: gone(daemon), "every process of the host has ended", 15)
+    wait_until(lambda: gone(daemon), "every process of the host has ended")
     daemon.start()
     assert daemon.read(host["id"])["state"] == "running"
     wait_until(lambda: serves(host), "the service is back")
