@@ -1,8 +1,8 @@
-"""The write pause of a switch and of a return, as clients see it, beside dump | restore of the same database.
+"""The write pause of a cutover and of a rollback, as clients see it, and dump | restore of the same database.
 
 A database of 200 MB and 5,000 files under some 200 acknowledged writes a second from four clients through
 the web application. The pause is the largest gap between two acknowledged writes around the switch. Each
-switch is proved and followed by a return, which is proved too. The ratio compares with the time that a dump
+switch is proved and followed by a rollback, which is proved too. The ratio compares with the time that a dump
 piped into a restore takes while nobody writes.
 """
 
@@ -25,14 +25,15 @@ from benchmarks.place import leave_root
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.embedded_postgres import programs_folder
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
-from orchestrator.adapters.movers.bundles import move_bundle
+from orchestrator.adapters.movers.bundles import transfer_bundle
 from orchestrator.adapters.movers.playing import Player
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.demo import sample_system
 from orchestrator.demo.sample_system import SampleClients, SampleSystem, make_host
-from orchestrator.migrations.move import Move, MoveHost, NamePart
-from orchestrator.migrations.movers import Act, CutResult
+from orchestrator.migrations.kinds import Purpose
+from orchestrator.migrations.movers import SwitchResult
 from orchestrator.migrations.pause import WritePause, write_pause
+from orchestrator.migrations.transfer import MigrationHost, NamePart, Transfer
 from orchestrator.runs.engine import EngineRun
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +66,7 @@ class Place:
         self.system.serve_names(self.names, {NAME: self.legacy.address})
         self.system.install(self.legacy, seed)
         self.system.install(self.target)
-        self.move = Move(
+        self.transfer = Transfer(
             "bench",
             self.legacy,
             self.target,
@@ -74,10 +75,10 @@ class Place:
             NamePart(NAME, self.names),
         )
 
-    def movers(self, act: Act) -> AnsibleMovers:
-        folder = self.system.fill(move_bundle(PLAYBOOKS, self.move, act))
+    def movers(self, purpose: Purpose) -> AnsibleMovers:
+        folder = self.system.fill(transfer_bundle(PLAYBOOKS, self.transfer, purpose))
         run = EngineRun("bench", {}, lambda _line: None, lambda: None)
-        return AnsibleMovers(self.move, Player(self.engine, folder, run))
+        return AnsibleMovers(self.transfer, Player(self.engine, folder, run))
 
     def clients(self) -> SampleClients:
         return SampleClients(PLAYBOOKS, self.names, NAME, self.folder / "record")
@@ -103,30 +104,32 @@ def place(seed: dict[str, int]) -> Iterator[Place]:
             cloud.wait(60)
 
 
-def switch(movers: AnsibleMovers, clients: SampleClients, result: CutResult, figures: Figures) -> WritePause:
+def switch(
+    movers: AnsibleMovers, clients: SampleClients, result: SwitchResult, figures: Figures
+) -> WritePause:
     """Prove a switch that was made, let the other side follow, and measure its pause."""
-    if result.outcome != "cut" or result.fenced_at is None or result.opened_at is None:
+    if result.outcome != "switched" or result.fenced_at is None or result.opened_at is None:
         raise RuntimeError(f"the switch ended with {result.outcome}: {result.reason}")
     proof = movers.prove(result.to)
     if not proof.equal:
         raise RuntimeError(f"not equal: {proof.mismatches}")
     figures.proofs += 1
-    figures.closed.append(result.closed_ms or 0.0)
+    figures.closed.append(result.fenced_ms or 0.0)
     movers.follow(result.to)
     time.sleep(SECONDS_BETWEEN)
     return write_pause(clients.acknowledged(), result.fenced_at, result.opened_at, SECONDS_AROUND)
 
 
 def measure(made: Place, rounds: int) -> tuple[Figures, int, int]:
-    """Arm under writes, then switch and return `rounds` times; also the rows and files that were lost."""
+    """Prepare under writes, then switch and return `rounds` times; also the rows and files that were lost."""
     figures, clients = Figures(), made.clients()
     try:
-        made.movers("arm").arm()
-        movers = made.movers("cut")
+        made.movers(Purpose.PREPARE).prepare()
+        movers = made.movers(Purpose.CUTOVER)
         for _ in range(rounds):
             wait_until_ready(movers)
-            figures.forward.append(switch(movers, clients, movers.cut(), figures))
-            figures.back.append(switch(movers, clients, movers.return_(), figures))
+            figures.forward.append(switch(movers, clients, movers.cut_over(), figures))
+            figures.back.append(switch(movers, clients, movers.roll_back(), figures))
     finally:
         clients.stop()
     acknowledged = clients.acknowledged()
@@ -141,7 +144,7 @@ def wait_until_ready(movers: AnsibleMovers) -> None:
         time.sleep(0.5)
 
 
-def dump_and_restore(source: MoveHost, target: MoveHost) -> float:
+def dump_and_restore(source: MigrationHost, target: MigrationHost) -> float:
     """Milliseconds of a dump piped into a restore while nobody writes."""
     with psycopg.connect(sample_system.admin_conninfo(target, "postgres"), autocommit=True) as admin:
         admin.execute("CREATE DATABASE restored OWNER app")
@@ -179,7 +182,7 @@ def _print(figures: Figures, dumped: float, rows_lost: int, files_lost: int, see
             report.spread([each.longest_ms for each in pauses]),
             report.spread([each.at_fence_ms for each in pauses]),
         )
-        for name, pauses in (("switch", figures.forward), ("return", figures.back))
+        for name, pauses in (("switch", figures.forward), ("rollback", figures.back))
     ]
     rows += [("no side open", report.spread(figures.closed), ""), ("dump | restore", f"{dumped:.0f}", "")]
     title = f"{seed['megabytes']} MB, {seed['files']} files, {figures.writes_a_second:.0f} writes/s"
@@ -191,15 +194,15 @@ def _print(figures: Figures, dumped: float, rows_lost: int, files_lost: int, see
         AIM_RATIO,
         at_most=False,
         pause_ms=round(pause, 1),
-        return_pause_ms=round(statistics.median(each.longest_ms for each in figures.back), 1),
+        rollback_pause_ms=round(statistics.median(each.longest_ms for each in figures.back), 1),
         pause_aim_ms=AIM_MS,
         at_fence_ms=round(statistics.median(each.at_fence_ms for each in figures.forward), 1),
-        closed_ms=round(statistics.median(figures.closed), 1),
+        fenced_ms=round(statistics.median(figures.closed), 1),
         dump_restore_ms=round(dumped),
         rows_lost=rows_lost,
         files_lost=files_lost,
         proofs_equal=figures.proofs,
-        cuts=len(figures.forward),
+        switches=len(figures.forward),
         writes_a_second=round(figures.writes_a_second),
         megabytes=seed["megabytes"],
         files=seed["files"],

@@ -110,7 +110,7 @@ def handlers(worker: Worker) -> Mapping[str, Handler]:
         "runs.plan": partial(generation.plan_run, worker),
         "runs.apply": partial(application.apply_run, worker),
         "runs.drift": partial(drift.drift_run, worker),
-        "runs.settle": partial(switch.settle_run, worker),
+        "runs.inspect": partial(switch.inspect_run, worker),
         METER_JOB: partial(month_close.meter_month, worker),
         MINUTE: partial(calendar.every_minute, worker),
     }

@@ -88,7 +88,7 @@ class MigrationOut(Shape):
 
 
 class SwitchOut(Shape):
-    """A cutover or rollback; the script measures `closed_ms`, clients `pause_ms` and `pause_at_fence_ms`."""
+    """A cutover or rollback; the script measures `fenced_ms`, clients `pause_ms` and `pause_at_fence_ms`."""
 
     number: int
     direction: str
@@ -102,7 +102,7 @@ class SwitchOut(Shape):
     fenced_at: datetime | None
     opened_at: datetime | None
     marks: dict[str, Any]
-    closed_ms: float | None
+    fenced_ms: float | None
     name_switched: bool
     pause_ms: float | None
     pause_at_fence_ms: float | None
@@ -115,7 +115,7 @@ class SwitchOut(Shape):
     followed_at: datetime | None
 
 
-class MovePlanOut(BaseModel):
+class MigrationPlanOut(BaseModel):
     """One execution plan of the migration."""
 
     act: str
@@ -145,7 +145,7 @@ class MigrationDetail(MigrationOut):
     progress: dict[str, Any]
     billing: dict[str, Any]
     retirement: dict[str, Any]
-    plans: list[MovePlanOut]
+    plans: list[MigrationPlanOut]
     switches: list[SwitchOut]
     awaited: list[AwaitedOut]
 
@@ -263,8 +263,8 @@ def _awaited(call: Call, migration: Migration) -> list[AwaitedOut]:
     ]
 
 
-def _plan_out(view: MigrationPlanView) -> MovePlanOut:
-    return MovePlanOut(
+def _plan_out(view: MigrationPlanView) -> MigrationPlanOut:
+    return MigrationPlanOut(
         act=view.act,
         round=view.round,
         plan=PlanOut.model_validate(view.plan),

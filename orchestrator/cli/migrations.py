@@ -172,7 +172,7 @@ def _show(migration: dict[str, Any], *, as_json: bool) -> None:
             )
     for each in migration["switches"]:
         proof = f"; proof {each['proof_digest']}" if each["proof_equal"] else ""
-        pause = f"no side open for {each['closed_ms']} ms"
+        pause = f"no side open for {each['fenced_ms']} ms"
         typer.echo(f"  switch {each['number']} {each['direction']}: {each['outcome']}, {pause}{proof}")
     for each in migration["awaited"]:
         typer.echo(f"  next: {each['act']} ({', '.join(each['permissions']) or 'a worker'})")

@@ -1,7 +1,7 @@
 """The second part of `govcloud demo`: a live legacy system moves onto the new hosts, back, and over again.
 
 The legacy system is made and seeded beside the first part. Clients write to it all the time; what they were
-told is compared with what the serving side holds in the end.
+acknowledged is compared with what the serving side holds in the end.
 """
 
 import threading
@@ -17,8 +17,8 @@ from orchestrator.adapters.sandbox_cloud import SandboxCloud
 from orchestrator.demo.case import APPLIER, APPROVER, REVIEWER, Case, untold
 from orchestrator.demo.city import DemoStopped
 from orchestrator.demo.sample_system import SampleClients, SampleSystem, lost, make_host
-from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.pause import WritePause, write_pause
+from orchestrator.migrations.transfer import MigrationHost
 from orchestrator.settings import Settings
 
 SAMPLE_NAME: Final = "flood.slj.example"
@@ -36,8 +36,8 @@ class LegacyRoom:
     settings: Settings
     workspace: str = ""
     name: str = ""
-    source: MoveHost | None = None
-    names: MoveHost | None = None
+    source: MigrationHost | None = None
+    names: MigrationHost | None = None
     failure: Exception | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -76,20 +76,20 @@ class LegacyRoom:
         """What installs the sample system."""
         return SampleSystem(AnsibleRunnerEngine(), self.settings.content_dir / "playbooks", self.folder)
 
-    def wait(self) -> tuple[MoveHost, MoveHost]:
+    def wait(self) -> tuple[MigrationHost, MigrationHost]:
         """Source and name service. Raises DemoStopped when they could not be made."""
         if not self.ended.wait(SECONDS_TO_SEED) or self.failure or not (self.source and self.names):
             raise DemoStopped(f"The legacy system could not be made: {self.failure or 'it takes too long'}")
         return self.source, self.names
 
-    def target(self, case: Case) -> MoveHost:
+    def target(self, case: Case) -> MigrationHost:
         """The first new host, with the application installed and nothing in it."""
         row = next(item for item in case.resources() if item["kind"] == "instance")
         cloud = SandboxCloud(self.settings.sandbox_socket)
         made = next(
             each for each in cloud.list_objects(case.workspace()["key"]) if each.cloud_id == row["cloud_id"]
         )
-        host = MoveHost(row["address"].split("/")[1], made.address or "", made.connection)
+        host = MigrationHost(row["address"].split("/")[1], made.address or "", made.connection)
         self.system.install(host)
         return host
 
@@ -113,7 +113,7 @@ class LegacyRoom:
         return text
 
 
-class MoveCase:
+class MigrationCase:
     """One migration of the demo and what people do with it; acts raise ApiProblem."""
 
     def __init__(self, case: Case) -> None:
@@ -135,10 +135,10 @@ class MoveCase:
         self.migration = self.case.cast[REVIEWER].get(self.path)
         return self.migration
 
-    def run(self, by: str, act: str, told: Callable[[str], None] = untold) -> None:
+    def run(self, by: str, act: str, tell: Callable[[str], None] = untold) -> None:
         """A run that an act orders, to its end."""
         run = self.case.cast[by].post(f"{self.path}/{act}")
-        self.case.follow(run, told)
+        self.case.follow(run, tell)
         self.read()
 
     def digest(self, act: str) -> dict[str, str]:
@@ -148,26 +148,26 @@ class MoveCase:
             raise DemoStopped(f"There is no plan to {act}: {self.migration['reason']}")
         return {"digest": found[-1]["tuple_digest"]}
 
-    def copy(self, told: Callable[[str], None]) -> None:
-        """Checked, approved, armed, copied."""
+    def copy(self, tell: Callable[[str], None]) -> None:
+        """Checked, approved, prepared, copied."""
         self.run(REVIEWER, "preflight")
-        self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("arm"))
-        self.run(APPLIER, "start", told)
+        self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("prepare"))
+        self.run(APPLIER, "start", tell)
 
-    def cut(self, told: Callable[[str], None]) -> dict[str, Any]:
+    def cut_over(self, tell: Callable[[str], None]) -> dict[str, Any]:
         """Planned, approved by two persons, switched, proven; the switch."""
         self.run(REVIEWER, "plan-cutover")
-        shown = self.digest("cut")
+        shown = self.digest("cutover")
         for approver in (APPROVER, SECOND_APPROVER):
             self.case.cast[approver].post(f"{self.path}/approve-cutover", shown)
-        return self._switched("cut-over", told)
+        return self._switched("cut-over", tell)
 
-    def back(self, told: Callable[[str], None]) -> dict[str, Any]:
-        """Returned by the plan that was approved with the cut; the switch."""
-        return self._switched("roll-back", told)
+    def back(self, tell: Callable[[str], None]) -> dict[str, Any]:
+        """Returned by the plan that was approved with the cutover; the switch."""
+        return self._switched("roll-back", tell)
 
-    def _switched(self, act: str, told: Callable[[str], None]) -> dict[str, Any]:
-        self.run(APPLIER, act, told)
+    def _switched(self, act: str, tell: Callable[[str], None]) -> dict[str, Any]:
+        self.run(APPLIER, act, tell)
         switch: dict[str, Any] = self.migration["switches"][-1]
         if not switch["proof_equal"]:
             raise DemoStopped(f"The {act} has no proof: {switch['reason'] or self.migration['reason']}")
@@ -178,12 +178,12 @@ class MoveCase:
         body = {"longest_ms": seen.longest_ms, "at_fence_ms": seen.at_fence_ms}
         self.case.cast[APPLIER].post(f"{self.path}/switches/{switch['number']}/pause", body)
 
-    def end(self, told: Callable[[str], None]) -> None:
+    def end(self, tell: Callable[[str], None]) -> None:
         """Accepted by the department, finalised by a plan of its own."""
         self.migration = self.case.cast[self.case.department.officer].post(f"{self.path}/accept")
         self.run(REVIEWER, "plan-finalisation")
-        self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("disarm"))
-        self.run(APPLIER, "finalise", told)
+        self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("clean_up"))
+        self.run(APPLIER, "finalise", tell)
         if self.migration["status"] != "finalised":
             raise DemoStopped(f"The migration is not final: {self.migration['reason']}")
 
@@ -210,6 +210,6 @@ def stay_on_target(switch: Mapping[str, Any], seconds: float) -> None:
     time.sleep(max(0.0, moment(switch["opened_at"]) + seconds - time.time()))
 
 
-def missing(clients: SampleClients, serving: MoveHost) -> tuple[int, int]:
+def missing(clients: SampleClients, serving: MigrationHost) -> tuple[int, int]:
     """Acknowledged rows and files that the serving side lacks."""
     return lost(clients.acknowledged(), serving)

@@ -31,10 +31,10 @@ from orchestrator.demo import city, month_end
 from orchestrator.demo.case import APPLIER, APPROVER, REVIEWER, Case
 from orchestrator.demo.city import DemoStopped
 from orchestrator.demo.headroom import find_room
-from orchestrator.demo.migration import SEED, LegacyRoom, MoveCase, missing, pause_of, stay_on_target
+from orchestrator.demo.migration import SEED, LegacyRoom, MigrationCase, missing, pause_of, stay_on_target
 from orchestrator.demo.sample_system import SampleClients
 from orchestrator.demo.story import Story, show_drift, show_plan, show_report
-from orchestrator.migrations.move import MoveHost
+from orchestrator.migrations.transfer import MigrationHost
 from orchestrator.refusals import complain, explain
 from orchestrator.settings import Settings
 from orchestrator.supervisor import Everything
@@ -56,8 +56,8 @@ class Stage:
     made: Case | None = None
     legacy: LegacyRoom | None = None
     clients: SampleClients | None = None
-    moved: MoveCase | None = None
-    target: MoveHost | None = None
+    moved: MigrationCase | None = None
+    target: MigrationHost | None = None
     results: dict[str, Any] = field(default_factory=dict)
 
     def end_clients(self) -> None:
@@ -80,7 +80,7 @@ class Stage:
         return self.made
 
     @property
-    def moving(self) -> tuple[LegacyRoom, SampleClients, MoveCase, MoveHost]:
+    def moving(self) -> tuple[LegacyRoom, SampleClients, MigrationCase, MigrationHost]:
         """The migration that is played, with its clients."""
         if self.legacy is None or self.clients is None or self.moved is None or self.target is None:
             raise DemoStopped("No migration is under way.")
@@ -90,7 +90,7 @@ class Stage:
 def play(port: int | None, stop_after: bool, trial_seconds: float) -> None:
     """Play every step, then keep the service running, or end it and print the results as one JSON line.
 
-    Whatever fails, everything that was started is ended, and the reason and the place of the logs are told.
+    Whatever fails, every started part is ended, and the reason and the place of the logs are printed.
     """
     story = Story(Console(stderr=True, highlight=False), len(PLAY) + 1)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -133,7 +133,7 @@ def play_in(everything: Everything, story: Story, stack: ExitStack, trial_second
 
 
 def defect(error: Exception, logs: Path) -> list[str]:
-    """What a person is told about an error of the program itself; the rest of it goes to a file."""
+    """Return the message about an error of the program itself; details go to a file."""
     path = logs / "demo.log"
     with path.open("a") as file:
         traceback.print_exception(error, file=file)
@@ -227,7 +227,7 @@ def meet_legacy(stage: Stage) -> None:
     stage.target = stage.legacy.target(stage.case)
     source, _ = stage.legacy.wait()
     stage.clients = stage.legacy.clients(stage.case.request["number"])
-    stage.moved = MoveCase(stage.case)
+    stage.moved = MigrationCase(stage.case)
     stage.moved.register(stage.legacy.plan(stage.target.name, stage.case.department.system))
     stage.story.say(
         f"{source.name} ({source.address}) holds {SEED['megabytes']} MB and {SEED['files']} files"
@@ -236,7 +236,7 @@ def meet_legacy(stage: Stage) -> None:
 
 
 def own_words(stage: Stage) -> Callable[[str], None]:
-    """Lines that the service itself wrote into the log are told; of Ansible's the one at work is named."""
+    """Print the lines that the service wrote into the log, and the current task of Ansible."""
 
     def told(line: str) -> None:
         if line.startswith(OWN_WORDS):
@@ -248,7 +248,7 @@ def own_words(stage: Stage) -> Callable[[str], None]:
 
 
 def copy(stage: Stage) -> None:
-    """Both sides are checked, the plan is approved, both ways are armed, everything is copied."""
+    """Check both sides, approve the plan, prepare replication in both directions, copy everything."""
     _, clients, moved, _ = stage.moving
     moved.copy(own_words(stage))
     size = moved.migration["preflight"]["database_bytes"] // 1_000_000
@@ -259,10 +259,10 @@ def copy(stage: Stage) -> None:
     )
 
 
-def cut(stage: Stage) -> None:
-    """Two persons approve the cut; the system moves, and what both sides held is compared."""
+def cut_over(stage: Stage) -> None:
+    """Two persons approve the cutover; the system moves, and what both sides held is compared."""
     _, clients, moved, _ = stage.moving
-    switch = moved.cut(own_words(stage))
+    switch = moved.cut_over(own_words(stage))
     seen = pause_of(switch, clients)
     moved.keep_pause(switch, seen)
     stage.results["write_pause_ms"] = max(seen.longest_ms, stage.results.get("write_pause_ms", 0))
@@ -277,7 +277,7 @@ def back(stage: Stage) -> None:
     switch = moved.back(own_words(stage))
     seen = pause_of(switch, clients)
     moved.keep_pause(switch, seen)
-    stage.results["return_pause_ms"] = seen.longest_ms
+    stage.results["rollback_pause_ms"] = seen.longest_ms
     show_switch(stage, switch, seen.longest_ms)
 
 
@@ -292,7 +292,7 @@ def show_switch(stage: Stage, switch: Mapping[str, Any], pause_ms: float) -> Non
 
 
 def finalise(stage: Stage) -> None:
-    """Nothing was lost; the department accepts, the way back is taken away, the legacy system is stopped."""
+    """Nothing was lost; the department accepts, the rollback path is removed, the source is stopped."""
     legacy, clients, moved, target = stage.moving
     clients.stop()
     rows, files = missing(clients, target)
@@ -375,10 +375,10 @@ PLAY: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("A third person applies it", apply),
     ("Ansible looks at the new hosts", baseline),
     ("A legacy system serves under writes; its migration is registered", meet_legacy),
-    ("Both sides are checked, both ways are armed, everything is copied", copy),
-    ("Two persons approve the cut, and the system moves", cut),
+    ("Both sides are checked, replication is prepared in both directions, everything is copied", copy),
+    ("Two persons approve the cutover, and the system moves", cut_over),
     ("Rolled back after a trial, with every write", back),
-    ("And over again", cut),
+    ("And over again", cut_over),
     ("Accepted, finalised, the legacy system stopped", finalise),
     ("Drift: a host is stopped behind Terraform's back", drift),
     ("The month is over: closed, verified, confirmed by the department", bill),

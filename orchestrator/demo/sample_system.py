@@ -16,8 +16,8 @@ import psycopg
 
 from orchestrator.adapters.playbook_bundles import SAMPLE, play_files, playbook_bundle
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
-from orchestrator.migrations.move import DatabasePart, FolderPart, MoveHost
 from orchestrator.migrations.pause import Acknowledged, read_record
+from orchestrator.migrations.transfer import DatabasePart, FolderPart, MigrationHost
 from orchestrator.runs.engine import AnsibleEngine, EngineRun
 
 WEB_PORT: Final = 8080
@@ -42,7 +42,7 @@ class SampleError(Exception):
     """The sample system could not be installed; the text is the end of the play's log."""
 
 
-def make_host(cloud: SandboxCloud, name: str, workspace: str, zone: str) -> MoveHost:
+def make_host(cloud: SandboxCloud, name: str, workspace: str, zone: str) -> MigrationHost:
     """A host in a zone's address block; the one that is there already, if any. Raises SandboxCloudError."""
     network = cloud.create("network", f"{workspace}/network/main", zone=zone, name=zone)
     group = cloud.create(
@@ -51,11 +51,11 @@ def make_host(cloud: SandboxCloud, name: str, workspace: str, zone: str) -> Move
     ends = {"network": network["id"], "security_group": group["id"]}
     port = cloud.create("port", f"{workspace}/port/{name}", **ends)
     made = cloud.create("instance", f"{workspace}/instance/{name}", **_HOST, port=port["id"], label=name)
-    return MoveHost(name, made["address"], {"plugin": "sandbox", "host_root": made["host_root"]})
+    return MigrationHost(name, made["address"], {"plugin": "sandbox", "host_root": made["host_root"]})
 
 
 def sample_bundle(
-    playbooks: Path, host: MoveHost, playbook: str, variables: Mapping[str, Any]
+    playbooks: Path, host: MigrationHost, playbook: str, variables: Mapping[str, Any]
 ) -> dict[str, bytes]:
     """Return the bundle that plays one playbook of the sample system on one host."""
     files = play_files([playbook], playbooks, playbooks / SAMPLE)
@@ -74,28 +74,28 @@ class SampleSystem:
     def __init__(self, engine: AnsibleEngine, playbooks: Path, folder: Path) -> None:
         self._engine, self._playbooks, self._folder = engine, playbooks, folder
 
-    def serve_names(self, host: MoveHost, names: Mapping[str, str]) -> None:
+    def serve_names(self, host: MigrationHost, names: Mapping[str, str]) -> None:
         """Run the name service with these names: name -> address."""
         self.play(host, "serve_names.yml", {"serve_names_names": dict(names)})
 
-    def install(self, host: MoveHost, seed: Mapping[str, int] | None = None) -> dict[str, Any]:
+    def install(self, host: MigrationHost, seed: Mapping[str, int] | None = None) -> dict[str, Any]:
         """Database server and application; with `seed` {megabytes, files, file_bytes} the host serves."""
         variables = {"install_sample_system_seed": dict(seed)} if seed else {}
         return self.play(host, "install_sample_system.yml", variables)
 
-    def keep(self, host: MoveHost) -> float:
+    def keep(self, host: MigrationHost) -> float:
         """Keep the host's data as they are now; how many seconds that took."""
         return self._data(host, "keep")
 
-    def restore(self, host: MoveHost) -> float:
+    def restore(self, host: MigrationHost) -> float:
         """Bring back what was kept, however often; how many seconds that took."""
         return self._data(host, "restore")
 
-    def _data(self, host: MoveHost, verb: str) -> float:
+    def _data(self, host: MigrationHost, verb: str) -> float:
         answers = self.play(host, "keep_sample_data.yml", {"keep_sample_data_verb": verb})
         return float(answers["Keep or restore the data"]["seconds"])
 
-    def play(self, host: MoveHost, playbook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def play(self, host: MigrationHost, playbook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Play it on the host; the programs' answers by task. Raises SampleError."""
         folder = self.fill(sample_bundle(self._playbooks, host, playbook, variables))
         log: list[str] = []
@@ -120,7 +120,7 @@ class SampleClients:
     def __init__(
         self,
         playbooks: Path,
-        names: MoveHost,
+        names: MigrationHost,
         name: str,
         record: Path,
         *,
@@ -147,23 +147,23 @@ class SampleClients:
             self.process.wait(20)
 
 
-def root_of(host: MoveHost) -> Path:
+def root_of(host: MigrationHost) -> Path:
     """The root folder of a sandbox host."""
     return Path(host.connection["host_root"])
 
 
-def stored(host: MoveHost) -> dict[str, int]:
+def stored(host: MigrationHost) -> dict[str, int]:
     """Ids of all acknowledged kinds of writes in the host's database, with how often each is there."""
     with psycopg.connect(admin_conninfo(host, DATABASE.name)) as connection:
         return dict(connection.execute(_STORED).fetchall())
 
 
-def admin_conninfo(host: MoveHost, database: str) -> str:
+def admin_conninfo(host: MigrationHost, database: str) -> str:
     """How the administrator of the host's database server connects."""
     return f"{(root_of(host) / DATABASE.admin).read_text().strip()} dbname={database}"
 
 
-def lost(acknowledged: list[Acknowledged], host: MoveHost) -> tuple[int, int]:
+def lost(acknowledged: list[Acknowledged], host: MigrationHost) -> tuple[int, int]:
     """How many acknowledged writes, and how many files of acknowledged pictures, the host lacks."""
     found, uploads = stored(host), root_of(host) / UPLOADS.path
     rows = sum(found.get(each.write, 0) != 1 for each in acknowledged)
@@ -171,7 +171,7 @@ def lost(acknowledged: list[Acknowledged], host: MoveHost) -> tuple[int, int]:
     return rows, sum(each.kind == "picture" and each.write not in files for each in acknowledged)
 
 
-def names_of(host: MoveHost) -> dict[str, str]:
+def names_of(host: MigrationHost) -> dict[str, str]:
     """What the name service on the host tells now."""
     found: dict[str, str] = json.loads((root_of(host) / NAMES_FILE).read_text())
     return found

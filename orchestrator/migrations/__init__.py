@@ -1,1 +1,1 @@
-"""Moving a running system: what is moved, the port that moves it, how what comes back is judged."""
+"""Migrating a running system: its parts, the movers' port, and the judgement of their results."""

@@ -16,7 +16,7 @@ class AlreadyMigrating(BusinessError):
 
 
 class TargetNotApplied(BusinessError):
-    """A migration needs a target that an applied plan of its request has made."""
+    """The target host must come from an applied plan of the migration's request."""
 
     zh = "目标主机须由该申请已执行的计划创建"
 
@@ -28,33 +28,33 @@ class ForeignSource(BusinessError):
 
 
 class PlanUnderWay(BusinessError):
-    """A plan of this migration waits or is at work; finish it first."""
+    """A plan of this migration waits or is being carried out; finish it first."""
 
     zh = "该迁移已有进行中的计划"
 
 
 class NotInThisStep(BusinessError):
-    """The migration is not at a step where this can be done."""
+    """The migration's status does not allow this."""
 
-    zh = "迁移当前步骤不允许此操作"
+    zh = "迁移当前状态不允许此操作"
 
 
 class OutsideWindow(BusinessError):
-    """A cut may begin only inside a window of the migration plan."""
+    """A cutover may begin only inside a window of the migration plan."""
 
     zh = "不在割接窗口内"
 
 
-class ReturnNotApproved(BusinessError):
-    """The return that goes with this cut has not been approved."""
+class RollbackNotApproved(BusinessError):
+    """The rollback of this cutover has not been approved."""
 
     zh = "与本次割接对应的回退计划尚未批准"
 
 
 class NotProven(BusinessError):
-    """The last switch has no proof that both sides were equal."""
+    """The last cutover has no proof that both sides were equal."""
 
-    zh = "最近一次切换缺少一致性证明"
+    zh = "最近一次割接缺少一致性证明"
 
 
 class TrialTooShort(BusinessError):

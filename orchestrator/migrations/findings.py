@@ -1,17 +1,17 @@
-"""What stands in the way of a move, in words: each code has problem and fix in both languages. Pure."""
+"""Findings about a transfer: each code has a problem and a fix in both languages. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from orchestrator.migrations import before_arming, while_moving
+from orchestrator.migrations import after_preparation, before_preparation
 
 _SIDE_ZH: Final = {"source": "源端", "target": "目标端"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem: what it is and what cures it. A `blocking` one forbids to go on."""
+    """One problem and its fix; a `blocking` one must be fixed before the transfer goes on."""
 
     code: str
     blocking: bool
@@ -23,16 +23,16 @@ class Finding:
 
 
 def finding(code: str, facts: Mapping[str, Any]) -> Finding:
-    """The words for a code; an unknown code is shown as it came, and blocks."""
+    """Return the finding of a code; an unknown code is shown as it is, and blocks."""
     blocking, *texts = _TEXTS.get(code, _UNKNOWN)
     values = _Facts({**facts, "code": code, "side_zh": _SIDE_ZH.get(str(facts.get("side")), "")})
     problem_en, problem_zh, fix_en, fix_zh = (str(text).format_map(values) for text in texts)
     return Finding(code, bool(blocking), problem_en, problem_zh, fix_en, fix_zh, dict(facts))
 
 
-def findings(found: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
-    """The words for what programs on the hosts reported: {code, facts} each."""
-    return tuple(finding(each["code"], each["facts"]) for each in found)
+def findings(reports: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Return the findings that programs on the hosts reported as {code, facts}."""
+    return tuple(finding(report["code"], report["facts"]) for report in reports)
 
 
 class _Facts(dict[str, Any]):
@@ -42,5 +42,5 @@ class _Facts(dict[str, Any]):
         return "-"
 
 
-_UNKNOWN: Final = (True, "{code}", "{code}", "Read the run's log.", "请查看运行日志。")
-_TEXTS: Final = {**before_arming.TEXTS, **while_moving.TEXTS}
+_UNKNOWN: Final = (True, "{code}", "{code}", "Read the run's log.", "请查看执行日志。")
+_TEXTS: Final = {**before_preparation.TEXTS, **after_preparation.TEXTS}

@@ -6,7 +6,7 @@ from orchestrator.core.lifecycle import Lifecycle
 
 
 class MigrationStatus(StrEnum):
-    """Where a migration stands; which side serves is a fact of its own."""
+    """Status of a migration; the serving side is recorded apart."""
 
     REGISTERED = "registered"
     ASSESSED = "assessed"
@@ -45,16 +45,16 @@ MIGRATION_LIFECYCLE: Lifecycle[MigrationStatus] = Lifecycle(
 )
 
 ENDED = frozenset({S.LEGACY_RETIRED, S.ABORTED})
-"""Nothing can follow these; the request's hosts are free for another migration."""
+"""Final; the hosts of the request are free for another migration."""
 
-BEFORE_ARMING = frozenset({S.REGISTERED, S.ASSESSED, S.DESIGNED})
+BEFORE_PREPARATION = frozenset({S.REGISTERED, S.ASSESSED, S.DESIGNED})
 """Nothing of a mover is on any host."""
 
-MAY_REMOVE = frozenset({S.DESIGNED, S.REPLICATING, S.REHEARSED, S.SCHEDULED, S.ROLLED_BACK})
+MAY_CLEAN_UP = frozenset({S.DESIGNED, S.REPLICATING, S.REHEARSED, S.SCHEDULED, S.ROLLED_BACK})
 """The source serves, and copies of a mover may lie on the target."""
 
-MAY_CUT = frozenset({S.REHEARSED, S.ROLLED_BACK})
-"""The source serves, both ways are armed: a cut may be planned."""
+MAY_CUT_OVER = frozenset({S.REHEARSED, S.ROLLED_BACK})
+"""The source serves, both directions are prepared: a cutover may be planned."""
 
-MAY_RETURN = frozenset({S.TRIAL_RUN, S.ACCEPTED})
-"""The target serves and the way back is open."""
+MAY_ROLL_BACK = frozenset({S.TRIAL_RUN, S.ACCEPTED})
+"""The target serves and the rollback path is open."""

@@ -9,18 +9,14 @@ from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
+from orchestrator.migrations.kinds import Direction, PlanKind, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
-
-ACTS = ("arm", "cut", "return", "disarm")
-"""What an execution plan of a migration does; its kind is the same word."""
-DIRECTIONS = ("cut", "return")
-OUTCOMES = ("under_way", "cut", "refused", "reopened", "unsettled")
 
 
 class Migration(SQLModel, table=True):
     """One system on its way from a legacy host to hosts that a request has provisioned.
 
-    `serving_side` is what the books say; after a crash both sides are read, and the books follow.
+    `serving_side` is the recorded one; after a crash both hosts are read and the record is corrected.
     """
 
     __tablename__ = "migrations"
@@ -70,7 +66,7 @@ class MigrationAct(SQLModel, table=True):
     """Which execution plan does what for which migration."""
 
     __tablename__ = "migration_acts"
-    __table_args__ = (one_of("act", ACTS),)
+    __table_args__ = (one_of("act", PlanKind),)
 
     plan_id: UUID = Field(primary_key=True, foreign_key="execution_plans.id")
     migration_id: UUID = Field(foreign_key="migrations.id", index=True)
@@ -81,21 +77,21 @@ class MigrationAct(SQLModel, table=True):
 class MigrationSwitch(SQLModel, table=True):
     """One switch in either direction: addresses before and after, pause, proof.
 
-    `closed_ms` is how long no side accepted a write, as the script on the hosts saw it; `pause_ms` and
+    `fenced_ms` is how long no side accepted a write, as the script on the hosts saw it; `pause_ms` and
     `pause_at_fence_ms` are what the clients saw. `proof_digest` is over what was read on both sides.
     """
 
     __tablename__ = "migration_switches"
     __table_args__ = (
-        one_of("direction", DIRECTIONS),
-        one_of("outcome", OUTCOMES),
+        one_of("direction", Direction),
+        one_of("outcome", SwitchOutcome),
         UniqueConstraint("migration_id", "number"),
         CheckConstraint("proof_equal IS NULL OR proof_digest IS NOT NULL", name="proof_has_digest"),
         Index(
             "uq_migration_switches_one_under_way",
             "migration_id",
             unique=True,
-            postgresql_where=sql("outcome IN ('under_way','unsettled')"),
+            postgresql_where=sql("outcome IN ('under_way','unknown')"),
         ),
     )
 
@@ -106,15 +102,15 @@ class MigrationSwitch(SQLModel, table=True):
     automatic: bool = False
     plan_id: UUID = Field(foreign_key="execution_plans.id")
     run_id: UUID = Field(foreign_key="runs.id")
-    outcome: str = "under_way"
+    outcome: str = SwitchOutcome.UNDER_WAY
     began_at: datetime = instant()
     from_address: str
     to_address: str
-    cut_key: str | None = None
+    switch_key: str | None = None
     fenced_at: datetime | None = instant(nullable=True)
     opened_at: datetime | None = instant(nullable=True)
     marks: dict[str, Any] = document(dict)
-    closed_ms: float | None = None
+    fenced_ms: float | None = None
     name_switched: bool = False
     pause_ms: float | None = None
     pause_at_fence_ms: float | None = None

@@ -1,8 +1,7 @@
-"""The port `movers`: what moves a system, whatever it is made of.
+"""The port `Movers`: transfers a system from a source host to a target host and back.
 
-A mover changes hosts and nothing else: who approved it, which side the books say serves, what is billed and
-what is audited are the workflow's. Every method may be called again after a crash; what is true is read from
-the hosts.
+A mover changes hosts only; the workflow owns approvals, the recorded serving side, billing and audit. Every
+method may be called again after a crash: movers read the state from the hosts.
 """
 
 from collections.abc import Mapping
@@ -10,14 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from orchestrator.migrations.findings import Finding
-from orchestrator.migrations.move import Side
-
-Act = Literal["check", "arm", "cut", "return", "disarm"]
-"""What a bundle was approved for. One for `cut` may also prove, follow, return and reopen; any may read."""
+from orchestrator.migrations.kinds import SwitchOutcome
+from orchestrator.migrations.transfer import Side
 
 
 class MoverFailed(Exception):
-    """The hosts did not do what they were asked to; `findings` say what. Read both sides next."""
+    """The hosts did not do what was asked; `findings` say why. Inspect both sides next."""
 
     def __init__(self, act: str, findings: tuple[Finding, ...], log_tail: str = "") -> None:
         self.act, self.findings, self.log_tail = act, findings, log_tail
@@ -27,7 +24,7 @@ class MoverFailed(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One step as it is shown to whoever approves: a playbook, the hosts that it runs on, what it does."""
+    """One step as an approver sees it: a playbook, its hosts, its effect."""
 
     playbook: str
     hosts: tuple[str, ...]
@@ -37,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Preflight:
-    """Every problem at once. Nothing was changed."""
+    """Every problem of both sides, and the sizes of the data; read-only."""
 
     findings: tuple[Finding, ...]
     database_bytes: int
@@ -46,15 +43,15 @@ class Preflight:
 
     @property
     def passed(self) -> bool:
-        """True when nothing blocks; warnings may remain."""
+        """True when no finding blocks; warnings may remain."""
         return not any(each.blocking for each in self.findings)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the first copy is, in bytes and counts, at a moment (seconds since 1970).
+    """Progress of the first copy in bytes and counts; `at` is in seconds since 1970.
 
-    `ready` = the copy is complete, changes follow, the way back is prepared and nothing is in the way.
+    `ready`: the copy is complete, changes are replicated, the rollback path is prepared, nothing blocks.
     """
 
     at: float
@@ -74,21 +71,21 @@ class Progress:
 
 @dataclass(frozen=True)
 class SideState:
-    """What one host says of itself. `accepts_writes` is None where it cannot be read.
+    """State that one host reports. `accepts_writes` is None where it cannot be read.
 
-    `fences` are cut, fence or open, the side that takes over, and its turn: each is counted on from those
-    before it, whatever the clocks of the hosts say.
+    `fences` are (switch, fence or open, side that takes over, turn); turns are counted on from those before,
+    independent of the clocks of the hosts.
     """
 
     reachable: bool
-    armed: bool
+    prepared: bool
     accepts_writes: bool | None
     fences: tuple[tuple[str, str, str, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides as they were read just now, and where the name points."""
+    """State of both sides, and the address to which the name points."""
 
     source: SideState
     target: SideState
@@ -98,22 +95,19 @@ class Sides:
         return self.source if side == "source" else self.target
 
 
-CutOutcome = Literal["cut", "refused", "reopened", "unsettled"]
-
-
 @dataclass(frozen=True)
-class CutResult:
+class SwitchResult:
     """How a switch in either direction ended.
 
-    ``cut``: `to` serves. ``refused``: nothing was touched. ``reopened``: the fence was lifted again and the
-    side that served before serves. ``unsettled``: call `sides` and then `reopen`. `marks` are milliseconds
-    since the fence began: begun, shut, fenced, caught_up, files, opened, named. `fenced_at`, when it
-    began, and `opened_at` are seconds since 1970.
+    ``switched``: `to` serves. ``refused``: nothing was touched. ``reverted``: the fence was lifted, the side
+    that served before serves again. ``unknown``: call `sides`, then `reopen`. `marks` are milliseconds since
+    the fence began: begun, shut, fenced, caught_up, files, opened, named. `fenced_at` (its begin) and
+    `opened_at` are seconds since 1970.
     """
 
-    outcome: CutOutcome
+    outcome: SwitchOutcome
     to: Side
-    cut: str | None
+    key: str | None
     marks: Mapping[str, float]
     reason: Finding | None = None
     fenced_at: float | None = None
@@ -123,14 +117,14 @@ class CutResult:
     name_switched: bool = False
 
     @property
-    def closed_ms(self) -> float | None:
-        """How long no side accepted a write, as the script saw it."""
+    def fenced_ms(self) -> float | None:
+        """How long no side accepted writes, as the script measured it."""
         return self.marks.get("opened")
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One thing that both sides hold differently: a table, a sequence, a folder of files."""
+    """A table, a sequence or a folder of files that differs between the sides."""
 
     kind: Literal["table", "sequence", "files"]
     name: str
@@ -140,9 +134,9 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Proof:
-    """What code that is not the mover's read on both sides, compared. `digest` is over both reports.
+    """Comparison of two reports by code that is not the mover's; `digest` covers both reports.
 
-    `later_files` were written after the fence moment, so they are compared on neither side.
+    `later_files` were written after the fence; they are compared on neither side.
     """
 
     equal: bool
@@ -158,51 +152,51 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Disarmed:
-    """What was taken away, by host; `left` are hosts that could not be reached."""
+class CleanUp:
+    """Things removed by host; `left` names the hosts that could not be reached."""
 
     removed: Mapping[str, tuple[str, ...]]
     left: tuple[str, ...]
 
 
 class Movers(Protocol):
-    """The movers of one move, played from one approved bundle. Every method raises MoverFailed."""
+    """The movers of one transfer, playing one approved bundle. Every method raises MoverFailed."""
 
     def preflight(self) -> Preflight:
-        """Look for every problem on both sides; read-only."""
+        """Find every problem on both sides; read-only."""
 
-    def arm(self) -> None:
-        """Prepare both ways and start the copies; makes the credentials. Safe to repeat until the cut."""
+    def prepare(self) -> None:
+        """Prepare replication in both directions and start the copies; repeatable until a cutover."""
 
     def progress(self) -> Progress:
-        """How far the copies are and what is in the way."""
+        """Return the progress of the copies, with findings."""
 
     def sides(self) -> Sides:
         """Read both sides: the only source of truth after a crash."""
 
-    def cut(self) -> CutResult:
-        """Switch to the target in one script. Does not raise for a cut that was refused or undone."""
+    def cut_over(self) -> SwitchResult:
+        """Cut over to the target in one script; refused and reverted are results, not errors."""
 
-    def last_cut(self, to: Side) -> CutResult | None:
-        """What the last switch to `to` wrote down on that host, for a run that died before it could hear it.
+    def last_switch(self, to: Side) -> SwitchResult | None:
+        """Return the result that the last switch to `to` left on that host, for a run that died before it.
 
-        None while none has finished there. `cut` tells one attempt from another.
+        None while none has finished there. `key` tells one attempt from another.
         """
 
     def prove(self, to: Side) -> Proof:
-        """Compare both sides as they were when `to` was opened by the last switch. Before `follow` only."""
+        """Compare both sides as they were when the last switch opened `to`. Call it before `follow`."""
 
     def follow(self, to: Side) -> None:
-        """After the proof was read: let the other side follow `to`, which serves."""
+        """After the proof: replicate from `to`, which serves, to the other side."""
 
-    def return_(self) -> CutResult:
-        """Switch back to the source, with every write that the target has accepted."""
+    def roll_back(self) -> SwitchResult:
+        """Roll back to the source, with every write that the target accepted."""
 
     def reopen(self, side: Side, *, other_is_gone: bool = False) -> None:
-        """Make `side` the only one that accepts writes, and lead the name there; finishes what broke off.
+        """Let only `side` accept writes and point the name to it; completes an interrupted switch.
 
-        `other_is_gone` only where the cloud says that the other host does not exist any more.
+        Pass `other_is_gone` only when the cloud says that the other host no longer exists.
         """
 
-    def disarm(self, *, remove_copies: bool) -> Disarmed:
-        """Take away everything of the mover's; `remove_copies` too, on a target that does not serve."""
+    def clean_up(self, *, remove_copies: bool) -> CleanUp:
+        """Remove everything of the mover; with `remove_copies` also the data of an idle target."""

@@ -20,8 +20,8 @@ class Acknowledged:
 class WritePause:
     """Two gaps between acknowledged writes, in the time that was looked at.
 
-    `longest_ms` is the largest, `at_fence_ms` the one that holds the fence: it tells a stall of the disk from
-    the cut.
+    `longest_ms` is the longest gap, `at_fence_ms` the gap around the fence; comparing them separates a slow
+    disk from the cutover.
     """
 
     longest_ms: float
@@ -30,7 +30,7 @@ class WritePause:
 
 
 def read_record(lines: Iterable[str]) -> list[Acknowledged]:
-    """The record of a client: `id moment address kind sha256` a line; a last line cut short is left out."""
+    """The record of a client: `id moment address kind sha256` a line; an incomplete last line is left out."""
     words = (line.split() for line in lines)
     return [Acknowledged(each[0], float(each[1]), *each[2:5]) for each in words if len(each) == _WORDS]
 

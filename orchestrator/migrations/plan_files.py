@@ -1,4 +1,4 @@
-"""The document of a migration plan (``migration_plans/*.yml``) and the move that it describes. Pure.
+"""The document of a migration plan (``migration_plans/*.yml``) and the transfer that it describes. Pure.
 
 A plan says nothing about how far a migration has come, and nothing about the target's address: that comes
 from the outputs of the applied request, which is named when the migration is registered.
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from orchestrator.core.documents import Document, Name, PlainText
-from orchestrator.migrations.move import DatabasePart, FolderPart, Move, MoveHost, NamePart
+from orchestrator.migrations.transfer import DatabasePart, FolderPart, MigrationHost, NamePart, Transfer
 
 CITY = ZoneInfo("Asia/Shanghai")
 
@@ -84,7 +84,7 @@ class NameDocument(Document):
 
 
 class WindowDocument(Document):
-    """A time in which a cut may begin, half-open, in the city's time."""
+    """A time in which a cutover may begin, half-open, in the city's time."""
 
     begins: Moment
     ends: Moment
@@ -117,7 +117,7 @@ class MigrationPlanDocument(Document):
     windows: Annotated[tuple[WindowDocument, ...], Field(max_length=100)] = ()
 
     @model_validator(mode="after")
-    def _moves_something(self) -> Self:
+    def _transfers_something(self) -> Self:
         if self.database is None and not self.folders:
             raise ValueError("a migration moves a database, folders, or both")
         if len(set(self.folders)) < len(self.folders):
@@ -132,8 +132,8 @@ class MigrationPlanDocument(Document):
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def may_cut(self, instant: datetime) -> bool:
-        """Whether a cut may begin now; without windows it always may."""
+    def may_cut_over(self, instant: datetime) -> bool:
+        """Whether a cutover may begin now; without windows it always may."""
         return not self.windows or any(window.holds(instant) for window in self.windows)
 
 
@@ -146,28 +146,32 @@ def stored_plan(document: Mapping[str, Any]) -> MigrationPlanDocument:
     return MigrationPlanDocument.model_validate_json(json.dumps(document))
 
 
-def host_document(host: MoveHost) -> dict[str, Any]:
+def host_document(host: MigrationHost) -> dict[str, Any]:
     """A host as it is stored with a migration."""
     return {"name": host.name, "address": host.address, "connection": dict(host.connection)}
 
 
-def stored_host(document: Mapping[str, Any]) -> MoveHost:
+def stored_host(document: Mapping[str, Any]) -> MigrationHost:
     """The inverse of `host_document`."""
-    return MoveHost(document["name"], document["address"], document["connection"])
+    return MigrationHost(document["name"], document["address"], document["connection"])
 
 
-def move_key(number: str) -> str:
+def transfer_key(number: str) -> str:
     """The key under which a mover names its things on the hosts: ``mg20190001`` for ``MG-2019-0001``."""
     return number.replace("-", "").lower()
 
 
-def move_of(
-    plan: MigrationPlanDocument, number: str, source: MoveHost, target: MoveHost, names: MoveHost | None
-) -> Move:
-    """The move as the movers' port wants it. Raises BadMove for what cannot be carried out."""
+def transfer_of(
+    plan: MigrationPlanDocument,
+    number: str,
+    source: MigrationHost,
+    target: MigrationHost,
+    names: MigrationHost | None,
+) -> Transfer:
+    """The transfer as the movers' port wants it. Raises BadMove for what cannot be carried out."""
     part = plan.database
-    return Move(
-        key=move_key(number),
+    return Transfer(
+        key=transfer_key(number),
         source=source,
         target=target,
         database=DatabasePart(part.name, part.writers, part.port, part.admin) if part else None,

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.migrations.move import Side, other
 from orchestrator.migrations.movers import Mismatch, Proof
+from orchestrator.migrations.transfer import Side, other
 
 
 def compare(reports: Mapping[Side, Mapping[str, Any]], to: Side) -> Proof:

@@ -8,6 +8,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from orchestrator.core.rows import get_row
+from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.lifecycle import ENDED, MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationAct, MigrationSwitch
 
@@ -27,9 +28,9 @@ def clock_on_the_wall(session: Session) -> datetime:
     return found.astimezone(UTC)
 
 
-def closed_so_far_ms(session: Session, switch: MigrationSwitch) -> float | None:
+def fenced_so_far_ms(session: Session, switch: MigrationSwitch) -> float | None:
     """How long both sides have been closed while a switch is under way; None before and afterwards."""
-    if switch.outcome != "under_way" or switch.fenced_at is None:
+    if switch.outcome != SwitchOutcome.UNDER_WAY or switch.fenced_at is None:
         return None
     return (clock_on_the_wall(session) - switch.fenced_at).total_seconds() * 1000
 
@@ -54,7 +55,7 @@ def page(
 
 
 def acts(session: Session, migration_id: UUID) -> Sequence[MigrationAct]:
-    """Which plans were made for a migration, in rounds; within one the return comes before its cut."""
+    """Which plans were made for a migration, in rounds; within one the rollback comes before its cutover."""
     statement = select(MigrationAct).where(MigrationAct.migration_id == migration_id)
     in_order = statement.order_by(col(MigrationAct.round), col(MigrationAct.act).desc())
     return session.exec(in_order).all()
@@ -70,7 +71,7 @@ def act_of_plan(session: Session, plan_id: UUID) -> MigrationAct:
 
 
 def partner(session: Session, act: MigrationAct, kind: str) -> MigrationAct | None:
-    """The act of another kind in the same round: the return that goes with a cut."""
+    """The act of another kind in the same round: the rollback that goes with a cutover."""
     statement = select(MigrationAct).where(
         MigrationAct.migration_id == act.migration_id,
         MigrationAct.round == act.round,

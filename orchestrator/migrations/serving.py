@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.migrations.move import SIDES, Side, other
 from orchestrator.migrations.movers import Sides
+from orchestrator.migrations.transfer import SIDES, Side, other
 
 Verdict = Literal["source", "target", "neither", "both", "unknown"]
 

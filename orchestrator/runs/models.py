@@ -16,10 +16,10 @@ DELIVERY_KINDS = ("provision", "change", "release")
 """Plans that make, change or end what a request asks for."""
 TERRAFORM_KINDS = (*DELIVERY_KINDS, "undo")
 """What Terraform carries out, one plan of a request at a time; `undo` removes what a failed apply left."""
-MOVE_KINDS = ("arm", "cut", "return", "disarm")
+MIGRATION_KINDS = ("prepare", "cutover", "rollback", "clean_up")
 """Plans of a migration; several of one request may stand side by side."""
-PLAN_KINDS = (*TERRAFORM_KINDS, "baseline", *MOVE_KINDS)
-RUN_KINDS = ("plan", "apply", "drift", "settle")
+PLAN_KINDS = (*TERRAFORM_KINDS, "baseline", *MIGRATION_KINDS)
+RUN_KINDS = ("plan", "apply", "drift", "inspect")
 
 
 class Workspace(SQLModel, table=True):

@@ -11,7 +11,7 @@ from orchestrator.core.rows import get_row
 from orchestrator.runs.lifecycle import LIVE, PlanStatus, RunStatus
 from orchestrator.runs.models import (
     DELIVERY_KINDS,
-    MOVE_KINDS,
+    MIGRATION_KINDS,
     TERRAFORM_KINDS,
     Approval,
     ExecutionPlan,
@@ -73,7 +73,7 @@ def live_plan(session: Session, request_id: UUID) -> ExecutionPlan | None:
     statement = select(ExecutionPlan).where(
         ExecutionPlan.request_id == request_id,
         col(ExecutionPlan.status).in_(LIVE),
-        col(ExecutionPlan.kind).not_in(MOVE_KINDS),
+        col(ExecutionPlan.kind).not_in(MIGRATION_KINDS),
     )
     return session.exec(statement).one_or_none()
 

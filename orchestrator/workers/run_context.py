@@ -20,8 +20,8 @@ from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.core.lease import WorkspaceLease, workspace_lease
 from orchestrator.core.sealing import Keys, new_token, token_hash
-from orchestrator.migrations.move import Move
 from orchestrator.migrations.movers import Movers
+from orchestrator.migrations.transfer import Transfer
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.runs import queries
 from orchestrator.runs.engine import AnsibleEngine, CloudInventory, EngineRun, TerraformEngine
@@ -48,7 +48,7 @@ class Worker:
     pack: PolicyPack
     terraform: TerraformEngine
     ansible: AnsibleEngine
-    movers: Callable[[Move, Path, EngineRun], Movers]
+    movers: Callable[[Transfer, Path, EngineRun], Movers]
     inventories: Mapping[str, CloudInventory]
     cloud_environment: Callable[[str], Mapping[str, str]]
     modules: CloudModules

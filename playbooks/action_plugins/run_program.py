@@ -1,7 +1,7 @@
 """Ansible action: send one of our programs to the host with its order, in one go, and take its answer.
 
-    - name: Arm the source
-      run_program: {program: mover/arm_source, order: "{{ move }}", secrets: [forward_password]}
+    - name: Prepare the source
+      run_program: {program: mover/prepare, order: "{{ order }}", secrets: [forward_password]}
 
 A host is sent the secrets that the task names and no others.
 

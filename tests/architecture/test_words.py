@@ -13,8 +13,8 @@ from orchestrator.console.words.i18n import translations
 from orchestrator.console.words.labels import WORDS
 from orchestrator.content.lifecycle import REVISION_LIFECYCLE
 from orchestrator.departments.permissions import Permission, Role
+from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
-from orchestrator.migrations.models import OUTCOMES
 from orchestrator.policies.rules import Verdict
 from orchestrator.resource_requests.drafting import HostService, LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import REQUEST_LIFECYCLE, RequestStatus
@@ -71,7 +71,7 @@ NOT_EVENTS = {
     "system:calendar",
     "system:content",
 }
-NOT_SWITCHED = ("refused", "reopened", "reverted")
+NOT_SWITCHED = (SwitchOutcome.REFUSED, SwitchOutcome.REVERTED)
 MOST_WHAT = 0.09
 """The share of docstrings with *what* as a relative pronoun; 0.02 once all files have been rewritten."""
 
@@ -149,7 +149,7 @@ def events(checkout: Checkout) -> set[str]:
         for status in targets
     }
     of_kinds = {f"usage:{kind}" for kind in EventKind} | {"hold:committed", "hold:released"}
-    of_cutovers = {f"migration:switch_{outcome}" for outcome in OUTCOMES if outcome in NOT_SWITCHED}
+    of_cutovers = {f"migration:switch_{outcome}" for outcome in NOT_SWITCHED}
     of_duties = {f"{noun.subject}:same_person_refused" for noun in NOUNS}
     return {*of_lifecycles, *of_kinds, *of_cutovers, *of_duties, *named_events(checkout)} - NOT_EVENTS
 

@@ -7,14 +7,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from orchestrator.demo.sample_system import SampleClients, lost
-from orchestrator.migrations.move import MoveHost
-from orchestrator.migrations.plan_files import move_key
-from tests import moves
+from orchestrator.migrations.plan_files import transfer_key
+from orchestrator.migrations.transfer import MigrationHost
+from tests import transfers
 from tests.browser.people import People, act, opened, path_of
 from tests.browser.pictures import picture, shoot
-from tests.faults.moving import slow_opening
-from tests.moves import APPLIER, APPROVERS, OFFICER, PLAN, REVIEWER, Legacy
+from tests.faults.live_migration import slow_opening
 from tests.running import RunningService
+from tests.transfers import APPLIER, APPROVERS, OFFICER, PLAN, REVIEWER, Legacy
 
 CLERK = "slj.clerk"
 ENDED = 120_000
@@ -22,22 +22,22 @@ SLOW_SECONDS = 15
 
 
 @dataclass
-class Moving:
+class LiveMigration:
     """A registered migration under writes, and its page."""
 
-    target: MoveHost
+    target: MigrationHost
     clients: SampleClients
     number: str
     path: str = ""
 
 
 @pytest.fixture(scope="module")
-def moving(service: RunningService) -> Iterator[Moving]:
+def live(service: RunningService) -> Iterator[LiveMigration]:
     legacy = Legacy(service)
-    request = moves.provision(service)
+    request = transfers.provision(service)
     target = legacy.target(request)
     clients = legacy.clients()
-    yield Moving(target, clients, request["number"])
+    yield LiveMigration(target, clients, request["number"])
     clients.stop()
 
 
@@ -75,7 +75,7 @@ def see_the_pause_count(page: Page) -> None:
         picture(page, f"closed-{language}-{width}")
 
 
-@pytest.mark.usefixtures("moving")
+@pytest.mark.usefixtures("live")
 def test_a_plan_with_mistakes_shows_all_of_them_and_keeps_what_was_typed(people: People) -> None:
     wrong = PLAN.read_text("utf-8").replace("trial_days: 0", "trial_days: -1").replace("writers: [app]", "")
     with opened(people, CLERK, "/console/migrations/new") as page:
@@ -88,19 +88,19 @@ def test_a_plan_with_mistakes_shows_all_of_them_and_keeps_what_was_typed(people:
 
 
 def test_a_department_registers_and_the_centre_copies_through_the_pages(
-    people: People, moving: Moving
+    people: People, live: LiveMigration
 ) -> None:
     hostile = "迁移 <script>alert(1)</script> {{ 7 * 7 }}"
     plan = PLAN.read_text("utf-8").replace("title: 山洪灾害监测预警系统迁移", f'title: "{hostile}"')
     plan = plan.replace("pause_budget_ms: 2000", "pause_budget_ms: 30000")
     with opened(people, CLERK, "/console/migrations/new") as page:
-        page.get_by_label("目标主机所在的申请").select_option(moving.number)
+        page.get_by_label("目标主机所在的申请").select_option(live.number)
         page.get_by_label("迁移计划（YAML）").fill(plan)
         act_button = page.get_by_role("button", name="登记迁移")
         act_button.click()
         expect(page.locator(".notice-good")).to_contain_text("迁移已登记")
         expect(page.get_by_role("heading", level=1)).to_contain_text(hostile)
-        moving.path = path_of(page)
+        live.path = path_of(page)
     with opened(people, REVIEWER, "/console/approvals?waiting=migrations.preflight") as page:
         page.get_by_role("link", name="MG-2019-").first.click()
         act(page, "检查两端", "正在检查两端")
@@ -108,31 +108,31 @@ def test_a_department_registers_and_the_centre_copies_through_the_pages(
         expect(page.locator("#migration-state")).to_contain_text("已编制计划")
         expect(page.locator("#migration-state")).to_contain_text("没有发现问题")
         shoot(page, "checked")
-    approve(people, moving.path, APPROVERS[0], "批准此计划")
-    with opened(people, APPLIER, moving.path) as page:
+    approve(people, live.path, APPROVERS[0], "批准此计划")
+    with opened(people, APPLIER, live.path) as page:
         act(page, "开始复制", "已排入执行队列")
         log_ended(page)
         expect(page.locator("#migration-state")).to_contain_text("已全部复制，变更持续同步")
         shoot(page, "copied")
 
 
-def test_the_cut_has_a_checklist_and_needs_two_approvers(people: People, moving: Moving) -> None:
-    with opened(people, REVIEWER, moving.path) as page:
+def test_the_cutover_has_a_checklist_and_needs_two_approvers(people: People, live: LiveMigration) -> None:
+    with opened(people, REVIEWER, live.path) as page:
         expect(page.get_by_role("button", name="割接到目标端")).to_have_count(0)
         act(page, "编制割接计划", "正在生成执行计划")
         log_ended(page)
         expect(page.locator("#migration-state")).to_contain_text("未满足")
-    approve(people, moving.path, APPROVERS[0], "批准割接及其回退")
-    with opened(people, APPROVERS[0], moving.path) as page:
+    approve(people, live.path, APPROVERS[0], "批准割接及其回退")
+    with opened(people, APPROVERS[0], live.path) as page:
         expect(page.get_by_role("button", name="批准割接及其回退")).to_have_count(0)
         expect(page.locator("#acts")).to_contain_text("目前没有需要您办理的操作")
         shoot(page, "half-approved")
-    approve(people, moving.path, APPROVERS[1], "批准割接及其回退")
-    with opened(people, APPLIER, moving.path) as page:
+    approve(people, live.path, APPROVERS[1], "批准割接及其回退")
+    with opened(people, APPLIER, live.path) as page:
         expect(page.locator("#migration-state")).not_to_contain_text("未满足")
         shoot(page, "scheduled")
         number = page.get_by_role("heading", level=1).inner_text().split(" ")[0]
-        with slow_opening(moving.target, move_key(number), SLOW_SECONDS):
+        with slow_opening(live.target, transfer_key(number), SLOW_SECONDS):
             act(page, "割接到目标端", "割接已排入执行队列")
             see_the_pause_count(page)
             log_ended(page)
@@ -144,8 +144,8 @@ def test_the_cut_has_a_checklist_and_needs_two_approvers(people: People, moving:
         shoot(page, "trial")
 
 
-def test_the_return_button_says_what_it_does_and_does_it(people: People, moving: Moving) -> None:
-    with opened(people, APPLIER, moving.path) as page:
+def test_the_rollback_button_shows_its_effects_and_rolls_back(people: People, live: LiveMigration) -> None:
+    with opened(people, APPLIER, live.path) as page:
         expect(page.locator("#acts")).to_contain_text("带着目标端已接受的全部写入恢复服务")
         act(page, "回退到源端", "回退已排入执行队列")
         log_ended(page)
@@ -153,24 +153,24 @@ def test_the_return_button_says_what_it_does_and_does_it(people: People, moving:
         shoot(page, "returned")
 
 
-def test_after_a_second_cut_the_department_accepts_and_the_way_back_is_taken_away(
-    people: People, moving: Moving
+def test_after_a_second_cutover_the_department_accepts_and_the_rollback_path_is_removed(
+    people: People, live: LiveMigration
 ) -> None:
-    with opened(people, REVIEWER, moving.path) as page:
+    with opened(people, REVIEWER, live.path) as page:
         act(page, "编制割接计划", "正在生成执行计划")
         log_ended(page)
     for approver in APPROVERS:
-        approve(people, moving.path, approver, "批准割接及其回退")
-    with opened(people, APPLIER, moving.path) as page:
+        approve(people, live.path, approver, "批准割接及其回退")
+    with opened(people, APPLIER, live.path) as page:
         act(page, "割接到目标端", "割接已排入执行队列")
         log_ended(page)
-    with opened(people, OFFICER, moving.path) as page:
+    with opened(people, OFFICER, live.path) as page:
         act(page, "验收", "已验收")
-    with opened(people, REVIEWER, moving.path) as page:
+    with opened(people, REVIEWER, live.path) as page:
         act(page, "编制关闭回退通道计划", "正在生成执行计划")
         log_ended(page)
-    approve(people, moving.path, APPROVERS[0], "批准此计划")
-    with opened(people, APPLIER, moving.path) as page:
+    approve(people, live.path, APPROVERS[0], "批准此计划")
+    with opened(people, APPLIER, live.path) as page:
         act(page, "关闭回退通道", "已排入执行队列")
         log_ended(page)
         page.get_by_label("停用日期").fill("2019-06-19")
@@ -178,11 +178,13 @@ def test_after_a_second_cut_the_department_accepts_and_the_way_back_is_taken_awa
         act(page, "提交停用记录", "停用记录已提交")
         expect(page.locator("#acts")).to_contain_text("磁盘已消磁 <b>")
         shoot(page, "retired")
-    moving.clients.stop()
-    assert lost(moving.clients.acknowledged(), moving.target) == (0, 0)
+    live.clients.stop()
+    assert lost(live.clients.acknowledged(), live.target) == (0, 0)
 
 
-def test_the_list_shows_which_side_serves_to_those_who_may_see_it(people: People, moving: Moving) -> None:
+def test_the_list_shows_which_side_serves_to_those_who_may_see_it(
+    people: People, live: LiveMigration
+) -> None:
     with opened(people, CLERK, "/console/migrations") as page:
         expect(page.locator("tbody tr").first).to_contain_text("目标端（政务云）")
         page.get_by_label("状态").select_option("aborted")
@@ -190,5 +192,5 @@ def test_the_list_shows_which_side_serves_to_those_who_may_see_it(people: People
         shoot(page, "list")
     with opened(people, "cgj.clerk", "/console/migrations") as page:
         expect(page.locator("#migration-rows")).to_contain_text("没有符合条件的迁移")
-    with opened(people, "cgj.clerk", moving.path) as page:
+    with opened(people, "cgj.clerk", live.path) as page:
         expect(page.get_by_role("heading", level=1)).to_contain_text("没有找到")

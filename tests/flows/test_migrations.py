@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import text
 
 from orchestrator.demo.sample_system import UPLOADS, SampleClients, lost, names_of, root_of, stored
-from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.pause import write_pause
-from tests import moves
-from tests.moves import APPLIER, NAME, OFFICER, REVIEWER, Legacy, Move
+from orchestrator.migrations.transfer import MigrationHost
+from tests import transfers
 from tests.running import RunningService
+from tests.transfers import APPLIER, NAME, OFFICER, REVIEWER, Legacy, MigrationCase
 
 Document = dict[str, Any]
 
@@ -39,17 +39,17 @@ class Played:
 
     service: RunningService
     legacy: Legacy
-    target: MoveHost
-    move: Move
+    target: MigrationHost
+    migration: MigrationCase
     clients: SampleClients
     pages: dict[str, Document] = field(default_factory=dict)
     counted: dict[str, Counted] = field(default_factory=dict)
 
     def keep(self, step: str) -> Document:
-        self.pages[step] = self.move.read()
+        self.pages[step] = self.migration.read()
         return self.pages[step]
 
-    def count(self, step: str, serving: MoveHost) -> None:
+    def count(self, step: str, serving: MigrationHost) -> None:
         """Look for everything that was acknowledged until now on the side that serves now."""
         acknowledged = self.clients.acknowledged()
         found = stored(serving)
@@ -63,11 +63,11 @@ class Played:
 @pytest.fixture(scope="module")
 def played(service: RunningService) -> Iterator[Played]:
     legacy = Legacy(service)
-    request = moves.provision(service)
+    request = transfers.provision(service)
     target = legacy.target(request)
     clients = legacy.clients()
     try:
-        made = Played(service, legacy, target, Move(service, request), clients)
+        made = Played(service, legacy, target, MigrationCase(service, request), clients)
         _play(made)
         yield made
     finally:
@@ -75,37 +75,37 @@ def played(service: RunningService) -> Iterator[Played]:
 
 
 def _play(made: Played) -> None:
-    move, legacy = made.move, made.legacy.host
+    migration, legacy = made.migration, made.legacy.host
     made.keep("registered")
     _make_old_names(made.legacy.host)
-    move.armed()
-    made.keep("armed")
-    move.cut()
-    made.keep("first cut")
+    migration.prepared()
+    made.keep("prepared")
+    migration.cut_over()
+    made.keep("first cutover")
     time.sleep(2)
-    made.count("first cut", made.target)
-    move.well(APPLIER, "roll-back")
+    made.count("first cutover", made.target)
+    migration.well(APPLIER, "roll-back")
     made.keep("returned")
     time.sleep(1)
     made.count("returned", legacy)
-    move.cut()
-    made.keep("second cut")
+    migration.cut_over()
+    made.keep("second cutover")
     time.sleep(1)
     _hand_in_pause(made, 3)
-    made.count("second cut", made.target)
+    made.count("second cutover", made.target)
     made.clients.stop()
     made.count("writers stopped", made.target)
-    move.act(OFFICER, "accept")
+    migration.act(OFFICER, "accept")
     made.keep("accepted")
-    move.well(REVIEWER, "plan-finalisation")
-    move.approved("disarm")
-    move.well(APPLIER, "finalise")
+    migration.well(REVIEWER, "plan-finalisation")
+    migration.approved("clean_up")
+    migration.well(APPLIER, "finalise")
     made.keep("finalised")
-    move.act(APPLIER, "retire", stopped_on="2019-06-19", sanitisation="磁盘已消磁。")
+    migration.act(APPLIER, "retire", stopped_on="2019-06-19", sanitisation="磁盘已消磁。")
     made.keep("retired")
 
 
-def _make_old_names(host: MoveHost) -> None:
+def _make_old_names(host: MigrationHost) -> None:
     """A file, and a folder with one, whose names an old archive has brought along in GBK."""
     uploads = os.fsencode(root_of(host) / UPLOADS.path)
     folder, file = b"/" + "报表".encode("gbk"), b"/" + "报表.dat".encode("gbk")
@@ -115,10 +115,10 @@ def _make_old_names(host: MoveHost) -> None:
 
 
 def _hand_in_pause(made: Played, number: int) -> None:
-    switch = made.move.read()["switches"][number - 1]
+    switch = made.migration.read()["switches"][number - 1]
     at = [moment_of(switch[name]) for name in ("fenced_at", "opened_at")]
     seen = write_pause(made.clients.acknowledged(), at[0], at[1], 3.0)
-    made.move.act(
+    made.migration.act(
         APPLIER, f"switches/{number}/pause", longest_ms=seen.longest_ms, at_fence_ms=seen.at_fence_ms
     )
 
@@ -127,7 +127,7 @@ def moment_of(instant: str) -> float:
     return datetime.fromisoformat(instant).timestamp()
 
 
-@pytest.mark.parametrize("step", ["first cut", "returned", "second cut", "writers stopped"])
+@pytest.mark.parametrize("step", ["first cutover", "returned", "second cutover", "writers stopped"])
 def test_every_acknowledged_write_is_found_once_on_the_serving_side_after_each_switch(
     played: Played, step: str
 ) -> None:
@@ -137,43 +137,47 @@ def test_every_acknowledged_write_is_found_once_on_the_serving_side_after_each_s
 
 
 def test_names_of_files_that_are_no_utf8_are_proven_and_kept_with_the_proof(played: Played) -> None:
-    proof = played.pages["first cut"]["switches"][0]["proof"]
+    proof = played.pages["first cutover"]["switches"][0]["proof"]
     (folder,) = proof["reports"]["source"]["folders"].values()
     assert r"\xb1\xa8\xb1\xed" in folder["parts"]
-    assert all(each["proof_equal"] for each in played.pages["second cut"]["switches"])
+    assert all(each["proof_equal"] for each in played.pages["second cutover"]["switches"])
 
 
 def test_the_states_follow_the_way_of_the_domain(played: Played) -> None:
     statuses = {step: page["status"] for step, page in played.pages.items()}
     assert statuses == {
         "registered": "registered",
-        "armed": "rehearsed",
-        "first cut": "trial_run",
+        "prepared": "rehearsed",
+        "first cutover": "trial_run",
         "returned": "rolled_back",
-        "second cut": "trial_run",
+        "second cutover": "trial_run",
         "accepted": "accepted",
         "finalised": "finalised",
         "retired": "legacy_retired",
     }
 
 
-def test_side_address_and_billing_change_with_the_cut_and_its_audit_event_names_them(played: Played) -> None:
-    page = played.pages["first cut"]
+def test_side_address_and_billing_change_with_the_cutover_and_its_audit_event_names_them(
+    played: Played,
+) -> None:
+    page = played.pages["first cutover"]
     assert (page["serving_side"], page["serving_address"]) == ("target", played.target.address)
     assert page["billing"] == {"source": "not_billed", "target": "trial"}
     statement = text(
         "SELECT body FROM audit_events WHERE action = 'migration:trial_run' AND object_id = :id ORDER BY seq"
     )
     with played.service.engine.connect() as connection:
-        told = json.loads(connection.execute(statement, {"id": page["id"]}).scalars().first() or "{}")["data"]
-    assert (told["from_address"], told["to_address"]) == (played.legacy.host.address, played.target.address)
-    assert told["billing"] == page["billing"]
-    assert told["closed_ms"] == page["switches"][0]["closed_ms"]
+        facts = json.loads(connection.execute(statement, {"id": page["id"]}).scalars().first() or "{}")[
+            "data"
+        ]
+    assert (facts["from_address"], facts["to_address"]) == (played.legacy.host.address, played.target.address)
+    assert facts["billing"] == page["billing"]
+    assert facts["fenced_ms"] == page["switches"][0]["fenced_ms"]
 
 
 def test_every_switch_keeps_its_proof_and_the_audit_its_digest(played: Played) -> None:
-    switches = played.pages["second cut"]["switches"]
-    assert [each["direction"] for each in switches] == ["cut", "return", "cut"]
+    switches = played.pages["second cutover"]["switches"]
+    assert [each["direction"] for each in switches] == ["cutover", "rollback", "cutover"]
     assert all(each["proof_equal"] and each["followed_at"] for each in switches)
     with played.service.engine.connect() as connection:
         kept = text("SELECT body FROM audit_events WHERE action = 'migration:proof' ORDER BY seq")
@@ -184,7 +188,7 @@ def test_every_switch_keeps_its_proof_and_the_audit_its_digest(played: Played) -
 def test_the_digest_of_a_proof_can_be_computed_again_from_the_hash_of_every_table_on_both_sides(
     played: Played,
 ) -> None:
-    for switch in played.pages["second cut"]["switches"]:
+    for switch in played.pages["second cutover"]["switches"]:
         reports = switch["proof"]["reports"]
         hashes = [
             reports[side]["database"]["tables"]["public.report"]["hash"] for side in ("source", "target")
@@ -195,38 +199,40 @@ def test_the_digest_of_a_proof_can_be_computed_again_from_the_hash_of_every_tabl
 
 
 @pytest.mark.invariant(31)
-def test_a_return_restores_side_address_and_name_as_they_were_before_the_cut(played: Played) -> None:
-    before, after = played.pages["armed"], played.pages["returned"]
+def test_a_rollback_restores_side_address_and_name_as_they_were_before_the_cutover(played: Played) -> None:
+    before, after = played.pages["prepared"], played.pages["returned"]
     for name in ("serving_side", "serving_address"):
         assert after[name] == before[name]
-    cut, back = played.pages["returned"]["switches"]
-    assert (back["from_address"], back["to_address"]) == (cut["to_address"], cut["from_address"])
+    switch, back = played.pages["returned"]["switches"]
+    assert (back["from_address"], back["to_address"]) == (switch["to_address"], switch["from_address"])
     assert back["name_switched"]
     assert names_of(played.legacy.names)[NAME] == played.target.address
 
 
 @pytest.mark.invariant(28)
-def test_one_old_address_has_one_new_one_and_a_return_is_the_inverse_of_its_cut(played: Played) -> None:
+def test_one_old_address_has_one_new_one_and_a_rollback_is_the_inverse_of_its_cutover(played: Played) -> None:
     switches = played.pages["retired"]["switches"]
     pairs = {
         way: {(each["from_address"], each["to_address"]) for each in switches if each["direction"] == way}
-        for way in ("cut", "return")
+        for way in ("cutover", "rollback")
     }
-    assert pairs["cut"] == {(played.legacy.host.address, played.target.address)}
-    assert pairs["return"] == {(new, old) for old, new in pairs["cut"]}
+    assert pairs["cutover"] == {(played.legacy.host.address, played.target.address)}
+    assert pairs["rollback"] == {(new, old) for old, new in pairs["cutover"]}
 
 
 def test_the_pause_that_clients_saw_stands_beside_the_one_of_the_script(played: Played) -> None:
     switch = played.pages["retired"]["switches"][-1]
     assert 0 < switch["pause_at_fence_ms"] <= switch["pause_ms"] < 5000
-    assert 0 < switch["closed_ms"] < 2000
+    assert 0 < switch["fenced_ms"] < 2000
 
 
 @pytest.mark.invariant(22)
 def test_every_change_of_a_host_has_plan_approval_and_run(played: Played) -> None:
     page = played.pages["retired"]
     done = [each for each in page["plans"] if each["plan"]["status"] == "applied"]
-    assert [each["act"] for each in done] == ["arm", "cut", "return", "cut", "disarm"] or len(done) == 5
+    assert [each["act"] for each in done] == ["prepare", "cutover", "rollback", "cutover", "clean_up"] or len(
+        done
+    ) == 5
     for each in done:
         digests = {item["digest"] for item in each["approvals"]}
         assert digests == {each["plan"]["tuple_digest"]}
@@ -243,10 +249,10 @@ def test_the_target_is_billed_from_its_acceptance_on(played: Played) -> None:
 
 
 def test_progress_and_findings_are_kept_for_whoever_looks(played: Played) -> None:
-    page = played.pages["armed"]
+    page = played.pages["prepared"]
     assert page["preflight"]["passed"]
     assert page["progress"]["ready"]
     assert page["progress"]["tables"] == page["progress"]["tables_done"] > 0
-    assert page["progress"]["files"] == page["progress"]["files_done"] == moves.SEED["files"] or (
-        page["progress"]["files"] > moves.SEED["files"]
+    assert page["progress"]["files"] == page["progress"]["files_done"] == transfers.SEED["files"] or (
+        page["progress"]["files"] > transfers.SEED["files"]
     )

@@ -15,10 +15,10 @@ from orchestrator.core.lease import workspace_lease
 from orchestrator.core.sealing import load_keys
 from orchestrator.runs import rendering
 from orchestrator.runs.queries import workspace_of_request
-from tests import acts, moves
+from tests import acts, transfers
 from tests.factories import make_draft, make_line
-from tests.moves import APPLIER, APPROVERS, PLAN, REVIEWER, Legacy, Move
 from tests.running import RunningService
+from tests.transfers import APPLIER, APPROVERS, PLAN, REVIEWER, Legacy, MigrationCase
 
 Document = dict[str, Any]
 WINDOW = 'windows: [{begins: "2019-06-19 00:00", ends: "2019-06-19 23:00"}]\n'
@@ -32,16 +32,16 @@ def legacy(service: RunningService) -> Legacy:
 
 @pytest.fixture(scope="module")
 def request_(service: RunningService) -> Document:
-    return moves.provision(service)
+    return transfers.provision(service)
 
 
 @pytest.fixture(scope="module")
-def move(service: RunningService, legacy: Legacy, request_: Document) -> Move:
+def migration(service: RunningService, legacy: Legacy, request_: Document) -> MigrationCase:
     """A migration with hostile text in its title, whose target has no application yet."""
     hostile = PLAN.read_text("utf-8").replace(
         "title: 山洪灾害监测预警系统迁移", f"title: {json.dumps(HOSTILE)}"
     )
-    made = Move(service, request_, hostile + WINDOW)
+    made = MigrationCase(service, request_, hostile + WINDOW)
     assert legacy.host.address
     made.run(REVIEWER, "preflight")
     return made
@@ -71,7 +71,7 @@ def change_a_byte(service: RunningService, plan: Document, name: str) -> None:
 def test_without_an_apply_a_migration_can_neither_be_checked_nor_started(service: RunningService) -> None:
     line = make_line(vcpu=1, memory_gb=1, disk_gb=1, backup_gb=0)
     request = acts.approve(service.callers, make_draft(line))
-    waiting = Move(service, request)
+    waiting = MigrationCase(service, request)
     for by, act in ((REVIEWER, "preflight"), (APPLIER, "start")):
         answer = service.callers(by).post(f"/migrations/{waiting.id}/{act}")
         assert answer.status_code == 409
@@ -80,8 +80,8 @@ def test_without_an_apply_a_migration_can_neither_be_checked_nor_started(service
     assert waiting.read()["plans"] == []
 
 
-def test_a_preflight_tells_every_problem_at_once_and_how_to_cure_it(move: Move) -> None:
-    page = move.read()
+def test_a_preflight_tells_every_problem_at_once_and_how_to_cure_it(migration: MigrationCase) -> None:
+    page = migration.read()
     blocking = [each for each in page["preflight"]["findings"] if each["blocking"]]
     assert page["status"] == "registered"
     assert len(blocking) >= 2
@@ -90,85 +90,93 @@ def test_a_preflight_tells_every_problem_at_once_and_how_to_cure_it(move: Move) 
     assert page["awaited"][0]["act"] == "preflight"
 
 
-def test_text_of_people_reaches_ansible_as_text(service: RunningService, legacy: Legacy, move: Move) -> None:
-    legacy.target(service.callers(REVIEWER).done("GET", f"/requests/{move.read()['request_id']}"))
-    move.checked()
-    plan = move.plan("arm")
-    assert json.loads(sealed(service, plan)["vars.json"])["move"]["label"] == HOSTILE
-    assert move.read()["title"] == HOSTILE
+def test_text_of_people_reaches_ansible_as_text(
+    service: RunningService, legacy: Legacy, migration: MigrationCase
+) -> None:
+    legacy.target(service.callers(REVIEWER).done("GET", f"/requests/{migration.read()['request_id']}"))
+    migration.checked()
+    plan = migration.plan("prepare")
+    assert json.loads(sealed(service, plan)["vars.json"])["transfer"]["label"] == HOSTILE
+    assert migration.read()["title"] == HOSTILE
 
 
 @pytest.mark.invariant(18)
 def test_one_changed_byte_of_the_approved_bundle_is_refused_and_raises_an_alarm(
-    service: RunningService, move: Move
+    service: RunningService, migration: MigrationCase
 ) -> None:
-    plan = move.plan("arm")
-    move.approved("arm")
-    change_a_byte(service, plan, "project/arm_move.yml")
-    run = move.run(APPLIER, "start")
+    plan = migration.plan("prepare")
+    migration.approved("prepare")
+    change_a_byte(service, plan, "project/prepare_transfer.yml")
+    run = migration.run(APPLIER, "start")
     assert run["status"] == "failed"
-    page = move.read()
+    page = migration.read()
     assert (page["status"], page["plans"][-1]["plan"]["status"]) == ("designed", "stale")
     events = service.callers("sjj.auditor").done("GET", f"/audit/events?object_id={plan['id']}")["items"]
     assert "execution_plan:tampering_alarm" in [event["action"] for event in events]
-    assert not any("arm_move.yml" in line for line in service.log_lines(run["id"]))
+    assert not any("prepare_transfer.yml" in line for line in service.log_lines(run["id"]))
 
 
 @pytest.mark.invariant(20)
 def test_neither_author_nor_the_registering_person_approves_and_no_approver_applies(
-    service: RunningService, move: Move
+    service: RunningService, migration: MigrationCase
 ) -> None:
-    move.checked()
-    digest = {"digest": move.plan("arm")["tuple_digest"]}
+    migration.checked()
+    digest = {"digest": migration.plan("prepare")["tuple_digest"]}
     for by in (REVIEWER, "slj.clerk", APPLIER):
-        assert service.callers(by).post(f"/migrations/{move.id}/approve", json=digest).status_code == 403
-    stale = service.callers(APPROVERS[0]).post(f"/migrations/{move.id}/approve", json={"digest": "0" * 64})
+        assert service.callers(by).post(f"/migrations/{migration.id}/approve", json=digest).status_code == 403
+    stale = service.callers(APPROVERS[0]).post(
+        f"/migrations/{migration.id}/approve", json={"digest": "0" * 64}
+    )
     assert stale.status_code == 409
-    move.approved("arm")
-    assert service.callers(APPROVERS[0]).post(f"/migrations/{move.id}/start").status_code == 403
+    migration.approved("prepare")
+    assert service.callers(APPROVERS[0]).post(f"/migrations/{migration.id}/start").status_code == 403
 
 
-def test_a_cut_needs_two_persons_of_two_authorities(service: RunningService, move: Move) -> None:
-    move.well(APPLIER, "start")
-    move.well(REVIEWER, "plan-cutover")
-    digest = {"digest": move.plan("cut")["tuple_digest"]}
-    assert service.callers(APPLIER).post(f"/migrations/{move.id}/cut-over").status_code == 409
-    move.act(APPROVERS[0], "approve-cutover", **digest)
+def test_a_cutover_needs_two_persons_of_two_authorities(
+    service: RunningService, migration: MigrationCase
+) -> None:
+    migration.well(APPLIER, "start")
+    migration.well(REVIEWER, "plan-cutover")
+    digest = {"digest": migration.plan("cutover")["tuple_digest"]}
+    assert service.callers(APPLIER).post(f"/migrations/{migration.id}/cut-over").status_code == 409
+    migration.act(APPROVERS[0], "approve-cutover", **digest)
     for by in (APPROVERS[0], "xxh.approver2"):
-        again = service.callers(by).post(f"/migrations/{move.id}/approve-cutover", json=digest)
+        again = service.callers(by).post(f"/migrations/{migration.id}/approve-cutover", json=digest)
         assert again.status_code == 403
-    assert service.callers(APPLIER).post(f"/migrations/{move.id}/cut-over").status_code == 409
-    move.act(APPROVERS[1], "approve-cutover", **digest)
-    assert move.read()["status"] == "scheduled"
-    assert [each["plan"]["status"] for each in move.read()["plans"][-2:]] == ["approved", "approved"]
+    assert service.callers(APPLIER).post(f"/migrations/{migration.id}/cut-over").status_code == 409
+    migration.act(APPROVERS[1], "approve-cutover", **digest)
+    assert migration.read()["status"] == "scheduled"
+    assert [each["plan"]["status"] for each in migration.read()["plans"][-2:]] == ["approved", "approved"]
 
 
 @pytest.mark.invariant(30)
-def test_a_cut_ordered_inside_its_window_does_not_begin_after_it(service: RunningService, move: Move) -> None:
+def test_a_cutover_ordered_inside_its_window_does_not_begin_after_it(
+    service: RunningService, migration: MigrationCase
+) -> None:
     with transaction(service.engine) as session:
-        key = workspace_of_request(session, UUID(move.read()["request_id"])).key
+        key = workspace_of_request(session, UUID(migration.read()["request_id"])).key
     with workspace_lease(service.database_url, key):
-        run = move.act(APPLIER, "cut-over")
+        run = migration.act(APPLIER, "cut-over")
         with transaction(service.engine) as session:
             clock.set_to(session, datetime(2019, 6, 19, 23, 30, tzinfo=CITY))
     ended = service.settled(run["id"], 120)
-    page = move.read()
+    page = migration.read()
     assert (ended["status"], page["status"], page["switches"]) == ("failed", "rehearsed", [])
     assert "window" in page["reason"]
 
 
 @pytest.mark.invariant(30)
-def test_outside_its_window_a_cut_is_refused(service: RunningService, move: Move) -> None:
-    move.scheduled()
-    refused = service.callers(APPLIER).post(f"/migrations/{move.id}/cut-over")
+def test_outside_its_window_a_cutover_is_refused(service: RunningService, migration: MigrationCase) -> None:
+    migration.scheduled()
+    refused = service.callers(APPLIER).post(f"/migrations/{migration.id}/cut-over")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:govcloud:problem:outside_window")
-    assert move.read()["status"] == "scheduled"
+    assert migration.read()["status"] == "scheduled"
 
 
 def test_outsiders_see_no_migration_and_a_second_one_cannot_use_the_same_hosts(
-    service: RunningService, move: Move, request_: Document
+    service: RunningService, migration: MigrationCase, request_: Document
 ) -> None:
-    assert service.callers("qxj.clerk").get(f"/migrations/{move.id}").status_code == 404
+    assert service.callers("qxj.clerk").get(f"/migrations/{migration.id}").status_code == 404
     body = {"plan": PLAN.read_text("utf-8"), "request": request_["number"]}
     again = service.callers("slj.clerk").post("/migrations", json=body)
     assert (again.status_code, again.json()["type"]) == (409, "urn:govcloud:problem:already_migrating")

@@ -10,66 +10,67 @@ from orchestrator.adapters.movers import reading
 from orchestrator.adapters.movers.playing import Played, Player, failed
 from orchestrator.migrations import proof
 from orchestrator.migrations.findings import Finding, finding
-from orchestrator.migrations.move import Move, Side, other
+from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.movers import (
-    CutResult,
-    Disarmed,
+    CleanUp,
     MoverFailed,
     Preflight,
     Progress,
     Proof,
     Sides,
+    SwitchResult,
 )
+from orchestrator.migrations.transfer import Side, Transfer, other
 from orchestrator.runs.engine import AnsibleEngine, EngineRun
 
 _SECRETS: Final = tuple(
     f"{way}_{what}" for way in ("forward", "reverse") for what in ("password", "files", "names")
 )
 _PROOFS_BESIDE_CLIENTS: Final = 3
-_NAMES: Final = {"target": "cut", "source": "return"}
+_NAMES: Final = {"target": "cutover", "source": "rollback"}
 
 
 class AnsibleMovers:
-    """The movers of one move; `player` plays from the approved bundle of that move.
+    """The movers of one transfer; `player` plays from the approved bundle of that transfer.
 
-    `seconds_to_follow` is how long a return waits until the source has caught up before it is tried.
+    `seconds_to_follow` is how long a rollback waits until the source has caught up before it is tried.
     """
 
-    def __init__(self, move: Move, player: Player, *, seconds_to_follow: float = 60.0) -> None:
-        self._move, self._player, self._seconds_to_follow = move, player, seconds_to_follow
+    def __init__(self, transfer: Transfer, player: Player, *, seconds_to_follow: float = 60.0) -> None:
+        self._transfer, self._player, self._seconds_to_follow = transfer, player, seconds_to_follow
 
     def preflight(self) -> Preflight:
         """See the port; hosts that cannot be reached are findings too."""
-        played = self._player.play("check_move.yml")
-        return reading.preflight(self._move, played)
+        played = self._player.play("check_transfer.yml")
+        return reading.preflight(self._transfer, played)
 
-    def arm(self) -> None:
+    def prepare(self) -> None:
         """See the port. The credentials are made here, reach the hosts once, and are kept nowhere else."""
         made = {name: random_texts.token_urlsafe(24) for name in _SECRETS}
-        self._player.require("arm_move.yml", made)
+        self._player.require("prepare_transfer.yml", made)
 
     def progress(self) -> Progress:
         """See the port."""
-        return reading.progress(self._move, self._player.play("read_move.yml"), time.time())
+        return reading.progress(self._transfer, self._player.play("read_transfer.yml"), time.time())
 
     def sides(self) -> Sides:
         """See the port."""
-        return reading.sides(self._move, self._player.play("read_move.yml"))
+        return reading.sides(self._transfer, self._player.play("read_transfer.yml"))
 
-    def cut(self) -> CutResult:
+    def cut_over(self) -> SwitchResult:
         """See the port."""
-        return self._switch("cut_move.yml", "target")
+        return self._switch("cut_over.yml", "target")
 
-    def return_(self) -> CutResult:
+    def roll_back(self) -> SwitchResult:
         """See the port. Where the source does not follow yet (after a failed proof), it catches up first."""
         self._catch_up("source")
-        return self._switch("return_move.yml", "source")
+        return self._switch("roll_back.yml", "source")
 
-    def last_cut(self, to: Side) -> CutResult | None:
+    def last_switch(self, to: Side) -> SwitchResult | None:
         """See the port."""
-        played = self._player.play("read_move.yml")
-        written = reading.by_side(self._move, played, "Read the side").get(to, {}).get("cut")
-        return reading.cut_result(written, to) if written else None
+        played = self._player.play("read_transfer.yml")
+        written = reading.by_side(self._transfer, played, "Read the side").get(to, {}).get("switch")
+        return reading.switch_result(written, to) if written else None
 
     def prove(self, to: Side) -> Proof:
         """See the port. Clients write on: where only files differ, they may have done so in between."""
@@ -83,7 +84,7 @@ class AnsibleMovers:
         played = self._player.require(f"prove_{_NAMES[to]}.yml")
         found = played.of("Report the content")
         return proof.compare(
-            {"source": found[self._move.source.name], "target": found[self._move.target.name]}, to
+            {"source": found[self._transfer.source.name], "target": found[self._transfer.target.name]}, to
         )
 
     def follow(self, to: Side) -> None:
@@ -98,30 +99,32 @@ class AnsibleMovers:
         if not played.of("Open the side"):
             raise failed(playbook, played)
 
-    def disarm(self, *, remove_copies: bool) -> Disarmed:
+    def clean_up(self, *, remove_copies: bool) -> CleanUp:
         """See the port."""
-        played = self._player.play("abandon_move.yml" if remove_copies else "disarm_move.yml")
+        played = self._player.play("clean_up_copies.yml" if remove_copies else "clean_up_transfer.yml")
         if played.refused:
-            raise failed("disarm", played)
-        return Disarmed(_removed(played), tuple(sorted(played.unreachable)))
+            raise failed("clean_up", played)
+        return CleanUp(_removed(played), tuple(sorted(played.unreachable)))
 
-    def _switch(self, playbook: str, to: Side) -> CutResult:
+    def _switch(self, playbook: str, to: Side) -> SwitchResult:
         played = self._player.play(playbook)
-        begun = played.of("Cut")
-        for answer in (*played.of("See the cut to its end").values(), *begun.values()):
+        begun = played.of("Switch")
+        for answer in (*played.of("Wait until the switch has ended").values(), *begun.values()):
             if "outcome" in answer:
-                return reading.cut_result(answer, to)
+                return reading.switch_result(answer, to)
         untouched = not (begun or played.unreachable or played.result.stopped_because)
         if played.refused and untouched:
-            return CutResult("refused", to, None, {}, played.refused[0])
-        return CutResult("unsettled", to, None, {}, _why(failed(playbook, played)))
+            return SwitchResult(SwitchOutcome.REFUSED, to, None, {}, played.refused[0])
+        return SwitchResult(SwitchOutcome.UNKNOWN, to, None, {}, _why(failed(playbook, played)))
 
     def _catch_up(self, side: Side) -> None:
-        """Let `side` follow and wait until it does, or the time is up: then the cut says what is wrong."""
+        """Let `side` follow and wait until it does, or the time is up: the rollback then names the reason."""
         end, asked = time.monotonic() + self._seconds_to_follow, False
         while time.monotonic() < end:
-            played = self._player.play("read_move.yml")
-            if reading.follows(self._move, played, side) or reading.is_away(self._move, played, other(side)):
+            played = self._player.play("read_transfer.yml")
+            if reading.follows(self._transfer, played, side) or reading.is_away(
+                self._transfer, played, other(side)
+            ):
                 return
             if not asked:
                 asked = True
@@ -129,9 +132,9 @@ class AnsibleMovers:
                     self.follow(other(side))
 
 
-def ansible_movers(engine: AnsibleEngine, move: Move, folder: Path, run: EngineRun) -> AnsibleMovers:
-    """Return the movers of `move` that play the bundle in `folder` with this engine."""
-    return AnsibleMovers(move, Player(engine, folder, run))
+def ansible_movers(engine: AnsibleEngine, transfer: Transfer, folder: Path, run: EngineRun) -> AnsibleMovers:
+    """Return the movers of `transfer` that play the bundle in `folder` with this engine."""
+    return AnsibleMovers(transfer, Player(engine, folder, run))
 
 
 def _why(error: MoverFailed) -> Finding:

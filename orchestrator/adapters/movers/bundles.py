@@ -1,4 +1,4 @@
-"""The bundle of a move: our playbooks, an inventory by what each host is for, the move as variables."""
+"""The bundle of a transfer: playbooks, an inventory by the part of each host, and the variables."""
 
 import json
 from collections.abc import Mapping
@@ -6,95 +6,104 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.adapters.playbook_bundles import play_files, playbook_bundle
-from orchestrator.migrations.move import Move, MoveHost
-from orchestrator.migrations.movers import Act, Step
+from orchestrator.migrations.kinds import Purpose
+from orchestrator.migrations.movers import Step
+from orchestrator.migrations.transfer import MigrationHost, Transfer
 
-_READING: Final = ("read_move.yml", "check_move.yml")
-_CUTTING: Final = (
-    *("cut_move.yml", "prove_cut.yml", "follow_cut.yml"),
-    *("return_move.yml", "prove_return.yml", "follow_return.yml"),
+_READING: Final = ("read_transfer.yml", "check_transfer.yml")
+_SWITCHING: Final = (
+    *("cut_over.yml", "prove_cutover.yml", "follow_cutover.yml"),
+    *("roll_back.yml", "prove_rollback.yml", "follow_rollback.yml"),
     *("reopen_source.yml", "reopen_target.yml", "reopen_source_alone.yml"),
 )
-PLAYBOOKS: Final[Mapping[Act, tuple[str, ...]]] = {
-    "check": _READING,
-    "arm": (*_READING, "arm_move.yml"),
-    "cut": (*_READING, *_CUTTING),
-    "return": (*_READING, *(name for name in _CUTTING if name not in {"cut_move.yml", "prove_cut.yml"})),
-    "disarm": (*_READING, "disarm_move.yml", "abandon_move.yml"),
+PLAYBOOKS: Final[Mapping[Purpose, tuple[str, ...]]] = {
+    Purpose.CHECK: _READING,
+    Purpose.PREPARE: (*_READING, "prepare_transfer.yml"),
+    Purpose.CUTOVER: (*_READING, *_SWITCHING),
+    Purpose.ROLLBACK: (
+        *_READING,
+        *(name for name in _SWITCHING if name not in {"cut_over.yml", "prove_cutover.yml"}),
+    ),
+    Purpose.CLEAN_UP: (*_READING, "clean_up_transfer.yml", "clean_up_copies.yml"),
 }
 """Which playbooks a bundle may be used for, by what it was approved for."""
 
 _BOTH: Final = ("source", "target")
-_STEPS: Final[Mapping[Act, tuple[tuple[str, tuple[str, ...], str, str], ...]]] = {
-    "check": (("check_move.yml", (*_BOTH, "names"), "Look for what stands in the way", "检查前提条件"),),
-    "arm": (
-        ("arm_move.yml", ("names",), "Let each side switch the name its way", "登记名称切换令牌"),
-        ("arm_move.yml", ("source",), "Publish the database, offer the folders", "发布数据库，提供文件夹"),
+_STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]]] = {
+    Purpose.CHECK: (("check_transfer.yml", (*_BOTH, "names"), "Check both sides", "检查前提条件"),),
+    Purpose.PREPARE: (
+        ("prepare_transfer.yml", ("names",), "Allow each side to switch the name", "登记域名指向令牌"),
         (
-            "arm_move.yml",
+            "prepare_transfer.yml",
+            ("source",),
+            "Publish the database, offer the folders",
+            "发布数据库，提供文件夹",
+        ),
+        (
+            "prepare_transfer.yml",
             ("target",),
-            "Make tables and roles, closed to writers; start the copies",
+            "Create tables and roles without write access; start the copies",
             "建表建角色（禁止写入），开始复制",
         ),
-        ("arm_move.yml", ("source",), "Prepare the way back, silent", "准备静默的回退通道"),
+        ("prepare_transfer.yml", ("source",), "Prepare the rollback path, idle", "准备回退通道（暂不传输）"),
     ),
-    "cut": (
+    Purpose.CUTOVER: (
         (
-            "cut_move.yml",
+            "cut_over.yml",
             ("target",),
             "Fence the source, bring the last changes, open the target, switch the name",
-            "隔离源端，传输最后变更，开放目标端，切换名称",
+            "源端停写，传输最后变更，目标端恢复写入，域名指向目标端",
         ),
-        ("prove_cut.yml", _BOTH, "Read both sides as they were at the fence", "读取隔离时刻两端内容"),
-        ("follow_cut.yml", _BOTH, "Let the source follow the target", "源端跟随目标端"),
+        ("prove_cutover.yml", _BOTH, "Read both sides as they were at the fence", "读取停写时两端内容"),
+        ("follow_cutover.yml", _BOTH, "Replicate from the target to the source", "由目标端向源端反向复制"),
         (
-            "return_move.yml",
+            "roll_back.yml",
             ("source",),
-            "Only when a check fails or the cut takes too long: return",
+            "Only when a check fails or the cutover takes too long: return",
             "仅在检查失败或超时时：自动回退",
         ),
     ),
-    "return": (
-        ("follow_cut.yml", _BOTH, "Let the source catch up with the target", "源端追上目标端"),
+    Purpose.ROLLBACK: (
+        ("follow_cutover.yml", _BOTH, "Let the source catch up with the target", "源端追上目标端"),
         (
-            "return_move.yml",
+            "roll_back.yml",
             ("source",),
             "Fence the target, bring what it accepted, open the source, switch the name",
-            "隔离目标端，带回其已接受的写入，开放源端，切换名称",
+            "目标端停写，带回其已接受的写入，源端恢复写入，域名指向源端",
         ),
-        ("prove_return.yml", _BOTH, "Read both sides as they were at the fence", "读取隔离时刻两端内容"),
-        ("follow_return.yml", _BOTH, "Let the target follow the source", "目标端跟随源端"),
+        ("prove_rollback.yml", _BOTH, "Read both sides as they were at the fence", "读取停写时两端内容"),
+        ("follow_rollback.yml", _BOTH, "Replicate from the source to the target", "由源端向目标端复制"),
     ),
-    "disarm": (
+    Purpose.CLEAN_UP: (
         (
-            "disarm_move.yml",
+            "clean_up_transfer.yml",
             (*_BOTH, "names"),
-            "Take away slots, publications, roles, services and files of the mover",
+            "Remove the mover's slots, publications, roles, services and files",
             "清除复制槽、发布、角色、服务与文件",
         ),
     ),
 }
 
 
-def steps(move: Move, act: Act) -> tuple[Step, ...]:
-    """What whoever approves is shown; hosts by their names in the inventory."""
-    names = {part: host.name for part, host in move.hosts().items()}
+def steps(transfer: Transfer, purpose: Purpose) -> tuple[Step, ...]:
+    """Return the steps that an approver sees; hosts by their names in the inventory."""
+    names = {part: host.name for part, host in transfer.hosts().items()}
     return tuple(
         Step(playbook, tuple(names[part] for part in parts if part in names), en, zh)
-        for playbook, parts, en, zh in _STEPS[act]
+        for playbook, parts, en, zh in _STEPS[purpose]
         if any(part in names for part in parts)
     )
 
 
-def move_bundle(playbooks: Path, move: Move, act: Act) -> dict[str, bytes]:
+def transfer_bundle(playbooks: Path, transfer: Transfer, purpose: Purpose) -> dict[str, bytes]:
     """Files by name, sorted; byte-identical for identical input, and without any secret."""
-    project = play_files(PLAYBOOKS[act], playbooks)
-    files = playbook_bundle(project, [], {"act": act, "move": move.variables()})
-    files["inventory/hosts.json"] = _json(_inventory(move.hosts()))
+    project = play_files(PLAYBOOKS[purpose], playbooks)
+    files = playbook_bundle(project, [], {"purpose": purpose.value, "transfer": transfer.variables()})
+    files["inventory/hosts.json"] = _json(_inventory(transfer.hosts()))
     return files
 
 
-def _inventory(hosts: Mapping[str, MoveHost]) -> dict[str, Any]:
+def _inventory(hosts: Mapping[str, MigrationHost]) -> dict[str, Any]:
     """One group for the way to reach a host, one for what it is for."""
     groups: dict[str, Any] = {}
     for part, host in hosts.items():

@@ -1,4 +1,4 @@
-"""Playing one playbook of a move's bundle and taking the answers of the programs, host by host."""
+"""Playing one playbook of a transfer's bundle and taking the answers of the programs, host by host."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from orchestrator.adapters.movers.bundles import PLAYBOOKS
 from orchestrator.migrations.findings import Finding, finding
-from orchestrator.migrations.move import BadMove
+from orchestrator.migrations.kinds import Purpose
 from orchestrator.migrations.movers import MoverFailed
+from orchestrator.migrations.transfer import BadTransfer
 from orchestrator.runs.engine import AnsibleEngine, EngineResult, EngineRun
 
 SECRETS: Final = "GOVCLOUD_SECRETS"
@@ -41,7 +42,7 @@ class Player:
 
     def __init__(self, engine: AnsibleEngine, folder: Path, run: EngineRun) -> None:
         self._engine, self._folder, self._run = engine, folder, run
-        self._act = json.loads((folder / "vars.json").read_text("utf-8"))["act"]
+        self._purpose = Purpose(json.loads((folder / "vars.json").read_text("utf-8"))["purpose"])
 
     def play(self, playbook: str, secrets: Mapping[str, str] | None = None) -> Played:
         """Play it and sort the events. `secrets` reach the programs by the environment and show as stars.
@@ -49,8 +50,8 @@ class Player:
         Raises BadMove for a playbook that this bundle was not approved for, MoverFailed when Ansible itself
         broke off and no host is to blame.
         """
-        if playbook not in PLAYBOOKS[self._act]:
-            raise BadMove(f"act: a bundle for {self._act} is not for {playbook}")
+        if playbook not in PLAYBOOKS[self._purpose]:
+            raise BadTransfer(f"purpose: a bundle for {self._purpose} is not for {playbook}")
         run = self._run
         if secrets:
             run = replace(
@@ -86,8 +87,8 @@ def _sorted(result: EngineResult) -> Played:
         if kind == _ANSWERED and "answer" in outcome:
             answers[task, host] = outcome["answer"]
         elif kind == _FAILED:
-            told = outcome.get("refused") or {"code": "program_broke", "facts": {"error": _said(outcome)}}
-            refused.append(finding(told["code"], {"host": host, **told["facts"]}))
+            refusal = outcome.get("refused") or {"code": "program_broke", "facts": {"error": _said(outcome)}}
+            refused.append(finding(refusal["code"], {"host": host, **refusal["facts"]}))
         elif kind == _UNREACHABLE:
             unreachable.add(host)
     return Played(result, answers, tuple(refused), frozenset(unreachable))

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from orchestrator.adapters.movers.playing import Played
 from orchestrator.migrations.findings import Finding, finding, findings
-from orchestrator.migrations.move import SIDES, Move, Side, other
-from orchestrator.migrations.movers import CutResult, Preflight, Progress, Sides, SideState
+from orchestrator.migrations.kinds import SwitchOutcome
+from orchestrator.migrations.movers import Preflight, Progress, Sides, SideState, SwitchResult
+from orchestrator.migrations.transfer import SIDES, Side, Transfer, other
 
 Answer = Mapping[str, Any]
 _READY: Final = "r"
@@ -15,25 +16,25 @@ _ROOM: Final = 2
 """The target needs this many times the bytes of the source: tables grow while they are filled and indexed."""
 
 
-def by_side(move: Move, played: Played, task: str) -> dict[Side, Answer]:
+def by_side(transfer: Transfer, played: Played, task: str) -> dict[Side, Answer]:
     """The answers to a task by side; a side that gave none is missing."""
     found = played.of(task)
-    names: dict[Side, str] = {"source": move.source.name, "target": move.target.name}
+    names: dict[Side, str] = {"source": transfer.source.name, "target": transfer.target.name}
     return {side: found[name] for side, name in names.items() if name in found}
 
 
 # --- preflight -------------------------------------------------------------------------------------
 
 
-def preflight(move: Move, played: Played) -> Preflight:
+def preflight(transfer: Transfer, played: Played) -> Preflight:
     """All problems of both sides, of the name, and of what only both together can show."""
-    sides = by_side(move, played, "Check the side")
+    sides = by_side(transfer, played, "Check the side")
     away = [finding("host_away", {"host": host}) for host in sorted(played.unreachable)]
-    told = [each for side in SIDES if side in sides for each in findings(sides[side]["found"])]
+    reported = [each for side in SIDES if side in sides for each in findings(sides[side]["found"])]
     source = sides.get("source", {"facts": {}})["facts"]
     files = source.get("folders", [])
     return Preflight(
-        findings=(*played.refused, *away, *told, *_together(sides), *_name(move, played)),
+        findings=(*played.refused, *away, *reported, *_together(sides), *_name(transfer, played)),
         database_bytes=source.get("database", {}).get("bytes", 0),
         file_bytes=sum(folder["bytes"] for folder in files),
         files=sum(folder["files"] for folder in files),
@@ -58,25 +59,25 @@ def _together(sides: Mapping[Side, Answer]) -> Iterator[Finding]:
         yield finding("clocks_differ", {"seconds": round(seconds, 1)})
 
 
-def _name(move: Move, played: Played) -> Iterator[Finding]:
+def _name(transfer: Transfer, played: Played) -> Iterator[Finding]:
     for answer in played.of("Check the name").values():
         if answer["address"] is None:
             yield finding("name_unknown", {"name": answer["record"]})
-        elif answer["address"] != move.source.address:
+        elif answer["address"] != transfer.source.address:
             yield finding("name_elsewhere", {"address": answer["address"]})
 
 
 # --- progress --------------------------------------------------------------------------------------
 
 
-def progress(move: Move, played: Played, at: float) -> Progress:
+def progress(transfer: Transfer, played: Played, at: float) -> Progress:
     """How far the target's copies are; a side that is away is trouble."""
-    sides = by_side(move, played, "Read the side")
+    sides = by_side(transfer, played, "Read the side")
     target = sides.get("target", {})
     database, pull = target.get("database") or {}, target.get("pull") or {}
     tables, sizes = database.get("tables", []), database.get("sizes", {})
     trouble = _trouble(played, sides)
-    follows_now = follows(move, played, "target")
+    follows_now = follows(transfer, played, "target")
     return Progress(
         at=at,
         tables=len(tables),
@@ -105,7 +106,7 @@ def _slots(sides: Mapping[Side, Answer]) -> Iterator[Answer]:
 
 def _trouble(played: Played, sides: Mapping[Side, Answer]) -> tuple[Finding, ...]:
     away = [finding("host_away", {"host": host}) for host in sorted(played.unreachable)]
-    told = [each for side in SIDES if side in sides for each in findings(sides[side]["trouble"])]
+    reported = [each for side in SIDES if side in sides for each in findings(sides[side]["trouble"])]
     pull = sides.get("target", {}).get("pull") or {}
     files = [finding("files_away", {"error": pull["error"]})] if pull.get("error") else []
     lost = [
@@ -113,73 +114,73 @@ def _trouble(played: Played, sides: Mapping[Side, Answer]) -> tuple[Finding, ...
         for slot in _slots(sides)
         if slot["wal_status"] in {"lost", "unreserved"}
     ]
-    return (*played.refused, *away, *told, *files, *lost)
+    return (*played.refused, *away, *reported, *files, *lost)
 
 
-def follows(move: Move, played: Played, side: Side) -> bool:
+def follows(transfer: Transfer, played: Played, side: Side) -> bool:
     """True when `side` has a complete copy and receives what the other side accepts."""
-    answer = by_side(move, played, "Read the side").get(side)
-    if answer is None or not answer["armed"]:
+    answer = by_side(transfer, played, "Read the side").get(side)
+    if answer is None or not answer["prepared"]:
         return False
-    if move.database is not None:
+    if transfer.database is not None:
         database = answer["database"] or {}
         subscription = database.get("subscription") or {}
         complete = all(state == _READY for _, state, _ in database.get("tables", []))
         if not (complete and subscription.get("enabled") and subscription.get("running")):
             return False
     pull = answer["pull"] or {}
-    return not move.folders or (pull.get("passes", 0) > 0 and not pull.get("error"))
+    return not transfer.folders or (pull.get("passes", 0) > 0 and not pull.get("error"))
 
 
-def is_away(move: Move, played: Played, side: Side) -> bool:
+def is_away(transfer: Transfer, played: Played, side: Side) -> bool:
     """True when the side's host could not be read at all."""
-    return side not in by_side(move, played, "Read the side")
+    return side not in by_side(transfer, played, "Read the side")
 
 
 # --- who serves ------------------------------------------------------------------------------------
 
 
-def sides(move: Move, played: Played) -> Sides:
+def sides(transfer: Transfer, played: Played) -> Sides:
     """Both sides as they said of themselves, and the name."""
-    found = by_side(move, played, "Read the side")
+    found = by_side(transfer, played, "Read the side")
     names = list(played.of("Read the name").values())
     return Sides(
-        source=_state(move, found.get("source")),
-        target=_state(move, found.get("target")),
+        source=_state(transfer, found.get("source")),
+        target=_state(transfer, found.get("target")),
         name_address=names[0]["address"] if names else None,
     )
 
 
-def _state(move: Move, answer: Answer | None) -> SideState:
+def _state(transfer: Transfer, answer: Answer | None) -> SideState:
     if answer is None:
-        return SideState(reachable=False, armed=False, accepts_writes=None)
-    if move.database is None:
+        return SideState(reachable=False, prepared=False, accepts_writes=None)
+    if transfer.database is None:
         accepts: bool | None = all(folder["open"] for folder in answer["folders"])
-        return SideState(True, answer["armed"], accepts)
+        return SideState(True, answer["prepared"], accepts)
     database = answer["database"]
     if database is None:
-        return SideState(True, answer["armed"], None)
+        return SideState(True, answer["prepared"], None)
     fences = tuple((row[0], row[1], row[2], row[3]) for row in database["fences"])
-    return SideState(True, answer["armed"], any(database["writers"].values()), fences)
+    return SideState(True, answer["prepared"], any(database["writers"].values()), fences)
 
 
-# --- the cut ---------------------------------------------------------------------------------------
+# --- the cutover ---------------------------------------------------------------------------------------
 
 
-def closed_for_ms(event: Mapping[str, Any]) -> float | None:
+def fenced_for_ms(event: Mapping[str, Any]) -> float | None:
     """What an event of a play under way says of how long both sides have been closed; None of most events."""
     data = event.get("event_data", {})
     found = data.get("res", {}).get("answer", {}) if event.get("event") == "runner_on_ok" else {}
-    return found.get("closed_for_ms") if data.get("task") == "Cut" else None
+    return found.get("fenced_for_ms") if data.get("task") == "Switch" else None
 
 
-def cut_result(answer: Answer, to: Side) -> CutResult:
-    """What the script told about itself."""
+def switch_result(answer: Answer, to: Side) -> SwitchResult:
+    """Parse the result that the script wrote."""
     reason = answer.get("reason")
-    return CutResult(
-        outcome=answer["outcome"],
+    return SwitchResult(
+        outcome=SwitchOutcome(answer["outcome"]),
         to=to,
-        cut=answer.get("cut"),
+        key=answer.get("switch"),
         marks=answer["marks"],
         reason=finding(reason["code"], {"side": other(to), **reason["facts"]}) if reason else None,
         fenced_at=answer.get("fence_at"),

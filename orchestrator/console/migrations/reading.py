@@ -13,8 +13,8 @@ from orchestrator.console.migrations.views import (
     Check,
     CopyProgress,
     MigrationDetail,
+    MigrationPlanRow,
     MigrationRow,
-    MovePlanRow,
     Problem,
     ShownPlan,
     SideView,
@@ -26,7 +26,7 @@ from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import now
 from orchestrator.departments.permissions import ROLE_PERMISSIONS, Permission
 from orchestrator.migrations import queries
-from orchestrator.migrations.lifecycle import MAY_RETURN, MigrationStatus
+from orchestrator.migrations.lifecycle import MAY_ROLL_BACK, MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.plan_files import stored_plan
 from orchestrator.runs import queries as run_queries
@@ -111,7 +111,7 @@ def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
         log_last=last,
         trouble=visit.pick(migration.reason_zh, migration.reason),
         advice=visit.pick(migration.next_step_zh, migration.next_step),
-        way_back=_way_back(visit, migration) if returns else (),
+        rollback_effects=_rollback_effects(visit, migration) if returns else (),
         may_retire=_may_retire(visit, migration),
         retired={name: str(value) for name, value in migration.retirement.items()},
     )
@@ -173,7 +173,7 @@ def _acts(visit: Visit, view: MigrationView) -> ActionSet:
 def plan_to_approve(view: MigrationView) -> MigrationPlanView | None:
     """Return the plan that awaits approval; a cutover plan stands for its rollback as well."""
     submitted = [item for item in view.plans if item.plan.status == PlanStatus.SUBMITTED]
-    cutovers = [item for item in submitted if item.act == "cut"] or submitted
+    cutovers = [item for item in submitted if item.act == "cutover"] or submitted
     return cutovers[-1] if cutovers else None
 
 
@@ -224,21 +224,21 @@ def _checklist(visit: Visit, view: MigrationView) -> tuple[Check, ...]:
         return ()
     newest = {item.act: item.plan for item in view.plans}
     live = (PlanStatus.SUBMITTED, PlanStatus.APPROVED)
-    planned = all(act in newest and newest[act].status in live for act in ("cut", "return"))
-    approved = planned and all(newest[act].status == PlanStatus.APPROVED for act in ("cut", "return"))
+    planned = all(act in newest and newest[act].status in live for act in ("cutover", "rollback"))
+    approved = planned and all(newest[act].status == PlanStatus.APPROVED for act in ("cutover", "rollback"))
     ready = bool(migration.progress.get("ready"))
     checks = [
         Check(ready, visit.say(COPIED)),
         Check(ready, visit.say(WAY_BACK_ARMED)),
         Check(planned, visit.say(CUT_PLANNED)),
         Check(approved, visit.say(APPROVED_TWICE)),
-        Check(stored_plan(migration.plan_document).may_cut(now(visit.session)), visit.say(IN_WINDOW)),
+        Check(stored_plan(migration.plan_document).may_cut_over(now(visit.session)), visit.say(IN_WINDOW)),
     ]
     return tuple(checks)
 
 
-def _plan_row(item: MigrationPlanView) -> MovePlanRow:
-    return MovePlanRow(
+def _plan_row(item: MigrationPlanView) -> MigrationPlanRow:
+    return MigrationPlanRow(
         id=str(item.plan.id),
         number=item.plan.number,
         act=item.act,
@@ -282,8 +282,8 @@ def _switch(visit: Visit, item: MigrationSwitch) -> SwitchView:
         from_address=item.from_address,
         to_address=item.to_address,
         run_id=str(item.run_id),
-        closed_so_far_ms=queries.closed_so_far_ms(visit.session, item),
-        closed_ms=item.closed_ms,
+        fenced_so_far_ms=queries.fenced_so_far_ms(visit.session, item),
+        fenced_ms=item.fenced_ms,
         pause_ms=item.pause_ms,
         pause_at_fence_ms=item.pause_at_fence_ms,
         proof=_proof(visit, item.proof),
@@ -300,8 +300,8 @@ def _proof(visit: Visit, stored: Mapping[str, Any]) -> str:
     return visit.say(PROOF, **{name: f"{stored[name]:,}" for name in names})
 
 
-def _way_back(visit: Visit, migration: Migration) -> tuple[str, ...]:
-    if migration.status not in MAY_RETURN:
+def _rollback_effects(visit: Visit, migration: Migration) -> tuple[str, ...]:
+    if migration.status not in MAY_ROLL_BACK:
         return ()
     budget = f"{migration.plan_document['pause_budget_ms']:,}"
     return (

@@ -109,7 +109,7 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class MovePlanRow:
+class MigrationPlanRow:
     """One execution plan of the migration; `missing` are the roles whose approval it lacks."""
 
     id: str
@@ -138,7 +138,7 @@ class ShownPlan:
 class SwitchView:
     """One cutover or rollback; times without a writable side and pauses are in milliseconds.
 
-    `closed_so_far_ms` counts while both sides are fenced, and is None before and afterwards.
+    `fenced_so_far_ms` counts while both sides are fenced, and is None before and afterwards.
     """
 
     number: int
@@ -149,8 +149,8 @@ class SwitchView:
     from_address: str
     to_address: str
     run_id: str
-    closed_so_far_ms: float | None
-    closed_ms: float | None
+    fenced_so_far_ms: float | None
+    fenced_ms: float | None
     pause_ms: float | None
     pause_at_fence_ms: float | None
     proof: str
@@ -174,7 +174,7 @@ class MigrationDetail:
 
     `trouble` and `advice` are the reason why the last act failed and the next step; `log_run`
     is the run whose log the page follows, "" for none; `live` while it runs. `shown` is the plan
-    whose digest goes with an approval. `way_back` describes the effects of a rollback, "" without one.
+    whose digest goes with an approval. `rollback_effects` lists the effects of a rollback, if any.
     """
 
     id: str
@@ -195,7 +195,7 @@ class MigrationDetail:
     problems: tuple[Problem, ...]
     progress: CopyProgress | None
     checklist: tuple[Check, ...]
-    plans: tuple[MovePlanRow, ...]
+    plans: tuple[MigrationPlanRow, ...]
     shown: ShownPlan | None
     switches: tuple[SwitchView, ...]
     timeline: tuple[Happening, ...]
@@ -207,7 +207,7 @@ class MigrationDetail:
     log_last: int = 0
     trouble: str = ""
     advice: str = ""
-    way_back: tuple[str, ...] = ()
+    rollback_effects: tuple[str, ...] = ()
     may_retire: bool = False
     retirement: RetirementForm = field(default_factory=RetirementForm)
     retired: Mapping[str, str] = field(default_factory=dict)

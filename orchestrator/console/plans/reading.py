@@ -32,7 +32,7 @@ from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import DELIVERY_KINDS, MOVE_KINDS, TERRAFORM_KINDS, Approval, ExecutionPlan
+from orchestrator.runs.models import DELIVERY_KINDS, MIGRATION_KINDS, TERRAFORM_KINDS, Approval, ExecutionPlan
 from orchestrator.workflows.nouns import PLANS
 from orchestrator.workflows.requests import quotation
 
@@ -85,7 +85,7 @@ def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
 
 def _acts(visit: Visit, plan: ExecutionPlan) -> ActionSet:
     """Return the buttons of the plan; each sends the shown digest. A migration's plan links to its page."""
-    if plan.kind in MOVE_KINDS:
+    if plan.kind in MIGRATION_KINDS:
         migration = migration_queries.act_of_plan(visit.session, plan.id).migration_id
         path = f"/console/migrations/{migration}"
         return ActionSet((Action("to_migration", path, "primary", is_link=True),))
@@ -125,7 +125,7 @@ def _sentences(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
         Sentence(item["action"], visit.pick(item["zh"], item["en"]))
         for item in plan.summary.get("sentences", [])
     )
-    if plan.kind in MOVE_KINDS:
+    if plan.kind in MIGRATION_KINDS:
         return tuple(
             Sentence("note", visit.pick(step["text_zh"], step["text_en"]))
             for step in plan.summary.get("steps", [])

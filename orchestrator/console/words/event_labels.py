@@ -67,7 +67,7 @@ EVENTS: Mapping[str, str] = {
     "migration:cutting_over": N_("开始割接"),
     "migration:switch_began": N_("割接或回退开始"),
     "migration:switch_refused": N_("割接或回退未执行"),
-    "migration:switch_reopened": N_("割接或回退已撤销，原端继续服务"),
+    "migration:switch_reverted": N_("割接或回退已撤销，原端继续服务"),
     "migration:trial_run": N_("目标端开始服务，进入试运行"),
     "migration:rolled_back": N_("源端服务"),
     "migration:proof": N_("一致性证明"),

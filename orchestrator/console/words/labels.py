@@ -51,10 +51,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "release": N_("退订释放"),
         "undo": N_("撤销清除"),
         "baseline": N_("基线检查"),
-        "arm": N_("复制准备"),
-        "cut": N_("割接"),
-        "return": N_("回退"),
-        "disarm": N_("清理"),
+        "prepare": N_("复制准备"),
+        "cutover": N_("割接"),
+        "rollback": N_("回退"),
+        "clean_up": N_("清理"),
     },
     "migration": {
         "registered": N_("已登记"),
@@ -100,10 +100,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "switch_outcome": {
         "under_way": N_("进行中"),
-        "cut": N_("已切换"),
+        "switched": N_("已切换"),
         "refused": N_("未执行"),
-        "reopened": N_("已撤销，原端继续服务"),
-        "unsettled": N_("待核实"),
+        "reverted": N_("已撤销，原端继续服务"),
+        "unknown": N_("待核实"),
     },
     "run": {
         "queued": N_("排队中"),
@@ -117,7 +117,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "plan": N_("生成执行计划"),
         "apply": N_("执行"),
         "drift": N_("漂移检查"),
-        "settle": N_("核实两端"),
+        "inspect": N_("核实两端"),
     },
     "resource": {
         "ordered": N_("已下单"),

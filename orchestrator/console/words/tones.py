@@ -62,10 +62,10 @@ TONES: Mapping[str, Mapping[str, str]] = {
     },
     "switch_outcome": {
         "under_way": "busy",
-        "cut": "good",
+        "switched": "good",
         "refused": "wait",
-        "reopened": "wait",
-        "unsettled": "bad",
+        "reverted": "wait",
+        "unknown": "bad",
     },
     "resource": {
         "provisioning": "busy",

@@ -1,4 +1,4 @@
-"""The movers of one approved plan, on the read-only folder filled from its sealed bytes."""
+"""The movers of one approved plan, which play a read-only folder filled from its sealed bundle."""
 
 import stat
 from collections.abc import Callable, Mapping
@@ -11,61 +11,70 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestrator.adapters.movers import reading
 from orchestrator.core.db import transaction
-from orchestrator.migrations.move import Move
 from orchestrator.migrations.movers import Movers
+from orchestrator.migrations.transfer import Transfer
 from orchestrator.workers.run_context import RunContext, Worker, engine_run
 from orchestrator.workflows.migrations import switches
 
 
 @dataclass(frozen=True)
-class MoveBench:
-    """One plan of a migration at work: its context, its move, its movers, and whether it must stop."""
+class MoverPlan:
+    """An execution plan of a migration, with the workspace and the cloud of its target.
 
-    worker: Worker
-    context: RunContext
-    run_id: UUID
+    `automatic` marks the rollback that a failed proof starts, in the run of its cutover.
+    """
+
     plan_id: UUID
     workspace_id: UUID
     cloud: str
-    move: Move
+    automatic: bool = False
+
+
+@dataclass(frozen=True)
+class MoverRun:
+    """One run of a migration plan, its transfer and movers; `should_stop` says why to stop waiting."""
+
+    worker: Worker
+    context: RunContext
+    plan: MoverPlan
+    transfer: Transfer
     movers: Movers
     should_stop: Callable[[], str | None]
 
+    @property
+    def run_id(self) -> UUID:
+        return self.context.run_id
 
-def at_the_movers(
-    worker: Worker,
-    context: RunContext,
-    plan_id: UUID,
-    workspace_id: UUID,
-    cloud: str,
-    move: Move,
-    files: Mapping[str, bytes],
-    *,
-    to_its_end: bool = True,
-) -> MoveBench:
-    """The movers of a plan, playing `files` and nothing else.
+    @property
+    def plan_id(self) -> UUID:
+        return self.plan.plan_id
 
-    A play goes on `to_its_end`: a wish to cancel must not leave a switch half way. Waiting may be cancelled.
+
+def open_mover_run(
+    worker: Worker, context: RunContext, plan: MoverPlan, transfer: Transfer, files: Mapping[str, bytes]
+) -> MoverRun:
+    """Return the movers of a plan, which play `files` and nothing else.
+
+    A cancelled run stops waiting, but a play runs to completion: it must not leave a switch half done.
     """
-    folder = worker.folders.fill(plan_id, files)
+    folder = worker.folders.fill(plan.plan_id, files)
     for name in files:
         (folder / name).chmod(stat.S_IRUSR)
-    run = engine_run(worker, context, workspace_id, cloud, to_its_end=to_its_end)
-    run = replace(run, event=_clock(worker, plan_id))
-    waiting = engine_run(worker, context, workspace_id, cloud)
-    movers = worker.movers(move, folder, run)
-    return MoveBench(
-        worker, context, context.run_id, plan_id, workspace_id, cloud, move, movers, waiting.should_stop
+    run = engine_run(worker, context, plan.workspace_id, plan.cloud, to_its_end=True)
+    run = replace(run, event=_record_fence(worker, plan.plan_id))
+    waiting = engine_run(worker, context, plan.workspace_id, plan.cloud)
+    return MoverRun(
+        worker, context, plan, transfer, worker.movers(transfer, folder, run), waiting.should_stop
     )
 
 
-def _clock(worker: Worker, plan_id: UUID) -> Callable[[Mapping[str, Any]], None]:
-    """Note while a switch is under way since when both sides are closed; nothing waits for this note."""
+def _record_fence(worker: Worker, plan_id: UUID) -> Callable[[Mapping[str, Any]], None]:
+    """Record since when both sides are fenced; a lost database must not delay the switch."""
 
     def hear(event: Mapping[str, Any]) -> None:
-        closed = reading.closed_for_ms(event)
-        if closed is not None:
+        fenced = reading.fenced_for_ms(event)
+        if fenced is not None:
             with suppress(DBAPIError), transaction(worker.engine) as session:
-                switches.record_closed(session, plan_id, closed)
+                switches.record_fenced(session, plan_id, fenced)
 
     return hear

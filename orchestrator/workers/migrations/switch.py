@@ -1,347 +1,271 @@
-"""A switch in either direction: gate, cut, books, proof, the other side follows; and the way back by itself.
+"""A cutover or a rollback as a flat list of steps over one record, resumable from any of them.
 
-What a worker knows after a crash it has read from the hosts: `settle` asks both sides, and the books follow.
+Each step reads the record of the switch, acts on the hosts, and records the result in one transaction under
+the lock of its run. A worker that takes over starts at the first step: those that are recorded pass at once.
 """
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
-from orchestrator.migrations import serving
-from orchestrator.migrations.move import Side, other
-from orchestrator.migrations.movers import CutResult, MoverFailed
-from orchestrator.migrations.serving import Serving
+from orchestrator.migrations.kinds import Direction, PlanKind, SwitchOutcome
+from orchestrator.migrations.movers import MoverFailed
+from orchestrator.migrations.transfer import Side
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import rendering
 from orchestrator.runs.outcomes import Reason
-from orchestrator.workers.migrations import reasons
-from orchestrator.workers.migrations.mover_run import MoveBench, at_the_movers
-from orchestrator.workers.run_context import Worker, open_run
+from orchestrator.workers.migrations import inspection, reasons
+from orchestrator.workers.migrations.inspection import read_state
+from orchestrator.workers.migrations.mover_run import MoverPlan, MoverRun, open_mover_run
+from orchestrator.workers.run_context import RunContext, Worker, open_run
 from orchestrator.workflows.migrations import runs, switches
-from orchestrator.workflows.migrations.switches import SwitchState
 
-LOOKS: Final = 4
-SECONDS_FOR_A_CUT_TO_END: Final = 3.0
-"""A cut lives on when whoever started it is killed; so long after its budget it has ended by itself."""
+Step = Callable[[MoverRun], bool]
+"""Return False when the run has ended, with the reason recorded."""
+TRIES_FOR_THE_NAME: Final = 4
+SECONDS_BETWEEN_TRIES: Final = 3.0
 
 
-def switch(at: MoveBench, *, after_takeover: bool) -> None:
-    """Carry out the cut or the return of an approved plan, from wherever an earlier worker has come."""
-    state = _state(at)
-    if state is None:
-        if after_takeover or not _gate(at):
-            if after_takeover:
-                _close_gate(at, reasons.NOT_BEGUN)
-            return
-        with transaction(at.worker.engine) as session:
-            switches.begin_switch(session, at.run_id, at.plan_id)
-        if not _cut(at, "target" if _kind(at) == "cut" else "source"):
-            return
-    elif state.outcome != "cut" and not settle(at):
+def switch(run: MoverRun, *, after_takeover: bool) -> None:
+    """Carry out the cutover or the rollback of an approved plan, from where an earlier worker stopped."""
+    if after_takeover and read_state(run) is None:
+        refuse(run, reasons.NOT_BEGUN)
         return
-    if _lead_the_name(at):
-        _prove_and_follow(at)
+    take(STEPS, run)
 
 
-def _kind(at: MoveBench) -> str:
-    with transaction(at.worker.engine) as session:
-        return run_queries.plan(session, at.plan_id).kind
+def take(steps: tuple[Step, ...], run: MoverRun) -> bool:
+    """Take the steps in order; stop at the first that ends the run, and return False."""
+    return all(step(run) for step in steps)
 
 
-def _state(at: MoveBench) -> SwitchState | None:
-    with transaction(at.worker.engine) as session:
-        return switches.switch_state(session, at.plan_id)
+# --- before the hosts are touched ------------------------------------------------------------------
 
 
-def _gate(at: MoveBench) -> bool:
-    """Before a cut: its window is open, the copy follows, the way back is armed. A return has no gate."""
-    if _kind(at) == "return":
+def check(run: MoverRun) -> bool:
+    """Check window, copy and rollback path before a cutover; a rollback is not checked."""
+    if read_state(run) is not None or _kind(run) is PlanKind.ROLLBACK:
         return True
-    with transaction(at.worker.engine) as session:
-        in_window = switches.in_window(session, at.plan_id)
-    if not in_window:
-        _close_gate(at, reasons.WINDOW_OVER)
-        return False
+    with transaction(run.worker.engine) as session:
+        in_window = switches.in_window(session, run.plan_id)
+    reason = _not_ready(run) if in_window else reasons.WINDOW_OVER
+    if reason is not None:
+        refuse(run, reason)
+    return reason is None
+
+
+def _not_ready(run: MoverRun) -> Reason | None:
     try:
-        progress = at.movers.progress()
-        closed = [*progress.trouble, *runs.gate_findings(progress)]
-        blocking = [each for each in closed if each.blocking]
+        progress = run.movers.progress()
     except MoverFailed as error:
-        blocking = list(error.findings)
-        progress = None
-    if progress is not None and not blocking:
+        return runs.reason_of(error.findings, "The hosts could not be read.")
+    findings = [*progress.trouble, *runs.gate_findings(progress)]
+    blocking = [finding for finding in findings if finding.blocking]
+    return runs.reason_of(blocking, "") if blocking else None
+
+
+def refuse(run: MoverRun, reason: Reason) -> None:
+    """End the run before it has touched a host."""
+    run.context.log.append(f"Not started: {reason.en}")
+    with transaction(run.worker.engine) as session:
+        switches.record_refused(session, run.run_id, run.plan_id, reason)
+
+
+def _kind(run: MoverRun) -> PlanKind:
+    with transaction(run.worker.engine) as session:
+        return PlanKind(run_queries.plan(session, run.plan_id).kind)
+
+
+# --- the switch ------------------------------------------------------------------------------------
+
+
+def make_switch(run: MoverRun) -> bool:
+    """Let the other side serve; a switch that an earlier worker began is inspected instead of repeated."""
+    state = read_state(run)
+    if state is not None:
+        return state.outcome is SwitchOutcome.SWITCHED or inspection.inspect(run)
+    with transaction(run.worker.engine) as session:
+        switches.begin_switch(session, run.run_id, run.plan_id, automatic=run.plan.automatic)
+    return _play(run, Direction(_kind(run)).to)
+
+
+def _play(run: MoverRun, to: Side) -> bool:
+    run.context.log.append(f"Switching to the {to}.")
+    try:
+        result = run.movers.cut_over() if to == "target" else run.movers.roll_back()
+    except MoverFailed as error:
+        run.context.log.append(f"The switch was interrupted: {error}")
+        return inspection.inspect(run)
+    if result.outcome is SwitchOutcome.SWITCHED:
+        inspection.record_switched(run, result)
         return True
-    _close_gate(at, runs.reason_of(blocking, "The hosts could not be read."))
+    if result.outcome is SwitchOutcome.UNKNOWN:
+        return inspection.inspect(run)
+    if to == "source" and not inspection.target_exists(run):
+        inspection.leave_to_person(run, reasons.TARGET_GONE)
+    else:
+        inspection.record_not_switched(run, result.outcome, reasons.of_script(result.reason), result.marks)
     return False
 
 
-def _close_gate(at: MoveBench, reason: Reason) -> None:
-    at.context.log.append(f"The gate is closed: {reason.en}")
-    with transaction(at.worker.engine) as session:
-        switches.record_gate_closed(session, at.run_id, at.plan_id, reason)
-
-
-def _cut(at: MoveBench, to: Side) -> bool:
-    """One script on the hosts, then one transaction here; True when `to` serves."""
-    at.context.log.append(f"Switching to the {to}.")
-    try:
-        result = at.movers.cut() if to == "target" else at.movers.return_()
-    except MoverFailed as error:
-        at.context.log.append(f"The switch broke off: {error}")
-        return settle(at)
-    if result.outcome == "cut":
-        _keep(at, result)
-        return True
-    if result.outcome == "unsettled":
-        return settle(at)
-    if to == "source" and not _cloud_has(at, at.move.target.address):
-        _needs_a_person(at, reasons.TARGET_GONE)
-        return False
-    _not_switched(at, result.outcome, reasons.of_script(result.reason), dict(result.marks))
-    return False
-
-
-def _keep(at: MoveBench, result: CutResult) -> None:
-    with transaction(at.worker.engine) as session:
-        switches.record_switched(session, at.run_id, at.plan_id, result)
-    at.context.log.append(f"The {result.to} serves; no side was open for {result.closed_ms} ms.")
-
-
-def _not_switched(at: MoveBench, outcome: str, reason: Reason, marks: dict[str, float]) -> None:
-    at.context.log.append(f"Not switched ({outcome}): {reason.en}")
-    with transaction(at.worker.engine) as session:
-        switches.record_not_switched(session, at.run_id, at.plan_id, outcome, reason, marks)
-
-
-def _lead_the_name(at: MoveBench) -> bool:
-    """Lead the clients to the side that serves, where the script itself could not; True when they are."""
-    state = _state(at)
+def lead_name(run: MoverRun) -> bool:
+    """Point the name to the side that serves, where the script on the hosts could not."""
+    state = read_state(run)
     if state is None or state.name_switched:
         return state is not None
-    for _ in range(LOOKS):
+    for _ in range(TRIES_FOR_THE_NAME):
         try:
-            at.movers.reopen(state.to)
+            run.movers.reopen(state.to)
         except MoverFailed as error:
-            at.context.log.append(f"The name does not lead to the {state.to} yet: {error}")
-            time.sleep(SECONDS_FOR_A_CUT_TO_END)
+            run.context.log.append(f"The name does not point to the {state.to} yet: {error}")
+            time.sleep(SECONDS_BETWEEN_TRIES)
         else:
-            with transaction(at.worker.engine) as session:
-                switches.record_named(session, at.run_id, at.plan_id)
-            at.context.log.append(f"The name leads to the {state.to}.")
+            with transaction(run.worker.engine) as session:
+                switches.record_named(session, run.run_id, run.plan_id)
+            run.context.log.append(f"The name points to the {state.to}.")
             return True
-    _needs_a_person(at, reasons.NAME_BEHIND)
+    inspection.leave_to_person(run, reasons.NAME_BEHIND)
     return False
 
 
-def settle(at: MoveBench) -> bool:
-    """Read both sides, let exactly one serve, and write down which; True when the switch was made.
+# --- proof and reverse replication -----------------------------------------------------------------
 
-    Nothing that anybody remembers is asked: open on a side means that this side serves.
-    """
-    state = _state(at)
+
+def prove(run: MoverRun) -> bool:
+    """Prove that both sides were equal at the fence; an unproven cutover is rolled back automatically."""
+    state = read_state(run)
     if state is None:
         return False
-    try:
-        found = _until_one_serves(at)
-    except MoverFailed as error:
-        _needs_a_person(at, runs.reason_of(error.findings, str(error)))
-        return False
-    if found.verdict == state.to:
-        _keep(at, _what_was_made(at, state))
-        return True
-    if found.verdict == other(state.to):
-        _not_switched(at, "reopened", reasons.UNDONE, {})
-    elif found.verdict == "both":
-        _needs_a_person(at, reasons.BOTH)
-    else:
-        is_gone = state.to == "source" and not _cloud_has(at, at.move.target.address)
-        _needs_a_person(at, reasons.TARGET_GONE if is_gone else reasons.UNKNOWN)
-    return False
-
-
-def _until_one_serves(at: MoveBench) -> Serving:
-    found = _read(at)
-    for look in range(LOOKS):
-        if found.verdict in ("source", "target") and found.name_follows is not False:
-            return found
-        if found.verdict == "neither" and look == 0:
-            # The script of the cut may still be at it: it opens a side or dies within its budget.
-            time.sleep(at.move.budget_ms / 1000 + SECONDS_FOR_A_CUT_TO_END)
-        elif found.verdict == "neither" and found.reopen is not None:
-            at.movers.reopen(found.reopen)
-        elif found.verdict in ("source", "target"):
-            at.movers.reopen("source" if found.verdict == "source" else "target")
-        elif found.verdict == "both":
-            return found
-        else:
-            time.sleep(SECONDS_FOR_A_CUT_TO_END)
-        found = _read(at)
-    return found
-
-
-def _read(at: MoveBench) -> Serving:
-    addresses: dict[Side, str] = {"source": at.move.source.address, "target": at.move.target.address}
-    found = serving.judge(at.movers.sides(), addresses)
-    at.context.log.append(f"Read both sides: {found.verdict} accepts writes.")
-    return found
-
-
-def _what_was_made(at: MoveBench, state: SwitchState) -> CutResult:
-    """What the script wrote down about this switch; without marks where it died before it could."""
-    last = at.movers.last_cut(state.to)
-    if last is not None and last.outcome == "cut" and last.cut not in state.known_cuts:
-        return last
-    return CutResult("cut", state.to, None, {}, name_switched=True)
-
-
-def _prove_and_follow(at: MoveBench) -> None:
-    """The proof of a switch that was made; an unequal one sends a cut back, while the way back is silent."""
-    state = _state(at)
-    if state is None:
-        return
-    equal, why = state.proof_equal, reasons.UNEQUAL
-    if equal is None and state.direction == "cut" and _goes_back(at):
-        equal, why = False, reasons.UNPROVEN
+    equal, reason = state.proof_equal, reasons.UNEQUAL
+    if equal is None and state.direction is Direction.CUTOVER and _rollback_has_begun(run):
+        # The sides are no longer as the cutover left them, so a proof would compare the wrong data.
+        equal, reason = False, reasons.UNPROVEN
     elif equal is None:
-        equal, why = _prove(at, state.to)
-    if equal:
-        _follow(at, state)
-    elif state.direction == "cut":
-        _return_by_itself(at, why)
-    else:
-        _end(at, why)
+        equal, reason = _compare(run, state.to)
+    if not equal and state.direction is Direction.CUTOVER:
+        _roll_back_automatically(run, reason)
+    elif not equal:
+        _end(run, reason)
+    return equal
 
 
-def _goes_back(at: MoveBench) -> bool:
-    """Whether a worker before this one has begun to return: the sides are no longer what the cut left."""
-    with transaction(at.worker.engine) as session:
-        back = switches.partner_plan(session, at.plan_id)
-        return back is not None and switches.switch_state(session, back) is not None
+def _rollback_has_begun(run: MoverRun) -> bool:
+    with transaction(run.worker.engine) as session:
+        rollback = switches.partner_plan(session, run.plan_id)
+        return rollback is not None and switches.switch_state(session, rollback) is not None
 
 
-def _prove(at: MoveBench, to: Side) -> tuple[bool, Reason]:
+def _compare(run: MoverRun, to: Side) -> tuple[bool, Reason]:
     try:
-        proof = at.movers.prove(to)
+        proof = run.movers.prove(to)
     except MoverFailed as error:
         return False, runs.reason_of(error.findings, str(error))
-    with transaction(at.worker.engine) as session:
-        switches.record_proof(session, at.run_id, at.plan_id, proof)
-    at.context.log.append(
+    with transaction(run.worker.engine) as session:
+        switches.record_proof(session, run.run_id, run.plan_id, proof)
+    run.context.log.append(
         f"Proof: {proof.tables} tables, {proof.rows} rows, {proof.files} files; "
         f"{'equal' if proof.equal else 'NOT EQUAL'}; digest {proof.digest}"
     )
     return proof.equal, reasons.unequal(proof)
 
 
-def _follow(at: MoveBench, state: SwitchState) -> None:
-    if not state.followed and (trouble := _let_follow(at, state.to)):
-        _end(at, trouble)
-        return
-    with transaction(at.worker.engine) as session:
-        switches.end_switch(session, at.run_id, at.plan_id)
-
-
-def _return_by_itself(at: MoveBench, why: Reason) -> None:
-    """Go back by the plan that was approved together with the cut, with every write of the target."""
-    at.context.log.append(f"Returning by itself: {why.en}")
-    back = _way_back(at)
-    if back is None:
-        _needs_a_person(at, why)
-        return
-    state = _state(back)
+def follow(run: MoverRun) -> bool:
+    """Replicate from the side that serves to the other one, then end the run."""
+    state = read_state(run)
     if state is None:
-        with transaction(at.worker.engine) as session:
-            switches.begin_switch(session, at.run_id, back.plan_id, automatic=True)
-        made = _cut(back, "source")
-    else:
-        made = state.outcome == "cut" or settle(back)
-    if not made or not _lead_the_name(back):
-        with transaction(at.worker.engine) as session:
-            switches.leave_cut(session, at.run_id, at.plan_id, why)
-        return
-    equal, unequal = _prove(back, "source")
-    trouble = _let_follow(back, "source") if equal else unequal
-    with transaction(at.worker.engine) as session:
-        switches.end_automatic_return(session, at.run_id, back.plan_id)
-    _end(at, trouble or why)
+        return False
+    if not state.followed and (reason := _start_following(run, state.to)):
+        _end(run, reason)
+        return False
+    with transaction(run.worker.engine) as session:
+        switches.end_switch(session, run.run_id, run.plan_id)
+    return True
 
 
-def _let_follow(at: MoveBench, to: Side) -> Reason | None:
-    """The other side follows `to` from now on; the reason where it does not."""
+def _start_following(run: MoverRun, to: Side) -> Reason | None:
+    """Return why the other side does not follow, or None."""
     try:
-        at.movers.follow(to)
+        run.movers.follow(to)
     except MoverFailed as error:
         return runs.reason_of(error.findings, str(error))
-    with transaction(at.worker.engine) as session:
-        switches.record_followed(session, at.plan_id)
+    with transaction(run.worker.engine) as session:
+        switches.record_followed(session, run.plan_id)
     return None
 
 
-def _way_back(at: MoveBench) -> MoveBench | None:
-    with transaction(at.worker.engine) as session:
-        plan_id = switches.partner_plan(session, at.plan_id)
+def _end(run: MoverRun, reason: Reason) -> None:
+    with transaction(run.worker.engine) as session:
+        switches.end_switch(session, run.run_id, run.plan_id, failed=reason)
+
+
+STEPS: Final[tuple[Step, ...]] = (check, make_switch, lead_name, prove, follow)
+
+
+# --- automatic rollback ----------------------------------------------------------------------------
+
+
+def _roll_back_automatically(run: MoverRun, reason: Reason) -> None:
+    """Roll back with every write of the target, by the plan that was approved together with the cutover."""
+    run.context.log.append(f"Rolling back automatically: {reason.en}")
+    rollback = _rollback_run(run)
+    if rollback is None:
+        inspection.leave_to_person(run, reason)
+        return
+    if not take((make_switch, lead_name), rollback):
+        with transaction(run.worker.engine) as session:
+            switches.leave_switched(session, run.run_id, run.plan_id, reason)
+        return
+    equal, unequal = _compare(rollback, "source")
+    trouble = _start_following(rollback, "source") if equal else unequal
+    with transaction(run.worker.engine) as session:
+        switches.end_automatic_rollback(session, run.run_id, rollback.plan_id)
+    _end(run, trouble or reason)
+
+
+def _rollback_run(run: MoverRun) -> MoverRun | None:
+    with transaction(run.worker.engine) as session:
+        plan_id = switches.partner_plan(session, run.plan_id)
         if plan_id is None:
             return None
         sealed = run_queries.artifact(session, plan_id).bundle
         approved = run_queries.plan(session, plan_id).members["bundle_digest"]
-    files = rendering.unpack(at.worker.keys.decrypt(sealed))
+    files = rendering.unpack(run.worker.keys.decrypt(sealed))
     if rendering.bundle_digest(files) != approved:
         return None
-    return at_the_movers(at.worker, at.context, plan_id, at.workspace_id, at.cloud, at.move, files)
+    plan = replace(run.plan, plan_id=plan_id, automatic=True)
+    return open_mover_run(run.worker, run.context, plan, run.transfer, files)
 
 
-def _end(at: MoveBench, reason: Reason) -> None:
-    with transaction(at.worker.engine) as session:
-        switches.end_switch(session, at.run_id, at.plan_id, failed=reason)
+# --- inspection ordered by a person ----------------------------------------------------------------
 
 
-def _needs_a_person(at: MoveBench, reason: Reason) -> None:
-    at.context.log.append(f"A person has to look: {reason.en}")
-    with transaction(at.worker.engine) as session:
-        switches.record_unsettled(session, at.run_id, at.plan_id, reason)
-
-
-def settle_run(worker: Worker, job: JobContext, run_id: str) -> None:
-    """The job ``runs.settle``: a person asked to find out which side serves, and to let it serve alone."""
+def inspect_run(worker: Worker, job: JobContext, run_id: str) -> None:
+    """Handle the job ``runs.inspect``: find out which side serves, reopen one if none does, and go on."""
     with open_run(worker, job, UUID(run_id)) as context:
-        with transaction(worker.engine) as session:
-            plan = switches.begin_settling(session, context.run_id, worker.name, context.token_hash)
-            if plan is None:
-                return
-            wanted = runs.move_order(session, plan.id)
-            sealed = run_queries.artifact(session, plan.id).bundle
-            cloud = run_queries.workspace(session, plan.workspace_id).cloud
-        files = rendering.unpack(worker.keys.decrypt(sealed))
-        move = wanted.stored_move()
-        at = at_the_movers(worker, context, plan.id, plan.workspace_id, cloud, move, files)
-        alone = _let_source_serve_alone(at)
-        state = _state(at)
-        made = state is not None and (state.outcome == "cut" or settle(at))
-        if made and _lead_the_name(at):
-            if alone:
-                _end(at, reasons.SERVES_ALONE)
-            else:
-                _prove_and_follow(at)
+        run = _opened(worker, context)
+        if run is None:
+            return
+        alone = inspection.let_source_serve_alone(run)
+        if read_state(run) is None or not take((make_switch, lead_name), run):
+            return
+        if alone:
+            _end(run, reasons.SERVES_ALONE)
+        else:
+            take((prove, follow), run)
 
 
-def _let_source_serve_alone(at: MoveBench) -> bool:
-    """A person asks, nobody serves, and the cloud itself has no such target any more; True when done."""
-    found = at.movers.sides()
-    if found.source.accepts_writes is not False or found.target.accepts_writes is not None:
-        return False
-    if _cloud_has(at, at.move.target.address):
-        return False
-    at.context.log.append("The cloud has no such target any more: the source is let serve alone.")
-    at.movers.reopen("source", other_is_gone=True)
-    with transaction(at.worker.engine) as session:
-        switches.record_source_alone(session, at.run_id, at.plan_id)
-    return True
-
-
-def _cloud_has(at: MoveBench, address: str) -> bool:
-    with transaction(at.worker.engine) as session:
-        workspace = run_queries.workspace(session, at.workspace_id)
-    objects = at.worker.inventories[at.cloud].list_objects(workspace.key)
-    return any(each.kind == "instance" and each.address == address for each in objects)
+def _opened(worker: Worker, context: RunContext) -> MoverRun | None:
+    with transaction(worker.engine) as session:
+        plan = switches.begin_inspection(session, context.run_id, worker.name, context.token_hash)
+        if plan is None:
+            return None
+        order = runs.migration_order(session, plan.id)
+        sealed = run_queries.artifact(session, plan.id).bundle
+        cloud = run_queries.workspace(session, plan.workspace_id).cloud
+    files = rendering.unpack(worker.keys.decrypt(sealed))
+    mover_plan = MoverPlan(plan.id, plan.workspace_id, cloud)
+    return open_mover_run(worker, context, mover_plan, order.stored_transfer(), files)

@@ -14,7 +14,7 @@ from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import queries, rendering, saved_plan, state_files
 from orchestrator.runs.engine import CloudError, CloudObject, EngineError, EngineResult, EngineRun
-from orchestrator.runs.models import MOVE_KINDS, TERRAFORM_KINDS
+from orchestrator.runs.models import MIGRATION_KINDS, TERRAFORM_KINDS
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workers.migrations import preparation
 from orchestrator.workers.plans import baseline
@@ -48,7 +48,7 @@ def apply_run(worker: Worker, job: JobContext, run_id: str) -> None:
             return
         if order.kind == "baseline":
             baseline.run_baseline(worker, context, order)
-        elif order.kind in MOVE_KINDS:
+        elif order.kind in MIGRATION_KINDS:
             _move(worker, context, order)
         elif order.act == "verify":
             _verify(
@@ -116,7 +116,7 @@ def _move(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
     if order.act == "apply" and (changed := changed_bytes(worker, order)):
         _refuse(worker, context, order, changed)
         return
-    preparation.play_move(worker, context, order)
+    preparation.play_migration(worker, context, order)
 
 
 def _refuse(worker: Worker, context: RunContext, order: ApplyOrder, changed: list[str]) -> None:

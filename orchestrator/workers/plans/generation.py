@@ -13,7 +13,7 @@ from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.runs import rendering, saved_plan
 from orchestrator.runs.engine import EngineError, EngineResult
-from orchestrator.runs.models import MOVE_KINDS
+from orchestrator.runs.models import MIGRATION_KINDS
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.plan_masking import mask_sensitive
 from orchestrator.workers.migrations import preparation
@@ -29,8 +29,8 @@ def plan_run(worker: Worker, job: JobContext, run_id: str) -> None:
             order = generation.begin_planning(session, context.run_id, worker.name, context.token_hash)
         if order is None:
             return
-        if order.kind in MOVE_KINDS:
-            preparation.plan_move(worker, context, order)
+        if order.kind in MIGRATION_KINDS:
+            preparation.plan_migration(worker, context, order)
         else:
             _plan(worker, context, order)
 

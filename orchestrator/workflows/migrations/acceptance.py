@@ -1,4 +1,4 @@
-"""How a migration ends well: accepted with the bill handed over, and everything of the movers taken away."""
+"""Acceptance of a migration, and the record of its clean-up."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -11,6 +11,7 @@ from orchestrator.core.errors import IllegalTransition
 from orchestrator.departments.permissions import Actor
 from orchestrator.migrations import queries, store
 from orchestrator.migrations.errors import NotProven, TrialTooShort
+from orchestrator.migrations.kinds import Direction, PlanKind, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration
 from orchestrator.migrations.plan_files import stored_plan
@@ -42,8 +43,15 @@ def accept(session: Session, migration: Migration, actor: Actor) -> None:
 
 
 def _require_proof(session: Session, migration: Migration) -> None:
-    done = [item for item in queries.switches(session, migration.id) if item.outcome == "cut"]
-    if not done or done[-1].direction != "cut" or not done[-1].proof_equal or not done[-1].followed_at:
+    done = [
+        item for item in queries.switches(session, migration.id) if item.outcome == SwitchOutcome.SWITCHED
+    ]
+    if (
+        not done
+        or done[-1].direction != Direction.CUTOVER
+        or not done[-1].proof_equal
+        or not done[-1].followed_at
+    ):
         raise NotProven
 
 
@@ -53,10 +61,10 @@ def _require_trial(session: Session, migration: Migration) -> None:
         raise TrialTooShort(f"The trial run lasts at least {days} days, since {migration.trial_since}.")
 
 
-def record_disarmed(
+def record_cleaned_up(
     session: Session, run_id: UUID, removed: Mapping[str, Sequence[str]], left: Sequence[str]
 ) -> None:
-    """The run took away what it could reach; with nothing left the migration is final."""
+    """Record the removed parts; with nothing left the migration is finalised or aborted."""
     run = run_store.lock_run(session, run_id)
     if run.plan_id is None:
         raise IllegalTransition("This run has no plan.")
@@ -75,21 +83,24 @@ def record_disarmed(
     final = migration.status == MigrationStatus.ACCEPTED
     status = MigrationStatus.FINALISED if final else MigrationStatus.ABORTED
     store.transition(session, migration, status, worker, {"removed": run.outcome["removed"]})
-    _close_way_back(session, migration, worker)
+    _close_rollback_path(session, migration, worker)
 
 
-def _close_way_back(session: Session, migration: Migration, actor: str) -> None:
+def _close_rollback_path(session: Session, migration: Migration, actor: str) -> None:
     for act in queries.acts(session, migration.id):
         plan = run_store.lock_plan(session, act.plan_id)
-        if act.act in ("cut", "return") and plan.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
+        if act.act in (PlanKind.CUTOVER, PlanKind.ROLLBACK) and plan.status in (
+            PlanStatus.SUBMITTED,
+            PlanStatus.APPROVED,
+        ):
             run_store.transition_plan(session, plan, PlanStatus.SUPERSEDED, actor)
 
 
 def _left_behind(hosts: Sequence[str]) -> Reason:
     names = ", ".join(hosts)
     return Reason(
-        f"Not reached: {names}; something of the mover is left there.",
+        f"Not reached: {names}. Parts of the mover are left there.",
         f"无法访问：{names}；其上仍有迁移组件。",
-        "Start these hosts, then plan the end again.",
-        "请启动这些主机，然后重新编制定局计划。",
+        "Start these hosts, then plan again.",
+        "请启动这些主机，然后重新编制关闭回退通道计划。",
     )

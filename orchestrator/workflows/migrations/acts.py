@@ -5,12 +5,13 @@ from functools import partial
 from orchestrator.departments.permissions import Permission
 from orchestrator.migrations import store
 from orchestrator.migrations.errors import NotInThisStep, PlanUnderWay
+from orchestrator.migrations.kinds import PlanKind
 from orchestrator.migrations.lifecycle import (
-    BEFORE_ARMING,
+    BEFORE_PREPARATION,
     ENDED,
-    MAY_CUT,
-    MAY_REMOVE,
-    MAY_RETURN,
+    MAY_CLEAN_UP,
+    MAY_CUT_OVER,
+    MAY_ROLL_BACK,
     MigrationStatus,
 )
 from orchestrator.migrations.models import Migration
@@ -56,23 +57,23 @@ def approved(act: str) -> tuple[Condition, ...]:
     )
 
 
-ALL_ACTS = ("arm", "cut", "return", "disarm")
+ALL_KINDS = tuple(PlanKind)
 NO_PART_IN_REQUEST = Condition(no_part_in_request, PersonTwice, is_duty=True)
 NOTHING_FAILED = Condition(
-    plan_in(ALL_ACTS, [PlanStatus.FAILED], absent=True),
+    plan_in(ALL_KINDS, [PlanStatus.FAILED], absent=True),
     partial(NotInThisStep, "A plan of this migration has failed. Inspect both sides first."),
     hides=True,
 )
 SOMETHING_FAILED = Condition(
-    plan_in(ALL_ACTS, [PlanStatus.FAILED]),
+    plan_in(ALL_KINDS, [PlanStatus.FAILED]),
     partial(NotInThisStep, "Nothing of this migration waits to be inspected."),
     hides=True,
 )
 NOTHING_RUNNING = Condition(
-    plan_in(ALL_ACTS, [PlanStatus.APPLYING, PlanStatus.VERIFYING], absent=True), PlanUnderWay, hides=True
+    plan_in(ALL_KINDS, [PlanStatus.APPLYING, PlanStatus.VERIFYING], absent=True), PlanUnderWay, hides=True
 )
 NO_CUTOVER_SUBMITTED = Condition(
-    plan_in(["cut"], [PlanStatus.SUBMITTED], absent=True),
+    plan_in([PlanKind.CUTOVER], [PlanStatus.SUBMITTED], absent=True),
     partial(NotInThisStep, "Approve the cutover: its rollback is approved with it."),
     hides=True,
 )
@@ -80,11 +81,11 @@ NO_CUTOVER_SUBMITTED = Condition(
 PREFLIGHT = Act(
     name="preflight",
     label=Text("检查两端", "Check both sides"),
-    statuses=BEFORE_ARMING,
+    statuses=BEFORE_PREPARATION,
     permission=P.PLANS_AUTHOR,
     never_with=("registered_by",),
     not_now=NotInThisStep,
-    conditions=(nothing_live("arm"), NO_PART_IN_REQUEST),
+    conditions=(nothing_live(PlanKind.PREPARE), NO_PART_IN_REQUEST),
     runs=steps.preflight,
     tone="primary",
     waiting=Text("检查两端并编制复制准备计划", "Check both sides and plan the preparation"),
@@ -97,7 +98,7 @@ APPROVE = Act(
     permission=APPROVERS,
     body=Body.OTHER,
     not_now=NotInThisStep,
-    conditions=(NO_CUTOVER_SUBMITTED, *submitted("arm", "return", "disarm")),
+    conditions=(NO_CUTOVER_SUBMITTED, *submitted(PlanKind.PREPARE, PlanKind.ROLLBACK, PlanKind.CLEAN_UP)),
     needs_digest=True,
     runs=steps.approve,
     tone="primary",
@@ -110,7 +111,7 @@ START = Act(
     statuses={S.DESIGNED},
     permission=P.PLANS_APPLY,
     not_now=NotInThisStep,
-    conditions=approved("arm"),
+    conditions=approved(PlanKind.PREPARE),
     runs=steps.start,
     tone="primary",
     waiting=Text("开始复制", "Start the copy"),
@@ -119,11 +120,11 @@ START = Act(
 PLAN_CUTOVER = Act(
     name="plan-cutover",
     label=Text("编制割接计划", "Plan the cutover"),
-    statuses=MAY_CUT | {S.SCHEDULED},
+    statuses=MAY_CUT_OVER | {S.SCHEDULED},
     permission=P.PLANS_AUTHOR,
     never_with=("registered_by",),
     not_now=NotInThisStep,
-    conditions=(nothing_live("cut"), NO_PART_IN_REQUEST),
+    conditions=(nothing_live(PlanKind.CUTOVER), NO_PART_IN_REQUEST),
     runs=steps.plan_cutover,
     tone="primary",
     waiting=Text("编制割接及其回退计划", "Plan the cutover and its rollback"),
@@ -136,7 +137,7 @@ APPROVE_CUTOVER = Act(
     permission=APPROVERS,
     body=Body.OTHER,
     not_now=NotInThisStep,
-    conditions=submitted("cut"),
+    conditions=submitted(PlanKind.CUTOVER),
     needs_digest=True,
     runs=steps.approve_cutover,
     tone="primary",
@@ -149,7 +150,7 @@ CUT_OVER = Act(
     statuses={S.SCHEDULED, S.REHEARSED},
     permission=P.PLANS_APPLY,
     not_now=NotInThisStep,
-    conditions=approved("cut"),
+    conditions=approved(PlanKind.CUTOVER),
     runs=steps.cut_over,
     tone="primary",
     waiting=Text("割接到目标端", "Cut over to the target"),
@@ -171,10 +172,10 @@ ACCEPT = Act(
 ROLL_BACK = Act(
     name="roll-back",
     label=Text("回退到源端", "Roll back to the source"),
-    statuses=MAY_RETURN,
+    statuses=MAY_ROLL_BACK,
     permission=P.PLANS_APPLY,
     not_now=NotInThisStep,
-    conditions=approved("return"),
+    conditions=approved(PlanKind.ROLLBACK),
     runs=steps.roll_back,
     tone="outline-danger",
     waiting=Text(
@@ -187,11 +188,11 @@ ROLL_BACK = Act(
 PLAN_ROLLBACK = Act(
     name="plan-rollback",
     label=Text("编制回退计划", "Plan a rollback"),
-    statuses=MAY_RETURN,
+    statuses=MAY_ROLL_BACK,
     permission=P.PLANS_AUTHOR,
     never_with=("registered_by",),
     not_now=NotInThisStep,
-    conditions=(nothing_live("return"), NO_PART_IN_REQUEST),
+    conditions=(nothing_live(PlanKind.ROLLBACK), NO_PART_IN_REQUEST),
     runs=steps.plan_rollback,
     tone="outline-danger",
     waiting=Text("编制回退计划", "Plan a rollback"),
@@ -205,7 +206,7 @@ PLAN_FINALISATION = Act(
     permission=P.PLANS_AUTHOR,
     never_with=("registered_by",),
     not_now=NotInThisStep,
-    conditions=(nothing_live("disarm"), NO_PART_IN_REQUEST),
+    conditions=(nothing_live(PlanKind.CLEAN_UP), NO_PART_IN_REQUEST),
     runs=steps.plan_finalisation,
     tone="primary",
     waiting=Text("编制关闭回退通道计划", "Plan to finalise"),
@@ -217,7 +218,7 @@ FINALISE = Act(
     statuses={S.ACCEPTED},
     permission=P.PLANS_APPLY,
     not_now=NotInThisStep,
-    conditions=approved("disarm"),
+    conditions=approved(PlanKind.CLEAN_UP),
     runs=steps.finalise,
     tone="primary",
     waiting=Text("关闭回退通道", "Finalise: remove the rollback path"),
@@ -226,11 +227,11 @@ FINALISE = Act(
 PLAN_CLEAN_UP = Act(
     name="plan-clean-up",
     label=Text("编制清理计划", "Plan the clean-up"),
-    statuses=MAY_REMOVE,
+    statuses=MAY_CLEAN_UP,
     permission=P.PLANS_AUTHOR,
     never_with=("registered_by",),
     not_now=NotInThisStep,
-    conditions=(nothing_live("arm", "disarm"), NO_PART_IN_REQUEST),
+    conditions=(nothing_live(PlanKind.PREPARE, PlanKind.CLEAN_UP), NO_PART_IN_REQUEST),
     runs=steps.plan_clean_up,
     tone="outline-danger",
     done=Text("正在生成执行计划。", "The execution plan is being generated."),
@@ -238,10 +239,10 @@ PLAN_CLEAN_UP = Act(
 CLEAN_UP = Act(
     name="clean-up",
     label=Text("清理并终止迁移", "Clean up and end the migration"),
-    statuses=MAY_REMOVE,
+    statuses=MAY_CLEAN_UP,
     permission=P.PLANS_APPLY,
     not_now=NotInThisStep,
-    conditions=approved("disarm"),
+    conditions=approved(PlanKind.CLEAN_UP),
     runs=steps.clean_up,
     tone="outline-danger",
     waiting=Text("清理并终止迁移", "Clean up and end the migration"),
@@ -270,17 +271,17 @@ INSPECT = Act(
     tone="primary",
     waiting=Text(
         "请处理所示原因，再核实两端：可安全提供服务的一端将恢复服务",
-        'Fix the cause shown, then choose "Inspect both sides": the side that is safe to serve is reopened',
+        'Fix the cause shown, then choose "Inspect both sides": the safe side accepts writes again',
     ),
     done=Text("正在核实两端。", "Both sides are being inspected."),
 )
 ABORT = Act(
     name="abort",
     label=Text("终止迁移", "Abort the migration"),
-    statuses=BEFORE_ARMING,
+    statuses=BEFORE_PREPARATION,
     permission=(P.REQUESTS_DRAFT, P.PLANS_AUTHOR),
     not_now=NotInThisStep,
-    conditions=(nothing_live("arm"),),
+    conditions=(nothing_live(PlanKind.PREPARE),),
     needs_reason=True,
     runs=steps.abort,
     tone="outline-danger",
@@ -315,7 +316,7 @@ MIGRATION = Noun(
 
 
 def awaited_acts(call: Call, migration: Migration) -> list[Act]:
-    """Return the acts that the migration waits for, whoever may do them; none while a plan is carried out."""
+    """Return the acts that the migration waits for, for all persons; none while a plan is carried out."""
     if not holds(call.session, MIGRATION, NOTHING_RUNNING, call.actor, migration):
         return []
     return next_acts(MIGRATION, call, migration)

@@ -7,6 +7,7 @@ from sqlmodel import Session
 from orchestrator.departments.permissions import Actor, Permission, Role, require
 from orchestrator.migrations import store
 from orchestrator.migrations.errors import NotInThisStep
+from orchestrator.migrations.kinds import PlanKind
 from orchestrator.migrations.models import Migration
 from orchestrator.policies import rules
 from orchestrator.resource_requests import queries as request_queries
@@ -23,7 +24,7 @@ from orchestrator.workflows.requests import judgements
 def lock_for(
     session: Session, actor: Actor, permission: Permission, migration_id: UUID, version: int | None = None
 ) -> Migration:
-    """A migration, locked, where the actor has the right in it."""
+    """Return a migration, locked, after checking the actor's permission in its organisation."""
     migration = store.lock(session, migration_id, version)
     require(actor, permission, migration.organisation_code)
     return migration
@@ -33,13 +34,13 @@ def plan_to(session: Session, migration: Migration, act: str) -> ExecutionPlan:
     """The newest plan for an act, locked. Raises NotInThisStep when there is none."""
     found = current_plan(session, migration.id, act)
     if found is None:
-        raise NotInThisStep(f"This migration has no plan to {act}.")
+        raise NotInThisStep(f"This migration has no {act} plan.")
     return run_store.lock_plan(session, found.id)
 
 
-def supersede_return(session: Session, migration: Migration, actor: str) -> None:
-    """The return of an earlier round is no longer the one to use."""
-    plan = current_plan(session, migration.id, "return")
+def supersede_rollback(session: Session, migration: Migration, actor: str) -> None:
+    """Supersede the rollback plan of an earlier round."""
+    plan = current_plan(session, migration.id, PlanKind.ROLLBACK)
     if plan is not None and plan.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
         run_store.transition_plan(session, plan, PlanStatus.SUPERSEDED, actor)
 

@@ -18,7 +18,7 @@ from orchestrator.workflows.plans.approval import missing_approvals
 
 @dataclass(frozen=True)
 class MigrationPlanView:
-    """One execution plan of a migration: `act` is arm, cut, return or disarm; `missing` names roles."""
+    """One execution plan of a migration: `act` is its PlanKind, `missing` lists roles."""
 
     act: str
     round: int

@@ -1,4 +1,4 @@
-"""What a worker asks and records while it plans, arms and disarms a migration."""
+"""Orders and records of a worker that plans, prepares or cleans up a migration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,19 +12,20 @@ from orchestrator.core.errors import BusinessError, IllegalTransition
 from orchestrator.migrations import queries, store
 from orchestrator.migrations.errors import ForeignSource
 from orchestrator.migrations.findings import Finding, finding
-from orchestrator.migrations.lifecycle import BEFORE_ARMING, MigrationStatus
+from orchestrator.migrations.kinds import PlanKind
+from orchestrator.migrations.lifecycle import BEFORE_PREPARATION, MigrationStatus
 from orchestrator.migrations.models import Migration
-from orchestrator.migrations.move import Move, MoveHost
 from orchestrator.migrations.movers import Preflight, Progress
 from orchestrator.migrations.plan_files import (
     HostDocument,
     MigrationPlanDocument,
     host_document,
-    move_of,
     stored_host,
     stored_plan,
+    transfer_of,
 )
 from orchestrator.migrations.progress import rate
+from orchestrator.migrations.transfer import MigrationHost, Transfer
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
@@ -39,37 +40,37 @@ S = MigrationStatus
 
 
 @dataclass(frozen=True)
-class MoveOrder:
-    """What a worker needs to plan or play one act of a migration."""
+class MigrationOrder:
+    """Input of a worker that plans or plays one plan of a migration."""
 
     migration_id: UUID
     number: str
-    act: str
+    act: PlanKind
     plan: MigrationPlanDocument
-    target: MoveHost
-    source: MoveHost | None
-    names: MoveHost | None
+    target: MigrationHost
+    source: MigrationHost | None
+    names: MigrationHost | None
     serves: str
 
-    def move(self, source: MoveHost, names: MoveHost | None) -> Move:
-        """The move with these hosts. Raises BadMove."""
-        return move_of(self.plan, self.number, source, self.target, names)
+    def transfer(self, source: MigrationHost, names: MigrationHost | None) -> Transfer:
+        """The transfer with these hosts. Raises BadMove."""
+        return transfer_of(self.plan, self.number, source, self.target, names)
 
-    def stored_move(self) -> Move:
-        """The move with the hosts that were approved. Raises BadMove."""
+    def stored_transfer(self) -> Transfer:
+        """The transfer with the hosts that were approved. Raises BadMove."""
         if self.source is None:
             raise IllegalTransition("No preflight has found the source of this migration.")
-        return self.move(self.source, self.names)
+        return self.transfer(self.source, self.names)
 
 
-def move_order(session: Session, plan_id: UUID) -> MoveOrder:
+def migration_order(session: Session, plan_id: UUID) -> MigrationOrder:
     """The order behind an execution plan. Raises TargetNotApplied when the target is not what was applied."""
     act = queries.act_of_plan(session, plan_id)
     migration = queries.get(session, act.migration_id)
-    return MoveOrder(
+    return MigrationOrder(
         migration_id=migration.id,
         number=migration.number,
-        act=act.act,
+        act=PlanKind(act.act),
         plan=stored_plan(migration.plan_document),
         target=target_host(session, migration),
         source=stored_host(migration.source_host) if migration.source_host else None,
@@ -79,7 +80,7 @@ def move_order(session: Session, plan_id: UUID) -> MoveOrder:
 
 
 def require_own_source(session: Session, migration_id: UUID, host: HostDocument) -> None:
-    """Nobody moves a system out of another organisation's workspace.
+    """Refuse a source in another organisation's workspace.
 
     Raises:
         ForeignSource: the workspace was made for another organisation.
@@ -99,7 +100,7 @@ def record_planned(
 ) -> ExecutionPlan:
     """Keep the plan and what was found before it: `found` are columns of the migration.
 
-    A plan to arm that nothing blocks designs the migration; a cut that nothing blocks passes its gate.
+    An unblocked preparation plan designs the migration; an unblocked cutover plan passes the cutover check.
     """
     plan = generation.record_plan(session, run_id, result, pack)
     act = queries.act_of_plan(session, plan.id)
@@ -112,21 +113,21 @@ def record_planned(
     store.touch(session, migration)
     if plan.status != PlanStatus.SUBMITTED:
         _say(session, migration, Reason(plan.reason or "", plan.reason_zh or ""))
-    elif act.act == "arm" and migration.status == S.REGISTERED:
+    elif act.act == PlanKind.PREPARE and migration.status == S.REGISTERED:
         store.transition(session, migration, S.ASSESSED, worker)
         store.transition(session, migration, S.DESIGNED, worker, {"plan": plan.number})
-    elif act.act == "cut" and migration.status == S.ROLLED_BACK:
+    elif act.act == PlanKind.CUTOVER and migration.status == S.ROLLED_BACK:
         store.transition(session, migration, S.REHEARSED, worker, {"plan": plan.number})
     return plan
 
 
 def tell(session: Session, plan_id: UUID, reason: Reason) -> None:
-    """Show on the migration why its plan came to nothing."""
+    """Show on the migration why its plan failed."""
     _say(session, _locked(session, plan_id), reason)
 
 
 def gate_findings(progress: Progress) -> list[Finding]:
-    """What keeps the gate of a cut closed besides the trouble that was told."""
+    """Return why the copy is not ready, where its findings do not say so."""
     if progress.ready or any(each.blocking for each in progress.trouble):
         return []
     if progress.tables_done < progress.tables:
@@ -140,7 +141,7 @@ def _say(session: Session, migration: Migration, reason: Reason) -> None:
     store.touch(session, migration)
 
 
-def hosts_found(source: MoveHost, target: MoveHost, names: MoveHost | None) -> dict[str, Any]:
+def hosts_found(source: MigrationHost, target: MigrationHost, names: MigrationHost | None) -> dict[str, Any]:
     """The hosts as columns of the migration."""
     return {
         "source_host": host_document(source),
@@ -177,8 +178,8 @@ def progress_document(before: Progress | None, found: Progress) -> dict[str, Any
     return document
 
 
-def begin_arming(session: Session, plan_id: UUID, worker: str) -> None:
-    """The approved plan is about to be played: from here on something of the mover is on the hosts."""
+def begin_preparation(session: Session, plan_id: UUID, worker: str) -> None:
+    """Record that the approved plan is played: from now on the hosts hold parts of the mover."""
     migration = _locked(session, plan_id)
     if migration.status == S.DESIGNED:
         store.transition(
@@ -189,14 +190,14 @@ def begin_arming(session: Session, plan_id: UUID, worker: str) -> None:
 
 
 def keep_progress(session: Session, plan_id: UUID, document: Mapping[str, Any]) -> None:
-    """Store how far the copy is; whoever looks reads this, and no host is asked twice."""
+    """Record the progress of the copy; pages read it from here and ask no host."""
     migration = _locked(session, plan_id)
     migration.progress = dict(document)
     store.touch(session, migration)
 
 
-def record_armed(session: Session, run_id: UUID) -> None:
-    """The copy is complete, changes follow and the way back is armed: the gate of the cut is open."""
+def record_prepared(session: Session, run_id: UUID) -> None:
+    """The copy is complete, changes follow and the rollback path is prepared: a cutover may be planned."""
     run, plan = _run_and_plan(session, run_id)
     worker = f"worker:{run.worker}"
     run.outcome = {"ready_at": now(session).isoformat()}
@@ -207,7 +208,7 @@ def record_armed(session: Session, run_id: UUID) -> None:
 
 
 def record_failed(session: Session, run_id: UUID, reason: Reason, *, cancelled: bool = False) -> None:
-    """Arming or disarming did not come to its end; it is safe to plan it again."""
+    """Preparing or cleaning up did not come to its end; it is safe to plan it again."""
     run, plan = _run_and_plan(session, run_id)
     worker = f"worker:{run.worker}"
     ended = RunStatus.CANCELLED if cancelled and run.status == RunStatus.RUNNING else RunStatus.FAILED
@@ -215,16 +216,19 @@ def record_failed(session: Session, run_id: UUID, reason: Reason, *, cancelled: 
     run_store.transition_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
     run_store.transition_plan(session, plan, PlanStatus.ABANDONED, worker)
     migration = _locked(session, plan.id)
-    if plan.kind == "arm" and migration.status not in BEFORE_ARMING:
+    if plan.kind == PlanKind.PREPARE and migration.status not in BEFORE_PREPARATION:
         store.transition(session, migration, S.DESIGNED, worker, {"reason": reason.en})
     _say(session, migration, reason)
 
 
 def reason_of(findings: Sequence[Finding], otherwise: str) -> Reason:
-    """What stands in the way, and what cures it, in both languages."""
+    """Join findings to one reason with its next step, in both languages."""
     if not findings:
         return Reason(
-            otherwise, otherwise, "Read the run's log, cure the cause, try again.", "请查看日志，处理后重试。"
+            otherwise,
+            otherwise,
+            "Read the run's log, fix the cause, then try again.",
+            "请查看日志，处理后重试。",
         )
     return Reason(
         " ".join(each.problem_en for each in findings),

@@ -13,7 +13,8 @@ from orchestrator.core.clock import now, today
 from orchestrator.core.errors import BadInput
 from orchestrator.departments.permissions import Actor, Permission, Role, require
 from orchestrator.migrations import queries, store
-from orchestrator.migrations.errors import AlreadyMigrating, NotInThisStep, OutsideWindow, ReturnNotApproved
+from orchestrator.migrations.errors import AlreadyMigrating, NotInThisStep, OutsideWindow, RollbackNotApproved
+from orchestrator.migrations.kinds import UNDECIDED, PlanKind, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.plan_files import MigrationPlanDocument, stored_plan
@@ -24,7 +25,7 @@ from orchestrator.runs.models import Run
 from orchestrator.systems import queries as system_queries
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.migrations import acceptance
-from orchestrator.workflows.migrations.plans import generate, lock_for, plan_to, supersede_return
+from orchestrator.workflows.migrations.plans import generate, lock_for, plan_to, supersede_rollback
 from orchestrator.workflows.migrations.reads import current_plan
 from orchestrator.workflows.migrations.target import target_host
 from orchestrator.workflows.perform import perform
@@ -89,7 +90,7 @@ def preflight(call: Call, migration: Migration) -> Run:
         TargetNotApplied: no applied plan of the request has made the target.
     """
     target_host(call.session, migration)
-    return _plan(call, migration, "arm", ONE_APPROVAL)
+    return _plan(call, migration, PlanKind.PREPARE, ONE_APPROVAL)
 
 
 def _plan(call: Call, migration: Migration, act: str, approvals: tuple[Role, ...]) -> Run:
@@ -99,7 +100,10 @@ def _plan(call: Call, migration: Migration, act: str, approvals: tuple[Role, ...
 
 def approve(call: Call, migration: Migration) -> Migration:
     """Approve the plan that was shown: of the preparation, of another rollback, or of the clean-up."""
-    plans = [current_plan(call.session, migration.id, act) for act in ("arm", "return", "disarm")]
+    plans = [
+        current_plan(call.session, migration.id, act)
+        for act in (PlanKind.PREPARE, PlanKind.ROLLBACK, PlanKind.CLEAN_UP)
+    ]
     waiting = [plan for plan in plans if plan is not None and plan.status == PlanStatus.SUBMITTED]
     if not waiting:
         raise NotInThisStep("No plan of this migration waits for this approval.")
@@ -111,7 +115,7 @@ def approve(call: Call, migration: Migration) -> Migration:
 def start(call: Call, migration: Migration) -> Run:
     """Prepare replication in both directions and start the copies, from the approved plan."""
     target_host(call.session, migration)
-    return _apply(call, migration, "arm")
+    return _apply(call, migration, PlanKind.PREPARE)
 
 
 def _apply(call: Call, migration: Migration, act: str) -> Run:
@@ -121,24 +125,24 @@ def _apply(call: Call, migration: Migration, act: str) -> Run:
 
 
 def plan_cutover(call: Call, migration: Migration) -> Run:
-    """Read the gate and plan the next cutover together with its rollback.
+    """Check the preconditions and plan the next cutover together with its rollback.
 
-    The gate is open when the copy is complete, changes follow and the rollback path is prepared.
+    They hold when the copy is complete, changes are replicated and the rollback path is prepared.
     """
     session, actor = call.session, call.actor.audit_name
     if migration.status == S.SCHEDULED:
         store.transition(session, migration, S.REHEARSED, actor)
-    supersede_return(session, migration, actor)
+    supersede_rollback(session, migration, actor)
     number = store.next_round(session, migration.id)
-    generate(call, migration, "return", number, TWO_APPROVALS)
-    return generate(call, migration, "cut", number, TWO_APPROVALS)
+    generate(call, migration, PlanKind.ROLLBACK, number, TWO_APPROVALS)
+    return generate(call, migration, PlanKind.CUTOVER, number, TWO_APPROVALS)
 
 
 def approve_cutover(call: Call, migration: Migration) -> Migration:
     """Approve the cutover that was shown, and its rollback with it; two authorities approve once each."""
     session, other = call.session, replace(call, version=None)
-    plan = plan_to(session, migration, "cut")
-    rollback = plan_to(session, migration, "return")
+    plan = plan_to(session, migration, PlanKind.CUTOVER)
+    rollback = plan_to(session, migration, PlanKind.ROLLBACK)
     perform(PLAN, APPROVE_OF_MIGRATION, replace(other, digest=rollback.tuple_digest or ""), rollback.id)
     perform(PLAN, APPROVE_OF_MIGRATION, other, plan.id)
     if plan.status == PlanStatus.APPROVED and migration.status == S.REHEARSED:
@@ -151,13 +155,13 @@ def cut_over(call: Call, migration: Migration) -> Run:
 
     Raises:
         OutsideWindow: no window of the plan is open.
-        ReturnNotApproved: the rollback that belongs to this cutover is not approved.
+        RollbackNotApproved: the rollback that belongs to this cutover is not approved.
     """
-    if not stored_plan(migration.plan_document).may_cut(now(call.session)):
+    if not stored_plan(migration.plan_document).may_cut_over(now(call.session)):
         raise OutsideWindow
-    if plan_to(call.session, migration, "return").status != PlanStatus.APPROVED:
-        raise ReturnNotApproved
-    run = _apply(call, migration, "cut")
+    if plan_to(call.session, migration, PlanKind.ROLLBACK).status != PlanStatus.APPROVED:
+        raise RollbackNotApproved
+    run = _apply(call, migration, PlanKind.CUTOVER)
     if migration.status == S.REHEARSED:
         store.transition(call.session, migration, S.SCHEDULED, call.actor.audit_name)
     return run
@@ -165,18 +169,18 @@ def cut_over(call: Call, migration: Migration) -> Run:
 
 def roll_back(call: Call, migration: Migration) -> Run:
     """Roll back to the source with every write that the target has accepted."""
-    return _apply(call, migration, "return")
+    return _apply(call, migration, PlanKind.ROLLBACK)
 
 
 def plan_rollback(call: Call, migration: Migration) -> Run:
     """Plan another rollback, when the rollback approved with the cutover could not be used."""
-    return _plan(call, migration, "return", TWO_APPROVALS)
+    return _plan(call, migration, PlanKind.ROLLBACK, TWO_APPROVALS)
 
 
 def record_pause(
     session: Session, actor: Actor, migration_id: UUID, number: int, longest_ms: float, at_fence_ms: float
 ) -> MigrationSwitch:
-    """Keep the write pause that the clients themselves saw at a switch, in milliseconds.
+    """Record the write pause that clients saw at a cutover or rollback, in milliseconds.
 
     Needs `plans:apply`. Returns the switch.
     """
@@ -186,8 +190,8 @@ def record_pause(
     switch = store.lock_switch(session, migration.id, number)
     switch.pause_ms, switch.pause_at_fence_ms = longest_ms, at_fence_ms
     store.keep_switch(session, switch)
-    told = {"switch": number, "pause_ms": longest_ms, "pause_at_fence_ms": at_fence_ms}
-    store.note(session, migration, "migration:pause_measured", actor.audit_name, told)
+    facts = {"switch": number, "pause_ms": longest_ms, "pause_at_fence_ms": at_fence_ms}
+    store.note(session, migration, "migration:pause_measured", actor.audit_name, facts)
     return switch
 
 
@@ -195,7 +199,7 @@ def accept(call: Call, migration: Migration) -> Migration:
     """Accept the system where it runs now; the target is billed from today on.
 
     Raises:
-        NotProven: the last switch has no proof of equality.
+        NotProven: the last cutover has no equality proof.
         TrialTooShort: the trial days of the plan are not over.
     """
     acceptance.accept(call.session, migration, call.actor)
@@ -204,22 +208,22 @@ def accept(call: Call, migration: Migration) -> Migration:
 
 def plan_finalisation(call: Call, migration: Migration) -> Run:
     """Plan to finalise: the rollback path is removed with everything else of the movers."""
-    return _plan(call, migration, "disarm", ONE_APPROVAL)
+    return _plan(call, migration, PlanKind.CLEAN_UP, ONE_APPROVAL)
 
 
 def finalise(call: Call, migration: Migration) -> Run:
     """Finalise from the approved plan: there is no rollback afterwards."""
-    return _apply(call, migration, "disarm")
+    return _apply(call, migration, PlanKind.CLEAN_UP)
 
 
 def plan_clean_up(call: Call, migration: Migration) -> Run:
     """Plan to give the migration up: the source serves on, everything of the movers is removed."""
-    return _plan(call, migration, "disarm", ONE_APPROVAL)
+    return _plan(call, migration, PlanKind.CLEAN_UP, ONE_APPROVAL)
 
 
 def clean_up(call: Call, migration: Migration) -> Run:
     """Give the migration up from the approved plan; the source serves on."""
-    return _apply(call, migration, "disarm")
+    return _apply(call, migration, PlanKind.CLEAN_UP)
 
 
 def retire(call: Call, migration: Migration) -> Migration:
@@ -248,23 +252,23 @@ def inspect(call: Call, migration: Migration) -> Migration:
     The worker lets the side that is safe to serve accept writes, and records it.
     """
     session, actor = call.session, call.actor
-    for act in ("cut", "return", "arm", "disarm"):
+    for act in (PlanKind.CUTOVER, PlanKind.ROLLBACK, PlanKind.PREPARE, PlanKind.CLEAN_UP):
         plan = current_plan(session, migration.id, act)
         if plan is None or plan.status != PlanStatus.FAILED:
             continue
         switch = queries.switch_of_plan(session, plan.id)
         if switch is not None and _is_open(switch):
             workspace = run_store.lock_workspace(session, plan.workspace_id)
-            generation.queue_run(session, workspace, "settle", plan, actor)
+            generation.queue_run(session, workspace, "inspect", plan, actor)
             return migration
         run_store.transition_plan(session, plan, PlanStatus.ABANDONED, actor.audit_name)
-        if act == "arm" and migration.status in (S.RESOURCES_READY, S.REPLICATING):
+        if act == PlanKind.PREPARE and migration.status in (S.RESOURCES_READY, S.REPLICATING):
             store.transition(session, migration, S.DESIGNED, actor.audit_name)
         return migration
     raise NotInThisStep("Nothing of this migration waits to be inspected.")
 
 
 def _is_open(switch: MigrationSwitch) -> bool:
-    """Whether nobody knows yet which side serves, or the name does not lead there."""
-    made_without_name = switch.outcome == "cut" and not switch.name_switched
-    return made_without_name or switch.outcome in ("under_way", "unsettled")
+    """Return True while the serving side is unknown, or the name does not point to it."""
+    made_without_name = switch.outcome == SwitchOutcome.SWITCHED and not switch.name_switched
+    return made_without_name or switch.outcome in UNDECIDED

@@ -1,8 +1,7 @@
-"""What a worker records of a switch: begun, made or not made, proven, followed; each in one transaction.
+"""Records of a cutover or rollback that a worker writes, each in one transaction.
 
-`record_switched` is the transaction of the cut: the side that serves, the address, the billing state of both
-sides, the switch with its marks, and the audit are committed together or not at all. Which side serves is
-found out on the hosts; this only writes it down.
+`record_switched` commits the serving side, its address, the billing state of both sides, the switch with its
+marks and the audit event together. The hosts decide which side serves; these functions record it.
 """
 
 from collections.abc import Mapping
@@ -16,11 +15,12 @@ from sqlmodel import Session
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import IllegalTransition
 from orchestrator.migrations import queries, store
+from orchestrator.migrations.kinds import UNDECIDED, Direction, PlanKind, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
-from orchestrator.migrations.move import Side
-from orchestrator.migrations.movers import CutResult, Proof
+from orchestrator.migrations.movers import Proof, SwitchResult
 from orchestrator.migrations.plan_files import stored_plan
+from orchestrator.migrations.transfer import Side
 from orchestrator.resources import store as resources
 from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.runs import queries as run_queries
@@ -31,58 +31,57 @@ from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows.billing import usage
 
 S = MigrationStatus
-OPEN = ("under_way", "unsettled")
 
 
 @dataclass(frozen=True)
 class SwitchState:
-    """How far the switch of a plan has come, as the books say."""
+    """Recorded progress of a plan's switch."""
 
     number: int
-    direction: str
-    outcome: str
+    direction: Direction
+    outcome: SwitchOutcome
     proof_equal: bool | None
     followed: bool
     name_switched: bool
-    known_cuts: frozenset[str]
+    known_keys: frozenset[str]
 
     @property
     def to(self) -> Side:
         """The side that takes over."""
-        return "target" if self.direction == "cut" else "source"
+        return self.direction.to
 
 
 def switch_state(session: Session, plan_id: UUID) -> SwitchState | None:
-    """The switch of a plan, or None while it has not begun."""
+    """Return the record of a plan's switch, or None before it has begun."""
     found = queries.switch_of_plan(session, plan_id)
     if found is None:
         return None
     earlier = queries.switches(session, found.migration_id)
     return SwitchState(
         number=found.number,
-        direction=found.direction,
-        outcome=found.outcome,
+        direction=Direction(found.direction),
+        outcome=SwitchOutcome(found.outcome),
         proof_equal=found.proof_equal,
         followed=found.followed_at is not None,
         name_switched=found.name_switched,
-        known_cuts=frozenset(item.cut_key for item in earlier if item.cut_key and item.id != found.id),
+        known_keys=frozenset(item.switch_key for item in earlier if item.switch_key and item.id != found.id),
     )
 
 
 def partner_plan(session: Session, plan_id: UUID) -> UUID | None:
-    """The plan of the return that was approved together with a cut."""
-    found = queries.partner(session, queries.act_of_plan(session, plan_id), "return")
+    """Return the plan of the rollback that was approved together with a cutover."""
+    found = queries.partner(session, queries.act_of_plan(session, plan_id), PlanKind.ROLLBACK)
     return found.plan_id if found else None
 
 
 def in_window(session: Session, plan_id: UUID) -> bool:
-    """Whether the cut of a plan may begin now, whenever it was ordered."""
+    """Return True when the cutover of a plan may begin now, whenever it was ordered."""
     act = queries.act_of_plan(session, plan_id)
-    return stored_plan(queries.get(session, act.migration_id).plan_document).may_cut(now(session))
+    return stored_plan(queries.get(session, act.migration_id).plan_document).may_cut_over(now(session))
 
 
 def begin_switch(session: Session, run_id: UUID, plan_id: UUID, *, automatic: bool = False) -> None:
-    """A switch is about to begin; its before-state is kept. An automatic return claims its own plan."""
+    """Record that a switch begins, with both addresses; an automatic rollback claims its plan."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
@@ -90,10 +89,10 @@ def begin_switch(session: Session, run_id: UUID, plan_id: UUID, *, automatic: bo
     if automatic:
         plan.applier_id = run.started_by
         run_store.transition_plan(session, plan, PlanStatus.APPLYING, worker, data={"automatic": True})
-    if plan.kind == "cut":
+    if plan.kind == PlanKind.CUTOVER:
         store.transition(session, migration, S.CUTTING_OVER, worker, {"plan": plan.number})
     addresses = (migration.source_host["address"], migration.target_host["address"])
-    before, after = addresses if plan.kind == "cut" else reversed(addresses)
+    before, after = addresses if plan.kind == PlanKind.CUTOVER else reversed(addresses)
     switch = MigrationSwitch(
         migration_id=migration.id,
         number=0,
@@ -105,27 +104,27 @@ def begin_switch(session: Session, run_id: UUID, plan_id: UUID, *, automatic: bo
         to_address=after,
     )
     store.add_switch(session, switch)
-    told = {"switch": switch.number, "direction": plan.kind, "automatic": automatic}
-    store.note(session, migration, "migration:switch_began", worker, told)
+    facts = {"switch": switch.number, "direction": plan.kind, "automatic": automatic}
+    store.note(session, migration, "migration:switch_began", worker, facts)
 
 
-def record_closed(session: Session, plan_id: UUID, closed_for_ms: float) -> None:
-    """Both sides have been closed for so long, and the switch is not over: its page counts on from here."""
+def record_fenced(session: Session, plan_id: UUID, fenced_for_ms: float) -> None:
+    """Record since when both sides are fenced, so that the page can count on while the switch runs."""
     found = queries.switch_of_plan(session, plan_id)
-    if found is not None and found.outcome == "under_way":
+    if found is not None and found.outcome == SwitchOutcome.UNDER_WAY:
         switch = store.lock_switch(session, found.migration_id, found.number)
-        switch.fenced_at = queries.clock_on_the_wall(session) - timedelta(milliseconds=closed_for_ms)
+        switch.fenced_at = queries.clock_on_the_wall(session) - timedelta(milliseconds=fenced_for_ms)
         store.keep_switch(session, switch)
 
 
-def record_switched(session: Session, run_id: UUID, plan_id: UUID, result: CutResult) -> None:
-    """`result.to` serves: everything that the books say about it changes in this one transaction."""
+def record_switched(session: Session, run_id: UUID, plan_id: UUID, result: SwitchResult) -> None:
+    """Record that `result.to` serves: side, address, billing, switch and audit event together."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     switch = _switch_of(session, plan)
-    switch.outcome, switch.cut_key = "cut", result.cut
-    switch.marks, switch.closed_ms = dict(result.marks), result.closed_ms
+    switch.outcome, switch.switch_key = SwitchOutcome.SWITCHED, result.key
+    switch.marks, switch.fenced_ms = dict(result.marks), result.fenced_ms
     switch.fenced_at, switch.opened_at = _instant(result.fenced_at), _instant(result.opened_at)
     billing = _billing(session, migration, run, result.to)
     switch.name_switched, switch.billing = result.name_switched, billing
@@ -138,23 +137,23 @@ def record_switched(session: Session, run_id: UUID, plan_id: UUID, result: CutRe
 
 
 def record_named(session: Session, run_id: UUID, plan_id: UUID) -> None:
-    """The name leads to the side that serves, later than the switch."""
+    """Record that the name points to the serving side, where that came after the switch."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     switch = _switch_of(session, plan)
     switch.name_switched = True
     store.keep_switch(session, switch)
-    told = {"switch": switch.number, "address": switch.to_address}
-    store.note(session, migration, "migration:name_switched", f"worker:{run.worker}", told)
+    facts = {"switch": switch.number, "address": switch.to_address}
+    store.note(session, migration, "migration:name_switched", f"worker:{run.worker}", facts)
     store.touch(session, migration)
 
 
 def _billing(session: Session, migration: Migration, run: Run, to: Side) -> dict[str, str]:
-    """What each side costs from now on.
+    """Return the billing state of both sides from now on.
 
     A legacy source is no resource of the cloud. The target is in its free trial until it is accepted, and
-    again when it went back after that; one that its department had opened before is billed throughout.
+    again after a rollback of an accepted one; a target activated before the migration is billed throughout.
     """
     rows = resources.lock_all(session, run.workspace_id)
     active = [row for row in rows if row.status == ResourceStatus.ACTIVE]
@@ -165,9 +164,14 @@ def _billing(session: Session, migration: Migration, run: Run, to: Side) -> dict
 
 
 def record_not_switched(
-    session: Session, run_id: UUID, plan_id: UUID, outcome: str, reason: Reason, marks: Mapping[str, float]
+    session: Session,
+    run_id: UUID,
+    plan_id: UUID,
+    outcome: SwitchOutcome,
+    reason: Reason,
+    marks: Mapping[str, float],
 ) -> None:
-    """The side that served serves on: ``refused`` touched nothing, ``reopened`` lifted the fence again."""
+    """Record that the side that served before still serves: nothing was touched, or the fence was lifted."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
@@ -179,21 +183,21 @@ def record_not_switched(
     store.note(
         session, migration, f"migration:switch_{outcome}", worker, {**_facts(switch), "reason": reason.en}
     )
-    if plan.kind == "cut":
+    if plan.kind == PlanKind.CUTOVER:
         store.transition(session, migration, S.ROLLED_BACK, worker, {"reason": reason.en})
-        _supersede_return(session, plan, worker)
+        _supersede_rollback(session, plan, worker)
     _end(session, run, plan, reason)
     say(migration, reason)
     store.touch(session, migration)
 
 
-def record_unsettled(session: Session, run_id: UUID, plan_id: UUID, reason: Reason) -> None:
-    """Nobody could find out, or bring about, that exactly one side serves: a person has to look."""
+def record_unknown(session: Session, run_id: UUID, plan_id: UUID, reason: Reason) -> None:
+    """Record that it is unknown which side serves, or that clients do not reach it: a person has to act."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     switch = _switch_of(session, plan)
-    switch.outcome = "unsettled" if switch.outcome in OPEN else switch.outcome
+    switch.outcome = SwitchOutcome.UNKNOWN if switch.outcome in UNDECIDED else switch.outcome
     switch.reason, switch.reason_zh = reason.en, reason.zh
     store.keep_switch(session, switch)
     worker = f"worker:{run.worker}"
@@ -206,49 +210,49 @@ def record_unsettled(session: Session, run_id: UUID, plan_id: UUID, reason: Reas
 
 
 def record_source_alone(session: Session, run_id: UUID, plan_id: UUID) -> None:
-    """A person had the source serve without its target, which is gone for good; the audit names the person.
+    """Record who let the source serve alone because the target host is lost.
 
-    Where the target had served, what it accepted last may be missing.
+    Where the target served, its last writes may be missing.
     """
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     missing = migration.serving_side == "target"
-    told = {"ordered_by": str(run.started_by), "writes_may_be_missing": missing}
-    store.note(session, migration, "migration:source_alone", f"worker:{run.worker}", told)
+    facts = {"ordered_by": str(run.started_by), "writes_may_be_missing": missing}
+    store.note(session, migration, "migration:source_alone", f"worker:{run.worker}", facts)
 
 
-def record_gate_closed(session: Session, run_id: UUID, plan_id: UUID, reason: Reason) -> None:
-    """The gate was not open when the cut should begin: nothing was touched, and a new cut may be planned."""
+def record_refused(session: Session, run_id: UUID, plan_id: UUID, reason: Reason) -> None:
+    """A precondition failed before the cutover began: nothing was touched, and a new one may be planned."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     worker = f"worker:{run.worker}"
     if migration.status == S.SCHEDULED:
         store.transition(session, migration, S.REHEARSED, worker, {"reason": reason.en})
-    if plan.kind == "cut":
-        _supersede_return(session, plan, worker)
+    if plan.kind == PlanKind.CUTOVER:
+        _supersede_rollback(session, plan, worker)
     _end(session, run, plan, reason)
     say(migration, reason)
     store.touch(session, migration)
 
 
 def record_proof(session: Session, run_id: UUID, plan_id: UUID, proof: Proof) -> None:
-    """Keep what both sides held at the fence, so that the digest in the audit can be computed again."""
+    """Record the proof with both reports, so that the digest in the audit can be computed again."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     switch = _switch_of(session, plan)
     switch.proof, switch.proof_digest, switch.proof_equal = asdict(proof), proof.digest, proof.equal
     store.keep_switch(session, switch)
-    told = {"switch": switch.number, "digest": proof.digest, "equal": proof.equal, "rows": proof.rows}
-    told |= {"tables": proof.tables, "files": proof.files, "mismatches": len(proof.mismatches)}
-    store.note(session, migration, "migration:proof", f"worker:{run.worker}", told)
+    facts = {"switch": switch.number, "digest": proof.digest, "equal": proof.equal, "rows": proof.rows}
+    facts |= {"tables": proof.tables, "files": proof.files, "mismatches": len(proof.mismatches)}
+    store.note(session, migration, "migration:proof", f"worker:{run.worker}", facts)
     store.touch(session, migration)
 
 
 def record_followed(session: Session, plan_id: UUID) -> None:
-    """The other side follows: the next switch can go back."""
+    """Record that the other side replicates: the next switch can lead back to it."""
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     switch = _switch_of(session, plan)
@@ -258,9 +262,9 @@ def record_followed(session: Session, plan_id: UUID) -> None:
 
 
 def end_switch(session: Session, run_id: UUID, plan_id: UUID, *, failed: Reason | None = None) -> None:
-    """Settle run and plan; `failed` where the switch went through and was taken back, or left unproven.
+    """End run and plan; `failed` says why the switch was rolled back or left unproven.
 
-    The return that an automatic return used is settled with its cut; one that was not used stays approved.
+    A rollback plan that was used ends with its cutover; an unused one stays approved.
     """
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
@@ -273,22 +277,22 @@ def end_switch(session: Session, run_id: UUID, plan_id: UUID, *, failed: Reason 
         return
     run.outcome = {"serving": migration.serving_side}
     run_store.transition_run(session, run, RunStatus.SUCCEEDED, worker)
-    settled = PlanStatus.ABANDONED if plan.status == PlanStatus.FAILED else PlanStatus.APPLIED
-    run_store.transition_plan(session, plan, settled, worker)
+    ended = PlanStatus.ABANDONED if plan.status == PlanStatus.FAILED else PlanStatus.APPLIED
+    run_store.transition_plan(session, plan, ended, worker)
 
 
-def end_automatic_return(session: Session, run_id: UUID, plan_id: UUID) -> None:
-    """The plan of a return that came by itself has done its work."""
+def end_automatic_rollback(session: Session, run_id: UUID, plan_id: UUID) -> None:
+    """End the plan of an automatic rollback."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     if plan.status in (PlanStatus.APPLYING, PlanStatus.VERIFYING):
         run_store.transition_plan(session, plan, PlanStatus.APPLIED, f"worker:{run.worker}")
 
 
-def leave_cut(session: Session, run_id: UUID, plan_id: UUID, why: Reason) -> None:
-    """A cut was made, and the return by itself came to nothing: people may plan another return.
+def leave_switched(session: Session, run_id: UUID, plan_id: UUID, why: Reason) -> None:
+    """End an unproven cutover whose automatic rollback failed: people may plan another rollback.
 
-    `why` is what was wrong with the cut; what kept it from returning has been told already.
+    `why` is the fault of the cutover; the migration's reason already says why the rollback failed.
     """
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
@@ -297,13 +301,13 @@ def leave_cut(session: Session, run_id: UUID, plan_id: UUID, why: Reason) -> Non
     for status in (PlanStatus.FAILED, PlanStatus.ABANDONED):
         if PLAN_LIFECYCLE.allows(PlanStatus(plan.status), status):
             run_store.transition_plan(session, plan, status, worker, reason=why)
-    migration.reason = f"{why.en} It did not return by itself: {migration.reason}"
-    migration.reason_zh = f"{why.zh}未能自动回退：{migration.reason_zh}"
+    migration.reason = f"{why.en} The automatic rollback failed: {migration.reason}"
+    migration.reason_zh = f"{why.zh}自动回退失败：{migration.reason_zh}"
     store.touch(session, migration)
 
 
-def begin_settling(session: Session, run_id: UUID, worker: str, token_hash: str) -> ExecutionPlan | None:
-    """A worker takes a run that reads both sides after a failure; None when there is nothing left to do."""
+def begin_inspection(session: Session, run_id: UUID, worker: str, token_hash: str) -> ExecutionPlan | None:
+    """Begin an inspection run and return the plan it inspects, or None when nothing is left to do."""
     run = run_store.lock_run(session, run_id)
     if run.plan_id is None or run.status not in (RunStatus.QUEUED, RunStatus.RUNNING):
         return None
@@ -316,7 +320,7 @@ def begin_settling(session: Session, run_id: UUID, worker: str, token_hash: str)
 
 
 def say(migration: Migration, reason: Reason) -> None:
-    """Show on the migration what happened and what a person can safely do next."""
+    """Show the reason and the safe next step on the migration."""
     migration.reason, migration.reason_zh = reason.en, reason.zh
     migration.next_step, migration.next_step_zh = reason.next_en, reason.next_zh
 
@@ -329,8 +333,8 @@ def _end(session: Session, run: Run, plan: ExecutionPlan, reason: Reason) -> Non
     run_store.transition_plan(session, plan, PlanStatus.ABANDONED, worker)
 
 
-def _supersede_return(session: Session, plan: ExecutionPlan, actor: str) -> None:
-    found = queries.partner(session, queries.act_of_plan(session, plan.id), "return")
+def _supersede_rollback(session: Session, plan: ExecutionPlan, actor: str) -> None:
+    found = queries.partner(session, queries.act_of_plan(session, plan.id), PlanKind.ROLLBACK)
     if found is not None:
         other = run_store.lock_plan(session, found.plan_id)
         if other.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
@@ -343,7 +347,7 @@ def _facts(switch: MigrationSwitch) -> dict[str, Any]:
         "direction": switch.direction,
         "from_address": switch.from_address,
         "to_address": switch.to_address,
-        "closed_ms": switch.closed_ms,
+        "fenced_ms": switch.fenced_ms,
         "billing": switch.billing,
     }
 

@@ -5,8 +5,8 @@ from sqlmodel import Session
 from orchestrator.core.errors import NotFound
 from orchestrator.migrations.errors import TargetNotApplied
 from orchestrator.migrations.models import Migration
-from orchestrator.migrations.move import MoveHost
 from orchestrator.migrations.plan_files import stored_plan
+from orchestrator.migrations.transfer import MigrationHost
 from orchestrator.resources import queries as resource_queries
 from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.runs import queries as run_queries
@@ -14,7 +14,7 @@ from orchestrator.runs import queries as run_queries
 STANDS = frozenset({ResourceStatus.TRIAL, ResourceStatus.ACTIVE})
 
 
-def target_host(session: Session, migration: Migration) -> MoveHost:
+def target_host(session: Session, migration: Migration) -> MigrationHost:
     """The target as the last apply of its workspace reported it.
 
     Raises:
@@ -31,5 +31,5 @@ def target_host(session: Session, migration: Migration) -> MoveHost:
         if row.address == f"instance/{wanted}" and row.status in STANDS and row.ip_address:
             if not row.connection:
                 break
-            return MoveHost(wanted, row.ip_address, row.connection)
+            return MigrationHost(wanted, row.ip_address, row.connection)
     raise TargetNotApplied(f"The request has no host {wanted} that an applied plan has made.")

@@ -199,7 +199,7 @@ def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
     changed = approved.differences(current)
     if {approved.digest()} != {plan.tuple_digest, *_approved_digests(session, plan)}:
         changed.append("digest")
-    if plan.expires_at is None and plan.kind != "return":
+    if plan.expires_at is None and plan.kind != "rollback":
         changed.append("expires_at")
     if plan.expires_at is not None and plan.expires_at <= now(session):
         changed.append("expires_at")

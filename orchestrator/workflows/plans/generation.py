@@ -258,8 +258,8 @@ def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: Po
 def _describe(session: Session, plan: ExecutionPlan, result: PlanningResult, pack: PolicyPack) -> None:
     workspace = queries.workspace(session, plan.workspace_id)
     held = quota_queries.hold_of(session, plan.request_id)
-    # The return of a cut stays open until the migration is finalised, however long its trial takes.
-    if plan.kind != "return":
+    # The rollback of a cutover stays open until the migration is finalised, however long its trial takes.
+    if plan.kind != "rollback":
         plan.expires_at = now(session) + timedelta(hours=pack.plan_expiry_hours)
     members = PlanMembers(
         plan_id=str(plan.id),

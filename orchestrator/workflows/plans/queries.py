@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from orchestrator.core.clock import PRODUCT_NOW
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor
-from orchestrator.runs.models import MOVE_KINDS, Approval, ExecutionPlan, Run
+from orchestrator.runs.models import MIGRATION_KINDS, Approval, ExecutionPlan, Run
 
 
 def is_not_cancelled(_actor: Actor) -> ColumnElement[bool]:
@@ -62,4 +62,4 @@ def is_valid(_actor: Actor) -> ColumnElement[bool]:
 
 def is_no_migration(_actor: Actor) -> ColumnElement[bool]:
     """The plan does not belong to a migration."""
-    return col(ExecutionPlan.kind).not_in(MOVE_KINDS)
+    return col(ExecutionPlan.kind).not_in(MIGRATION_KINDS)

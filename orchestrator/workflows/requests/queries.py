@@ -9,7 +9,7 @@ from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources.lifecycle import BEGUN
 from orchestrator.resources.models import Resource
 from orchestrator.runs.lifecycle import LIVE
-from orchestrator.runs.models import MOVE_KINDS, ExecutionPlan
+from orchestrator.runs.models import MIGRATION_KINDS, ExecutionPlan
 
 
 def has_no_live_plan(_actor: Actor) -> ColumnElement[bool]:
@@ -17,7 +17,7 @@ def has_no_live_plan(_actor: Actor) -> ColumnElement[bool]:
     live = select(ExecutionPlan.id).where(
         ExecutionPlan.request_id == ResourceRequest.id,
         col(ExecutionPlan.status).in_(LIVE),
-        col(ExecutionPlan.kind).not_in(MOVE_KINDS),
+        col(ExecutionPlan.kind).not_in(MIGRATION_KINDS),
     )
     return ~live.exists()
 

@@ -1,4 +1,4 @@
-"""Preflight on one side of a move: read-only, and every problem at once. `found` are codes with facts.
+"""Preflight on one side of a transfer: read-only, and every problem at once. `found` are codes with facts.
 
 What both sides must be looked at for, such as extensions and disk space, comes back as `facts`.
 """
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import database
-import move as moves
 import psycopg
 import replica_identity
 import schema_copy
+import transfer as transfers
 from database import Connection
-from move import Move
 from place import below, printable
 from refusal import Refused
+from transfer import Transfer
 
 NEEDED_SETTINGS = {"max_replication_slots": 2, "max_wal_senders": 4, "max_logical_replication_workers": 4}
 OLDEST = 160000
@@ -52,14 +52,14 @@ class Findings:
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, move}."""
-    move = moves.read(order)
-    findings = Findings(move.side)
-    facts: dict[str, Any] = {"clock": time.time(), "armed": (move.folder / "secrets.json").exists()}
-    if move.database:
-        facts["database"] = check_server(move, findings)
-        reach(move.other_address, move.db.port, findings)
-    facts["folders"] = [check_folder(move, folder, findings) for folder in move.folders]
+    """order: {side, transfer}."""
+    transfer = transfers.read(order)
+    findings = Findings(transfer.side)
+    facts: dict[str, Any] = {"clock": time.time(), "prepared": (transfer.folder / "secrets.json").exists()}
+    if transfer.database:
+        facts["database"] = check_server(transfer, findings)
+        reach(transfer.other_address, transfer.db.port, findings)
+    facts["folders"] = [check_folder(transfer, folder, findings) for folder in transfer.folders]
     facts["free_bytes"] = shutil.disk_usage(below("/")).free
     return {"found": findings.found, "facts": facts}
 
@@ -71,26 +71,28 @@ def reach(address: str, port: int, findings: Findings) -> None:
         findings.add("unreachable", address=address, port=port, error=str(error))
 
 
-def check_server(move: Move, findings: Findings) -> dict[str, Any]:
+def check_server(transfer: Transfer, findings: Findings) -> dict[str, Any]:
     """The server as a whole, then the database that is there or shall not be there."""
     try:
-        with database.here(move, "postgres") as admin:
+        with database.here(transfer, "postgres") as admin:
             facts = check_settings(admin, findings)
-            check_writers(admin, move, findings)
-            if move.side == "target":
+            check_writers(admin, transfer, findings)
+            if transfer.side == "target":
                 check_programs(facts["version"] // 10000, findings)
-            exists = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [move.db.name]).fetchone()
+            exists = admin.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [transfer.db.name]
+            ).fetchone()
     except (psycopg.OperationalError, OSError) as error:
         findings.add("database_away", error=str(error).strip()[-300:])
         return {}
     if exists:
-        with database.here(move) as connection:
-            if move.side == "source":
-                facts |= check_source(connection, move, findings)
-            elif connection.execute("SELECT to_regnamespace(%s)", [move.schema]).fetchone() == (None,):
-                check_target(connection, move, findings)
-    elif move.side == "source":
-        findings.add("database_missing", database=move.db.name)
+        with database.here(transfer) as connection:
+            if transfer.side == "source":
+                facts |= check_source(connection, transfer, findings)
+            elif connection.execute("SELECT to_regnamespace(%s)", [transfer.schema]).fetchone() == (None,):
+                check_target(connection, transfer, findings)
+    elif transfer.side == "source":
+        findings.add("database_missing", database=transfer.db.name)
     return facts
 
 
@@ -118,22 +120,22 @@ def check_programs(major: int, findings: Findings) -> None:
         findings.add(refused.code, **refused.facts)
 
 
-def check_writers(admin: Connection, move: Move, findings: Findings) -> None:
+def check_writers(admin: Connection, transfer: Transfer, findings: Findings) -> None:
     query = "SELECT rolname, rolcanlogin, rolsuper FROM pg_roles WHERE rolname = ANY (%s)"
-    known = {row[0]: row[1:] for row in admin.execute(query, [list(move.db.writers)])}
-    for writer in move.db.writers:
+    known = {row[0]: row[1:] for row in admin.execute(query, [list(transfer.db.writers)])}
+    for writer in transfer.db.writers:
         log_in, superuser = known.get(writer, (None, False))
         if superuser:
             findings.add("writer_is_superuser", role=writer)
-        if move.side == "source" and not log_in:
+        if transfer.side == "source" and not log_in:
             findings.add("writer_missing" if log_in is None else "writer_shut", role=writer)
-        if move.side == "target" and log_in:
+        if transfer.side == "target" and log_in:
             findings.add("target_is_open", roles=writer)
 
 
-def check_source(connection: Connection, move: Move, findings: Findings) -> dict[str, Any]:
+def check_source(connection: Connection, transfer: Transfer, findings: Findings) -> dict[str, Any]:
     """What cannot be replicated, who else writes, what would make the copy wait."""
-    writers = list(move.db.writers)
+    writers = list(transfer.db.writers)
     for code, kind, persistence in NOT_REPLICATED:
         for (name,) in connection.execute(RELATIONS, [kind, list(persistence)]).fetchall():
             findings.add(code, table=name)
@@ -145,7 +147,7 @@ def check_source(connection: Connection, move: Move, findings: Findings) -> dict
         findings.add("prepared_transactions")
     for (role,) in connection.execute(database.OTHER_WRITERS, [writers]).fetchall():
         findings.add("other_writer", role=role)
-    for (role,) in connection.execute(SESSIONS, [move.db.name, writers]).fetchall():
+    for (role,) in connection.execute(SESSIONS, [transfer.db.name, writers]).fetchall():
         findings.add("other_session", role=role)
     for pid, seconds in connection.execute(LONG).fetchall():
         findings.add("long_transaction", pid=pid, seconds=seconds)
@@ -156,15 +158,15 @@ def check_source(connection: Connection, move: Move, findings: Findings) -> dict
     }
 
 
-def check_target(connection: Connection, move: Move, findings: Findings) -> None:
+def check_target(connection: Connection, transfer: Transfer, findings: Findings) -> None:
     if connection.execute(RELATIONS, ["r", ["p", "u"]]).fetchone():
-        findings.add("target_not_empty", database=move.db.name)
+        findings.add("target_not_empty", database=transfer.db.name)
 
 
-def check_folder(move: Move, folder: moves.Folder, findings: Findings) -> dict[str, Any]:
+def check_folder(transfer: Transfer, folder: transfers.Folder, findings: Findings) -> dict[str, Any]:
     """How much there is, and what is neither file nor folder."""
-    live, totals = move.live(folder), {"path": folder.path, "files": 0, "bytes": 0}
-    if move.side == "target":
+    live, totals = transfer.live(folder), {"path": folder.path, "files": 0, "bytes": 0}
+    if transfer.side == "target":
         if live.exists():
             findings.add("folder_exists", folder=folder.path)
         return totals

@@ -1,13 +1,13 @@
-"""Connections to the two databases of a move, and what the mover makes in them."""
+"""Connections to the two databases of a transfer, and what the mover makes in them."""
 
 from typing import Any
 
 import psycopg
 from administrator import pinned
 from database_login import PROVEN
-from move import Move
 from place import below
 from psycopg import conninfo, sql
+from transfer import Transfer
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 SECONDS_TO_CONNECT = 3
@@ -20,7 +20,7 @@ ALIVE: dict[str, Any] = {
 OFFER = """
 SET LOCAL password_encryption = 'scram-sha-256';
 CREATE SCHEMA {schema};
-CREATE TABLE {schema}.cut (
+CREATE TABLE {schema}.switches (
     id text NOT NULL, kind text NOT NULL, side text NOT NULL, turn bigint NOT NULL DEFAULT 0,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     lsn pg_lsn NOT NULL DEFAULT pg_current_wal_lsn(), PRIMARY KEY (id, kind));
@@ -49,11 +49,11 @@ CREATE ROLE {role} LOGIN REPLICATION PASSWORD {password};
 GRANT pg_read_all_data TO {role};
 GRANT CONNECT ON DATABASE {database} TO {role};
 GRANT USAGE ON SCHEMA {schema} TO {role};
-GRANT INSERT ON {schema}.cut TO {role};
+GRANT INSERT ON {schema}.switches TO {role};
 GRANT EXECUTE ON FUNCTION {schema}.let_in(boolean), {schema}.end_sessions() TO {role};
 CREATE PUBLICATION {schema} FOR ALL TABLES;
 """
-END_CUT = """
+END_SWITCH = """
 SELECT pg_terminate_backend(pid) FROM pg_locks
 WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -73,70 +73,70 @@ WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
 """
 
 
-def admin_conninfo(move: Move, database: str | None = None) -> str:
+def admin_conninfo(transfer: Transfer, database: str | None = None) -> str:
     """Return how this host's administrator connects: to the migrated database unless another is named."""
-    text = below(move.db.admin).read_text("utf-8").strip()
-    return pinned(text, dbname=database or move.db.name, **ALIVE)
+    text = below(transfer.db.admin).read_text("utf-8").strip()
+    return pinned(text, dbname=database or transfer.db.name, **ALIVE)
 
 
-def peer_conninfo(move: Move) -> str:
+def peer_conninfo(transfer: Transfer) -> str:
     """How this side reaches the other side's database, with the role that was made for that."""
     return conninfo.make_conninfo(
-        host=move.other_address,
-        port=move.db.port,
-        dbname=move.db.name,
-        user=move.incoming,
-        password=move.secrets()[f"{move.way_in}_password"],
-        application_name=move.incoming,
+        host=transfer.other_address,
+        port=transfer.db.port,
+        dbname=transfer.db.name,
+        user=transfer.incoming,
+        password=transfer.secrets()[f"{transfer.way_in}_password"],
+        application_name=transfer.incoming,
         **ALIVE,
         **PROVEN,
     )
 
 
-def here(move: Move, database: str | None = None) -> Connection:
+def here(transfer: Transfer, database: str | None = None) -> Connection:
     """The administrator's connection to this side. Raises psycopg.OperationalError."""
-    return psycopg.connect(admin_conninfo(move, database), autocommit=True)
+    return psycopg.connect(admin_conninfo(transfer, database), autocommit=True)
 
 
-def there(move: Move) -> Connection:
+def there(transfer: Transfer) -> Connection:
     """A connection to the other side. Raises psycopg.OperationalError."""
-    return psycopg.connect(pinned(peer_conninfo(move)), autocommit=True)
+    return psycopg.connect(pinned(peer_conninfo(transfer)), autocommit=True)
 
 
-def offer(connection: Connection, move: Move, password: str) -> None:
+def offer(connection: Connection, transfer: Transfer, password: str) -> None:
     """Make what the other side needs of this one; what an earlier attempt left goes first."""
     names = {
-        "schema": sql.Identifier(move.schema),
-        "role": sql.Identifier(move.outgoing),
-        "database": sql.Identifier(move.db.name),
+        "schema": sql.Identifier(transfer.schema),
+        "role": sql.Identifier(transfer.outgoing),
+        "database": sql.Identifier(transfer.db.name),
     }
-    values = {"writers": sql.Literal(list(move.db.writers)), "password": sql.Literal(password)}
-    withdraw(connection, move)
+    values = {"writers": sql.Literal(list(transfer.db.writers)), "password": sql.Literal(password)}
+    withdraw(connection, transfer)
     with connection.transaction():
         connection.execute(sql.SQL(OFFER).format(**names, **values))
 
 
-def withdraw(connection: Connection, move: Move) -> list[str]:
+def withdraw(connection: Connection, transfer: Transfer) -> list[str]:
     """Remove what `offer` made; what was removed, by kind and name. Raises psycopg.Error."""
     removed = []
-    schema, role = sql.Identifier(move.schema), sql.Identifier(move.outgoing)
-    if connection.execute("SELECT 1 FROM pg_publication WHERE pubname = %s", [move.schema]).fetchone():
+    schema, role = sql.Identifier(transfer.schema), sql.Identifier(transfer.outgoing)
+    if connection.execute("SELECT 1 FROM pg_publication WHERE pubname = %s", [transfer.schema]).fetchone():
         connection.execute(sql.SQL("DROP PUBLICATION {}").format(schema))
-        removed.append(f"publication {move.schema}")
-    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [move.schema]).fetchone():
+        removed.append(f"publication {transfer.schema}")
+    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [transfer.schema]).fetchone():
         connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(schema))
-        removed.append(f"schema {move.schema}")
-    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [move.outgoing]).fetchone():
+        removed.append(f"schema {transfer.schema}")
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [transfer.outgoing]).fetchone():
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [move.outgoing]
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [transfer.outgoing]
         )
         connection.execute(sql.SQL("DROP OWNED BY {}").format(role))
         connection.execute(sql.SQL("DROP ROLE {}").format(role))
-        removed.append(f"role {move.outgoing}")
+        removed.append(f"role {transfer.outgoing}")
     return removed
 
 
-def subscribe(connection: Connection, move: Move, *, follows: bool) -> None:
+def subscribe(connection: Connection, transfer: Transfer, *, follows: bool) -> None:
     """Subscribe to the other side: with a copy of all its data, or silently, with a slot only.
 
     What another subscription brought there is never sent back: origin = none.
@@ -145,7 +145,11 @@ def subscribe(connection: Connection, move: Move, *, follows: bool) -> None:
         "" if follows else ", copy_data = false, enabled = false"
     )
     statement = sql.SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (" + options + ")")
-    names = (sql.Identifier(move.incoming), sql.Literal(peer_conninfo(move)), sql.Identifier(move.schema))
+    names = (
+        sql.Identifier(transfer.incoming),
+        sql.Literal(peer_conninfo(transfer)),
+        sql.Identifier(transfer.schema),
+    )
     connection.execute(statement.format(*names))
 
 

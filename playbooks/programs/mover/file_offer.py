@@ -1,50 +1,52 @@
-"""The two services of a move's folders on one host: one offers them, one brings them here."""
+"""The two services of a transfer's folders on one host: one offers them, one brings them here."""
 
 import services
-from move import Move
 from place import program, write_json
+from transfer import Transfer
 
 SERVE, PULL = "serve", "pull"
 
 
-def serve(move: Move, token: str) -> None:
+def serve(transfer: Transfer, token: str) -> None:
     """Offer this side's folders to whoever has the token."""
-    if not move.folders:
+    if not transfer.folders:
         return
-    config = move.folder / "serve.json"
-    folders = [[str(move.live(folder)), str(move.closed(folder))] for folder in move.folders]
-    write_json(config, {"address": move.address, "port": move.files_port, "token": token, "folders": folders})
-    services.run_service(move.service(SERVE), [program("file_server.py"), "--config", str(config)])
+    config = transfer.folder / "serve.json"
+    folders = [[str(transfer.live(folder)), str(transfer.closed(folder))] for folder in transfer.folders]
+    write_json(
+        config, {"address": transfer.address, "port": transfer.files_port, "token": token, "folders": folders}
+    )
+    services.run_service(transfer.service(SERVE), [program("file_server.py"), "--config", str(config)])
 
 
-def pull(move: Move) -> None:
+def pull(transfer: Transfer) -> None:
     """Keep this side's folders, which are closed to the application, like the other side's."""
-    if not move.folders:
+    if not transfer.folders:
         return
-    config = move.folder / "pull.json"
+    config = transfer.folder / "pull.json"
     where = {
-        "address": move.other_address,
-        "port": move.files_port,
-        "token": move.secrets()[f"{move.way_in}_files"],
+        "address": transfer.other_address,
+        "port": transfer.files_port,
+        "token": transfer.secrets()[f"{transfer.way_in}_files"],
     }
-    folders = [str(move.closed(folder)) for folder in move.folders]
-    write_json(config, {**where, "folders": folders, "status": str(move.folder / "pull-status.json")})
-    services.run_service(move.service(PULL), [program("file_pull.py"), "--config", str(config)])
+    folders = [str(transfer.closed(folder)) for folder in transfer.folders]
+    write_json(config, {**where, "folders": folders, "status": str(transfer.folder / "pull-status.json")})
+    services.run_service(transfer.service(PULL), [program("file_pull.py"), "--config", str(config)])
 
 
-def stop_pull(move: Move) -> None:
-    services.stop(move.service(PULL))
+def stop_pull(transfer: Transfer) -> None:
+    services.stop(transfer.service(PULL))
 
 
-def shut(move: Move) -> None:
+def shut(transfer: Transfer) -> None:
     """Take this side's folders from the application."""
-    for folder in move.folders:
-        if move.live(folder).exists():
-            move.live(folder).rename(move.closed(folder))
+    for folder in transfer.folders:
+        if transfer.live(folder).exists():
+            transfer.live(folder).rename(transfer.closed(folder))
 
 
-def give_back(move: Move) -> None:
+def give_back(transfer: Transfer) -> None:
     """Give this side's folders to the application."""
-    for folder in move.folders:
-        if move.closed(folder).exists() and not move.live(folder).exists():
-            move.closed(folder).rename(move.live(folder))
+    for folder in transfer.folders:
+        if transfer.closed(folder).exists() and not transfer.live(folder).exists():
+            transfer.closed(folder).rename(transfer.live(folder))

@@ -3,7 +3,7 @@
 Each file is written beside its place, checked against the digest that came with it, and renamed. STATUS says
 how far it is. The paths are the other side's words: one that leads out of the folder ends the pass, and
 nothing is written through a link. As a service: `file_pull.py
---config FILE`; the cut makes the last passes itself.
+--config FILE`; the cutover makes the last passes itself.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Offers folders of this host to the other side of a move: what is in them, what changed, the bytes.
+"""Offers folders of this host to the other side of a transfer: what is in them, what changed, the bytes.
 
 A connection begins with a handshake by which both sides prove that they have the token (`handshake.py`).
 After that, one JSON line each way, then the bytes where there are any:

@@ -6,15 +6,15 @@ opening. `follow` runs on the other side.
 
 from typing import Any
 
-import cut
 import database
 import file_offer
-import move as moves
-from move import Move
+import switch
+import transfer as transfers
 from psycopg import sql
 from refusal import Refused
+from transfer import Transfer
 
-OPENED = "SELECT lsn::text FROM {schema}.cut WHERE kind = 'open' AND side = %s ORDER BY lsn DESC LIMIT 1"
+OPENED = "SELECT lsn::text FROM {schema}.switches WHERE kind = 'open' AND side = %s ORDER BY lsn DESC LIMIT 1"
 BEGIN_AT = (
     "SELECT pg_replication_slot_advance(slot_name, %(lsn)s::pg_lsn) FROM pg_replication_slots"
     " WHERE slot_name = %(slot)s AND NOT active AND confirmed_flush_lsn < %(lsn)s::pg_lsn"
@@ -22,27 +22,29 @@ BEGIN_AT = (
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, move, step: secure or follow}."""
-    move = moves.read(order)
+    """order: {side, transfer, step: secure or follow}."""
+    transfer = transfers.read(order)
     if order["step"] == "secure":
-        return secure(move)
-    if move.database:
-        with database.here(move) as connection:
-            connection.execute(sql.SQL("ALTER SUBSCRIPTION {} ENABLE").format(sql.Identifier(move.incoming)))
-    file_offer.pull(move)
+        return secure(transfer)
+    if transfer.database:
+        with database.here(transfer) as connection:
+            connection.execute(
+                sql.SQL("ALTER SUBSCRIPTION {} ENABLE").format(sql.Identifier(transfer.incoming))
+            )
+    file_offer.pull(transfer)
     return {"changed": True}
 
 
-def secure(move: Move) -> dict[str, Any]:
-    """Make the way out begin at the opening, for good, and let the snapshot of the cut go."""
-    cut.release(move)
-    if move.database is None:
+def secure(transfer: Transfer) -> dict[str, Any]:
+    """Make the way out begin at the opening, for good, and let the snapshot of the cutover go."""
+    switch.release(transfer)
+    if transfer.database is None:
         return {"changed": True}
-    with database.here(move) as connection:
-        opened = sql.SQL(OPENED).format(schema=sql.Identifier(move.schema))
-        row = connection.execute(opened, [move.side]).fetchone()
+    with database.here(transfer) as connection:
+        opened = sql.SQL(OPENED).format(schema=sql.Identifier(transfer.schema))
+        row = connection.execute(opened, [transfer.side]).fetchone()
         if row is None:
-            raise Refused("no_cut", side=move.side)
-        connection.execute(BEGIN_AT, {"lsn": row[0], "slot": move.outgoing})
+            raise Refused("no_switch", side=transfer.side)
+        connection.execute(BEGIN_AT, {"lsn": row[0], "slot": transfer.outgoing})
         connection.execute("CHECKPOINT")
     return {"changed": True, "from": row[0]}

@@ -5,24 +5,26 @@ import socket
 from typing import Any, BinaryIO
 
 import handshake
-from move import Move
 from refusal import Refused
+from transfer import Transfer
 
 SECONDS_TO_ANSWER = 3.0
 
 
 class NameControl:
-    """One connection, to a service that has proved that it is the move's own.
+    """One connection, to a service that has proved that it is the transfer's own.
 
     `address` is where the name pointed when the connection was opened.
     """
 
-    def __init__(self, move: Move) -> None:
-        if move.names is None:
-            raise Refused("names_refuse", error="the move has no name")
-        token = move.secrets()[f"{move.way_in}_names"]
+    def __init__(self, transfer: Transfer) -> None:
+        if transfer.names is None:
+            raise Refused("names_refuse", error="the transfer has no name")
+        token = transfer.secrets()[f"{transfer.way_in}_names"]
         try:
-            self.door = socket.create_connection((move.names.address, move.names.port), SECONDS_TO_ANSWER)
+            self.door = socket.create_connection(
+                (transfer.names.address, transfer.names.port), SECONDS_TO_ANSWER
+            )
         except OSError as error:
             raise Refused("names_unreachable", error=str(error)) from error
         self.door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""What one side of a move is, read on that side: who may write, how far the copies are, what is in the way.
+"""State of one side of a transfer: who may write, how far the copies are, what is in the way.
 
 The only thing that it changes is the slot of a silent way: what a closed side's slot holds is never wanted
 again, and would fill its disk.
@@ -8,17 +8,17 @@ import contextlib
 from typing import Any
 
 import copy_failures
-import cut
 import database
-import move as moves
 import psycopg
 import replica_identity
 import server_log
 import services
+import switch
+import transfer as transfers
 from database import Connection
-from move import Move
 from place import read_json
 from psycopg import sql
+from transfer import Transfer
 
 MOST_DIFFERENCES = 20
 # Views in a schema that the owner of the database has made would run with the rights of the administrator.
@@ -27,7 +27,7 @@ OWN_SCHEMA = (
 )
 WRITERS = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY (%s)"
 FENCES = (
-    "SELECT id, kind, side, turn FROM {schema}.cut"
+    "SELECT id, kind, side, turn FROM {schema}.switches"
     " WHERE kind IN ('fence', 'open') ORDER BY turn DESC LIMIT 12"
 )
 TABLES = """
@@ -63,110 +63,116 @@ WHERE datname = %s AND backend_type = 'client backend' AND NOT usename = ANY (%s
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, move}. `database` is None where it cannot be read; `trouble` are codes with facts."""
-    move = moves.read(order)
-    armed = (move.folder / "secrets.json").exists()
+    """order: {side, transfer}. `database` is None where it cannot be read; `trouble` are codes with facts."""
+    transfer = transfers.read(order)
+    prepared = (transfer.folder / "secrets.json").exists()
     trouble: list[dict[str, Any]] = []
     return {
-        "side": move.side,
-        "armed": armed,
-        "database": read_database(move, armed, trouble) if move.database else {},
+        "side": transfer.side,
+        "prepared": prepared,
+        "database": read_database(transfer, prepared, trouble) if transfer.database else {},
         "folders": [
-            {"path": folder.path, "open": move.live(folder).exists(), "closed": move.closed(folder).exists()}
-            for folder in move.folders
+            {
+                "path": folder.path,
+                "open": transfer.live(folder).exists(),
+                "closed": transfer.closed(folder).exists(),
+            }
+            for folder in transfer.folders
         ],
-        "pull": read_json(move.folder / "pull-status.json"),
-        "cut": read_json(move.folder / "cut.json"),
-        "journal": cut.marks(move.folder / "cut.journal"),
+        "pull": read_json(transfer.folder / "pull-status.json"),
+        "switch": read_json(transfer.folder / "switch.json"),
+        "journal": switch.marks(transfer.folder / "switch.journal"),
         "services": {
-            name: state for name, state in services.statuses().items() if name.startswith(f"move-{move.key}-")
+            name: state
+            for name, state in services.statuses().items()
+            if name.startswith(f"transfer-{transfer.key}-")
         },
         "trouble": trouble,
     }
 
 
-def read_database(move: Move, armed: bool, trouble: list[dict[str, Any]]) -> dict[str, Any] | None:
+def read_database(transfer: Transfer, prepared: bool, trouble: list[dict[str, Any]]) -> dict[str, Any] | None:
     try:
-        with database.here(move, "postgres") as admin:
-            writers: dict[str, bool] = dict(admin.execute(WRITERS, [list(move.db.writers)]).fetchall())
+        with database.here(transfer, "postgres") as admin:
+            writers: dict[str, bool] = dict(admin.execute(WRITERS, [list(transfer.db.writers)]).fetchall())
         found: dict[str, Any] = {"writers": writers}
-        with database.here(move) as connection:
-            found |= read_replication(connection, move)
+        with database.here(transfer) as connection:
+            found |= read_replication(connection, transfer)
             if any(writers.values()):
-                look_at_writing(connection, move, trouble)
-            if armed:
-                look_across(connection, move, found, trouble)
-                look_for_failures(connection, move, found, trouble)
+                look_at_writing(connection, transfer, trouble)
+            if prepared:
+                look_across(connection, transfer, found, trouble)
+                look_for_failures(connection, transfer, found, trouble)
     except psycopg.OperationalError as error:
         if "does not exist" in str(error):  # There is no such database yet; its writers were read before.
             return {"writers": writers, "fences": [], "slots": []}
         trouble.append(
-            {"code": "database_away", "facts": {"side": move.side, "error": str(error).strip()[-300:]}}
+            {"code": "database_away", "facts": {"side": transfer.side, "error": str(error).strip()[-300:]}}
         )
         return None
     return found
 
 
-def read_replication(connection: Connection, move: Move) -> dict[str, Any]:
-    schema = connection.execute(OWN_SCHEMA, [move.schema]).fetchone()
-    fences = sql.SQL(FENCES).format(schema=sql.Identifier(move.schema))
-    state = connection.execute(SUBSCRIPTION, [move.incoming]).fetchone()
-    release_silent_slot(connection, move)
+def read_replication(connection: Connection, transfer: Transfer) -> dict[str, Any]:
+    schema = connection.execute(OWN_SCHEMA, [transfer.schema]).fetchone()
+    fences = sql.SQL(FENCES).format(schema=sql.Identifier(transfer.schema))
+    state = connection.execute(SUBSCRIPTION, [transfer.incoming]).fetchone()
+    release_silent_slot(connection, transfer)
     return {
         "fences": [list(row) for row in connection.execute(fences)] if schema else [],
         "subscription": dict(zip(SUBSCRIPTION_FIELDS, state, strict=True)) if state else None,
-        "tables": [list(row) for row in connection.execute(TABLES, [move.incoming])],
+        "tables": [list(row) for row in connection.execute(TABLES, [transfer.incoming])],
         "slots": [
             dict(zip(("name", "active", "wal_status", "retained_bytes"), row, strict=True))
-            for row in connection.execute(SLOTS, [f"govcloud\\_{move.key}\\_%"])
+            for row in connection.execute(SLOTS, [f"govcloud\\_{transfer.key}\\_%"])
         ],
     }
 
 
-def release_silent_slot(connection: Connection, move: Move) -> None:
-    """Let a closed side's slot forget; the lock keeps a cut from opening this side meanwhile."""
+def release_silent_slot(connection: Connection, transfer: Transfer) -> None:
+    """Let a closed side's slot forget; the lock keeps a cutover from opening this side meanwhile."""
     with connection.transaction(), contextlib.suppress(psycopg.errors.ObjectInUse):
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
-        if connection.execute(lock, [move.schema]).fetchone() != (True,):
+        if connection.execute(lock, [transfer.schema]).fetchone() != (True,):
             return
-        if any(row[1] for row in connection.execute(WRITERS, [list(move.db.writers)])):
+        if any(row[1] for row in connection.execute(WRITERS, [list(transfer.db.writers)])):
             return
         advance = (
             "SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) FROM pg_replication_slots"
             " WHERE slot_name = %s AND NOT active AND wal_status <> 'lost'"
         )
-        connection.execute(advance, [move.outgoing])
+        connection.execute(advance, [transfer.outgoing])
 
 
-def look_at_writing(connection: Connection, move: Move, trouble: list[dict[str, Any]]) -> None:
+def look_at_writing(connection: Connection, transfer: Transfer, trouble: list[dict[str, Any]]) -> None:
     """On the side that serves: who may write unfenced, and tables that cannot be written while published."""
-    named = list(move.db.writers)
+    named = list(transfer.db.writers)
     for (role,) in connection.execute(database.OTHER_WRITERS, [named]).fetchall():
-        trouble.append({"code": "other_writer", "facts": {"side": move.side, "role": role}})
-    for (role,) in connection.execute(OTHER_SESSIONS, [move.db.name, named]).fetchall():
-        trouble.append({"code": "other_session", "facts": {"side": move.side, "role": role}})
+        trouble.append({"code": "other_writer", "facts": {"side": transfer.side, "role": role}})
+    for (role,) in connection.execute(OTHER_SESSIONS, [transfer.db.name, named]).fetchall():
+        trouble.append({"code": "other_session", "facts": {"side": transfer.side, "role": role}})
     for table, code in replica_identity.tables_without(connection):
-        trouble.append({"code": code, "facts": {"side": move.side, "table": table}})
+        trouble.append({"code": code, "facts": {"side": transfer.side, "table": table}})
 
 
 def look_across(
-    connection: Connection, move: Move, found: dict[str, Any], trouble: list[dict[str, Any]]
+    connection: Connection, transfer: Transfer, found: dict[str, Any], trouble: list[dict[str, Any]]
 ) -> None:
     """Whether the other side can be reached from here, its size, whether both have the same columns."""
     try:
-        with database.there(move) as other:
+        with database.there(transfer) as other:
             found["reaches_other"] = True
             found["sizes"] = dict(other.execute(SIZES).fetchall())
-            different = database.schema_differences(connection, other, move.schema)[:MOST_DIFFERENCES]
+            different = database.schema_differences(connection, other, transfer.schema)[:MOST_DIFFERENCES]
             trouble += [{"code": "schema_differs", "facts": each} for each in different]
     except psycopg.Error as error:
         found["reaches_other"] = False
-        facts = {"side": move.side, "error": str(error).strip()[-300:]}
+        facts = {"side": transfer.side, "error": str(error).strip()[-300:]}
         trouble.append({"code": "other_side_away", "facts": facts})
 
 
 def look_for_failures(
-    connection: Connection, move: Move, found: dict[str, Any], trouble: list[dict[str, Any]]
+    connection: Connection, transfer: Transfer, found: dict[str, Any], trouble: list[dict[str, Any]]
 ) -> None:
     """Whether changes cannot be applied here, and which first copies have failed, in the server's words."""
     subscription = found["subscription"]
@@ -175,10 +181,10 @@ def look_for_failures(
     applies = subscription["running"]
     if applies and not subscription["copy_errors"]:
         return
-    errors = server_log.errors(connection, move.incoming)
+    errors = server_log.errors(connection, transfer.incoming)
     if not applies:
-        facts = {"side": move.side, "errors": subscription["errors"], "last": (errors or {}).get("", "-")}
+        facts = {"side": transfer.side, "errors": subscription["errors"], "last": (errors or {}).get("", "-")}
         trouble.append({"code": "apply_fails", "facts": facts})
     if subscription["copy_errors"]:
-        failed = copy_failures.failed_copies(connection, move.incoming, errors)
-        trouble += [{"code": "copy_fails", "facts": {"side": move.side, **facts}} for facts in failed]
+        failed = copy_failures.failed_copies(connection, transfer.incoming, errors)
+        trouble += [{"code": "copy_fails", "facts": {"side": transfer.side, **facts}} for facts in failed]

@@ -1,12 +1,12 @@
-"""What must hold before a cut may fence anything. Writes nothing but one row of the mover's own."""
+"""What must hold before a cutover may fence anything. Writes nothing but one row of the mover's own."""
 
 import time
 
 import database
 from database import Connection
-from move import Move
 from psycopg import sql
 from refusal import Refused
+from transfer import Transfer
 
 SECONDS_TO_ARRIVE = 5.0
 # The worker that applies copies no table and has no leader; before 17 there is no worker_type.
@@ -22,46 +22,46 @@ COPYING = (
 )
 SLOT = "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = %s"
 CAN_LOG_IN = "SELECT count(*) FILTER (WHERE rolcanlogin), count(*) FROM pg_roles WHERE rolname = ANY (%s)"
-PROBE = "INSERT INTO {schema}.cut (id, kind, side) VALUES ({cut}, 'probe', {side})"
-PROBED = "SELECT 1 FROM {schema}.cut WHERE id = {cut} AND kind = 'probe'"
+PROBE = "INSERT INTO {schema}.switches (id, kind, side) VALUES ({switch}, 'probe', {side})"
+PROBED = "SELECT 1 FROM {schema}.switches WHERE id = {switch} AND kind = 'probe'"
 
 
-def require(here: Connection, there: Connection, move: Move, number: str) -> None:
-    """The other side serves, this one follows it completely, and there is a way back."""
-    writers = [list(move.db.writers)]
+def require(here: Connection, there: Connection, transfer: Transfer, number: str) -> None:
+    """The other side serves, this one follows it completely, and there is a rollback path."""
+    writers = [list(transfer.db.writers)]
     open_there, known_there = there.execute(CAN_LOG_IN, writers).fetchone() or (0, 0)
     if open_there < known_there or not known_there:
-        raise Refused("serving_side_is_closed", side=move.other)
+        raise Refused("serving_side_is_closed", side=transfer.other)
     if (here.execute(CAN_LOG_IN, writers).fetchone() or (0, 0))[0]:
-        raise Refused("target_is_open", roles=", ".join(move.db.writers))
+        raise Refused("target_is_open", roles=", ".join(transfer.db.writers))
     if there.execute("SELECT 1 FROM pg_prepared_xacts WHERE database = current_database()").fetchone():
         raise Refused("prepared_transactions")
     if other := there.execute(database.OTHER_WRITERS, writers).fetchone():
         raise Refused("other_writer", role=other[0])
-    require_following(here, move)
-    if found := database.schema_differences(here, there, move.schema):
+    require_following(here, transfer)
+    if found := database.schema_differences(here, there, transfer.schema):
         raise Refused("schema_differs", **found[0])
-    slot = here.execute(SLOT, [move.outgoing]).fetchone()
+    slot = here.execute(SLOT, [transfer.outgoing]).fetchone()
     if slot is None or slot[0] or slot[1] == "lost":
-        raise Refused("no_way_back", slot=move.outgoing)
-    require_arrival(here, there, move, number)
+        raise Refused("no_rollback_path", slot=transfer.outgoing)
+    require_arrival(here, there, transfer, number)
 
 
-def require_following(here: Connection, move: Move) -> None:
-    state = here.execute(FOLLOWING, [move.incoming]).fetchone()
+def require_following(here: Connection, transfer: Transfer) -> None:
+    state = here.execute(FOLLOWING, [transfer.incoming]).fetchone()
     if state is None or not all(state):
-        raise Refused("not_following", side=move.side)
-    copying = here.execute(COPYING, [move.incoming]).fetchone()
+        raise Refused("not_following", side=transfer.side)
+    copying = here.execute(COPYING, [transfer.incoming]).fetchone()
     if copying and copying[0]:
         raise Refused("still_copying", tables=copying[0])
 
 
-def require_arrival(here: Connection, there: Connection, move: Move, number: str) -> None:
+def require_arrival(here: Connection, there: Connection, transfer: Transfer, number: str) -> None:
     """A row written there arrives here in time: the last rows will, too."""
     parts = {
-        "schema": sql.Identifier(move.schema),
-        "cut": sql.Literal(number),
-        "side": sql.Literal(move.side),
+        "schema": sql.Identifier(transfer.schema),
+        "switch": sql.Literal(number),
+        "side": sql.Literal(transfer.side),
     }
     there.execute(sql.SQL(PROBE).format(**parts))
     end = time.monotonic() + SECONDS_TO_ARRIVE

@@ -8,50 +8,50 @@ import contextlib
 import time
 from typing import Any
 
-import cut
 import database
 import file_offer
-import move as moves
 import psycopg
-from move import Move
+import switch
+import transfer as transfers
 from name_control import NameControl
 from psycopg import sql
 from refusal import Refused
+from transfer import Transfer
 
 SECONDS_TO_END_SESSIONS = 10.0
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, move, step: close or open}."""
-    move = moves.read(order)
-    move.secrets()
-    if order["step"] == "close" or "opened" not in cut.marks(move.folder / "cut.journal"):
-        end_cut(move)
+    """order: {side, transfer, step: close or open}."""
+    transfer = transfers.read(order)
+    transfer.secrets()
+    if order["step"] == "close" or "opened" not in switch.marks(transfer.folder / "switch.journal"):
+        end_switch(transfer)
     if order["step"] == "close":
-        close(move)
+        close(transfer)
     else:
-        open_up(move)
+        open_up(transfer)
     return {"changed": True, "closed": order["step"] == "close"}
 
 
-def end_cut(move: Move) -> None:
-    """A cut that was held up shall not open this side later; what it has sent already is not carried out."""
-    cut.end(move)
-    if not move.database:
+def end_switch(transfer: Transfer) -> None:
+    """Kill a switch that was held up, so that it cannot open this side later; cancel what it has sent."""
+    switch.end(transfer)
+    if not transfer.database:
         return
-    with contextlib.suppress(NoDatabase), database_here(move) as connection:
+    with contextlib.suppress(NoDatabase), database_here(transfer) as connection:
         end = time.monotonic() + SECONDS_TO_END_SESSIONS
-        while connection.execute(database.END_CUT, [move.schema]).fetchone():
+        while connection.execute(database.END_SWITCH, [transfer.schema]).fetchone():
             if time.monotonic() > end:
                 raise Refused("sessions_remain")
             time.sleep(0.005)
 
 
-def close(move: Move) -> None:
-    file_offer.shut(move)
-    if move.database:
-        with contextlib.suppress(NoDatabase), database_here(move) as connection:
-            schema = sql.Identifier(move.schema)
+def close(transfer: Transfer) -> None:
+    file_offer.shut(transfer)
+    if transfer.database:
+        with contextlib.suppress(NoDatabase), database_here(transfer) as connection:
+            schema = sql.Identifier(transfer.schema)
             connection.execute(sql.SQL("SELECT {}.let_in(false)").format(schema))
             end = time.monotonic() + SECONDS_TO_END_SESSIONS
             while connection.execute(sql.SQL("SELECT {}.end_sessions()").format(schema)).fetchone() != (0,):
@@ -59,30 +59,30 @@ def close(move: Move) -> None:
                     raise Refused("sessions_remain")
                 time.sleep(0.005)
             follows = "SELECT 1 FROM pg_subscription WHERE subname = %s AND subenabled"
-            if connection.execute(follows, [move.incoming]).fetchone():
-                file_offer.pull(move)
+            if connection.execute(follows, [transfer.incoming]).fetchone():
+                file_offer.pull(transfer)
 
 
 class NoDatabase(Exception):
     """The copy was never begun here, so nobody can write to it."""
 
 
-def database_here(move: Move) -> database.Connection:
+def database_here(transfer: Transfer) -> database.Connection:
     try:
-        return database.here(move)
+        return database.here(transfer)
     except psycopg.OperationalError as error:
         if "does not exist" in str(error):
             raise NoDatabase from error
         raise
 
 
-def open_up(move: Move) -> None:
-    file_offer.stop_pull(move)
-    file_offer.give_back(move)
-    if move.database:
-        with database.here(move) as connection:
-            connection.execute(sql.SQL("SELECT {}.let_in(true)").format(sql.Identifier(move.schema)))
-    if move.names:
-        control = NameControl(move)
+def open_up(transfer: Transfer) -> None:
+    file_offer.stop_pull(transfer)
+    file_offer.give_back(transfer)
+    if transfer.database:
+        with database.here(transfer) as connection:
+            connection.execute(sql.SQL("SELECT {}.let_in(true)").format(sql.Identifier(transfer.schema)))
+    if transfer.names:
+        control = NameControl(transfer)
         control.take()
         control.close()

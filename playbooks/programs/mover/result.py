@@ -1,38 +1,38 @@
-"""What the prover needs to know of the last cut: its snapshot, since when each folder moved, what is gone."""
+"""Input of the prover from the last switch: its snapshot, when each folder moved, what is gone."""
 
 from typing import Any
 
-import move as moves
-from move import SIDES, Move
+import transfer as transfers
 from place import ROOT, read_json
 from refusal import Refused
+from transfer import SIDES, Transfer
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side: the one that took over, move}. `orders` are those of the prover, by side."""
-    move = moves.read(order)
-    done = read_json(move.folder / "cut.json") or {}
-    if done.get("outcome") != "cut":
-        raise Refused("no_cut", side=move.side)
-    return {"cut": done["cut"], "orders": {side: order_for(move, side, done) for side in SIDES}}
+    """order: {side: the one that took over, transfer}. `orders` are those of the prover, by side."""
+    transfer = transfers.read(order)
+    done = read_json(transfer.folder / "switch.json") or {}
+    if done.get("outcome") != "switched":
+        raise Refused("no_switch", side=transfer.side)
+    return {"switch": done["switch"], "orders": {side: order_for(transfer, side, done) for side in SIDES}}
 
 
-def order_for(move: Move, side: str, done: dict[str, Any]) -> dict[str, Any]:
-    took_over = side == move.side
-    database = {"name": move.db.name, "admin": move.db.admin} if move.database else None
+def order_for(transfer: Transfer, side: str, done: dict[str, Any]) -> dict[str, Any]:
+    took_over = side == transfer.side
+    database = {"name": transfer.db.name, "admin": transfer.db.admin} if transfer.database else None
     moments = done["folders_at" if took_over else "folders_shut"]
-    noted = read_json(move.folder / "cut-gone.json") or {}
-    gone = noted["gone"] if took_over and noted.get("cut") == done["cut"] else {}
+    noted = read_json(transfer.folder / "switch-gone.json") or {}
+    gone = noted["gone"] if took_over and noted.get("switch") == done["switch"] else {}
     return {
         "database": database,
         "snapshot": done.get("snapshot") if took_over else None,
         "folders": [
             {
                 "path": folder.path,
-                "otherwise": str(move.closed(folder).relative_to(ROOT)),
+                "otherwise": str(transfer.closed(folder).relative_to(ROOT)),
                 "since": since,
                 "gone": gone.get(folder.path, []),
             }
-            for folder, since in zip(move.folders, moments, strict=True)
+            for folder, since in zip(transfer.folders, moments, strict=True)
         ],
     }

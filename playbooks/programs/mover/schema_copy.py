@@ -12,9 +12,9 @@ from typing import Any
 import database
 from administrator import pinned
 from database import Connection
-from move import Move
 from psycopg import conninfo, sql
 from refusal import Refused
+from transfer import Transfer
 
 ROLES = """
 SELECT rolname, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolconnlimit
@@ -36,7 +36,7 @@ def can_log_in(connection: Connection, roles: Sequence[str]) -> bool:
     return connection.execute(query, [list(roles)]).fetchone() is not None
 
 
-def copy_roles(source: Connection, admin: Connection, move: Move) -> None:
+def copy_roles(source: Connection, admin: Connection, transfer: Transfer) -> None:
     """Make the roles that are missing here, without their passwords; writers may not log in.
 
     A role that is here keeps its password: an application's configuration on this host knows it.
@@ -49,17 +49,17 @@ def copy_roles(source: Connection, admin: Connection, move: Move) -> None:
             "INHERIT" if inherit else "NOINHERIT",
             "CREATEROLE" if create_role else "NOCREATEROLE",
             "CREATEDB" if create_db else "NOCREATEDB",
-            "LOGIN" if log_in and name not in move.db.writers else "NOLOGIN",
+            "LOGIN" if log_in and name not in transfer.db.writers else "NOLOGIN",
         ]
         statement = sql.SQL("CREATE ROLE {} " + " ".join(flags) + " CONNECTION LIMIT {}")
         admin.execute(statement.format(sql.Identifier(name), sql.Literal(limit)))
 
 
-def make_database(source: Connection, admin: Connection, move: Move) -> None:
+def make_database(source: Connection, admin: Connection, transfer: Transfer) -> None:
     """An empty database like the source's. One that holds rows of somebody else is left alone."""
-    name = move.db.name
+    name = transfer.db.name
     if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-        if not made_by_a_mover(move):
+        if not made_by_a_mover(transfer):
             raise Refused("target_not_empty", database=name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
     encoding, collate, ctype, provider, locale, owner = source.execute(shape(source)).fetchone() or ()
@@ -79,18 +79,20 @@ def shape(source: Connection) -> sql.Composed:
     return sql.SQL(SHAPE).format(locale=sql.Identifier(column))
 
 
-def made_by_a_mover(move: Move) -> bool:
-    """True for a database without tables, and for one that a move to this host has filled."""
-    with database.here(move) as connection:
+def made_by_a_mover(transfer: Transfer) -> bool:
+    """True for a database without tables, and for one that a transfer to this host has filled."""
+    with database.here(transfer) as connection:
         tables = "SELECT 1 FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384 LIMIT 1"
-        mine = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [move.schema]).fetchone()
+        mine = connection.execute(
+            "SELECT 1 FROM pg_namespace WHERE nspname = %s", [transfer.schema]
+        ).fetchone()
         return mine is not None or connection.execute(tables).fetchone() is None
 
 
-def copy_schema(move: Move, folder: Path) -> None:
+def copy_schema(transfer: Transfer, folder: Path) -> None:
     """Tables, indexes, views, functions, owners and rights; no rows, and nothing of the mover's own."""
-    without = ["--no-publications", "--no-subscriptions", f"--exclude-schema={move.schema}"]
-    source, target = pinned(database.peer_conninfo(move)), database.admin_conninfo(move)
+    without = ["--no-publications", "--no-subscriptions", f"--exclude-schema={transfer.schema}"]
+    source, target = pinned(database.peer_conninfo(transfer)), database.admin_conninfo(transfer)
     dumped = run(folder / "pg_dump", ["--schema-only", *without], source, b"")
     run(folder / "psql", ["-qX", "-v", "ON_ERROR_STOP=1", "--single-transaction"], target, dumped)
 

@@ -1,4 +1,4 @@
-"""Let a move's two sides switch its name, each in its own direction only; or take that away again."""
+"""Let a transfer's two sides switch its name, each in its own direction only; or take that away again."""
 
 from typing import Any
 
@@ -7,18 +7,20 @@ from refusal import Refused
 
 
 def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {folder, move, verb: grant or revoke}; secrets: forward_names, reverse_names."""
-    move, path = order["move"], below(order["folder"]) / "tokens.json"
-    record = move["names"]["record"]
+    """order: {folder, transfer, verb: grant or revoke}; secrets: forward_names, reverse_names."""
+    transfer, path = order["transfer"], below(order["folder"]) / "tokens.json"
+    record = transfer["names"]["record"]
     kept = {
-        token: rights for token, rights in (read_json(path) or {}).items() if rights["move"] != move["key"]
+        token: rights
+        for token, rights in (read_json(path) or {}).items()
+        if rights["transfer"] != transfer["key"]
     }
     if order["verb"] == "grant":
         if record not in (read_json(path.with_name("names.json")) or {}):
             raise Refused("name_unknown", name=record)
-        source, target = move["source"]["address"], move["target"]["address"]
-        rights = {"move": move["key"], "name": record}
+        source, target = transfer["source"]["address"], transfer["target"]["address"]
+        rights = {"transfer": transfer["key"], "name": record}
         kept[secrets["forward_names"]] = {**rights, "from": source, "to": target}
         kept[secrets["reverse_names"]] = {**rights, "from": target, "to": source}
     write_json(path, kept)
-    return {"changed": True, "tokens": sum(rights["move"] == move["key"] for rights in kept.values())}
+    return {"changed": True, "tokens": sum(rights["transfer"] == transfer["key"] for rights in kept.values())}

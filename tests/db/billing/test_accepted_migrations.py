@@ -11,9 +11,10 @@ from sqlmodel import Session, select
 from orchestrator.core.clock import now
 from orchestrator.core.db import transaction
 from orchestrator.migrations import store
+from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
-from orchestrator.migrations.movers import CutResult
+from orchestrator.migrations.movers import SwitchResult
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources.models import Resource
 from orchestrator.runs.models import ExecutionPlan, Run
@@ -33,7 +34,7 @@ def days(engine: Engine) -> list[tuple[str, str, str | None]]:
 
 
 def migrate(session: Session, host: hosts.Host) -> Migration:
-    """A migration onto the host whose cut was made."""
+    """A migration onto the host, after its cutover."""
     request = session.get_one(ResourceRequest, host.request)
     made = Migration(
         number="",
@@ -61,7 +62,7 @@ def accept(engine: Engine, host: hosts.Host, migration_id: UUID) -> None:
 
 
 def switch(engine: Engine, host: hosts.Host, migration_id: UUID, kind: str) -> dict[str, Any]:
-    """The transaction of a switch that was made; what the books say about the bill."""
+    """Record a switch and return the billing states."""
     with transaction(engine) as session:
         first = session.get_one(Run, host.run)
         plan = session.get_one(ExecutionPlan, first.plan_id)
@@ -83,9 +84,9 @@ def switch(engine: Engine, host: hosts.Host, migration_id: UUID, kind: str) -> d
             to_address="127.0.0.3",
         )
         store.add_switch(session, begun)
-        if kind == "cut":
+        if kind == "cutover":
             store.lock(session, migration_id).status = MigrationStatus.CUTTING_OVER
-        result = CutResult("cut", "target" if kind == "cut" else "source", None, {})
+        result = SwitchResult(SwitchOutcome.SWITCHED, "target" if kind == "cutover" else "source", None, {})
         switches.record_switched(session, run.id, made.id, result)
         return dict(store.lock(session, migration_id).billing)
 
@@ -100,21 +101,21 @@ def test_a_target_that_goes_back_after_its_acceptance_costs_nothing_until_it_is_
     hosts.on_day(engine, "2019-07-20")
     accept(engine, host, migration_id)
     hosts.on_day(engine, "2019-07-25")
-    assert switch(engine, host, migration_id, "return") == {"source": "not_billed", "target": "trial"}
+    assert switch(engine, host, migration_id, "rollback") == {"source": "not_billed", "target": "trial"}
     assert days(engine) == [("active", "2019-07-20", "2019-07-25")]
     hosts.on_day(engine, "2019-08-01")
-    assert switch(engine, host, migration_id, "cut") == {"source": "not_billed", "target": "trial"}
+    assert switch(engine, host, migration_id, "cutover") == {"source": "not_billed", "target": "trial"}
     hosts.on_day(engine, "2019-09-01")
     accept(engine, host, migration_id)
     assert days(engine) == [("active", "2019-07-20", "2019-07-25"), ("active", "2019-09-01", None)]
 
 
-def test_the_books_of_a_switch_say_that_a_target_which_was_opened_before_is_billed(engine: Engine) -> None:
+def test_a_target_that_was_activated_before_the_migration_stays_billed(engine: Engine) -> None:
     host = hosts.in_production(engine)
     with transaction(engine) as session:
         migration_id = migrate(session, host).id
-    assert switch(engine, host, migration_id, "cut") == {"source": "not_billed", "target": "active"}
-    assert switch(engine, host, migration_id, "return") == {"source": "not_billed", "target": "active"}
+    assert switch(engine, host, migration_id, "cutover") == {"source": "not_billed", "target": "active"}
+    assert switch(engine, host, migration_id, "rollback") == {"source": "not_billed", "target": "active"}
     assert days(engine) == [("active", "2019-06-19", None)]
 
 
@@ -135,7 +136,7 @@ def accepted_and_back(engine: Engine) -> tuple[hosts.Host, UUID]:
     hosts.on_day(engine, "2019-07-20")
     accept(engine, host, migration_id)
     hosts.on_day(engine, "2019-07-25")
-    switch(engine, host, migration_id, "return")
+    switch(engine, host, migration_id, "rollback")
     return host, migration_id
 
 

@@ -17,7 +17,7 @@ LINES_TOLD = 40
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """The legacy system serves; nothing is armed."""
+    """The legacy system serves; nothing is prepared."""
     try:
         programs_folder()
     except EmbeddedPostgresError as missing:
@@ -35,7 +35,7 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture(autouse=True)
-def told(request: pytest.FixtureRequest) -> Iterator[None]:
+def log_on_failure(request: pytest.FixtureRequest) -> Iterator[None]:
     """The log of the plays beside a test's failure."""
     yield
     if "world" in request.fixturenames:

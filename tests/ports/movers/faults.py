@@ -1,4 +1,4 @@
-"""Faults of a real kind: a process killed or stopped, a row that takes its time, a cut beside the test."""
+"""Real faults: a process killed or stopped, a row that takes its time, a cutover beside the test."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
 from orchestrator.demo.sample_system import root_of
-from orchestrator.migrations.move import Move, MoveHost
-from orchestrator.migrations.movers import CutResult
+from orchestrator.migrations.movers import SwitchResult
+from orchestrator.migrations.transfer import MigrationHost, Transfer
 from tests.ports.movers.legacy import World
 from tests.ports.sandbox.daemon import all_pids, command_line, wait_until
 
@@ -21,19 +21,20 @@ BEGIN
     IF NEW.kind = {kind!r} THEN PERFORM pg_sleep({seconds}); END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER take_time BEFORE INSERT ON govcloud_{key}.cut FOR EACH ROW EXECUTE FUNCTION public.take_time();
-ALTER TABLE govcloud_{key}.cut ENABLE REPLICA TRIGGER take_time;
+CREATE TRIGGER take_time BEFORE INSERT ON govcloud_{key}.switches
+    FOR EACH ROW EXECUTE FUNCTION public.take_time();
+ALTER TABLE govcloud_{key}.switches ENABLE REPLICA TRIGGER take_time;
 """
 
 
 @contextmanager
 def slow_arrival(
-    world: World, move: Move, kind: str, seconds: float, on: MoveHost | None = None
+    world: World, transfer: Transfer, kind: str, seconds: float, on: MigrationHost | None = None
 ) -> Iterator[None]:
     """While the block runs, the apply on the target, or `on` another, takes `seconds` for such a row."""
     host = on or world.target
     with world.admin(host) as connection:
-        connection.execute(DELAY.format(kind=kind, seconds=seconds, key=move.key))
+        connection.execute(DELAY.format(kind=kind, seconds=seconds, key=transfer.key))
     try:
         yield
     finally:
@@ -42,49 +43,51 @@ def slow_arrival(
             connection.execute("DROP FUNCTION public.take_time CASCADE")
 
 
-class RunningCut:
-    """A cut under way in a thread of the test; `wait_for` a mark of its journal."""
+class RunningSwitch:
+    """A cutover under way in a thread of the test; `wait_for` a mark of its journal."""
 
-    def __init__(self, world: World, move: Move, host: MoveHost, begin: Callable[[], CutResult]) -> None:
-        self.folder = world.root(host) / f"srv/govcloud/{move.key}"
-        for name in ("cut.journal", "cut.pid"):
+    def __init__(
+        self, world: World, transfer: Transfer, host: MigrationHost, begin: Callable[[], SwitchResult]
+    ) -> None:
+        self.folder = world.root(host) / f"srv/govcloud/{transfer.key}"
+        for name in ("switch.journal", "switch.pid"):
             (self.folder / name).unlink(missing_ok=True)
         self.pool = ThreadPoolExecutor(1)
-        self.future: Future[CutResult] = self.pool.submit(begin)
+        self.future: Future[SwitchResult] = self.pool.submit(begin)
 
     def wait_for(self, mark: str) -> None:
         """Until the journal has the mark; `started` is there as soon as the process is."""
-        path = self.folder / ("cut.pid" if mark == "started" else "cut.journal")
+        path = self.folder / ("switch.pid" if mark == "started" else "switch.journal")
         sought = "" if mark == "started" else f"{mark} "
         wait_until(lambda: path.exists() and (text := path.read_text()) and sought in text, mark, 40)
 
     @property
     def pid(self) -> int:
-        return int((self.folder / "cut.pid").read_text())
+        return int((self.folder / "switch.pid").read_text())
 
-    def kill(self) -> CutResult:
-        """kill -9 of the cut script; how the mover told that it ended."""
+    def kill(self) -> SwitchResult:
+        """kill -9 of the cutover script; return the mover's result."""
         os.kill(self.pid, signal.SIGKILL)
         return self.result()
 
-    def result(self) -> CutResult:
+    def result(self) -> SwitchResult:
         try:
             return self.future.result(90)
         finally:
             self.pool.shutdown(wait=False)
 
 
-def begun(world: World, move: Move, movers: AnsibleMovers) -> RunningCut:
-    """A cut to the target that has been started."""
-    return RunningCut(world, move, world.target, movers.cut)
+def begun(world: World, transfer: Transfer, movers: AnsibleMovers) -> RunningSwitch:
+    """A cutover to the target that has been started."""
+    return RunningSwitch(world, transfer, world.target, movers.cut_over)
 
 
-def begun_return(world: World, move: Move, movers: AnsibleMovers) -> RunningCut:
-    """A return to the source that has been started."""
-    return RunningCut(world, move, world.legacy, movers.return_)
+def begun_rollback(world: World, transfer: Transfer, movers: AnsibleMovers) -> RunningSwitch:
+    """A rollback to the source that has been started."""
+    return RunningSwitch(world, transfer, world.legacy, movers.roll_back)
 
 
-def pids_of(host: MoveHost, *words: bytes) -> list[int]:
+def pids_of(host: MigrationHost, *words: bytes) -> list[int]:
     """The processes of a host whose words contain all of these."""
     root = str(root_of(host))
     return [
@@ -94,7 +97,7 @@ def pids_of(host: MoveHost, *words: bytes) -> list[int]:
     ]
 
 
-def kill_database(host: MoveHost) -> None:
+def kill_database(host: MigrationHost) -> None:
     """kill -9 of the whole server: the postmaster first, so that nobody cleans up."""
     (postmaster,) = pids_of(host, b"/postgres\0-D")
     for pid in [postmaster, *pids_of(host, b"postgres: ")]:
@@ -116,7 +119,7 @@ def stopped(pids: list[int]) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
-def pid_outside(host: MoveHost, pid: int) -> int:
+def pid_outside(host: MigrationHost, pid: int) -> int:
     """What a process of a host is called here, where the host may have numbers of its own."""
     (postmaster,) = pids_of(host, b"/postgres\0-D")
     space = _space(postmaster)

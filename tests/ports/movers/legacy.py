@@ -17,13 +17,13 @@ import psycopg
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
-from orchestrator.adapters.movers.bundles import move_bundle
+from orchestrator.adapters.movers.bundles import transfer_bundle
 from orchestrator.adapters.movers.playing import Player
 from orchestrator.demo.sample_system import sample_bundle
-from orchestrator.migrations.move import DatabasePart, FolderPart, Move, MoveHost, NamePart, Side
-from orchestrator.migrations.movers import Act
+from orchestrator.migrations.kinds import Purpose
 from orchestrator.migrations.pause import Acknowledged, read_record
 from orchestrator.migrations.serving import judge
+from orchestrator.migrations.transfer import DatabasePart, FolderPart, MigrationHost, NamePart, Side, Transfer
 from orchestrator.runs.engine import EngineRun
 from tests.ports.sandbox.daemon import INSTANCE, ROOT, Daemon, unprivileged, wait_until
 
@@ -50,14 +50,14 @@ class World:
         self.targets = 0
         self.target = self.next_target()
 
-    def host(self, name: str, workspace: str, zone: str) -> MoveHost:
+    def host(self, name: str, workspace: str, zone: str) -> MigrationHost:
         network = self.daemon.create(f"{workspace}/network/main", zone=zone, name=zone)["id"]
         group = self.daemon.create(f"{workspace}/security_group/{name}", network=network, ports=[5432])["id"]
         port = self.daemon.create(f"{workspace}/port/{name}", network=network, security_group=group)["id"]
         made = self.daemon.create(f"{workspace}/instance/{name}", **{**INSTANCE, "port": port})
-        return MoveHost(name, made["address"], {"plugin": "sandbox", "host_root": made["host_root"]})
+        return MigrationHost(name, made["address"], {"plugin": "sandbox", "host_root": made["host_root"]})
 
-    def next_target(self) -> MoveHost:
+    def next_target(self) -> MigrationHost:
         self.targets += 1
         return self.host(f"db-{self.targets}", "target", "extranet")
 
@@ -70,10 +70,10 @@ class World:
         self.target = self.next_target()
         self.install(self.target, "install_sample_system.yml")
 
-    def root(self, host: MoveHost) -> Path:
+    def root(self, host: MigrationHost) -> Path:
         return Path(host.connection["host_root"])
 
-    def install(self, host: MoveHost, playbook: str, **variables: Any) -> dict[str, Any]:
+    def install(self, host: MigrationHost, playbook: str, **variables: Any) -> dict[str, Any]:
         """Play one of the sample playbooks on a host; the answers of its programs by task."""
         folder = self.fill(sample_bundle(PLAYBOOKS, host, playbook, variables))
         result = self.engine.run(folder, playbook, engine_run(self.log))
@@ -94,27 +94,27 @@ class World:
         self.install(self.legacy, "install_sample_system.yml", install_sample_system_seed=dict(self.seed))
         self.install(self.target, "install_sample_system.yml")
 
-    def move(self, key: str, **changed: Any) -> Move:
+    def transfer(self, key: str, **changed: Any) -> Transfer:
         parts: dict[str, Any] = {
             "database": DatabasePart("app", ("app",)),
             "folders": (FolderPart(UPLOADS),),
             "name": NamePart(RECORD, self.names),
             "budget_ms": 10_000,
         }
-        return Move(key, self.legacy, self.target, **{**parts, **changed})
+        return Transfer(key, self.legacy, self.target, **{**parts, **changed})
 
-    def movers(self, move: Move, act: Act, seconds_to_follow: float = 60) -> AnsibleMovers:
+    def movers(self, transfer: Transfer, purpose: str, seconds_to_follow: float = 60) -> AnsibleMovers:
         """The movers as they are after an approval: from a folder of their own, filled with the bundle."""
-        folder = self.fill(move_bundle(PLAYBOOKS, move, act))
+        folder = self.fill(transfer_bundle(PLAYBOOKS, transfer, Purpose(purpose)))
         player = Player(self.engine, folder, engine_run(self.log))
-        return AnsibleMovers(move, player, seconds_to_follow=seconds_to_follow)
+        return AnsibleMovers(transfer, player, seconds_to_follow=seconds_to_follow)
 
-    def admin(self, host: MoveHost, database: str = "app") -> psycopg.Connection[Any]:
+    def admin(self, host: MigrationHost, database: str = "app") -> psycopg.Connection[Any]:
         """The administrator's connection to a host's database; a test's own eyes and hands."""
         text = (self.root(host) / "srv/postgresql/admin.conninfo").read_text()
         return psycopg.connect(f"{text} dbname={database}", autocommit=True, connect_timeout=5)
 
-    def answers(self, host: MoveHost) -> bool:
+    def answers(self, host: MigrationHost) -> bool:
         """Whether the host's database server accepts the administrator."""
         try:
             self.admin(host, "postgres").close()
@@ -122,7 +122,7 @@ class World:
             return False
         return True
 
-    def may_write(self, host: MoveHost) -> bool:
+    def may_write(self, host: MigrationHost) -> bool:
         """Whether the application's own role can log in there, tried for real."""
         config = json.loads((self.root(host) / "srv/app/config.json").read_text())
         try:
@@ -131,7 +131,7 @@ class World:
             return False
         return True
 
-    def stored(self, host: MoveHost) -> dict[str, int]:
+    def stored(self, host: MigrationHost) -> dict[str, int]:
         """Ids of all reports and pictures in a host's database, with how often each is there."""
         query = (
             "SELECT client || '-' || number, count(*) FROM (SELECT client, number FROM report"
@@ -192,7 +192,7 @@ class Clients:
             self.process.wait(20)
 
 
-def expect_all_stored(world: World, acknowledged: Sequence[Acknowledged], host: MoveHost) -> None:
+def expect_all_stored(world: World, acknowledged: Sequence[Acknowledged], host: MigrationHost) -> None:
     """Every acknowledged id exactly once, and every acknowledged picture with its content."""
     stored = world.stored(host)
     lost = [each.write for each in acknowledged if each.write not in stored]
@@ -207,7 +207,7 @@ def expect_all_stored(world: World, acknowledged: Sequence[Acknowledged], host: 
     assert not gone, f"pictures lost: {gone[:5]}"
 
 
-def expect_one_side(world: World, host: MoveHost) -> None:
+def expect_one_side(world: World, host: MigrationHost) -> None:
     """This side accepts writes, the other does not."""
     other = world.target if host is world.legacy else world.legacy
     assert (world.may_write(host), world.may_write(other)) == (True, False)
@@ -220,19 +220,19 @@ def wait_until_ready(movers: AnsibleMovers, seconds: float = 90) -> None:
         time.sleep(0.3)
 
 
-def settle(world: World, move: Move) -> None:
-    """Whatever a test left: the source serves again, nothing is armed, the target holds no copy."""
-    movers = world.movers(move, "return")
+def reset(world: World, transfer: Transfer) -> None:
+    """Whatever a test left: the source serves again, nothing is prepared, the target holds no copy."""
+    movers = world.movers(transfer, "rollback")
     addresses: dict[Side, str] = {"source": world.legacy.address, "target": world.target.address}
     sides = movers.sides()
-    if not sides.source.armed:
+    if not sides.source.prepared:
         return
     serving = judge(sides, addresses)
     if serving.verdict == "target":
-        assert movers.return_().outcome == "cut"
+        assert movers.roll_back().outcome == "switched"
     elif serving.verdict == "neither" or serving.name_follows is False:
         movers.reopen("source")
-    world.movers(move, "disarm").disarm(remove_copies=True)
+    world.movers(transfer, "clean_up").clean_up(remove_copies=True)
 
 
 def remove_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong before or beside a cut is told with its cure, costs no write, leaves one side serving."""
+"""A fault before or beside a cutover is reported with its fix, costs no write, leaves one side serving."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ import pytest
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
 from orchestrator.migrations.findings import Finding
-from orchestrator.migrations.move import DatabasePart, FolderPart, Move, Side
 from orchestrator.migrations.movers import MoverFailed, Progress
 from orchestrator.migrations.serving import judge
+from orchestrator.migrations.transfer import DatabasePart, FolderPart, Side, Transfer
 from tests.ports.movers.faults import pids_of, stopped
 from tests.ports.movers.legacy import (
     UPLOADS,
     World,
     expect_all_stored,
     expect_one_side,
-    settle,
+    reset,
     wait_until_ready,
 )
 from tests.ports.sandbox.daemon import wait_until
@@ -33,10 +33,10 @@ FAILED_COPIES = "SELECT coalesce(sum(sync_error_count), 0) FROM pg_stat_subscrip
 
 
 @pytest.fixture
-def move(world: World) -> Iterator[Move]:
-    made = world.move("copy")
+def transfer(world: World) -> Iterator[Transfer]:
+    made = world.transfer("copy")
     yield made
-    settle(world, made)
+    reset(world, made)
 
 
 def codes(progress: Progress) -> set[str]:
@@ -65,9 +65,9 @@ def test_a_preflight_names_every_problem_at_once_and_changes_nothing(world: Worl
         links.symlink_to("/etc/hostname")
         closed.mkdir(parents=True)
         try:
-            move = world.move("before")
-            preflight = world.movers(move, "check").preflight()
-            again = world.movers(move, "check").preflight()
+            transfer = world.transfer("before")
+            preflight = world.movers(transfer, "check").preflight()
+            again = world.movers(transfer, "check").preflight()
         finally:
             links.unlink()
             shutil.rmtree(closed)
@@ -82,18 +82,18 @@ def test_a_preflight_names_every_problem_at_once_and_changes_nothing(world: Worl
     assert not preflight.passed
     assert all(each.fix_en and each.fix_zh for each in preflight.findings)
     assert (preflight.files, preflight.database_bytes > 10**7) == (200, True)
-    assert world.movers(move, "check").preflight().findings == ()
+    assert world.movers(transfer, "check").preflight().findings == ()
     expect_one_side(world, world.legacy)
 
 
 def test_a_table_without_replica_identity_is_refused_before_anything_is_published(
-    world: World, move: Move
+    world: World, transfer: Transfer
 ) -> None:
     with world.admin(world.legacy) as source:
         source.execute("CREATE TABLE bare (n int); INSERT INTO bare VALUES (1); GRANT ALL ON bare TO app")
         try:
             with pytest.raises(MoverFailed) as failed:
-                world.movers(move, "arm").arm()
+                world.movers(transfer, "prepare").prepare()
             source.execute("UPDATE bare SET n = 2")
         finally:
             source.execute("DROP TABLE bare")
@@ -101,12 +101,12 @@ def test_a_table_without_replica_identity_is_refused_before_anything_is_publishe
     expect_one_side(world, world.legacy)
 
 
-def test_a_column_added_during_the_copy_is_told_and_heals_when_it_is_added_on_the_target(
-    world: World, move: Move
+def test_a_column_added_during_the_copy_is_reported_and_heals_when_it_is_added_on_the_target(
+    world: World, transfer: Transfer
 ) -> None:
     with world.clients(pause=0.05) as clients:
-        world.movers(move, "arm").arm()
-        movers = world.movers(move, "cut")
+        world.movers(transfer, "prepare").prepare()
+        movers = world.movers(transfer, "cutover")
         wait_until_ready(movers)
         with world.admin(world.legacy) as source:
             source.execute("ALTER TABLE report ADD COLUMN extra text DEFAULT 'x'")
@@ -115,7 +115,7 @@ def test_a_column_added_during_the_copy_is_told_and_heals_when_it_is_added_on_th
             progress = wait_for_trouble(movers, "schema_differs")
             assert not progress.ready
             assert any("extra" in each.problem_en for each in progress.trouble)
-            assert movers.cut().outcome == "refused"
+            assert movers.cut_over().outcome == "refused"
             expect_one_side(world, world.legacy)
             with world.admin(world.target) as target:
                 target.execute("ALTER TABLE report ADD COLUMN extra text DEFAULT 'x'")
@@ -127,18 +127,18 @@ def test_a_column_added_during_the_copy_is_told_and_heals_when_it_is_added_on_th
         expect_all_stored(world, clients.acknowledged(), world.legacy)
 
 
-def test_a_copy_that_fails_is_told_at_the_next_look_with_the_servers_words_and_goes_on_once_cured(
-    world: World, move: Move
+def test_a_failing_copy_is_reported_with_the_servers_words_and_goes_on_once_fixed(
+    world: World, transfer: Transfer
 ) -> None:
     with world.admin(world.legacy) as source:
         source.execute(REFUSES_COPIES)
         try:
-            world.movers(move, "arm").arm()
-            movers = world.movers(move, "cut")
+            world.movers(transfer, "prepare").prepare()
+            movers = world.movers(transfer, "cutover")
             with world.admin(world.target) as target:
                 wait_until(lambda: target.execute(FAILED_COPIES).fetchone() != (0,), "a copy fails", 60)
                 progress = movers.progress()
-                assert movers.cut().outcome == "refused"
+                assert movers.cut_over().outcome == "refused"
                 target.execute("ALTER TABLE picky DISABLE TRIGGER refuse")
             wait_until_ready(movers)
         finally:
@@ -149,11 +149,11 @@ def test_a_copy_that_fails_is_told_at_the_next_look_with_the_servers_words_and_g
     assert all("no station is named 城北" in text for text in (found.problem_en, found.problem_zh))
 
 
-def test_an_early_row_on_the_target_stops_the_copy_and_the_cut_and_never_reaches_the_source(
-    world: World, move: Move
+def test_an_early_row_on_the_target_stops_the_copy_and_the_cutover_and_never_reaches_the_source(
+    world: World, transfer: Transfer
 ) -> None:
-    world.movers(move, "arm").arm()
-    movers = world.movers(move, "cut")
+    world.movers(transfer, "prepare").prepare()
+    movers = world.movers(transfer, "cutover")
     wait_until_ready(movers)
     person = "INSERT INTO person (id, name, since) VALUES (9001, %s, now())"
     with world.admin(world.target) as target:
@@ -165,18 +165,18 @@ def test_an_early_row_on_the_target_stops_the_copy_and_the_cut_and_never_reaches
     with world.admin(world.legacy) as source:
         source.execute(person, ["late"])
     wait_for_trouble(movers, "apply_fails")
-    assert movers.cut().outcome == "refused"
+    assert movers.cut_over().outcome == "refused"
     expect_one_side(world, world.legacy)
     with world.admin(world.target) as target:
         target.execute("DELETE FROM person WHERE id = 9001")
     wait_until_ready(movers)
     with world.clients(pause=0.05) as clients:
-        result = movers.cut()
-        assert result.outcome == "cut"
+        result = movers.cut_over()
+        assert result.outcome == "switched"
         proof = movers.prove("target")
         assert [each.name for each in proof.mismatches] == ["public.station"]
         clients.wait_for(20)
-        assert movers.return_().outcome == "cut"
+        assert movers.roll_back().outcome == "switched"
         clients.wait_for(20)
         clients.stop()
         expect_one_side(world, world.legacy)
@@ -186,44 +186,46 @@ def test_an_early_row_on_the_target_stops_the_copy_and_the_cut_and_never_reaches
         source.execute("DELETE FROM person WHERE id = 9001")
 
 
-def test_a_role_that_was_let_write_after_the_preflight_stops_the_cut_by_name_until_its_rights_are_taken(
-    world: World, move: Move
+def test_a_role_that_was_let_write_after_the_preflight_stops_the_cutover_by_name_until_its_rights_are_taken(
+    world: World, transfer: Transfer
 ) -> None:
-    world.movers(move, "arm").arm()
-    movers = world.movers(move, "cut")
+    world.movers(transfer, "prepare").prepare()
+    movers = world.movers(transfer, "cutover")
     wait_until_ready(movers)
     with world.admin(world.legacy) as source:
         source.execute("CREATE ROLE stranger LOGIN PASSWORD 'let me in'; GRANT INSERT ON report TO stranger")
         try:
             progress = movers.progress()
-            cut = movers.cut()
+            switch = movers.cut_over()
         finally:
             source.execute("DROP OWNED BY stranger; DROP ROLE stranger")
     assert (codes(progress), progress.ready) == ({"other_writer"}, False)
-    assert (cut.outcome, cut.reason.code if cut.reason else None) == ("refused", "other_writer")
-    for found in (*progress.trouble, *([cut.reason] if cut.reason else [])):
+    assert (switch.outcome, switch.reason.code if switch.reason else None) == ("refused", "other_writer")
+    for found in (*progress.trouble, *([switch.reason] if switch.reason else [])):
         assert "stranger" in found.problem_en
         assert "stranger" in found.problem_zh
         assert found.fix_en
         assert found.fix_zh
     expect_one_side(world, world.legacy)
-    assert movers.cut().outcome == "cut"
+    assert movers.cut_over().outcome == "switched"
     assert movers.prove("target").equal
     with world.admin(world.target) as target:
         target.execute("CREATE ROLE stranger LOGIN PASSWORD 'let me in'; GRANT INSERT ON report TO stranger")
         try:
             movers.follow("target")
-            back = movers.return_()
+            back = movers.roll_back()
         finally:
             target.execute("DROP OWNED BY stranger; DROP ROLE stranger")
     assert (back.outcome, back.reason.code if back.reason else None) == ("refused", "other_writer")
     expect_one_side(world, world.target)
-    assert movers.return_().outcome == "cut"
+    assert movers.roll_back().outcome == "switched"
 
 
-def test_a_byte_altered_on_the_target_is_found_and_is_not_carried_back(world: World, move: Move) -> None:
-    world.movers(move, "arm").arm()
-    movers = world.movers(move, "cut")
+def test_a_byte_altered_on_the_target_is_found_and_is_not_carried_back(
+    world: World, transfer: Transfer
+) -> None:
+    world.movers(transfer, "prepare").prepare()
+    movers = world.movers(transfer, "cutover")
     wait_until_ready(movers)
     name = "SELECT name FROM person WHERE id = 7"
     with world.admin(world.legacy) as source, world.admin(world.target) as target:
@@ -232,11 +234,11 @@ def test_a_byte_altered_on_the_target_is_found_and_is_not_carried_back(world: Wo
         file = next((world.root(world.target) / f"{UPLOADS}.closed-copy/0000").iterdir())
         file.write_bytes(b"X" + file.read_bytes()[1:])
         with world.clients(pause=0.05) as clients:
-            assert movers.cut().outcome == "cut"
+            assert movers.cut_over().outcome == "switched"
             proof = movers.prove("target")
             assert {(each.kind, each.name) for each in proof.mismatches} == {("table", "public.person")}
             clients.wait_for(20)
-            assert movers.return_().outcome == "cut"
+            assert movers.roll_back().outcome == "switched"
             clients.wait_for(10)
             clients.stop()
             expect_one_side(world, world.legacy)
@@ -244,18 +246,18 @@ def test_a_byte_altered_on_the_target_is_found_and_is_not_carried_back(world: Wo
         assert source.execute(name).fetchone() == (before,)
 
 
-def test_a_byte_altered_on_the_target_after_the_way_back_was_opened_travels_like_any_write(
-    world: World, move: Move
+def test_a_byte_altered_on_the_target_after_reverse_replication_began_is_replicated_like_any_write(
+    world: World, transfer: Transfer
 ) -> None:
-    world.movers(move, "arm").arm()
-    movers = world.movers(move, "cut")
+    world.movers(transfer, "prepare").prepare()
+    movers = world.movers(transfer, "cutover")
     wait_until_ready(movers)
-    assert movers.cut().outcome == "cut"
+    assert movers.cut_over().outcome == "switched"
     assert movers.prove("target").equal
     movers.follow("target")
     with world.admin(world.target) as target:
         target.execute("UPDATE person SET phone = '0' WHERE id = 8")
-    assert movers.return_().outcome == "cut"
+    assert movers.roll_back().outcome == "switched"
     assert movers.prove("source").equal
     with world.admin(world.legacy) as source:
         assert source.execute("SELECT phone FROM person WHERE id = 8").fetchone() == ("0",)
@@ -263,26 +265,26 @@ def test_a_byte_altered_on_the_target_after_the_way_back_was_opened_travels_like
     expect_one_side(world, world.legacy)
 
 
-def test_when_the_way_back_cannot_be_reached_the_target_goes_on_serving_and_a_return_is_refused(
-    world: World, move: Move
+def test_without_a_rollback_path_the_target_goes_on_serving_and_a_rollback_is_refused(
+    world: World, transfer: Transfer
 ) -> None:
-    world.movers(move, "arm").arm()
-    movers = world.movers(move, "cut")
+    world.movers(transfer, "prepare").prepare()
+    movers = world.movers(transfer, "cutover")
     wait_until_ready(movers)
     with world.clients(pause=0.05) as clients:
-        assert movers.cut().outcome == "cut"
+        assert movers.cut_over().outcome == "switched"
         assert movers.prove("target").equal
         with world.admin(world.target, "postgres") as target:
             target.execute("ALTER ROLE govcloud_copy_reverse NOLOGIN")
         movers.follow("target")
         clients.wait_for(20)
         wait_for_trouble(movers, "other_side_away")
-        assert world.movers(move, "return", seconds_to_follow=1).return_().outcome == "refused"
+        assert world.movers(transfer, "rollback", seconds_to_follow=1).roll_back().outcome == "refused"
         clients.wait_for(20)
         expect_one_side(world, world.target)
         with world.admin(world.target, "postgres") as target:
             target.execute("ALTER ROLE govcloud_copy_reverse LOGIN")
-        assert movers.return_().outcome == "cut"
+        assert movers.roll_back().outcome == "switched"
         clients.wait_for(20)
         clients.stop()
         expect_one_side(world, world.legacy)
@@ -290,21 +292,21 @@ def test_when_the_way_back_cannot_be_reached_the_target_goes_on_serving_and_a_re
 
 
 def test_a_target_destroyed_in_the_middle_of_the_copy_leaves_the_source_serving_and_nothing_behind(
-    world: World, move: Move
+    world: World, transfer: Transfer
 ) -> None:
     with world.clients(pause=0.05) as clients:
-        world.movers(move, "arm").arm()
+        world.movers(transfer, "prepare").prepare()
         with stopped(pids_of(world.legacy, b"file_server.py")):
             world.destroy_target()
-        movers = world.movers(move, "cut")
+        movers = world.movers(transfer, "cutover")
         progress = movers.progress()
         assert "host_away" in codes(progress)
-        assert movers.cut().outcome == "unsettled"
+        assert movers.cut_over().outcome == "unknown"
         addresses: dict[Side, str] = {"source": world.legacy.address, "target": world.target.address}
         assert judge(movers.sides(), addresses).verdict == "source"
         clients.wait_for(20)
-        disarmed = world.movers(move, "disarm").disarm(remove_copies=True)
-        assert disarmed.left == (world.target.name,)
+        cleaned_up = world.movers(transfer, "clean_up").clean_up(remove_copies=True)
+        assert cleaned_up.left == (world.target.name,)
         with world.admin(world.legacy) as source:
             assert source.execute("SELECT count(*) FROM pg_replication_slots").fetchone() == (0,)
             assert source.execute("SELECT count(*) FROM pg_subscription").fetchone() == (0,)
@@ -317,8 +319,8 @@ def test_a_target_destroyed_in_the_middle_of_the_copy_leaves_the_source_serving_
 def test_text_in_every_field_reaches_the_hosts_as_text(world: World) -> None:
     awkward = "{{ lookup('pipe', 'id') }} \"'$(id)`id`\n水利"
     parts = {"database": DatabasePart(awkward, (awkward,)), "folders": (FolderPart(f"srv/{awkward}"),)}
-    move = world.move("text", label=awkward, **parts)
-    found = {(each.code, text) for each in findings_of(world, move) for text in each.facts.values()}
+    transfer = world.transfer("text", label=awkward, **parts)
+    found = {(each.code, text) for each in findings_of(world, transfer) for text in each.facts.values()}
     assert {
         ("database_missing", awkward),
         ("writer_missing", awkward),
@@ -327,5 +329,5 @@ def test_text_in_every_field_reaches_the_hosts_as_text(world: World) -> None:
     assert "uid=" not in "\n".join(world.log[-40:])
 
 
-def findings_of(world: World, move: Move) -> tuple[Finding, ...]:
-    return world.movers(move, "check").preflight().findings
+def findings_of(world: World, transfer: Transfer) -> tuple[Finding, ...]:
+    return world.movers(transfer, "check").preflight().findings

@@ -1,4 +1,4 @@
-"""Whoever takes what a host was given for a move can do one thing in one direction with it."""
+"""Whoever takes what a host was given for a transfer can do one thing in one direction with it."""
 
 import hashlib
 import hmac
@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from orchestrator.migrations.move import Move, MoveHost
-from tests.ports.movers.legacy import World, expect_one_side, settle, wait_until_ready
+from orchestrator.migrations.transfer import MigrationHost, Transfer
+from tests.ports.movers.legacy import World, expect_one_side, reset, wait_until_ready
 
 FORBIDDEN = (
     "INSERT INTO report (client, number) VALUES ('thief', 1)",
@@ -26,16 +26,16 @@ FORBIDDEN = (
 
 
 @pytest.fixture(scope="module")
-def armed(world: World) -> Iterator[Move]:
-    move = world.move("credentials")
-    world.movers(move, "arm").arm()
-    wait_until_ready(world.movers(move, "arm"))
-    yield move
-    settle(world, move)
+def prepared(world: World) -> Iterator[Transfer]:
+    transfer = world.transfer("credentials")
+    world.movers(transfer, "prepare").prepare()
+    wait_until_ready(world.movers(transfer, "prepare"))
+    yield transfer
+    reset(world, transfer)
 
 
-def kept(world: World, move: Move, host: MoveHost) -> dict[str, str]:
-    path = world.root(host) / f"srv/govcloud/{move.key}/secrets.json"
+def kept(world: World, transfer: Transfer, host: MigrationHost) -> dict[str, str]:
+    path = world.root(host) / f"srv/govcloud/{transfer.key}/secrets.json"
     return dict(json.loads(path.read_text()))
 
 
@@ -49,20 +49,20 @@ def ask(address: str, port: int, token: str, /, **request: Any) -> dict[str, Any
             return dict(json.loads(lines.readline() or b"{}"))
 
         name = hashlib.sha256(token.encode()).hexdigest()[:16]
-        told = exchange({"secret": name, "nonce": "own"})
-        if "error" in told:
-            return told
-        words = {role: f"{role} own {told['nonce']}".encode() for role in ("answering", "caller")}
+        answer = exchange({"secret": name, "nonce": "own"})
+        if "error" in answer:
+            return answer
+        words = {role: f"{role} own {answer['nonce']}".encode() for role in ("answering", "caller")}
         proofs = {role: hmac.new(token.encode(), each, "sha256").hexdigest() for role, each in words.items()}
-        assert told["proof"] == proofs["answering"]
+        assert answer["proof"] == proofs["answering"]
         lines.write(json.dumps({"proof": proofs["caller"]}).encode() + b"\n")
         return exchange(request)
 
 
 def test_a_host_keeps_its_way_to_the_other_side_and_nothing_of_the_other_way(
-    world: World, armed: Move
+    world: World, prepared: Transfer
 ) -> None:
-    source, target = kept(world, armed, world.legacy), kept(world, armed, world.target)
+    source, target = kept(world, prepared, world.legacy), kept(world, prepared, world.target)
     assert set(target) == {"forward_password", "forward_files", "forward_names", "reverse_files"}
     assert set(source) == {"reverse_password", "reverse_files", "reverse_names", "forward_files"}
     for host, others in (
@@ -78,12 +78,14 @@ def test_a_host_keeps_its_way_to_the_other_side_and_nothing_of_the_other_way(
 
 
 @pytest.mark.parametrize("way", ["forward", "reverse"])
-def test_the_role_of_a_way_logs_in_on_one_side_and_reads_there(world: World, armed: Move, way: str) -> None:
+def test_the_role_of_a_way_logs_in_on_one_side_and_reads_there(
+    world: World, prepared: Transfer, way: str
+) -> None:
     here, there = (world.legacy, world.target) if way == "forward" else (world.target, world.legacy)
-    password = kept(world, armed, there)[f"{way}_password"]
+    password = kept(world, prepared, there)[f"{way}_password"]
     login: dict[str, Any] = {
         "dbname": "app",
-        "user": f"govcloud_{armed.key}_{way}",
+        "user": f"govcloud_{prepared.key}_{way}",
         "password": password,
         "connect_timeout": 3,
     }
@@ -97,9 +99,9 @@ def test_the_role_of_a_way_logs_in_on_one_side_and_reads_there(world: World, arm
 
 
 def test_the_token_of_a_sides_files_opens_that_side_alone_and_only_what_is_moved(
-    world: World, armed: Move
+    world: World, prepared: Transfer
 ) -> None:
-    port, tokens = armed.files_port, kept(world, armed, world.target)
+    port, tokens = prepared.files_port, kept(world, prepared, world.target)
     source, target = world.legacy.address, world.target.address
     look = {"op": "look", "folder": 0}
     assert "changed" in ask(source, port, tokens["forward_files"], **look)
@@ -110,12 +112,12 @@ def test_the_token_of_a_sides_files_opens_that_side_alone_and_only_what_is_moved
     assert "error" in ask(source, port, tokens["forward_files"], op="put", folder=0)
 
 
-def test_the_token_of_the_name_points_it_to_the_own_side_alone(world: World, armed: Move) -> None:
-    assert armed.name is not None
-    address, port = world.names.address, armed.name.port
-    token = kept(world, armed, world.legacy)["reverse_names"]
+def test_the_token_of_the_name_points_it_to_the_own_side_alone(world: World, prepared: Transfer) -> None:
+    assert prepared.name is not None
+    address, port = world.names.address, prepared.name.port
+    token = kept(world, prepared, world.legacy)["reverse_names"]
     assert ask(address, port, token, op="hello")["to"] == world.legacy.address
-    wish = {"name": armed.name.record, "to": world.target.address, "address": world.target.address}
+    wish = {"name": prepared.name.record, "to": world.target.address, "address": world.target.address}
     assert ask(address, port, token, op="switch", **wish)["address"] == world.legacy.address
     assert ask(address, port, "a guess", op="switch") == {"error": "this token is not known"}
     assert world.address_of_name() == world.legacy.address

@@ -23,8 +23,8 @@ SECRETS = {
 }
 ORDER = {"key": "k1", "files_port": 8730, "budget_ms": 1, "folders": [{"path": "srv/files"}]}
 DATABASE = {"name": "app", "writers": ["app"], "port": 5432, "admin": "srv/postgresql/admin.conninfo"}
-FILES = "from cut_connections import files; files(move)"
-NAMES = "from name_control import NameControl; NameControl(move)"
+FILES = "from switch_connections import files; files(transfer)"
+NAMES = "from name_control import NameControl; NameControl(transfer)"
 SERVER_OF_ANOTHER = """
 import sys, threading
 from file_server import FileServer
@@ -36,18 +36,25 @@ with FileServer({"address": "127.0.0.1", "port": 0, "token": "another", "folders
 
 
 def of_the_mover(code: str, root: Path, port: int = 1) -> str:
-    """What a piece of the mover's code says on the source of a move whose other side is at 127.0.0.1:port."""
+    """Run a piece of the mover's code on the source of a transfer whose other side is at 127.0.0.1:port."""
     (root / "srv/govcloud/k1").mkdir(parents=True, exist_ok=True)
     (root / "srv/govcloud/k1/secrets.json").write_text(json.dumps(SECRETS))
     side = {"address": "127.0.0.1"}
     names = {"record": "a.example", "address": "127.0.0.1", "port": port}
-    move = {**ORDER, "source": side, "target": side, "database": DATABASE, "names": names, "files_port": port}
+    transfer = {
+        **ORDER,
+        "source": side,
+        "target": side,
+        "database": DATABASE,
+        "names": names,
+        "files_port": port,
+    }
     program = (
-        "import json, move as moves, sys\n"
-        "move = moves.read({'side': 'source', 'move': json.loads(sys.argv[1])})\n"
+        "import json, sys, transfer as transfers\n"
+        "transfer = transfers.read({'side': 'source', 'transfer': json.loads(sys.argv[1])})\n"
         f"try:\n    {code}\nexcept Exception as error:\n    print(type(error).__name__, error)\n"
     )
-    return run_program(program, root, json.dumps(move)).communicate(timeout=60)[0].strip()
+    return run_program(program, root, json.dumps(transfer)).communicate(timeout=60)[0].strip()
 
 
 def run_program(program: str, root: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -89,28 +96,28 @@ def test_a_service_without_the_token_gets_no_request_and_no_token(
     tmp_path: Path, code: str, error: str, reply: bytes
 ) -> None:
     with stranger(reply) as (port, heard):
-        told = of_the_mover(code, tmp_path, port)
-    assert told.startswith(error), told
-    assert "does not have the token" in told
+        answer = of_the_mover(code, tmp_path, port)
+    assert answer.startswith(error), answer
+    assert "does not have the token" in answer
     assert heard.count(b"\n") == 1
     assert b"the-secret" not in heard
     assert b"op" not in heard
 
 
-def test_the_file_server_of_another_move_is_refused(tmp_path: Path) -> None:
+def test_the_file_server_of_another_transfer_is_refused(tmp_path: Path) -> None:
     with run_program(SERVER_OF_ANOTHER, tmp_path) as server:
         assert server.stdout is not None
-        told = of_the_mover(FILES, tmp_path, int(server.stdout.readline()))
+        answer = of_the_mover(FILES, tmp_path, int(server.stdout.readline()))
         server.communicate("", timeout=20)
-    assert told.startswith("FilesAway")
-    assert "this token is not known" in told
+    assert answer.startswith("FilesAway")
+    assert "this token is not known" in answer
 
 
 def test_a_database_that_lets_anybody_in_is_not_the_other_side(tmp_path: Path, server: Server) -> None:
     trusting = server.url()
     psycopg.connect(trusting).close()
     demanded = conninfo.conninfo_to_dict(
-        of_the_mover("import database; print(database.peer_conninfo(move))", tmp_path)
+        of_the_mover("import database; print(database.peer_conninfo(transfer))", tmp_path)
     )
     # All but the place and the account of the server that is there instead.
     elsewhere = {name: demanded[name] for name in demanded if name not in {"host", "port", "dbname", "user"}}

@@ -60,7 +60,7 @@ END $traps$;
 PRETENDER = """
 SET ROLE app;
 CREATE SCHEMA govcloud_bare;
-CREATE VIEW govcloud_bare.cut AS
+CREATE VIEW govcloud_bare.switches AS
     SELECT '1'::text AS id, 'fence'::text AS kind, 'source'::text AS side, 1 AS turn WHERE trap.spring();
 """
 SET_PATHS = """
@@ -94,23 +94,23 @@ def test_a_migration_calls_nothing_of_the_database_owner_with_the_rights_of_an_a
         run_script(source, TRAPS + PRETENDER)
     set_paths(pair.source)
     assert pair.check("source") == []
-    assert pair.move("source", "read")["trouble"] == []
+    assert pair.run("source", "read")["trouble"] == []
     with pair.target.admin("postgres") as target:
         run_script(target, "ALTER ROLE ALL SET search_path = trap, pg_catalog, public")
-    pair.arm()
+    pair.prepare()
     set_paths(pair.target)
     pair.wait_until_copied()
     switch(pair, "target")
     pair.wait_until_copied()
     switch(pair, "source")
-    pair.disarm()
+    pair.clean_up()
     with pair.source.admin() as source:
         assert source.execute("SELECT count(*) FROM report").fetchone() == (20,)
 
 
 def switch(pair: Pair, to: Side) -> None:
-    done = pair.cut(to)
-    assert done["outcome"] == "cut", done
+    done = pair.cut_over(to)
+    assert done["outcome"] == "switched", done
     found = pair.prove(to)
     assert found["source"]["tables"] == found["target"]["tables"]
     assert found["source"]["tables"]["public.report"]["rows"] == 20

@@ -1,4 +1,4 @@
-"""The other side of a move is not believed: no path that it names leads out of the folder that is moved."""
+"""The other side of a transfer is not trusted: no path that it names leads out of the copied folder."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 PROGRAMS = Path(__file__).parents[3] / "playbooks/programs"
 
-# A file server that has the token, tells what it was told to, and sends the same bytes for whatever is asked.
+# A file server that has the token, lists what the test wants, and sends the same bytes for every file.
 LYING_SERVER = """
 import hashlib, json, socketserver, sys, threading
 from pathlib import Path
@@ -40,11 +40,11 @@ with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Liar) as server:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with Offer("127.0.0.1", server.server_address[1], "t") as offer:
         try:
-            told = Copy(offer, 0, place).next_pass()
+            result = Copy(offer, 0, place).next_pass()
         except OSError as error:
-            told = f"{type(error).__name__}: {error}"
+            result = f"{type(error).__name__}: {error}"
     server.shutdown()
-print(json.dumps(told))
+print(json.dumps(result))
 """
 
 ASKING_CLIENT = """
@@ -101,24 +101,24 @@ def paths_that_lead_out(place: Path) -> list[str]:
 @pytest.mark.parametrize("number", range(9))
 def test_a_path_that_leads_out_of_the_folder_is_not_written(place: Path, number: int) -> None:
     path = paths_that_lead_out(place)[number]
-    told = run(LYING_SERVER, place, json.dumps([[path, 4, 1, 0o600]]), "[]")
-    assert str(told).startswith("LeadsOut: ")
+    result = run(LYING_SERVER, place, json.dumps([[path, 4, 1, 0o600]]), "[]")
+    assert str(result).startswith("LeadsOut: ")
     assert (place.parent / "outside" / "kept").read_text() == "kept"
     assert sorted(each.name for each in (place.parent / "outside").iterdir()) == ["kept"]
 
 
 @pytest.mark.parametrize("path", ["../outside/", "link/", "link/new/", "../new/"])
 def test_a_folder_that_lies_outside_is_neither_made_nor_given_another_mode(place: Path, path: str) -> None:
-    told = run(LYING_SERVER, place, json.dumps([[path, 0, 0, 0o777]]), "[]")
-    assert str(told).startswith("LeadsOut: ")
+    result = run(LYING_SERVER, place, json.dumps([[path, 0, 0, 0o777]]), "[]")
+    assert str(result).startswith("LeadsOut: ")
     assert (place.parent / "outside").stat().st_mode & 0o777 == 0o700
     assert sorted(each.name for each in place.parent.iterdir()) == ["outside", "uploads"]
 
 
 @pytest.mark.parametrize("path", ["../outside/kept", "link/kept"])
 def test_a_path_that_leads_out_of_the_folder_is_not_removed(place: Path, path: str) -> None:
-    told = run(LYING_SERVER, place, "[]", json.dumps([path]))
-    assert str(told).startswith("LeadsOut: ")
+    result = run(LYING_SERVER, place, "[]", json.dumps([path]))
+    assert str(result).startswith("LeadsOut: ")
     assert (place.parent / "outside" / "kept").exists()
 
 

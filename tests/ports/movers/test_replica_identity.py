@@ -73,7 +73,7 @@ def test_the_preflight_names_the_tables_whose_updates_fail_once_published_and_no
     found = pair.check("source")
     assert {table.removeprefix("public."): code for code, table in found} == EXPECTED
     with pair.source.admin() as source:
-        assert pair.move("source", "arm", step="offer")["refused"]["code"] in EXPECTED.values()
+        assert pair.run("source", "prepare", step="offer")["refused"]["code"] in EXPECTED.values()
         assert source.execute("SELECT count(*) FROM pg_publication").fetchone() == (0,)
         # Before 18 it is the apply worker of the other side that fails over these.
         elsewhere = {"full_generated", "key_generated"} if source.info.server_version < 180000 else set()
@@ -93,13 +93,13 @@ def broken_once_published(source: psycopg.Connection[tuple[str]]) -> set[str]:
     return broken
 
 
-def test_a_table_that_loses_its_identity_after_preparing_is_told_at_the_next_look(pair: Pair) -> None:
+def test_a_table_that_loses_its_identity_after_preparing_is_reported_at_the_next_look(pair: Pair) -> None:
     with pair.source.admin(user="app") as client:
         client.execute("CREATE TABLE report (n int PRIMARY KEY)")
-        pair.arm()
-        assert pair.move("source", "read")["trouble"] == []
+        pair.prepare()
+        assert pair.run("source", "read")["trouble"] == []
         client.execute("ALTER TABLE report DROP CONSTRAINT report_pkey")
-        trouble = pair.move("source", "read")["trouble"]
+        trouble = pair.run("source", "read")["trouble"]
     assert [(each["code"], each["facts"]["table"]) for each in trouble] == [
         ("no_replica_identity", "public.report")
     ]

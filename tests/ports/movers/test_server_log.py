@@ -1,4 +1,4 @@
-"""A first copy that fails is told with the words of the server's log, wherever that is written."""
+"""A failing first copy is reported with the error text of the server's log, wherever that is."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def failing(request: pytest.FixtureRequest) -> Iterator[Pair]:
     try:
         with made.source.admin() as source:
             run_script(source, CHECKED_ON_THE_TARGET)
-        made.arm()
+        made.prepare()
         yield made
     finally:
         made.close()
@@ -143,5 +143,5 @@ def first_look_after_a_failure(pair: Pair) -> list[dict[str, Any]]:
     with pair.target.admin() as target:
         wait_until(lambda: target.execute(failures).fetchone() == (True,), "a copy fails", 60)
         wait_until(lambda: target.execute(waiting).fetchone() == (1,), "the others are copied", 60)
-    found: list[dict[str, Any]] = pair.move("target", "read")["trouble"]
+    found: list[dict[str, Any]] = pair.run("target", "read")["trouble"]
     return found

@@ -51,7 +51,7 @@ def test_what_a_preflight_accepts_is_moved_there_and_back_with_every_write(pair:
         run_script(source, SCHEMA)
         shape = database_shape(source)
     assert (pair.check("source"), pair.check("target")) == ([], [])
-    pair.arm()
+    pair.prepare()
     pair.wait_until_copied()
     with pair.target.admin() as target:
         assert database_shape(target) == shape
@@ -60,13 +60,13 @@ def test_what_a_preflight_accepts_is_moved_there_and_back_with_every_write(pair:
     with pair.source.admin() as source:
         rivers = source.execute("SELECT river FROM report WHERE river LIKE 'after%' ORDER BY 1").fetchall()
         assert rivers == [("after source",), ("after target",)]
-    pair.disarm()
+    pair.clean_up()
 
 
 def switch(pair: Pair, to: Side) -> None:
     """Let the other side serve: the same rows are there, and its clients can write."""
-    done = pair.cut(to)
-    assert done["outcome"] == "cut", done
+    done = pair.cut_over(to)
+    assert done["outcome"] == "switched", done
     found = pair.prove(to)
     assert found["source"]["tables"] == found["target"]["tables"]
     assert found["source"]["tables"]["public.report"]["rows"] >= 500

@@ -168,10 +168,10 @@ class Pair:
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return answer
 
-    def move(self, side: Side, program: str, **order: Any) -> dict[str, Any]:
+    def run(self, side: Side, program: str, **order: Any) -> dict[str, Any]:
         """The answer of one of the mover's programs."""
         database = {"name": "app", "writers": ["app"], "port": self.source.port, "admin": ADMIN}
-        move = {
+        transfer = {
             "key": KEY,
             "source": {"address": self.source.address},
             "target": {"address": self.target.address},
@@ -180,7 +180,7 @@ class Pair:
             "files_port": 1,
             "budget_ms": 20_000,
         }
-        return self.call(side, "mover", program, {"side": side, "move": move, **order})
+        return self.call(side, "mover", program, {"side": side, "transfer": transfer, **order})
 
     def evaluate(self, side: Side, database: str, query: str) -> list[Any]:
         """The first row of the query that the mover's `module.function` makes for a connection."""
@@ -198,28 +198,28 @@ class Pair:
 
     def check(self, side: Side) -> list[tuple[str, Any]]:
         """The codes of the findings, each with the table it is about."""
-        answer = self.move(side, "check")
+        answer = self.run(side, "check")
         return [(each["code"], each["facts"].get("table")) for each in answer["found"]]
 
-    def arm(self) -> None:
-        assert self.move("source", "arm", step="offer") == {"changed": True}
-        assert self.move("target", "arm", step="receive") == {"changed": True}
-        assert self.move("source", "arm", step="listen") == {"changed": True}
+    def prepare(self) -> None:
+        assert self.run("source", "prepare", step="offer") == {"changed": True}
+        assert self.run("target", "prepare", step="receive") == {"changed": True}
+        assert self.run("source", "prepare", step="listen") == {"changed": True}
 
     def wait_until_copied(self) -> None:
         end = time.monotonic() + 60
-        while (found := self.move("target", "read"))["trouble"] or any(
+        while (found := self.run("target", "read"))["trouble"] or any(
             state != "r" for _, state, _ in found["database"]["tables"]
         ):
             assert time.monotonic() < end, found
             time.sleep(0.2)
 
-    def cut(self, to: Side) -> dict[str, Any]:
-        return self.move(to, "cut", step="begin")
+    def cut_over(self, to: Side) -> dict[str, Any]:
+        return self.run(to, "switch", step="begin")
 
     def prove(self, to: Side) -> dict[Side, dict[str, Any]]:
-        """What the prover reads on both sides after a cut."""
-        orders = self.move(to, "result")["orders"]
+        """What the prover reads on both sides after a cutover."""
+        orders = self.run(to, "result")["orders"]
         found: dict[Side, dict[str, Any]] = {}
         for side in self.servers:
             found[side] = self.call(side, "prover", "prove", {"own": orders[side], "late": []})["database"]
@@ -227,13 +227,13 @@ class Pair:
 
     def follow(self, to: Side) -> None:
         other: Side = "source" if to == "target" else "target"
-        self.move(to, "follow", step="secure")
-        self.move(other, "follow", step="follow")
+        self.run(to, "follow", step="secure")
+        self.run(other, "follow", step="follow")
 
-    def disarm(self) -> None:
+    def clean_up(self) -> None:
         for step in ("part", "clear"):
             for side in self.servers:
-                self.move(side, "disarm", step=step)
+                self.run(side, "clean_up", step=step)
 
     def close(self) -> None:
         for server in self.servers.values():

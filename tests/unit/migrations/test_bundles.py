@@ -8,17 +8,17 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from orchestrator.adapters.movers.bundles import PLAYBOOKS, move_bundle
+from orchestrator.adapters.movers.bundles import PLAYBOOKS, transfer_bundle
 from orchestrator.adapters.playbook_bundles import UnknownPlayFile, play_files
 from orchestrator.demo.sample_system import sample_bundle
-from orchestrator.migrations.move import DatabasePart, Move, MoveHost
-from orchestrator.migrations.movers import Act
+from orchestrator.migrations.kinds import Purpose
+from orchestrator.migrations.transfer import DatabasePart, MigrationHost, Transfer
 
 ROOT = Path(__file__).resolve().parents[3] / "playbooks"
 SAMPLE = ROOT / "sample"
-HOST = MoveHost("legacy-1", "127.16.0.1", {"plugin": "sandbox", "host_root": "/a"})
-TARGET = MoveHost("web", "127.17.0.1", {"plugin": "sandbox", "host_root": "/b"})
-MOVE = Move("k1", HOST, TARGET, DatabasePart("app", ("app",)))
+HOST = MigrationHost("legacy-1", "127.16.0.1", {"plugin": "sandbox", "host_root": "/a"})
+TARGET = MigrationHost("web", "127.17.0.1", {"plugin": "sandbox", "host_root": "/b"})
+TRANSFER = Transfer("k1", HOST, TARGET, DatabasePart("app", ("app",)))
 
 GENERATED = {"inventory/hosts.json", "vars.json"}
 FOR_ALL_PLAYS = {"group_vars/all.yml", "group_vars/sandbox.yml", "plugins/connection/sandbox.py"}
@@ -73,21 +73,21 @@ def missing_imports(files: Mapping[str, bytes]) -> set[str]:
     return missing
 
 
-@pytest.mark.parametrize("act", PLAYBOOKS)
-def test_the_bundle_of_a_migration_holds_the_files_of_its_plays_and_no_others(act: Act) -> None:
-    bundle = move_bundle(ROOT, MOVE, act)
-    roles = {role for playbook in PLAYBOOKS[act] for role in roles_of(ROOT / playbook)}
+@pytest.mark.parametrize("purpose", PLAYBOOKS)
+def test_the_bundle_of_a_migration_holds_the_files_of_its_plays_and_no_others(purpose: Purpose) -> None:
+    bundle = transfer_bundle(ROOT, TRANSFER, purpose)
+    roles = {role for playbook in PLAYBOOKS[purpose] for role in roles_of(ROOT / playbook)}
     programs = MIGRATION_PROGRAMS | (
         {"prover"} if any(role.startswith("prove_") for role in roles) else set()
     )
-    expected = {*PLAYBOOKS[act], *files_of(ROOT, roles, programs), *FOR_ALL_PLAYS, *FOR_ALL_PROGRAMS}
+    expected = {*PLAYBOOKS[purpose], *files_of(ROOT, roles, programs), *FOR_ALL_PLAYS, *FOR_ALL_PROGRAMS}
     assert set(bundle) == {f"project/{name}" for name in expected} | GENERATED
     assert all((ROOT / name).read_bytes() == text for name, text in project(bundle).items())
 
 
-@pytest.mark.parametrize("act", PLAYBOOKS)
-def test_no_file_of_the_sample_system_is_approved_with_a_migration(act: Act) -> None:
-    assert set(project(move_bundle(ROOT, MOVE, act))) & files_below(SAMPLE) == set()
+@pytest.mark.parametrize("purpose", PLAYBOOKS)
+def test_no_file_of_the_sample_system_is_approved_with_a_migration(purpose: Purpose) -> None:
+    assert set(project(transfer_bundle(ROOT, TRANSFER, purpose))) & files_below(SAMPLE) == set()
 
 
 def test_the_bundle_of_a_baseline_check_holds_one_role_and_no_programs() -> None:
@@ -103,9 +103,9 @@ def test_the_bundle_of_the_sample_system_adds_its_own_files(playbook: str) -> No
     assert set(files) == {playbook, *own, *FOR_ALL_PLAYS, *FOR_ALL_PROGRAMS}
 
 
-@pytest.mark.parametrize("act", PLAYBOOKS)
-def test_every_module_that_a_program_of_a_migration_imports_is_in_the_bundle(act: Act) -> None:
-    assert missing_imports(project(move_bundle(ROOT, MOVE, act))) == set()
+@pytest.mark.parametrize("purpose", PLAYBOOKS)
+def test_every_module_that_a_program_of_a_migration_imports_is_in_the_bundle(purpose: Purpose) -> None:
+    assert missing_imports(project(transfer_bundle(ROOT, TRANSFER, purpose))) == set()
 
 
 @pytest.mark.parametrize("playbook", SAMPLE_PROGRAMS)
@@ -114,7 +114,7 @@ def test_every_module_that_a_sample_program_imports_is_in_the_bundle(playbook: s
 
 
 def test_a_missing_module_would_be_found() -> None:
-    files = project(move_bundle(ROOT, MOVE, "check"))
+    files = project(transfer_bundle(ROOT, TRANSFER, Purpose.CHECK))
     del files["programs/host/refusal.py"]
     assert "programs/mover/check.py: refusal" in missing_imports(files)
 

@@ -9,21 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.migrations import before_arming, findings, while_moving
-from orchestrator.migrations.move import BadMove, DatabasePart, FolderPart, Move, MoveHost, Side
+from orchestrator.migrations import after_preparation, before_preparation, findings
 from orchestrator.migrations.movers import Progress
 from orchestrator.migrations.pause import Acknowledged, read_record, write_pause
 from orchestrator.migrations.progress import rate
 from orchestrator.migrations.proof import compare
+from orchestrator.migrations.transfer import (
+    BadTransfer,
+    DatabasePart,
+    FolderPart,
+    MigrationHost,
+    Side,
+    Transfer,
+)
 
 PLAYBOOKS = Path(__file__).resolve().parents[3] / "playbooks"
-SOURCE = MoveHost("legacy-1", "10.10.0.1", {"plugin": "sandbox", "host_root": "/hosts/a"})
-TARGET = MoveHost("db-1", "198.18.0.1", {"plugin": "sandbox", "host_root": "/hosts/b"})
+SOURCE = MigrationHost("legacy-1", "10.10.0.1", {"plugin": "sandbox", "host_root": "/hosts/a"})
+TARGET = MigrationHost("db-1", "198.18.0.1", {"plugin": "sandbox", "host_root": "/hosts/b"})
 
 
-def move(**changed: Any) -> Move:
+def transfer(**changed: Any) -> Transfer:
     parts: dict[str, Any] = {"key": "m1", "database": DatabasePart("app", ("app",)), **changed}
-    return Move(source=parts.pop("source", SOURCE), target=parts.pop("target", TARGET), **parts)
+    return Transfer(source=parts.pop("source", SOURCE), target=parts.pop("target", TARGET), **parts)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +48,11 @@ def move(**changed: Any) -> Move:
         ({"files_port": 70000}, "files_port"),
     ],
 )
-def test_a_move_that_could_not_be_carried_out_is_refused_by_field(
+def test_a_transfer_that_could_not_be_carried_out_is_refused_by_field(
     changed: dict[str, Any], field: str
 ) -> None:
-    with pytest.raises(BadMove, match=re.escape(field)):
-        move(**changed)
+    with pytest.raises(BadTransfer, match=re.escape(field)):
+        transfer(**changed)
 
 
 def test_every_code_that_a_program_reports_has_words_in_both_languages() -> None:
@@ -53,7 +60,7 @@ def test_every_code_that_a_program_reports_has_words_in_both_languages() -> None
     pattern = r"""(?:Refused\(|findings\.add\(|"code": |THEN |ELSE )["']([a-z_]+)["']"""
     internal = {"no_database_part", "no_folders"}  # Faults of the program itself, shown as they are.
     codes = set(re.findall(pattern, sources)) - internal
-    known = {**before_arming.TEXTS, **while_moving.TEXTS}
+    known = {**before_preparation.TEXTS, **after_preparation.TEXTS}
     assert len(codes) > 40
     assert codes - known.keys() == set()
     assert all(all(texts[1:]) for texts in known.values())
@@ -121,7 +128,7 @@ def test_a_pause_needs_writes_on_both_sides_of_the_switch(moments: list[float]) 
         write_pause([Acknowledged("x", at, "a") for at in moments], 10.0, 10.1, around=20)
 
 
-def test_a_line_that_was_cut_short_is_no_acknowledgement() -> None:
+def test_an_incomplete_line_is_no_acknowledgement() -> None:
     found = read_record(["c1-1 12.5 127.0.0.1 report -", "c1-2 13.5 127.0"])
     assert [each.write for each in found] == ["c1-1"]
 
@@ -146,6 +153,6 @@ def test_a_side_that_was_read_earlier_cannot_be_the_later_look() -> None:
 
 def test_sides_are_each_others_opposite() -> None:
     side: Side = "source"
-    assert move().hosts()[side] is SOURCE
-    assert move().movers == ("postgresql_logical",)
-    assert move(folders=(FolderPart("srv/x"),)).movers == ("postgresql_logical", "files_stream")
+    assert transfer().hosts()[side] is SOURCE
+    assert transfer().movers == ("postgresql_logical",)
+    assert transfer(folders=(FolderPart("srv/x"),)).movers == ("postgresql_logical", "files_stream")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestrator.migrations.move import Side
 from orchestrator.migrations.movers import Sides, SideState
 from orchestrator.migrations.serving import judge
+from orchestrator.migrations.transfer import Side
 
 ADDRESSES: dict[Side, str] = {"source": "10.0.0.1", "target": "198.18.0.1"}
 TO_TARGET = (("c1", "fence", "target", 1),)
@@ -13,7 +13,7 @@ BACK = (*OPENED, ("c2", "fence", "source", 3))
 
 
 def side(accepts: bool | None, fences: tuple[tuple[str, str, str, int], ...] = ()) -> SideState:
-    return SideState(reachable=accepts is not None, armed=True, accepts_writes=accepts, fences=fences)
+    return SideState(reachable=accepts is not None, prepared=True, accepts_writes=accepts, fences=fences)
 
 
 @pytest.mark.parametrize(

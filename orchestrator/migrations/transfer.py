@@ -1,0 +1,132 @@
+"""One transfer: which parts of a system go from which host to which, and how both are reached. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Side = Literal["source", "target"]
+SIDES: Final[tuple[Side, Side]] = ("source", "target")
+_KEY: Final = re.compile(r"[a-z0-9]{1,20}")
+_FOLDER: Final = re.compile(r"[^/\0][^\0]{0,200}")
+_LAST_PORT: Final = 65535
+
+
+class BadTransfer(ValueError):
+    """A transfer that cannot be carried out as it is described; the text names the field."""
+
+
+def other(side: Side) -> Side:
+    """The opposite side."""
+    return "target" if side == "source" else "source"
+
+
+@dataclass(frozen=True)
+class MigrationHost:
+    """A host by its name in the inventory; address and connection come from outputs of Terraform alone.
+
+    `connection` is {plugin: sandbox or ssh, ...}, as the outputs contract says.
+    """
+
+    name: str
+    address: str
+    connection: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DatabasePart:
+    """What the mover `postgresql_logical` takes over: one database and the roles that write to it.
+
+    `admin` is the file, below each host's root, with the connection of that host's administrator.
+    """
+
+    name: str
+    writers: tuple[str, ...]
+    port: int = 5432
+    admin: str = "srv/postgresql/admin.conninfo"
+
+
+@dataclass(frozen=True)
+class FolderPart:
+    """What the mover `files_stream` takes over: a folder, named from the host's root."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class NamePart:
+    """The name that the clients know, and the host whose service answers for it."""
+
+    record: str
+    host: MigrationHost
+    port: int = 5353
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Everything that a mover needs to know. Raises BadMove at once for what could not be carried out."""
+
+    key: str
+    source: MigrationHost
+    target: MigrationHost
+    database: DatabasePart | None = None
+    folders: tuple[FolderPart, ...] = ()
+    name: NamePart | None = None
+    files_port: int = 8730
+    budget_ms: int = 2000
+    label: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.key):
+            raise BadTransfer(f"key: {self.key!r} does not match {_KEY.pattern}")
+        if self.database is None and not self.folders:
+            raise BadTransfer("database, folders: a transfer needs at least one part")
+        if self.database is not None and not self.database.writers:
+            raise BadTransfer("database.writers: without them nobody could be kept from writing")
+        if self.source.address == self.target.address:
+            raise BadTransfer("target.address: is the source's address")
+        for folder in self.folders:
+            if not _FOLDER.fullmatch(folder.path) or ".." in folder.path.split("/"):
+                raise BadTransfer(f"folders: {folder.path!r} is no path from the host's root")
+        if len({folder.path for folder in self.folders}) < len(self.folders):
+            raise BadTransfer("folders: a folder is named twice")
+        for name, number in (("files_port", self.files_port), ("budget_ms", self.budget_ms)):
+            if not 1 <= number <= (_LAST_PORT if name == "files_port" else 600_000):
+                raise BadTransfer(f"{name}: {number} is out of range")
+
+    @property
+    def movers(self) -> tuple[str, ...]:
+        """The names of the movers that this transfer uses."""
+        used = (("postgresql_logical", self.database is not None), ("files_stream", bool(self.folders)))
+        return tuple(name for name, wanted in used if wanted)
+
+    def hosts(self) -> dict[str, MigrationHost]:
+        """Every host of the transfer under the part that it plays: source, target, names."""
+        found = {"source": self.source, "target": self.target}
+        return found | ({"names": self.name.host} if self.name else {})
+
+    def variables(self) -> dict[str, Any]:
+        """The transfer as the programs on the hosts get it: data, none of which is ever code."""
+        return {
+            "key": self.key,
+            "label": self.label,
+            "source": {"name": self.source.name, "address": self.source.address},
+            "target": {"name": self.target.name, "address": self.target.address},
+            "database": _database(self.database),
+            "folders": [{"path": folder.path} for folder in self.folders],
+            "names": _names(self.name),
+            "files_port": self.files_port,
+            "budget_ms": self.budget_ms,
+        }
+
+
+def _database(part: DatabasePart | None) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    return {"name": part.name, "writers": list(part.writers), "port": part.port, "admin": part.admin}
+
+
+def _names(part: NamePart | None) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    return {"record": part.record, "address": part.host.address, "port": part.port}

@@ -1,0 +1,138 @@
+"""Find out which side serves by reading both hosts, reopen one where none does, and record the result."""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from orchestrator.core.db import transaction
+from orchestrator.migrations import serving
+from orchestrator.migrations.kinds import SwitchOutcome
+from orchestrator.migrations.movers import MoverFailed, SwitchResult
+from orchestrator.migrations.serving import Serving
+from orchestrator.migrations.transfer import Side, other
+from orchestrator.runs import queries as run_queries
+from orchestrator.runs.outcomes import Reason
+from orchestrator.workers.migrations import reasons
+from orchestrator.workers.migrations.mover_run import MoverRun
+from orchestrator.workflows.migrations import runs, switches
+from orchestrator.workflows.migrations.switches import SwitchState
+
+READS: Final = 4
+SECONDS_TO_END_SWITCH: Final = 3.0
+"""The script of a switch outlives its killed worker; it ends at most this long after its pause budget."""
+
+
+def inspect(run: MoverRun) -> bool:
+    """Read both sides until exactly one serves and record it; return True when the switch was made."""
+    state = read_state(run)
+    if state is None:
+        return False
+    try:
+        found = _until_one_serves(run)
+    except MoverFailed as error:
+        leave_to_person(run, runs.reason_of(error.findings, str(error)))
+        return False
+    if found.verdict == state.to:
+        record_switched(run, _result_on_host(run, state))
+        return True
+    if found.verdict == other(state.to):
+        record_not_switched(run, SwitchOutcome.REVERTED, reasons.UNDONE, {})
+    elif found.verdict == "both":
+        leave_to_person(run, reasons.BOTH)
+    else:
+        gone = state.to == "source" and not target_exists(run)
+        leave_to_person(run, reasons.TARGET_GONE if gone else reasons.UNKNOWN)
+    return False
+
+
+def _until_one_serves(run: MoverRun) -> Serving:
+    found = _read(run)
+    for number in range(READS):
+        if found.verdict in ("source", "target") and found.name_follows is not False:
+            return found
+        if found.verdict == "neither" and number == 0:
+            # The script may still run: it opens a side or dies within its budget.
+            time.sleep(run.transfer.budget_ms / 1000 + SECONDS_TO_END_SWITCH)
+        elif found.verdict == "neither" and found.reopen is not None:
+            run.movers.reopen(found.reopen)
+        elif found.verdict in ("source", "target"):
+            run.movers.reopen("source" if found.verdict == "source" else "target")
+        elif found.verdict == "both":
+            return found
+        else:
+            time.sleep(SECONDS_TO_END_SWITCH)
+        found = _read(run)
+    return found
+
+
+def _read(run: MoverRun) -> Serving:
+    addresses: dict[Side, str] = {
+        "source": run.transfer.source.address,
+        "target": run.transfer.target.address,
+    }
+    found = serving.judge(run.movers.sides(), addresses)
+    run.context.log.append(f"Read both sides: {found.verdict} accepts writes.")
+    return found
+
+
+def _result_on_host(run: MoverRun, state: SwitchState) -> SwitchResult:
+    """Return the result that the script wrote; without marks where the script died before it could."""
+    last = run.movers.last_switch(state.to)
+    if last is not None and last.outcome is SwitchOutcome.SWITCHED and last.key not in state.known_keys:
+        return last
+    return SwitchResult(SwitchOutcome.SWITCHED, state.to, None, {}, name_switched=True)
+
+
+def let_source_serve_alone(run: MoverRun) -> bool:
+    """Open the source when neither side serves and its cloud says that the target no longer exists."""
+    sides = run.movers.sides()
+    if sides.source.accepts_writes is not False or sides.target.accepts_writes is not None:
+        return False
+    if target_exists(run):
+        return False
+    run.context.log.append("The target no longer exists in the cloud: the source is opened alone.")
+    run.movers.reopen("source", other_is_gone=True)
+    with transaction(run.worker.engine) as session:
+        switches.record_source_alone(session, run.run_id, run.plan_id)
+    return True
+
+
+def target_exists(run: MoverRun) -> bool:
+    """Ask the cloud whether the target host still exists."""
+    with transaction(run.worker.engine) as session:
+        workspace = run_queries.workspace(session, run.plan.workspace_id)
+    objects = run.worker.inventories[run.plan.cloud].list_objects(workspace.key)
+    address = run.transfer.target.address
+    return any(thing.kind == "instance" and thing.address == address for thing in objects)
+
+
+# --- the record of the switch ----------------------------------------------------------------------
+
+
+def read_state(run: MoverRun) -> SwitchState | None:
+    """Return the record of the run's switch; None before it has begun."""
+    with transaction(run.worker.engine) as session:
+        return switches.switch_state(session, run.plan_id)
+
+
+def record_switched(run: MoverRun, result: SwitchResult) -> None:
+    """Record that `result.to` serves."""
+    with transaction(run.worker.engine) as session:
+        switches.record_switched(session, run.run_id, run.plan_id, result)
+    run.context.log.append(f"The {result.to} serves; no side was open for {result.fenced_ms} ms.")
+
+
+def record_not_switched(
+    run: MoverRun, outcome: SwitchOutcome, reason: Reason, marks: Mapping[str, float]
+) -> None:
+    """Record that the side that served before still serves, and why."""
+    run.context.log.append(f"Not switched ({outcome}): {reason.en}")
+    with transaction(run.worker.engine) as session:
+        switches.record_not_switched(session, run.run_id, run.plan_id, outcome, reason, dict(marks))
+
+
+def leave_to_person(run: MoverRun, reason: Reason) -> None:
+    """Record that the run cannot go on until a person acts."""
+    run.context.log.append(f"A person has to act: {reason.en}")
+    with transaction(run.worker.engine) as session:
+        switches.record_unknown(session, run.run_id, run.plan_id, reason)
