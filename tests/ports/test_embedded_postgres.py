@@ -170,7 +170,7 @@ def test_data_of_another_major_version_is_refused_with_the_way_out(folder: Path)
     with EmbeddedPostgres(folder):
         pass
     (folder / "data" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(EmbeddedPostgresError, match="made by PostgreSQL 17"):
+    with pytest.raises(EmbeddedPostgresError, match="created by PostgreSQL 17"):
         EmbeddedPostgres(folder).start()
 
 

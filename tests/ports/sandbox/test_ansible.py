@@ -278,7 +278,7 @@ def test_secrets_show_as_stars_in_log_and_events(engine: AnsibleEngine, bundle: 
         ({"a-b": {"hosts": {}}}, "the group"),
         ({"all": {"plugin": {}}}, "must be children, hosts or vars"),
         ([], "must be an object"),
-        ({"all": {"hosts": {"web-1": {"label": "\ud800"}}}}, "is not text"),
+        ({"all": {"hosts": {"web-1": {"label": "\ud800"}}}}, "contains a lone surrogate"),
     ],
 )
 def test_a_faulty_inventory_is_refused_by_name(
