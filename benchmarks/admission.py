@@ -1,9 +1,10 @@
-"""How many requests a second are admitted, beside a plain conditional UPDATE of the row that all want.
+"""How many requests a second are admitted, beside a plain conditional UPDATE of the contended row.
 
 Both sides run in the same threads over the same pool of connections, each act in a transaction that is
-flushed to disk. In one case a department fights for its own quota, in the other eight departments for the
-pool that they share. What eight departments update that share nothing is told beside it, but no admission
-can be like that. At the end sixteen clients race for less than they want: exactly what fits is admitted.
+flushed to disk. In one case clients compete for the quota of one department, in the other for the pool
+that eight departments share. The rate of eight departments that share nothing is reported too, although
+no admission can be like that. At the end sixteen clients race for less than they want: exactly what fits
+is admitted.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The product at work in a sample city that has room for everything, and the people who use it."""
+"""The product, running in a sample city with room for everything, and the people who use it."""
 
 import queue
 import threading
@@ -29,7 +29,7 @@ _ROOM = (
     "UPDATE pool_capacities SET capacity = 1000000000, allocatable = 1000000000",
     "UPDATE budget_lines SET appropriated_fen = 1000000000000000",
 )
-# The moment at which a status is committed, told without asking for it again and again.
+# Notifies the benchmark when a status is committed, so that it need not poll.
 _TELL = """
 CREATE FUNCTION tell_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -69,7 +69,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _database_on(server: str) -> Iterator[str]:
-    """A database beside the one that `server` names; the role must be allowed to create one."""
+    """Create a database on the server that `server` names; the role must be allowed to."""
     name = f"govcloud_bench_{secrets.token_hex(6)}"
     address = libpq_url(server)
     with psycopg.connect(address, autocommit=True) as connection:

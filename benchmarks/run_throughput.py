@@ -1,6 +1,6 @@
 """Runs a minute: 20 workspaces with one run each, two at a time, beside the same commands by hand.
 
-A run is a plan and an apply of 100 resources. Whoever must approve does so the moment the plan is submitted.
+A run is a plan and an apply of 100 resources. The approver approves each plan as soon as it is submitted.
 """
 
 import argparse

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
 
     @property
     def runs_dir(self) -> Path:
-        """Prepared folders of runs; each is 0700 and removed when its run has settled."""
+        """Prepared folders of runs; each is 0700 and removed when its run has ended."""
         return self.home / "runs"
 
     @property

@@ -92,7 +92,7 @@ class Part:
             )
 
     def has_died(self) -> bool:
-        """Whether it was started and has ended by itself."""
+        """Return whether it was started and has ended unasked."""
         return self.process is not None and self.process.poll() is not None
 
     def last_words(self) -> str:
@@ -101,7 +101,7 @@ class Part:
         return f": {lines[-1].strip()}" if lines else ""
 
     def terminate(self) -> None:
-        """Send SIGTERM; for a worker the second one means: stop the runs at work too."""
+        """Send SIGTERM; a second one makes a worker stop its running engines too."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
@@ -120,21 +120,21 @@ class Part:
 class Everything:
     """Database, sandbox cloud, web and one worker, as a context manager.
 
-    While it is entered, SIGTERM means the same as Ctrl-C. `told` hears the name of what is started next.
-    With `any_port`, another port serves where that of the settings is taken; `settings` then has that one.
+    Inside it, SIGTERM has the effect of Ctrl-C. `report` gets the name of each part before it starts. With
+    `any_port` a port that is taken is replaced by a free one, which is then found in `settings`.
     """
 
     def __init__(
         self,
         settings: Settings,
-        told: Callable[[str], None] = lambda _part: None,
+        report: Callable[[str], None] = lambda _part: None,
         *,
         any_port: bool = False,
     ) -> None:
         self.settings, self.any_port = settings, any_port
         self.database: EmbeddedPostgres | None = None
         self.parts: list[Part] = []
-        self._told = told
+        self._report = report
         self._folder = ExitStack()
 
     def __enter__(self) -> Self:
@@ -181,7 +181,7 @@ class Everything:
         lock.flush()
         self._start_database()
         self._start_cloud()
-        self._told("web process and worker")
+        self._report("web process and worker")
         self._start_part("web", [*self._govcloud, "web", "--fd", str(listener)], listener)
         self._start_part("worker", [*self._govcloud, "worker"])
         self._wait_for("web", self._web_answers)
@@ -214,10 +214,10 @@ class Everything:
 
     def _start_database(self) -> None:
         if self.settings.database_url is None:
-            self._told("embedded PostgreSQL")
+            self._report("embedded PostgreSQL")
             self.database = EmbeddedPostgres(self.settings.home / "postgres")
             self.database.start()
-        self._told("newest revision of the database")
+        self._report("newest revision of the database")
         revisions.upgrade(self.database_url)
         self._set_clock()
 
@@ -243,7 +243,7 @@ class Everything:
     def _start_cloud(self) -> None:
         if self.settings.cloud != "sandbox":
             return
-        self._told("sandbox cloud")
+        self._report("sandbox cloud")
         provider = self.settings.content_dir / "terraform" / "providers" / "sandbox"
         mirror = [
             sys.executable,

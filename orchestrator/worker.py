@@ -1,4 +1,4 @@
-"""The job loop of one worker: takes jobs of its zones and the common maintenance, until told to stop."""
+"""The job loop of one worker: takes jobs of its zones and maintenance, until it is asked to stop."""
 
 from collections.abc import Mapping
 

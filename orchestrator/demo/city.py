@@ -144,7 +144,7 @@ class Cast(Mapping[str, ApiClient]):
         return self._signed_in[name]
 
     def sign_out(self) -> None:
-        """Forget the tokens; whoever is needed next signs in again."""
+        """Forget the tokens; the next person to act signs in again."""
         self._signed_in.clear()
 
     def __iter__(self) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
-from orchestrator.demo.case import APPLIER, APPROVER, REVIEWER, Case, untold
+from orchestrator.demo.case import APPLIER, APPROVER, REVIEWER, Case, ignore
 from orchestrator.demo.city import DemoStopped
 from orchestrator.demo.sample_system import SampleClients, SampleSystem, lost, make_host
 from orchestrator.migrations.pause import WritePause, write_pause
@@ -48,7 +48,7 @@ class LegacyRoom:
     def _make(self) -> None:
         try:
             self._make_hosts()
-        except Exception as error:  # noqa: BLE001 - whoever waits for the room raises it.
+        except Exception as error:  # noqa: BLE001 - `wait` raises it again.
             self.failure = error
         finally:
             self.ended.set()
@@ -135,7 +135,7 @@ class MigrationCase:
         self.migration = self.case.cast[REVIEWER].get(self.path)
         return self.migration
 
-    def run(self, by: str, act: str, tell: Callable[[str], None] = untold) -> None:
+    def run(self, by: str, act: str, tell: Callable[[str], None] = ignore) -> None:
         """A run that an act orders, to its end."""
         run = self.case.cast[by].post(f"{self.path}/{act}")
         self.case.follow(run, tell)

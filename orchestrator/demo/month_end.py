@@ -58,7 +58,7 @@ def confirm(cast: Mapping[str, ApiClient], statement: Mapping[str, Any]) -> None
 
 
 def show(story: Story, client: ApiClient, statement: Mapping[str, Any]) -> None:
-    """The statement as its department reads it, narrow enough that a terminal cuts nothing off."""
+    """Return the statement as its department reads it, narrow enough for a terminal."""
     document = json.loads(client.download(f"/statements/{statement['id']}/export", format="json"))
     columns = ("resource", "sku", "quantity", "from", "days", "price", "amount")
     title = f"{document['number']}: {document['organisation']['name_zh']}, {document['month']}"

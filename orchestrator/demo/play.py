@@ -238,13 +238,13 @@ def meet_legacy(stage: Stage) -> None:
 def own_words(stage: Stage) -> Callable[[str], None]:
     """Print the lines that the service wrote into the log, and the current task of Ansible."""
 
-    def told(line: str) -> None:
+    def show(line: str) -> None:
         if line.startswith(OWN_WORDS):
             stage.story.log_line(line)
         elif line.startswith(("PLAY [", "TASK [")):
             stage.story.doing(line.split("[", 1)[1].split("]", maxsplit=1)[0])
 
-    return told
+    return show
 
 
 def copy(stage: Stage) -> None:

@@ -43,7 +43,7 @@ class SampleError(Exception):
 
 
 def make_host(cloud: SandboxCloud, name: str, workspace: str, zone: str) -> MigrationHost:
-    """A host in a zone's address block; the one that is there already, if any. Raises SandboxCloudError."""
+    """Return the host in a zone's address block, made if it does not exist yet. Raises SandboxCloudError."""
     network = cloud.create("network", f"{workspace}/network/main", zone=zone, name=zone)
     group = cloud.create(
         "security_group", f"{workspace}/security_group/{name}", network=network["id"], ports=[]

@@ -41,7 +41,9 @@ def _tables(reports: Mapping[Side, Mapping[str, Any]]) -> Iterator[Mismatch]:
     source, target = (_part(reports[side], "tables") for side in ("source", "target"))
     for name in sorted(source.keys() | target.keys()):
         if source.get(name) != target.get(name):
-            yield Mismatch("table", name, _told(source.get(name), "rows"), _told(target.get(name), "rows"))
+            yield Mismatch(
+                "table", name, _described(source.get(name), "rows"), _described(target.get(name), "rows")
+            )
 
 
 def _sequences(reports: Mapping[Side, Mapping[str, Any]], to: Side) -> Iterator[Mismatch]:
@@ -60,9 +62,9 @@ def _files(reports: Mapping[Side, Mapping[str, Any]]) -> Iterator[Mismatch]:
             if ours.get(part) != theirs.get(part):
                 name = f"{folder}/{part}".removesuffix("/.")
                 yield Mismatch(
-                    "files", name, _told(ours.get(part), "files"), _told(theirs.get(part), "files")
+                    "files", name, _described(ours.get(part), "files"), _described(theirs.get(part), "files")
                 )
 
 
-def _told(value: Mapping[str, Any] | None, count: str) -> str:
+def _described(value: Mapping[str, Any] | None, count: str) -> str:
     return "-" if value is None else f"{value[count]} {count}, {value['hash']}"

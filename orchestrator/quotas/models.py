@@ -123,7 +123,7 @@ class Hold(SQLModel, table=True):
     status: str = HoldStatus.LIVE
     created_at: datetime = instant()
     expires_at: datetime = instant()
-    settled_at: datetime | None = instant(nullable=True)
+    ended_at: datetime | None = instant(nullable=True)
 
 
 class HoldItem(SQLModel, table=True):

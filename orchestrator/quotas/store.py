@@ -230,7 +230,7 @@ def _end_hold(
     session: Session, held: Hold, status: HoldStatus, every: Sequence[HoldItem], actor: str
 ) -> None:
     held.status = status
-    held.settled_at = now(session)
+    held.ended_at = now(session)
     session.add(held)
     session.flush()
     amounts = {item.target: item.amount for item in every}

@@ -43,7 +43,7 @@ def of_workspace(session: Session, workspace_id: UUID, *, released: bool = False
     return session.exec(statement).all()
 
 
-def unsettled(session: Session, workspace_ids: Collection[UUID]) -> Sequence[Resource]:
+def unfinished(session: Session, workspace_ids: Collection[UUID]) -> Sequence[Resource]:
     """Return the resources that an apply began to create, change or release and did not finish."""
     return session.exec(
         select(Resource)

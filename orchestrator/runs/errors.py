@@ -55,16 +55,16 @@ class StateLocked(BusinessError):
     """Another run holds the lock of this state."""
 
     status = 423
-    zh = "状态文件已被其他任务锁定"
+    zh = "状态文件已被其他执行锁定"
 
 
 class StateRefused(BusinessError):
     """This run may not write that state."""
 
-    zh = "该任务无权写入此状态"
+    zh = "该执行无权写入此状态文件"
 
 
 class RunNotActive(BusinessError):
     """This run is not in progress."""
 
-    zh = "该任务未在执行"
+    zh = "该执行未在进行中"

@@ -136,7 +136,7 @@ class Run(SQLModel, table=True):
         one_of("kind", RUN_KINDS),
         one_of("status", RunStatus),
         Index(
-            "uq_runs_one_at_work",
+            "uq_runs_one_active",
             "workspace_id",
             unique=True,
             postgresql_where=sql("status IN ('running','verifying')"),

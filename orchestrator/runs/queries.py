@@ -153,7 +153,7 @@ def run_by_token(session: Session, digest: str) -> Run | None:
 
 
 def log_chunks(session: Session, run_id: UUID, after_line: int = 0) -> Sequence[RunLogChunk]:
-    """Return the log chunks from the one that contains line `after_line` + 1."""
+    """Return the log chunks, starting with the chunk that contains line `after_line` + 1."""
     statement = select(RunLogChunk).where(RunLogChunk.run_id == run_id).order_by(col(RunLogChunk.seq))
     return [
         chunk

@@ -78,10 +78,10 @@ class RunContext:
 
 @contextmanager
 def open_run(worker: Worker, job: JobContext, run_id: UUID) -> Iterator[RunContext]:
-    """Hold the workspace's lease and write the run's log while the run is at work.
+    """Hold the workspace's lease and write the run's log while the run is in progress.
 
     Raises:
-        LeaseBusy: a process of an earlier run of this workspace still lives; the job comes back later.
+        LeaseBusy: A process of an earlier run of this workspace still exists; the job is retried later.
     """
     with transaction(worker.engine) as session:
         run = queries.run(session, run_id)
@@ -107,7 +107,7 @@ def _bug(error: Exception) -> Reason:
         host, what = socket.gethostname(), error.strerror
         return Reason(
             f"The worker on {host} cannot write its folders: {what}.",
-            f"执行主机 {host} 无法写入任务目录：{what}。",
+            f"执行主机 {host} 无法写入执行目录：{what}。",
             "Let the technical administrator make room there; then abandon the plan and generate a new one.",
             "请技术管理员清理该主机空间，随后放弃该计划并重新生成。",
         )

@@ -90,8 +90,8 @@ class Act:
         offered: The statuses in which a page offers the act (by default all of `statuses`).
         has_form: The act is given its values on a page of its own.
         waiting: Says in the to-do list what the object waits for, in the statuses `awaited` (or all of
-            `statuses`). An act without it stands in nobody's list.
-        is_choice: Nobody is waited for, so the act stands in nobody's list.
+            `statuses`). Without it the act is in no to-do list.
+        is_choice: The object does not wait for this act, so it is in no to-do list.
         done: Says afterwards what happened.
         lock: Locks the object and reads facts with it, in place of the noun's `lock`.
     """

@@ -131,7 +131,7 @@ def offers(noun: Noun, call: Call, subject: Any) -> list[Offer]:
 
 
 def next_acts(noun: Noun, call: Call, subject: Any) -> list[Act]:
-    """Return the acts that the object waits for, whoever may do them."""
+    """Return the acts that the object waits for, regardless of who may do them."""
     return [act for act in noun.acts if act.waiting is not None and _is_next(noun, act, call, subject)]
 
 

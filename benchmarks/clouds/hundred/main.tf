@@ -1,5 +1,5 @@
-# A hundred objects that cost next to nothing to make, so that the time of a run is the engine's own and that of
-# whoever runs it: a hundred hosts that depend on nothing.
+# A hundred objects that cost next to nothing to make, so a run measures only the engine and its
+# caller: a hundred hosts that depend on nothing.
 
 resource "terraform_data" "instance" {
   for_each = var.instances

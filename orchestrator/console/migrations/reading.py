@@ -40,11 +40,11 @@ from orchestrator.workflows.nouns import MIGRATIONS
 
 S = MigrationStatus
 NEWEST_LINES = 200
-BEFORE_THE_CUT: Final = frozenset({S.REPLICATING, S.REHEARSED, S.SCHEDULED, S.ROLLED_BACK})
+BEFORE_CUTOVER: Final = frozenset({S.REPLICATING, S.REHEARSED, S.SCHEDULED, S.ROLLED_BACK})
 
 COPIED = N_("数据和文件已全部复制，后续变更持续同步")
-WAY_BACK_ARMED = N_("回退通道已就绪：割接后变更从目标端反向复制到源端")
-CUT_PLANNED = N_("割接计划与回退计划已编制，两端状态已复核")
+REPLICATION_READY = N_("回退通道已就绪：割接后变更从目标端反向复制到源端")
+CUTOVER_PLANNED = N_("割接计划与回退计划已编制，两端状态已复核")
 APPROVED_TWICE = N_("两个单位的两名审批人已批准割接及其回退")
 IN_WINDOW = N_("当前在割接窗口内")
 PROOF = N_("%(tables)s 张表 %(rows)s 行，%(sequences)s 个序列，%(files)s 个文件")
@@ -220,7 +220,7 @@ def _progress(stored: Mapping[str, Any]) -> CopyProgress | None:
 def _checklist(visit: Visit, view: MigrationView) -> tuple[Check, ...]:
     """Return the conditions of the cutover, each met or not."""
     migration = view.migration
-    if migration.status not in BEFORE_THE_CUT:
+    if migration.status not in BEFORE_CUTOVER:
         return ()
     newest = {item.act: item.plan for item in view.plans}
     live = (PlanStatus.SUBMITTED, PlanStatus.APPROVED)
@@ -229,8 +229,8 @@ def _checklist(visit: Visit, view: MigrationView) -> tuple[Check, ...]:
     ready = bool(migration.progress.get("ready"))
     checks = [
         Check(ready, visit.say(COPIED)),
-        Check(ready, visit.say(WAY_BACK_ARMED)),
-        Check(planned, visit.say(CUT_PLANNED)),
+        Check(ready, visit.say(REPLICATION_READY)),
+        Check(planned, visit.say(CUTOVER_PLANNED)),
         Check(approved, visit.say(APPROVED_TWICE)),
         Check(stored_plan(migration.plan_document).may_cut_over(now(visit.session)), visit.say(IN_WINDOW)),
     ]

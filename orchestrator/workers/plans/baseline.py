@@ -29,7 +29,7 @@ def run_baseline(worker: Worker, context: RunContext, order: ApplyOrder) -> None
     run = engine_run(worker, context, order.workspace_id, order.cloud)
     playbook = str(order.steps[0]["playbook"]) if order.steps else "baseline.yml"
     result = worker.ansible.run(folder, playbook, run)
-    _settle(worker, order, result)
+    _record(worker, order, result)
 
 
 def _make_read_only(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -37,7 +37,7 @@ def _make_read_only(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / name).chmod(stat.S_IRUSR)
 
 
-def _settle(worker: Worker, order: ApplyOrder, result: EngineResult) -> None:
+def _record(worker: Worker, order: ApplyOrder, result: EngineResult) -> None:
     report = reports(result.events)
     complete = result.returncode == 0 and not result.stopped_because
     why, why_zh = why_ended(result)

@@ -104,7 +104,7 @@ def _terraform(worker: Worker, context: RunContext, order: PlanningOrder) -> Pla
 
 
 def require(result: EngineResult, act: str, accepted: tuple[int, ...]) -> None:
-    """Raise EngineFailed unless the process ended by itself with an accepted code."""
+    """Raise EngineFailed unless the process ended unasked with an accepted code."""
     if result.stopped_because or result.returncode not in accepted:
         raise EngineFailed(act, result)
 

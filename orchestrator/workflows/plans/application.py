@@ -1,8 +1,8 @@
-"""From an approved plan to resources that exist: claim, check every member, apply, settle.
+"""From an approved plan to resources that exist: claim, check every member, apply, record.
 
 Terraform applies between `begin_apply` and `record_apply`. A worker that dies in between leaves the
-run `running`; whoever takes the job over calls `begin_apply` again, which answers `verify`, because
-a saved plan is never replayed: reality is read, and `record_apply` settles the run.
+run `running`; the worker that takes the job over calls `begin_apply` again, which answers `verify`,
+because a saved plan is never replayed: the real objects are read, and `record_apply` ends the run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -276,7 +276,7 @@ def _announce(session: Session, resource: Resource, action: str, actor: str) -> 
 
 
 def record_apply(session: Session, run_id: UUID, result: ApplyResult, pack: PolicyPack) -> ExecutionPlan:
-    """Settle a run whose outcome is known: what exists, what failed, what happens to hold and request."""
+    """Record the outcome of a run: its objects, its failure, and the effects on hold and request."""
     run = store.lock_run(session, run_id)
     plan = _plan_of(session, run)
     worker = f"worker:{run.worker}"
@@ -322,10 +322,10 @@ def _record_objects(
             resources.transition(session, row, ResourceStatus.PROVISIONING, actor)
         if result.complete and plan.kind != "undo":
             # Trial and billing begin, or go on with another size, when all of it is there.
-            _settle_present(session, row, request, run, pack)
+            _record_present(session, row, request, run, pack)
     for address, row in rows.items():
         if result.all_seen and address not in present:
-            _settle_absent(session, row, actor, complete=result.complete)
+            _record_absent(session, row, actor, complete=result.complete)
     if result.complete and plan.kind == "undo":
         undo.restore(session, [rows[address] for address in present], actor)
     elif result.complete and request.kind == "change":
@@ -340,7 +340,7 @@ def _note_found(session: Session, row: Resource, found: ObjectFound) -> None:
     resources.note_found(session, row, seen, found.spec)
 
 
-def _settle_present(
+def _record_present(
     session: Session, row: Resource, request: ResourceRequest, run: Run, pack: PolicyPack
 ) -> None:
     actor = f"worker:{run.worker}"
@@ -354,7 +354,7 @@ def _settle_present(
         usage.resize_resource(session, row, request, run, actor)
 
 
-def _settle_absent(session: Session, row: Resource, actor: str, *, complete: bool) -> None:
+def _record_absent(session: Session, row: Resource, actor: str, *, complete: bool) -> None:
     if row.status == ResourceStatus.RELEASING:
         row.released_on = today(session)
         resources.transition(session, row, ResourceStatus.RELEASED, actor)

@@ -38,7 +38,7 @@ def check_drift(session: Session, actor: Actor, workspace_id: UUID) -> Run:
 
 
 def check_everything(session: Session) -> int:
-    """Order a look at every workspace that has no run waiting or at work; the calendar calls this."""
+    """Order a drift check of every workspace without a waiting or running run; the calendar calls this."""
     busy = {run.workspace_id for run in queries.active_runs(session)}
     idle = [item for item in queries.workspaces(session) if item.id not in busy]
     wanted = [item for item in idle if queries.last_applied(session, item.id) is not None]

@@ -22,14 +22,14 @@ from orchestrator.workflows.requests import judgements
 
 CANCELLED_WAITING = Reason(
     "A person cancelled it before it began; nothing was changed.",
-    "任务开始前已由人员取消，未执行任何变更。",
+    "该执行在开始前已由人员取消，未实施任何变更。",
     "Where it is still wanted, order it again; an apply needs its plan abandoned and a new one approved.",
-    "如仍需要，请重新发起；执行类任务须先放弃原计划，再重新生成并审批。",
+    "如仍需要，请重新发起；如为计划的实施，须先放弃原计划，再重新生成并审批。",
 )
 
 
 def give_up(session: Session, run_id: UUID, reason: Reason) -> None:
-    """The service itself failed during a run: settle it, keep every row as it is, let a person decide.
+    """End a run during which the service itself failed; keep every row, and let a person decide.
 
     Resources stay as they were last known; the next plan starts from what exists.
     """
@@ -87,5 +87,5 @@ def _cancel_waiting(session: Session, run: Run, actor: Actor) -> None:
 
 
 def stop_reason(session: Session, run_id: UUID) -> str | None:
-    """Why a run at work must stop, or None."""
+    """Return why a running run must stop, or None."""
     return "cancelled" if queries.is_cancel_requested(session, run_id) else None

@@ -20,14 +20,14 @@ from orchestrator.runs.models import Run
 
 
 def run_of_token(session: Session, workspace_id: UUID, token: str) -> Run:
-    """The run at work whose token this is.
+    """Return the running run that this token belongs to.
 
     Raises:
-        NotSignedIn: no run at work in this workspace has this token.
+        NotSignedIn: No running run of this workspace has this token.
     """
     run = queries.run_by_token(session, token_hash(token))
     if run is None or run.workspace_id != workspace_id:
-        raise NotSignedIn("This token belongs to no run at work in this workspace.")
+        raise NotSignedIn("This token belongs to no running run of this workspace.")
     return run
 
 

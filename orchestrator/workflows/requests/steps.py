@@ -259,7 +259,7 @@ def _is_begun_release(session: Session, request: ResourceRequest) -> bool:
 def leaves_parts(session: Session, request: ResourceRequest) -> bool:
     """Return whether an unfinished apply of this request may have left objects behind."""
     workspaces = {plan.workspace_id for plan in run_queries.plans_of(session, request.id)}
-    return bool(workspaces) and bool(resource_queries.unsettled(session, workspaces))
+    return bool(workspaces) and bool(resource_queries.unfinished(session, workspaces))
 
 
 def _comment(call: Call, request: ResourceRequest, act: str) -> None:

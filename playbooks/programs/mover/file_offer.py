@@ -1,4 +1,4 @@
-"""The two services of a transfer's folders on one host: one offers them, one brings them here."""
+"""The two services of a transfer's folders on one host: one offers them, the other fetches them."""
 
 import services
 from place import program, write_json
@@ -8,7 +8,7 @@ SERVE, PULL = "serve", "pull"
 
 
 def serve(transfer: Transfer, token: str) -> None:
-    """Offer this side's folders to whoever has the token."""
+    """Offer this side's folders to holders of the token."""
     if not transfer.folders:
         return
     config = transfer.folder / "serve.json"

@@ -88,7 +88,7 @@ def unsubscribe(connection: database.Connection, transfer: Transfer) -> list[str
     try:
         connection.execute(sql.SQL("DROP SUBSCRIPTION {}").format(name))
     except psycopg.Error:
-        # Without its slot: the other side drops that by itself, or is gone.
+        # Drop it without its slot: the other side drops the slot itself, or no longer exists.
         connection.execute(sql.SQL("ALTER SUBSCRIPTION {} SET (slot_name = NONE)").format(name))
         connection.execute(sql.SQL("DROP SUBSCRIPTION {}").format(name))
     return [f"subscription {transfer.incoming}"]

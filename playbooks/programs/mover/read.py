@@ -1,7 +1,7 @@
 """State of one side of a transfer: who may write, how far the copies are, what is in the way.
 
-The only thing that it changes is the slot of a silent way: what a closed side's slot holds is never wanted
-again, and would fill its disk.
+It changes one thing only: it advances the slot of a replication direction that carries nothing. A fenced
+side's slot would otherwise retain WAL that is never needed and fill the disk.
 """
 
 import contextlib

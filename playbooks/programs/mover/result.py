@@ -9,7 +9,7 @@ from transfer import SIDES, Transfer
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side: the one that took over, transfer}. `orders` are those of the prover, by side."""
+    """order: {side: the side that took over, transfer}. `orders` are the prover's orders, by side."""
     transfer = transfers.read(order)
     done = read_json(transfer.folder / "switch.json") or {}
     if done.get("outcome") != "switched":

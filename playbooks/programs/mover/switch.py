@@ -1,12 +1,12 @@
-"""The cutover: writes stop on the side that serves, the rest comes over, this side opens, the name follows.
+"""The switch: fence the serving side, transfer the last writes, open this side, move the name.
 
-It runs on the side that takes over, in a process of its own: whoever started it may die without leaving it
-half way. Every connection is open before the fence. The database of this side changes in one transaction
-(opened), so whoever finds the process dead reads both sides and knows: open here, or open nowhere and to be
-opened there again.
+It runs on the side that takes over, in a separate process, so it finishes even if its caller dies. Every
+connection is opened before the fence. The database of this side opens in one transaction. If the process
+dies, reading both sides therefore tells whether this side is open; if neither is, the other side must be
+reopened.
 
-Marks are written to switch.journal as they are reached; the result goes to switch.json. The process then
-keeps a snapshot of this side at the fence moment, for the proof, until it is released.
+Each mark is written to switch.journal when it is reached, the result to switch.json. The process then
+keeps a snapshot of this side at the moment of the fence, for the proof, until it is released.
 """
 
 import fcntl
@@ -26,14 +26,14 @@ from switch_steps import Switch
 LONGEST_HOLD = 1800.0
 SECONDS_TO_END = 900.0
 MOMENTS_MS = 300
-"""So long both sides may be closed before it is told: whoever is told sooner would slow the cutover down."""
+"""How long both sides may be fenced before `begin` returns; returning earlier would slow the switch down."""
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side: the one that takes over, transfer, step: begin or end}.
+    """order: {side: the side that takes over, transfer, step: begin or end}.
 
-    The answer is what switch.json holds; see `Switch.run`. Where both sides stay closed for longer,
-    `begin` answers {fenced_for_ms} alone, and `end` has the rest.
+    Return the content of switch.json; see `Switch.run`. If both sides stay fenced for longer than MOMENTS_MS,
+    `begin` returns only {fenced_for_ms}, and `end` returns the content.
     """
     transfer = transfers.read(order)
     transfer.secrets()
@@ -56,11 +56,11 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
         if (closed := fenced_for_ms(journal)) > MOMENTS_MS and not result.exists():
             return {"changed": True, "fenced_for_ms": round(closed)}
         time.sleep(0.01)
-    return told(result, journal)
+    return outcome(result, journal)
 
 
 def ended(transfer: transfers.Transfer, result: Path, journal: Path) -> dict[str, Any]:
-    """What has become of a cutover that was begun by an earlier call."""
+    """Wait for the switch that an earlier call began, and return its outcome."""
     end = time.monotonic() + SECONDS_TO_END
     pid = int((transfer.folder / "switch.pid").read_text("ascii"))
     while not result.exists() and time.monotonic() < end:
@@ -69,11 +69,11 @@ def ended(transfer: transfers.Transfer, result: Path, journal: Path) -> dict[str
         except ProcessLookupError:
             break
         time.sleep(0.01)
-    return told(result, journal)
+    return outcome(result, journal)
 
 
-def told(result: Path, journal: Path) -> dict[str, Any]:
-    """What the cutover has written down; one that died before it could leaves both sides to be read."""
+def outcome(result: Path, journal: Path) -> dict[str, Any]:
+    """Return the recorded result. Without one the process died, and both sides must be inspected."""
     if result.exists():
         return {"changed": True, **json.loads(result.read_text("utf-8"))}
     reason = {"code": "switch_died", "facts": {}}
@@ -81,7 +81,7 @@ def told(result: Path, journal: Path) -> dict[str, Any]:
 
 
 def fenced_for_ms(journal: Path) -> float:
-    """How long no side has accepted a write so far; 0 before the fence has begun."""
+    """Return for how long no side has accepted a write; 0 before the fence."""
     reached = marks(journal)
     if not reached:
         return 0.0
@@ -89,13 +89,13 @@ def fenced_for_ms(journal: Path) -> float:
 
 
 def marks(journal: Path) -> dict[str, float]:
-    """How far a cutover came, from what it wrote on the way: mark -> milliseconds."""
+    """Return the marks of the journal: name -> milliseconds."""
     lines = journal.read_text("utf-8").splitlines() if journal.exists() else []
     return {name: float(moment) for name, moment in (line.split() for line in lines)}
 
 
 def live_alone(transfer: transfers.Transfer, result: Path, journal: Path) -> None:
-    """Be the cutover, in a session of its own, and never return."""
+    """Run the switch in a new session; never returns."""
     os.setsid()
     with (
         Path(os.devnull).open("rb") as nothing,
@@ -104,15 +104,15 @@ def live_alone(transfer: transfers.Transfer, result: Path, journal: Path) -> Non
         for number, file in ((0, nothing), (1, log), (2, log)):
             os.dup2(file.fileno(), number)
     (transfer.folder / "switch.pid").write_text(str(os.getpid()), "ascii")
-    at_work = (transfer.folder / "switch.lock").open("ab")
-    fcntl.flock(at_work, fcntl.LOCK_EX)
+    running = (transfer.folder / "switch.lock").open("ab")
+    fcntl.flock(running, fcntl.LOCK_EX)
     code = 0
     try:
         switch = Switch(transfer, random_texts.token_hex(8), journal)
         write_json(result, switch.run())
-        at_work.close()
+        running.close()
         switch.hold(transfer.folder / "switch.release", LONGEST_HOLD)
-    except BaseException:  # noqa: BLE001 - whatever it was, this process must not go on as the caller's.
+    except BaseException:  # noqa: BLE001 - after any error this process must not continue as the caller's.
         sys.excepthook(*sys.exc_info())
         code = 1
     finally:
@@ -120,20 +120,20 @@ def live_alone(transfer: transfers.Transfer, result: Path, journal: Path) -> Non
 
 
 def release(transfer: transfers.Transfer) -> None:
-    """Let the process of the last cutover end, and with it the snapshot."""
+    """Let the process of the last switch end, and its snapshot with it."""
     if (transfer.folder / "switch.json").exists():
         (transfer.folder / "switch.release").touch()
 
 
 def end(transfer: transfers.Transfer) -> None:
-    """Kill a cutover of this side that has not come to its end: it must not open after others have decided.
+    """Kill a switch of this side that is still running, so it cannot open the side after an inspection.
 
-    It may have been held up for longer than its budget: a process that was stopped, a host that slept.
+    It may have been delayed beyond its budget, for example on a host that was suspended.
     """
-    with (transfer.folder / "switch.lock").open("ab") as at_work:
+    with (transfer.folder / "switch.lock").open("ab") as running:
         while True:
             try:
-                fcntl.flock(at_work, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.kill(int((transfer.folder / "switch.pid").read_text("ascii")), signal.SIGKILL)
                 time.sleep(0.01)

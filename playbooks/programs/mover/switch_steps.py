@@ -203,7 +203,7 @@ class Switch:
         self.mark("opened")
 
     def take_name(self) -> None:
-        """Lead the clients here. This side serves already: a failure is told and cured later, not undone."""
+        """Move the name to this side, which serves already: a failure is reported and corrected later."""
         if self.connections.names:
             try:
                 self.connections.names.take()
