@@ -4,9 +4,6 @@
 """
 
 import signal
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,19 +15,17 @@ from sqlmodel import Session
 
 from orchestrator.adapters.content_files import read_content
 from orchestrator.adapters.policy_files import load_pack
-from orchestrator.app import WebServer, create_app
 from orchestrator.core import clock
 from orchestrator.core.db import create_database_engine, transaction
 from orchestrator.departments.permissions import Actor
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.schema import revisions
 from orchestrator.settings import Settings
-from orchestrator.wiring import service as wire_service
 from orchestrator.workflows.content import content_revisions
 from orchestrator.workflows.people import accounts
 from tests.callers import Callers
 from tests.factories import AS_OF
-from tests.office import Office
+from tests.office import Office, serving
 from tests.parts import skip_without
 from tests.postgres import Server, start_server
 from tests.running import RunningService, reserve_port
@@ -274,7 +269,7 @@ def settings(city_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def callers(engine: Engine, settings: Settings) -> Iterator[Callers]:
     """``callers("slj.clerk").get("/requests")``: people who call the real application over a socket."""
-    with _serving(settings) as address:
+    with serving(settings) as address:
         made = Callers(engine, address)
         yield made
         made.close()
@@ -284,29 +279,10 @@ def callers(engine: Engine, settings: Settings) -> Iterator[Callers]:
 def shared_callers(shared_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
     """The same on the module's sample city, for tests that do not count what they find there."""
     url = shared_engine.url.render_as_string(hide_password=False)
-    with _serving(Settings(home=tmp_path_factory.mktemp("home"), database_url=url)) as address:
+    with serving(Settings(home=tmp_path_factory.mktemp("home"), database_url=url)) as address:
         made = Callers(shared_engine, address)
         yield made
         made.close()
-
-
-@contextmanager
-def _serving(settings: Settings, port: int = 0) -> Iterator[str]:
-    server = WebServer(create_app(wire_service(settings)))
-    # Only where the protocol is named does asyncio switch Nagle's algorithm off: 40 ms a call.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(256)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.005)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +312,7 @@ def office(engine: Engine, city_url: str, tmp_path: Path, pack: PolicyPack) -> I
     reserved = reserve_port()
     port = reserved.getsockname()[1]
     settings = Settings(home=tmp_path / "home", database_url=city_url, port=port)
-    with reserved, _serving(settings, port):
+    with reserved, serving(settings, port):
         made = Office(engine, settings, pack)
         yield made
         made.callers.close()

@@ -39,6 +39,7 @@ class FakeCloud:
                 cloud_id=spec["id"],
                 state="running",
                 address=spec.get("address"),
+                connection={"plugin": "sandbox"} if "address" in spec else {},
                 spec=spec,
             )
             for address, spec in sorted(self.objects.get(workspace, {}).items())
@@ -129,7 +130,7 @@ class _Backend:
 
     def write(self, before: Mapping[str, Any], objects: Objects) -> None:
         instances = {
-            address.split("/", 1)[1]: {"address": spec["address"], "connection": {}}
+            address.split("/", 1)[1]: {"address": spec["address"], "connection": {"plugin": "sandbox"}}
             for address, spec in objects.items()
             if address.startswith("instance/")
         }

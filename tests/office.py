@@ -1,6 +1,10 @@
 """People, the API and a worker in one process, with engines in memory: stories as fast as the database."""
 
-from collections.abc import Mapping
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -8,8 +12,8 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlmodel import select
 
-from orchestrator.adapters.movers.ansible_movers import ansible_movers
 from orchestrator.adapters.run_folders import CloudModules, RunFolders
+from orchestrator.app import WebServer, create_app
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
@@ -17,11 +21,14 @@ from orchestrator.core.sealing import load_keys
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.runs.models import Run
 from orchestrator.settings import Settings
+from orchestrator.wiring import service as wire_service
 from orchestrator.workers import calendar
+from orchestrator.workers.migrations import switch
 from orchestrator.workers.plans import application, drift, generation
 from orchestrator.workers.run_context import Worker
 from tests import acts
 from tests.callers import Callers
+from tests.fake_movers import FakeHosts
 from tests.fakes import FakeAnsible, FakeCloud, FakeTerraform
 
 Document = dict[str, Any]
@@ -35,6 +42,7 @@ class Office:
         self.settings = settings
         self.callers = Callers(engine, settings.url)
         self.cloud = FakeCloud()
+        self.hosts = FakeHosts()
         self.bench = Worker(
             engine=engine,
             database_url=settings.database_url or "",
@@ -43,7 +51,7 @@ class Office:
             pack=pack,
             terraform=FakeTerraform(self.cloud),
             ansible=FakeAnsible(),
-            movers=partial(ansible_movers, FakeAnsible()),
+            movers=self.hosts.movers,
             inventories={"sandbox": self.cloud},
             cloud_environment=lambda _cloud: {},
             modules=CloudModules(settings.clouds),
@@ -53,6 +61,7 @@ class Office:
             "plan": partial(generation.plan_run, self.bench),
             "apply": partial(application.apply_run, self.bench),
             "drift": partial(drift.drift_run, self.bench),
+            "inspect": partial(switch.inspect_run, self.bench),
         }
 
     def work(self) -> None:
@@ -132,3 +141,23 @@ class Office:
         )
         with self.engine.connect() as connection:
             return [(row[0], int(row[1]), row[2], row[3]) for row in connection.execute(statement)]
+
+
+@contextmanager
+def serving(settings: Settings, port: int = 0) -> Iterator[str]:
+    """The web process of these settings in a thread, for as long as the block runs; its address."""
+    server = WebServer(create_app(wire_service(settings)))
+    # Only where the protocol is named does asyncio switch Nagle's algorithm off: 40 ms a call.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(256)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)

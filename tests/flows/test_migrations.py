@@ -230,9 +230,8 @@ def test_the_pause_that_clients_saw_stands_beside_the_one_of_the_script(played: 
 def test_every_change_of_a_host_has_plan_approval_and_run(played: Played) -> None:
     page = played.pages["retired"]
     done = [each for each in page["plans"] if each["plan"]["status"] == "applied"]
-    assert [each["act"] for each in done] == ["prepare", "cutover", "rollback", "cutover", "clean_up"] or len(
-        done
-    ) == 5
+    acts = sorted(each["act"] for each in done)
+    assert acts == ["clean_up", "cutover", "cutover", "prepare", "rollback"]
     for each in done:
         digests = {item["digest"] for item in each["approvals"]}
         assert digests == {each["plan"]["tuple_digest"]}
@@ -253,6 +252,6 @@ def test_progress_and_findings_are_kept_for_whoever_looks(played: Played) -> Non
     assert page["preflight"]["passed"]
     assert page["progress"]["ready"]
     assert page["progress"]["tables"] == page["progress"]["tables_done"] > 0
-    assert page["progress"]["files"] == page["progress"]["files_done"] == transfers.SEED["files"] or (
-        page["progress"]["files"] > transfers.SEED["files"]
-    )
+    # Two old names and what clients have written meanwhile come on top of the seed.
+    assert page["progress"]["files"] > transfers.SEED["files"]
+    assert page["progress"]["files_done"] >= transfers.SEED["files"]
