@@ -43,7 +43,7 @@ def approve(callers: Callers, document: Mapping[str, Any] | None = None, departm
 def plan(service: RunningService, request: Document, by: str = "xxh.reviewer") -> Document:
     """The plan of an approved request, waiting for approval; really planned by a worker."""
     run = service.callers(by).done("POST", f"/requests/{request['id']}/plans")
-    ended = service.settled(run["id"])
+    ended = service.ended_run(run["id"])
     assert ended["status"] == "succeeded", (ended["reason"], service.log_lines(run["id"])[-20:])
     return read_plan(service, run["plan_id"])
 
@@ -68,7 +68,7 @@ def order_apply(service: RunningService, plan: Document, by: str = "csp1.applier
 
 def apply(service: RunningService, plan: Document, by: str = "csp1.applier") -> Document:
     """The apply run once it has ended, whatever its end."""
-    return service.settled(order_apply(service, plan, by)["id"])
+    return service.ended_run(order_apply(service, plan, by)["id"])
 
 
 def provision(

@@ -308,7 +308,7 @@ def _running(url: str) -> Iterator[RunningService]:
 
 @pytest.fixture
 def office(engine: Engine, city_url: str, tmp_path: Path, pack: PolicyPack) -> Iterator[Office]:
-    """People, the API, and a worker with engines in memory that works off the queue when it is told to."""
+    """People, the API, and a worker with engines in memory that runs the queue when a test asks."""
     reserved = reserve_port()
     port = reserved.getsockname()[1]
     settings = Settings(home=tmp_path / "home", database_url=city_url, port=port)

@@ -38,7 +38,7 @@ class Server(Protocol):
         """A new database; its name."""
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, whoever is still connected to it."""
+        """Remove a database, although sessions are still connected to it."""
 
     def remove(self) -> None:
         """Remove everything that was made."""

@@ -33,7 +33,7 @@ Process = subprocess.Popen[bytes]
 
 
 def unprivileged(argv: list[str]) -> list[str]:
-    """The command as an ordinary account runs it, whoever runs the tests."""
+    """The command as an ordinary account runs it, even if root runs the tests."""
     if os.getuid() != 0:
         return argv
     return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *argv]
@@ -172,7 +172,7 @@ class RunningService:
         assert answer["ok"], answer
         return answer
 
-    def settled(self, run_id: str, seconds: float = PATIENCE) -> dict[str, Any]:
+    def ended_run(self, run_id: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The run once it has ended."""
         reader = self.callers("xxh.reviewer")
 

@@ -80,7 +80,7 @@ class MigrationCase:
 
     def run(self, by: str, act: str, seconds: float = 120) -> Document:
         """The run that an act ordered, once it has ended."""
-        return self.service.settled(self.act(by, act)["id"], seconds)
+        return self.service.ended_run(self.act(by, act)["id"], seconds)
 
     def plan(self, act: str) -> Document:
         """The newest plan for an act."""

@@ -87,7 +87,7 @@ def test_a_plan_is_sent_back_approved_and_applied_without_javascript(
     applier.goto(f"{service.settings.url}/console/plans/{second['id']}")
     act(applier, "下达执行", "已排入执行队列")
     run = path_of(applier).rsplit("/", 1)[1]
-    assert service.settled(run)["status"] == "succeeded"
+    assert service.ended_run(run)["status"] == "succeeded"
     applier.reload()
     expect(applier.locator("main")).to_contain_text("Apply complete")
     approver.context.close()

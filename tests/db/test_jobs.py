@@ -173,7 +173,9 @@ def test_a_failing_handler_ends_its_job_and_frees_the_lock(engine: Engine, datab
         wait_until(lambda: statuses(database_url) == ["failed", "succeeded"])
 
 
-def test_a_waiting_job_can_be_removed_and_a_running_one_is_told(engine: Engine, database_url: str) -> None:
+def test_a_waiting_job_can_be_removed_and_a_running_one_is_notified(
+    engine: Engine, database_url: str
+) -> None:
     started, why = threading.Event(), []
 
     def wait(context: JobContext) -> None:
@@ -196,7 +198,7 @@ def test_a_waiting_job_can_be_removed_and_a_running_one_is_told(engine: Engine, 
     assert why == ["cancelled"]
 
 
-def test_a_job_that_has_begun_before_is_not_removed_but_told(engine: Engine, database_url: str) -> None:
+def test_a_job_that_has_begun_before_is_not_removed_but_notified(engine: Engine, database_url: str) -> None:
     attempts: list[int] = []
 
     def enter(context: JobContext) -> None:

@@ -71,7 +71,7 @@ def test_a_reader_that_comes_late_reads_everything_and_ends_with_the_run(
     assert asyncio.run(read(hub, run)) == numbered(1000)
 
 
-def test_a_reader_follows_live_without_gap_or_double_and_ends_when_told(
+def test_a_reader_follows_live_without_gap_or_double_and_ends_on_request(
     engine: Engine, hub: RunLogHub
 ) -> None:
     run = new_run()
@@ -247,7 +247,7 @@ def test_closing_the_hub_ends_its_readers(engine: Engine) -> None:
     assert asyncio.run(scenario()) == []
 
 
-def test_lines_behind_a_number_are_cut_at_that_number() -> None:
+def test_lines_behind_a_number_are_truncated_at_that_number() -> None:
     lines = LogLines(5, ("five", "six", "seven"))
     assert lines.last_line == 7
     assert lines.after(5) == LogLines(6, ("six", "seven"))

@@ -16,16 +16,16 @@ from orchestrator.core.lease import WorkspaceLease, workspace_lease
 from orchestrator.runs.engine import EngineRun
 from orchestrator.settings import Settings
 
-URL, TOLD, STALLED = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+URL, RECORDS, STALLED = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
 
 
 def tell(word: str) -> None:
-    with TOLD.open("a") as file:
+    with RECORDS.open("a") as file:
         file.write(f"{word} {os.getpid()} {time.time()}\n")
 
 
 def take_time(context: JobContext, *, seconds: float) -> None:
-    """Work for so long, or until told to stop."""
+    """Work for so long, or until asked to stop."""
     tell(f"enter-{context.attempt}")
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -18,10 +18,10 @@ _HOLD_OF = dict.fromkeys(
 
 def assert_nothing_lost(product: Product) -> None:
     """Wait until the product is at rest, then hold everything against everything."""
-    wait_until(product.no_run_at_work, "every run comes to an end")
+    wait_until(product.no_run_in_progress, "every run comes to an end")
     wait_until(lambda: not product.engines(), "no engine process is left")
     assert product.rows("SELECT * FROM state_locks") == []
-    _runs_are_settled(product)
+    _runs_have_ended(product)
     _nothing_ran_twice(product)
     for workspace in product.rows("SELECT id, key FROM workspaces"):
         _one_picture(product, str(workspace["id"]), workspace["key"])
@@ -30,7 +30,7 @@ def assert_nothing_lost(product: Product) -> None:
     assert verified["ok"], verified["findings"]
 
 
-def _runs_are_settled(product: Product) -> None:
+def _runs_have_ended(product: Product) -> None:
     """What did not succeed says why in both languages, and what a person can do."""
     silent = product.rows(
         "SELECT kind, status, reason, next_step FROM runs WHERE status <> 'succeeded'"

@@ -233,7 +233,7 @@ class Product(RunningService):
         """The key of the plan's workspace."""
         return str(self.value("SELECT key FROM workspaces WHERE id = :id", id=plan["workspace_id"]))
 
-    def no_run_at_work(self) -> bool:
+    def no_run_in_progress(self) -> bool:
         """True when every run has come to an end."""
         return not self.rows("SELECT id FROM runs WHERE status <> ALL(:final)", final=list(FINAL))
 

@@ -36,7 +36,7 @@ def test_a_plan_that_is_cancelled_while_it_is_made_lets_the_request_be_planned_a
     run = product.callers("xxh.reviewer").done("POST", f"/requests/{request['id']}/plans")
     product.at_gate("plan")
     cancel(product, run)
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert ended["status"] == "cancelled"
     assert "a person cancelled it" in ended["reason"]
     product.open_gates()
@@ -52,7 +52,7 @@ def test_an_apply_that_is_cancelled_ends_what_it_has_begun_and_the_rest_can_be_p
     run = acts.order_apply(product, plan)
     product.creating(plan, "instance/web")
     cancel(product, run)
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert ended["status"] == "failed"
     assert "a person cancelled it" in ended["reason"]
     assert "could not be" not in ended["reason"]

@@ -1,4 +1,4 @@
-"""SIGTERM during an apply: the first lets it end, the second interrupts it; both leave everything settled."""
+"""SIGTERM during an apply: the first lets it end, the second interrupts it; both leave every run ended."""
 
 import signal
 
@@ -13,7 +13,7 @@ def heard_in(product: Product) -> int:
     return product.log_of("worker").read_text().count("Stopping after the running jobs")
 
 
-def test_a_worker_told_to_end_finishes_its_apply_first(product: Product) -> None:
+def test_a_worker_asked_to_end_finishes_its_apply_first(product: Product) -> None:
     plan = product.approved()
     product.slow("instance", 2)
     run = acts.order_apply(product, plan)
@@ -21,12 +21,12 @@ def test_a_worker_told_to_end_finishes_its_apply_first(product: Product) -> None
     worker = product.worker_of(run["id"])
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 1)
     assert_all_there(product, plan)
 
 
-def test_a_worker_told_twice_interrupts_its_apply_reads_what_exists_and_ends(product: Product) -> None:
+def test_a_worker_asked_twice_interrupts_its_apply_reads_what_exists_and_ends(product: Product) -> None:
     plan = product.approved()
     product.slow("instance", 3)
     run = acts.order_apply(product, plan)
@@ -36,7 +36,7 @@ def test_a_worker_told_twice_interrupts_its_apply_reads_what_exists_and_ends(pro
     wait_until(lambda: heard_in(product) == before + 1, "the worker hears it")
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("failed", 1)
     assert "could not be" not in ended["reason"]
     assert "volume/web-data" not in product.objects(product.workspace_key(plan))

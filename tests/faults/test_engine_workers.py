@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped, drained and cut off from the database, as real processes."""
+"""Workers that are killed, stopped, drained and disconnected from the database, as real processes."""
 
 import os
 import signal
@@ -22,20 +22,20 @@ PROGRAM = Path(__file__).with_name("engine_worker.py")
 
 
 class Workshop:
-    """Worker processes on one database, and what they told."""
+    """Worker processes on one database, and their records."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self.url = database_url
         self.folder = folder
-        self._told = folder / "told"
-        self._told.touch()
+        self._records = folder / "records"
+        self._records.touch()
         self._workers: list[subprocess.Popen[bytes]] = []
 
     def worker(self) -> "subprocess.Popen[bytes]":
         log = (self.folder / f"worker-{len(self._workers)}.log").open("wb")
         with log:
             started = subprocess.Popen(
-                [sys.executable, str(PROGRAM), self.url, str(self._told), str(STALLED_SECONDS)],
+                [sys.executable, str(PROGRAM), self.url, str(self._records), str(STALLED_SECONDS)],
                 env={**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])},
                 stdout=log,
                 stderr=log,
@@ -50,15 +50,15 @@ class Workshop:
         engine.dispose()
         return job
 
-    def told(self) -> list[str]:
-        return [line.split()[0] for line in self._told.read_text().splitlines()]
+    def records(self) -> list[str]:
+        return [line.split()[0] for line in self._records.read_text().splitlines()]
 
-    def told_at(self, word: str) -> float:
-        times = [line.split() for line in self._told.read_text().splitlines()]
+    def moment_of(self, word: str) -> float:
+        times = [line.split() for line in self._records.read_text().splitlines()]
         return next(float(at) for said, _pid, at in times if said == word)
 
-    def told_by(self, word: str) -> int:
-        lines = [line.split() for line in self._told.read_text().splitlines()]
+    def process_of(self, word: str) -> int:
+        lines = [line.split() for line in self._records.read_text().splitlines()]
         return next(int(pid) for said, pid, _at in lines if said == word)
 
     def jobs(self) -> list[tuple[str, int]]:
@@ -89,42 +89,42 @@ def wait_until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
 def test_the_job_of_a_killed_worker_is_taken_over(workshop: Workshop) -> None:
     victim = workshop.worker()
     workshop.put("take_time", seconds=1.5)
-    wait_until(lambda: "enter-1" in workshop.told())
+    wait_until(lambda: "enter-1" in workshop.records())
     victim.kill()
     workshop.worker()
     wait_until(lambda: workshop.jobs() == [("succeeded", 2)])
-    assert workshop.told() == ["enter-1", "enter-2", "leave"]
+    assert workshop.records() == ["enter-1", "enter-2", "leave"]
 
 
 def test_a_draining_worker_keeps_its_job_and_ends_when_it_is_done(workshop: Workshop) -> None:
     draining = workshop.worker()
     workshop.put("take_time", seconds=3 * STALLED_SECONDS)
-    wait_until(workshop.told)
+    wait_until(workshop.records)
     workshop.worker()
     draining.send_signal(signal.SIGTERM)
     workshop.put("take_time", seconds=0)
     assert draining.wait(PATIENCE) == 0
     wait_until(lambda: workshop.jobs() == [("succeeded", 1), ("succeeded", 1)])
-    assert workshop.told() == ["enter-1", "leave", "enter-1", "leave"]
+    assert workshop.records() == ["enter-1", "leave", "enter-1", "leave"]
 
 
 def test_a_second_signal_tells_the_handlers_to_stop(workshop: Workshop) -> None:
     worker = workshop.worker()
     workshop.put("take_time", seconds=60)
-    wait_until(workshop.told)
+    wait_until(workshop.records)
     worker.send_signal(signal.SIGTERM)
     time.sleep(0.5)
     assert worker.poll() is None
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(PATIENCE) == 0
-    assert workshop.told() == ["enter-1", "worker-stopping"]
+    assert workshop.records() == ["enter-1", "worker-stopping"]
     assert workshop.jobs() == [("succeeded", 1)]
 
 
 def test_a_cancel_reaches_a_draining_worker(workshop: Workshop) -> None:
     worker = workshop.worker()
     job = workshop.put("take_time", seconds=60)
-    wait_until(workshop.told)
+    wait_until(workshop.records)
     worker.send_signal(signal.SIGTERM)
     time.sleep(0.5)
     engine = create_database_engine(workshop.url)
@@ -132,7 +132,7 @@ def test_a_cancel_reaches_a_draining_worker(workshop: Workshop) -> None:
         assert jobs.cancel(session, job) is jobs.Cancellation.ASKED
     engine.dispose()
     assert worker.wait(PATIENCE) == 0
-    assert workshop.told() == ["enter-1", "cancelled"]
+    assert workshop.records() == ["enter-1", "cancelled"]
 
 
 def test_nobody_enters_while_the_terraform_of_a_killed_worker_lives(workshop: Workshop) -> None:
@@ -149,9 +149,9 @@ def test_nobody_enters_while_the_terraform_of_a_killed_worker_lives(workshop: Wo
     victim.kill()
     workshop.worker()
     wait_until(lambda: workshop.jobs()[0][0] == "succeeded")
-    assert workshop.told()[0] == "enter-1"
-    assert len(workshop.told()) == 3
-    entered_again = workshop.told_at(workshop.told()[1])
+    assert workshop.records()[0] == "enter-1"
+    assert len(workshop.records()) == 3
+    entered_again = workshop.moment_of(workshop.records()[1])
     # It was rescued long before, and turned away each time it knocked.
     assert entered_again > float((folder / "ended").read_text())
     assert workshop.jobs()[0][1] > 3
@@ -161,28 +161,28 @@ def test_nobody_enters_while_the_terraform_of_a_killed_worker_lives(workshop: Wo
 def test_a_worker_that_stood_still_never_works_beside_its_rescuer(workshop: Workshop) -> None:
     zombie = workshop.worker()
     workshop.put("hold_lease", seconds=8)
-    wait_until(lambda: "enter-1" in workshop.told())
+    wait_until(lambda: "enter-1" in workshop.records())
     os.kill(zombie.pid, signal.SIGSTOP)
     workshop.worker()
     wait_until(lambda: workshop.jobs()[0][1] >= 3)
     os.kill(zombie.pid, signal.SIGCONT)
     wait_until(lambda: workshop.jobs()[0][0] == "succeeded")
-    first, left, second, left_again = workshop.told()
+    first, left, second, left_again = workshop.records()
     # The zombie's late end neither let anybody in before it nor ended the attempt that came after it.
     assert (first, left, left_again) == ("enter-1", "leave", "leave")
     assert second == f"enter-{workshop.jobs()[0][1]}"
-    assert workshop.told_by("leave") == zombie.pid
+    assert workshop.process_of("leave") == zombie.pid
 
 
 def test_a_job_outlives_a_restart_of_the_database(workshop: Workshop, own_cluster: Cluster) -> None:
     worker = workshop.worker()
     workshop.put("watch_lease", seconds=8)
-    wait_until(lambda: "enter-1" in workshop.told())
+    wait_until(lambda: "enter-1" in workshop.records())
     own_cluster.stop("immediate")
     time.sleep(1)
     own_cluster.start()
     wait_until(lambda: workshop.jobs() == [("succeeded", 1)])
-    assert workshop.told() == ["enter-1", "held"]
+    assert workshop.records() == ["enter-1", "held"]
     workshop.put("take_time", seconds=0)
     wait_until(lambda: workshop.jobs() == [("succeeded", 1), ("succeeded", 1)])
     assert worker.poll() is None
@@ -193,13 +193,13 @@ def test_a_job_that_ends_while_the_database_is_away_is_recorded_once(
 ) -> None:
     workshop.worker()
     workshop.put("take_time", seconds=1)
-    wait_until(lambda: "enter-1" in workshop.told())
+    wait_until(lambda: "enter-1" in workshop.records())
     own_cluster.stop("fast")
-    wait_until(lambda: "leave" in workshop.told())
+    wait_until(lambda: "leave" in workshop.records())
     time.sleep(4)
     own_cluster.start()
     wait_until(lambda: workshop.jobs() == [("succeeded", 1)])
-    assert workshop.told() == ["enter-1", "leave"]
+    assert workshop.records() == ["enter-1", "leave"]
 
 
 def test_a_worker_waits_for_a_database_that_is_not_there_yet(

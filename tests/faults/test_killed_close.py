@@ -114,7 +114,7 @@ class Kills:
         process.kill()
         process.wait()
 
-    def settle_down(self, step: str) -> None:
+    def wait_for_rest(self, step: str) -> None:
         """The server has ended what the killed process had begun."""
         wait_until(lambda: not self.product.value(LOCKS, gate=GATE), "the server finds its client gone")
         (self.seen[step],) = [dict(row) for row in self.product.rows(SEEN)]
@@ -131,7 +131,7 @@ class Kills:
             asking.start()
             self.kill_at(step, self.product.web)
         asking.join()
-        self.settle_down(step)
+        self.wait_for_rest(step)
         self.product.start_web()
 
     def kill_the_worker(self, step: str) -> None:
@@ -140,7 +140,7 @@ class Kills:
             worker = self.product.start_worker()
             self.kill_at(step, worker)
         self.product.workers.remove(worker)
-        self.settle_down(step)
+        self.wait_for_rest(step)
 
 
 def prepare(engine: Engine, pack: PolicyPack) -> None:
@@ -253,12 +253,12 @@ def test_what_would_be_issued_has_the_same_digest(kills: Kills, undisturbed: Eng
 def test_each_statement_was_metered_once_by_the_audit_and_the_job_ended_after_its_attempts(
     kills: Kills,
 ) -> None:
-    told = kills.product.rows(
+    closes = kills.product.rows(
         "SELECT count(*) AS times FROM audit_events WHERE action = 'usage_statement:metered'"
         " AND object_id IN (SELECT id::text FROM usage_statements WHERE month = '2019-07-01')"
         " GROUP BY object_id"
     )
-    assert [row["times"] for row in told] == [1, 1]
+    assert [row["times"] for row in closes] == [1, 1]
     (job,) = kills.product.rows(
         "SELECT status::text, attempts FROM queue.procrastinate_jobs WHERE task_name = 'billing.meter'"
     )

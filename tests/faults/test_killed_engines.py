@@ -20,7 +20,7 @@ def in_mid_create(product: Product, kind: str = "instance") -> tuple[Document, D
 def test_what_a_killed_engine_had_begun_is_found_and_adopted(product: Product, kind: str) -> None:
     plan, run = in_mid_create(product)
     product.kill_engines(kind)
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("failed", 1)
     assert "instance/web" in product.objects(product.workspace_key(plan))
     assert_nothing_lost(product)
@@ -39,7 +39,7 @@ def test_a_cloud_that_dies_while_it_makes_something_and_comes_back_ends_with_eve
 ) -> None:
     plan, run = in_mid_create(product, "volume")
     product.restart_cloud()
-    assert product.settled(run["id"])["status"] == "failed"
+    assert product.ended_run(run["id"])["status"] == "failed"
     assert_nothing_lost(product)
     finish(product, plan)
 
@@ -47,7 +47,7 @@ def test_a_cloud_that_dies_while_it_makes_something_and_comes_back_ends_with_eve
 def test_while_the_cloud_is_away_nothing_is_taken_for_gone(product: Product) -> None:
     plan, run = in_mid_create(product, "volume")
     product.kill_cloud()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert ended["status"] == "failed"
     assert "could not be read" in ended["reason"]
     rows = {item["address"]: item["status"] for item in acts.resources(product, {"id": plan["request_id"]})}

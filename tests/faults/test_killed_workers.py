@@ -15,7 +15,7 @@ def test_a_worker_killed_before_terraform_starts_leaves_nothing_made_and_a_plan_
     product.kill_worker_of(run["id"])
     product.kill_engines()
     product.open_gates()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("failed", 2)
     assert product.objects(product.workspace_key(plan)) == {}
     assert_nothing_lost(product)
@@ -30,7 +30,7 @@ def test_a_worker_killed_during_a_create_lets_its_terraform_end_and_another_find
     run = acts.order_apply(product, plan)
     product.creating(plan, "instance/web")
     product.kill_worker_of(run["id"])
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2)
     assert_all_there(product, plan)
 
@@ -42,7 +42,7 @@ def test_a_worker_killed_after_terraform_ended_is_replaced_by_one_that_only_reco
     product.at_gate("applied")
     product.kill_worker_of(run["id"])
     product.open_gates()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2)
     assert_all_there(product, plan)
 
@@ -54,7 +54,7 @@ def test_what_worker_and_terraform_made_when_both_were_killed_is_found_and_adopt
     product.creating(plan, "instance/web")
     product.kill_worker_of(run["id"])
     product.kill_engines()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert ended["status"] == "failed"
     made = product.objects(product.workspace_key(plan))
     assert "instance/web" in made

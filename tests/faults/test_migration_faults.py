@@ -46,7 +46,7 @@ def test_a_cutover_over_its_budget_is_reverted_by_its_script_and_recorded(
 ) -> None:
     live.migration.scheduled()
     with slow_marker(live, BUDGET_MS / 1000 + 3):
-        run = product.settled(live.migration.act(APPLIER, "cut-over")["id"], 120)
+        run = product.ended_run(live.migration.act(APPLIER, "cut-over")["id"], 120)
     page = live.migration.read()
     assert run["status"] == "failed"
     expect_explained(run)
@@ -65,7 +65,7 @@ def test_a_database_killed_between_fence_and_opening_leaves_one_serving_side_whi
         run = live.migration.act(APPLIER, "cut-over")
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         kill_database(host)
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
         wait_until(lambda: answers(host), "the database is back", 60)
     bring_home(live, ended)
 
@@ -80,12 +80,12 @@ def test_a_database_killed_during_a_rollback_leaves_one_serving_side_which_is_re
         run = live.migration.act(APPLIER, "roll-back")
         wait_until(lambda: live.mark("fenced", "source"), "the target is fenced", 60)
         kill_database(host)
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
         wait_until(lambda: answers(host), "the database is back", 60)
     bring_home(live, ended)
 
 
-def test_a_target_host_that_is_gone_needs_a_person_and_settling_lets_the_source_serve(
+def test_a_target_host_that_is_gone_needs_a_person_and_an_inspection_lets_the_source_serve(
     product: Product, live: LiveMigration
 ) -> None:
     cloud = SandboxCloud(product.settings.sandbox_socket)
@@ -95,7 +95,7 @@ def test_a_target_host_that_is_gone_needs_a_person_and_settling_lets_the_source_
         run = live.migration.act(APPLIER, "cut-over")
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         cloud.stop_instance(instance)
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
         cloud.start_instance(instance)
         wait_until(lambda: answers(live.target), "the target is back", 60)
     assert ended["status"] == "failed"
@@ -111,7 +111,7 @@ def test_a_name_service_that_does_not_answer_at_the_opening_is_asked_again_until
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         with stopped(pids_of(live.legacy.names, b"names.py")):
             wait_until(lambda: live.said(run, "The target serves"), "the switch is written down", 60)
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
     switch = live.migration.read()["switches"][-1]
     assert ended["status"] == "succeeded", ended["reason"]
     assert (switch["name_switched"], switch["proof_equal"]) == (True, True)
@@ -131,7 +131,7 @@ def test_a_refused_automatic_rollback_is_reported_and_people_can_roll_back_and_c
             run = live.migration.act(APPLIER, "cut-over")
             wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
             target.execute(f"ALTER ROLE {back} NOLOGIN")
-            ended = product.settled(run["id"], 240)
+            ended = product.ended_run(run["id"], 240)
         target.execute(f"ALTER ROLE {back} LOGIN")
         target.execute("UPDATE person SET name = substr(name, 2) WHERE id = 8")
     page = live.migration.read()
@@ -156,11 +156,11 @@ def test_a_target_that_its_cloud_has_no_more_lets_a_person_have_the_source_serve
         run = live.migration.act(APPLIER, "cut-over")
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         product.ask_cloud(op="destroy", id=instance)
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
     assert ended["status"] == "failed"
     expect_explained(ended)
     if live.migration.read()["switches"][-1]["outcome"] == "unknown":
-        product.settled(live.migration.act(REVIEWER, "inspect")["id"], 180)
+        product.ended_run(live.migration.act(REVIEWER, "inspect")["id"], 180)
     page = live.migration.read()
     assert (page["serving_side"], page["switches"][-1]["outcome"]) == ("source", "reverted")
     before = len(live.clients.acknowledged())

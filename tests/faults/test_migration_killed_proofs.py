@@ -49,7 +49,7 @@ def test_databases_killed_during_the_copy_are_waited_for_and_everything_is_copie
         wait_until(lambda: answers(live.legacy.host), "the source's database is back", 60)
         assert product.read(f"/runs/{run['id']}")["status"] == "running"
         kill_database(live.target)
-    ended = product.settled(run["id"], 180)
+    ended = product.ended_run(run["id"], 180)
     page = live.migration.read()
     assert ended["status"] == "succeeded", ended["reason"]
     assert (page["status"], page["progress"]["ready"]) == ("rehearsed", True)
@@ -65,7 +65,7 @@ def test_a_worker_killed_during_the_proof_is_followed_by_one_that_proves_again(
     wait_until(lambda: live.said(run, "prove_cutover.yml"), "the proof has begun", 60)
     assert live.migration.read()["switches"][-1]["proof_equal"] is None
     kill_worker_and_ansible(product, run["id"])
-    ended = product.settled(run["id"], 180)
+    ended = product.ended_run(run["id"], 180)
     switch = live.migration.read()["switches"][-1]
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
     assert (switch["proof_equal"], switch["followed_at"] is not None) == (True, True)
@@ -80,7 +80,7 @@ def test_a_worker_killed_between_proof_and_follow_is_followed_by_one_that_believ
     kill_worker_and_ansible(product, run["id"])
     switch = live.migration.read()["switches"][-1]
     assert (switch["proof_equal"], switch["followed_at"]) == (True, None)
-    ended = product.settled(run["id"], 180)
+    ended = product.ended_run(run["id"], 180)
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
     assert live.migration.read()["switches"][-1]["followed_at"]
     assert live.times_said(run, "prove_rollback.yml") == 1
@@ -98,7 +98,7 @@ def test_a_worker_killed_in_an_automatic_rollback_is_followed_by_one_that_ends_i
         live.signal_script(signal.SIGKILL)  # With it goes what the proof would have read.
         wait_until(lambda: live.mark("fenced", "source"), "the rollback has fenced the target", 90)
         kill_worker_and_ansible(product, run["id"])
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
     page = live.migration.read()
     there, back = page["switches"][-2:]
     assert (ended["status"], ended["attempt"]) == ("failed", 2)
@@ -128,7 +128,7 @@ def test_after_the_loss_of_the_target_a_person_lets_the_source_serve_with_a_warn
     assert not may_log_in(live.legacy.host)
     live.migration.act(REVIEWER, "inspect")
     wait_until(lambda: live.migration.read()["status"] == "rolled_back", "both sides are read", 120)
-    wait_until(product.no_run_at_work, "the inspection has ended", 60)
+    wait_until(product.no_run_in_progress, "the inspection has ended", 60)
     page = live.migration.read()
     assert (page["serving_side"], page["status"]) == ("source", "rolled_back")
     assert "may be missing" in page["reason"]

@@ -29,7 +29,7 @@ def test_a_worker_and_its_ansible_killed_while_preparing_are_followed_by_one_tha
     wait_until(lambda: live.said(run, "prepare_transfer.yml"), "preparation has begun", 60)
     product.kill_worker_of(run["id"])
     product.kill_engines("ansible")
-    ended = product.settled(run["id"], 180)
+    ended = product.ended_run(run["id"], 180)
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
     assert live.migration.read()["status"] == "rehearsed"
     live.expect_only("source")
@@ -46,7 +46,7 @@ def test_worker_ansible_and_script_killed_between_fence_and_opening_let_the_sour
         product.kill_worker_of(run["id"])
         product.kill_engines("ansible")
         live.signal_script(signal.SIGKILL)
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
     page = live.migration.read()
     assert (ended["status"], ended["attempt"]) == ("failed", 2)
     assert ended["reason"]
@@ -64,7 +64,7 @@ def test_a_script_that_outlives_its_worker_cuts_over_and_is_recorded(
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         product.kill_worker_of(run["id"])
         product.kill_engines("ansible")
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
     switch = live.migration.read()["switches"][-1]
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
     assert (switch["outcome"], switch["proof_equal"]) == ("switched", True)
@@ -82,7 +82,7 @@ def test_a_worker_killed_after_the_opening_is_followed_by_one_that_proves_and_le
     wait_until(lambda: live.said(run, "The target serves"), "the switch is written down", 60)
     product.kill_worker_of(run["id"])
     product.kill_engines("ansible")
-    ended = product.settled(run["id"], 180)
+    ended = product.ended_run(run["id"], 180)
     switch = live.migration.read()["switches"][-1]
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
     assert switch["proof_equal"]
@@ -98,7 +98,7 @@ def test_a_worker_killed_in_a_rollback_is_followed_by_one_that_finds_the_source_
         wait_until(lambda: live.mark("fenced", "source"), "the target is fenced", 60)
         product.kill_worker_of(run["id"])
         product.kill_engines("ansible")
-        ended = product.settled(run["id"], 180)
+        ended = product.ended_run(run["id"], 180)
     page = live.migration.read()
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
     assert (page["status"], page["switches"][-1]["proof_equal"]) == ("rolled_back", True)
@@ -112,7 +112,7 @@ def test_one_altered_byte_on_the_target_rolls_the_cutover_back_with_every_write(
     live.migration.scheduled()
     with psycopg.connect(admin_conninfo(live.target, "app"), autocommit=True) as target:
         target.execute("UPDATE person SET name = 'X' || name WHERE id = 7")
-    run = product.settled(live.migration.act(APPLIER, "cut-over")["id"], 180)
+    run = product.ended_run(live.migration.act(APPLIER, "cut-over")["id"], 180)
     page = live.migration.read()
     assert run["status"] == "failed"
     expect_explained(run)

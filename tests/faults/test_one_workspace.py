@@ -46,8 +46,8 @@ def test_a_look_and_an_apply_that_are_queued_at_once_run_one_after_the_other(pro
     plan = product.planned(larger(product, workspace, 2))
     look = product.callers("xxh.reviewer").done("POST", f"/workspaces/{workspace}/drift-checks")
     apply = acts.order_apply(product, plan)
-    assert product.settled(look["id"])["status"] == "succeeded"
-    assert product.settled(apply["id"])["status"] == "succeeded"
+    assert product.ended_run(look["id"])["status"] == "succeeded"
+    assert product.ended_run(apply["id"])["status"] == "succeeded"
     assert not ran_at_once(product, look["id"], apply["id"])
     assert product.objects(product.workspace_key(plan))["instance/web"]["spec"]["vcpu"] == 2
     assert_nothing_lost(product)
@@ -61,7 +61,7 @@ def test_a_job_that_two_workers_hold_is_applied_once(product: Product) -> None:
     copy = copy_job(product, run["id"])
     wait_until(lambda: attempts(product, copy) > 0, "a worker tries the copy and finds the lease closed")
     product.open_gates()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 1)
     wait_until(lambda: job_status(product, copy) == "succeeded", "the copy finds nothing to do")
     assert_all_there(product, plan)

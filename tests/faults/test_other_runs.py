@@ -35,7 +35,7 @@ def test_a_look_for_drift_that_lost_its_worker_is_repeated(product: Product, in_
     product.kill_worker_of(run["id"])
     product.kill_engines()
     product.open_gates()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2)
     assert_nothing_lost(product)
 
@@ -51,8 +51,8 @@ def test_what_waits_behind_a_run_that_lost_its_worker_goes_on_waiting(
     product.kill_worker_of(drift["id"])
     product.kill_engines()
     product.open_gates()
-    assert product.settled(drift["id"])["status"] == "succeeded"
-    ended = product.settled(apply["id"])
+    assert product.ended_run(drift["id"])["status"] == "succeeded"
+    ended = product.ended_run(apply["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 1), ended["reason"]
     assert_nothing_lost(product)
 
@@ -71,9 +71,9 @@ def baseline_of(product: Product, request: Document) -> Document:
 def test_a_baseline_that_lost_its_worker_is_run_again_and_reports(product: Product) -> None:
     plan = baseline_of(product, acts.provision(product, make_draft(SMALL)))
     run = acts.order_apply(product, plan)
-    wait_until(lambda: product.engines("ansible"), "Ansible is at work")
+    wait_until(lambda: product.engines("ansible"), "Ansible is running")
     product.kill_worker_of(run["id"])
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2), ended["reason"]
     assert ended["outcome"]["report"]["web"]
     assert_nothing_lost(product)
@@ -83,9 +83,9 @@ def test_a_baseline_whose_ansible_was_killed_is_abandoned_and_made_again(product
     request = acts.provision(product, make_draft(SMALL))
     plan = baseline_of(product, request)
     run = acts.order_apply(product, plan)
-    wait_until(lambda: product.engines("ansible"), "Ansible is at work")
+    wait_until(lambda: product.engines("ansible"), "Ansible is running")
     product.kill_engines("ansible")
-    assert product.settled(run["id"])["status"] == "failed"
+    assert product.ended_run(run["id"])["status"] == "failed"
     assert_nothing_lost(product)
     product.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/abandon")
     assert acts.apply(product, baseline_of(product, request))["status"] == "succeeded"

@@ -32,7 +32,7 @@ def test_an_apply_outlives_a_restart_of_the_database(
     own_cluster.stop(mode)
     own_cluster.start()
     product.engine.dispose()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 1), ended["reason"]
     assert_all_there(product, plan)
 
@@ -47,7 +47,7 @@ def test_terraform_keeps_its_state_until_the_web_process_is_back(product: Produc
     wait_until(lambda: made(key)["volume/web-data"]["state"] == "present", "the last object is there")
     # From here on Terraform has nothing left to do but to bring its state to a web process that is away.
     product.start_web()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     assert (ended["status"], ended["attempt"]) == ("succeeded", 1), ended["reason"]
     assert_all_there(product, plan)
 
@@ -58,7 +58,7 @@ def test_a_state_that_terraform_could_not_bring_home_is_taken_in(product: Produc
     product.change("DELETE FROM state_locks")
     if worker_dies:
         product.kill_worker_of(run["id"])
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     # Everything is there, so the failed upload is no failure of the plan.
     assert (ended["status"], ended["attempt"]) == ("succeeded", 2 if worker_dies else 1), ended["reason"]
     assert any("errored.tfstate" in line for line in product.log_lines(run["id"])) or worker_dies

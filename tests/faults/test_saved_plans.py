@@ -153,7 +153,7 @@ def test_a_plan_that_expires_while_its_apply_waits_is_refused(
     run = acts.order_apply(product, plan)
     pass_time(product, timedelta(hours=80))
     product.start_worker()
-    assert product.settled(run["id"])["status"] == "failed"
+    assert product.ended_run(run["id"])["status"] == "failed"
     assert acts.read_plan(product, plan["id"])["status"] == "stale"
     assert product.ask_cloud(op="list")["objects"] == []
     assert_nothing_lost(product)

@@ -215,7 +215,7 @@ def test_a_quote_is_what_the_bill_will_be(callers: Callers) -> None:
         "EVS-SSD": 100_00,
         "BAK-VM": 100_00,
     }
-    june = 406_40  # 12 of 30 days, each line rounded by itself.
+    june = 406_40  # 12 of 30 days, each line rounded separately.
     assert (quote["monthly_fen"], quote["year_fen"]) == (1_016_00, june + 6 * 1_016_00)
 
 

@@ -147,8 +147,8 @@ def test_a_release_after_a_shrink_leaves_the_days_that_were_used(office: Office)
     on_day(office, "2019-09-01")  # It runs on until the release is applied.
     assert office.applied(office.approved(office.planned(release)))["status"] == "applied"
     assert budgets(office)[2019] == (0, 406_40 + 2 * 608_00)
-    settled = office.request(release)["hold"]["amounts"]
-    assert [fen for name, fen in settled.items() if name.startswith("budget:")] == [-4 * 608_00]
+    amounts = office.request(release)["hold"]["amounts"]
+    assert [fen for name, fen in amounts.items() if name.startswith("budget:")] == [-4 * 608_00]
 
 
 @pytest.mark.invariant(9)

@@ -76,7 +76,7 @@ def test_a_database_whose_clock_is_not_the_sample_citys_is_left_alone(stage: Run
     assert demo.stdout == ""
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_told(stage: RunningService) -> None:
+def test_a_port_that_was_asked_for_and_is_taken_is_reported(stage: RunningService) -> None:
     with socket.create_server(("127.0.0.1", stage.settings.port)):
         demo = stage.command("demo", "--exit", "--port", str(stage.settings.port))
     assert demo.returncode == 1

@@ -1,4 +1,4 @@
-"""A look at reality finds what differs, opens one case, closes it by itself, and repairs nothing."""
+"""A drift check finds differences, opens one case, closes it automatically, and repairs nothing."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def look(service: RunningService, workspace: str) -> list[Document]:
     """What a look finds; nothing in the cloud may be another than before."""
     before = service.ask_cloud(op="list")["objects"]
     run = service.callers("xxh.reviewer").done("POST", f"/workspaces/{workspace}/drift-checks")
-    ended = service.settled(run["id"])
+    ended = service.ended_run(run["id"])
     assert ended["status"] == "succeeded", ended["reason"]
     assert service.ask_cloud(op="list")["objects"] == before
     findings: list[Document] = ended["outcome"]["findings"]
@@ -73,7 +73,7 @@ def test_while_the_cloud_is_away_a_look_fails_with_a_reason_and_opens_no_case(
     service.cloud.wait()
     try:
         run = service.callers("xxh.reviewer").done("POST", f"/workspaces/{host['workspace_id']}/drift-checks")
-        ended = service.settled(run["id"])
+        ended = service.ended_run(run["id"])
     finally:
         service.start_cloud()
     assert ended["status"] == "failed"

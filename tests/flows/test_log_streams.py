@@ -82,7 +82,7 @@ def test_a_reader_gets_each_line_as_it_was_printed_and_a_stop_ends_the_stream_on
     assert headers["x-accel-buffering"] == "no"
     assert "no-store" in headers["cache-control"]
     assert [line for _, lines in parse_events(iter(received)) for line in lines] == LINES
-    # A reader that is not told that the run ended comes back for the rest.
+    # A reader that was not notified of the run's end comes back for the rest.
     assert "event: done" not in received
 
 

@@ -247,7 +247,7 @@ def test_the_target_is_billed_from_its_acceptance_on(played: Played) -> None:
     assert rows > 0
 
 
-def test_progress_and_findings_are_kept_for_whoever_looks(played: Played) -> None:
+def test_progress_and_findings_are_kept_for_every_reader(played: Played) -> None:
     page = played.pages["prepared"]
     assert page["preflight"]["passed"]
     assert page["progress"]["ready"]

@@ -159,7 +159,7 @@ def test_a_cutover_ordered_inside_its_window_does_not_begin_after_it(
         run = migration.act(APPLIER, "cut-over")
         with transaction(service.engine) as session:
             clock.set_to(session, datetime(2019, 6, 19, 23, 30, tzinfo=CITY))
-    ended = service.settled(run["id"], 120)
+    ended = service.ended_run(run["id"], 120)
     page = migration.read()
     assert (ended["status"], page["status"], page["switches"]) == ("failed", "rehearsed", [])
     assert "window" in page["reason"]

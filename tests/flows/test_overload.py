@@ -1,4 +1,4 @@
-"""More calls at once than the service works on: the rest waits in line or is told to come again."""
+"""More calls at once than the service works on: the rest waits in line or is asked to repeat the call."""
 
 import asyncio
 import socket

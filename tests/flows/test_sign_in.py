@@ -112,10 +112,10 @@ def test_a_new_password_ends_every_open_session_of_this_person_and_of_nobody_els
         assert [me(each) for each in (browser, second, other)] == [401, 401, 200]
     assert sign_in(browser, "another " + PASSWORD).status_code == 204
     events = callers("sjj.auditor").done("GET", "/audit/events")["items"]
-    told = [
+    answers = [
         json.loads(event["body"])["data"] for event in events if event["action"] == "identity:password_set"
     ]
-    assert told[0] == {"sessions_ended": 2}
+    assert answers[0] == {"sessions_ended": 2}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The stated prices through the product's own doors: the what-if by the stored lists, and closed months."""
+"""The stated prices through the product's interfaces: the what-if by the stored lists, and closed months."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -52,7 +52,7 @@ def june(engine: Engine) -> hosts.Host:
 
 
 def allowed(callers: Callers, method: str, path: str, **options: Any) -> set[str]:
-    """Who is not told 403; whoever is told nothing (404) counts as refused too."""
+    """Return the people who are not refused; 404 counts as refused, like 403."""
     answers = {name: callers(name).call(method, path, **options).status_code for name in EVERYBODY}
     assert answers["mzj.officer"] in (403, 404)
     return {name for name, status in answers.items() if status not in (403, 404)}

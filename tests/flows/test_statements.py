@@ -336,6 +336,6 @@ def test_an_edit_behind_the_guards_is_reported_by_the_audit(story: Story) -> Non
         if fen == 1:
             found = auditor.done("GET", "/audit/verification")
             assert (found["ok"], found["altered_statements"]) == (False, ["ST-2019-06-SLJ"])
-            told = story.service.command("audit", "verify")
-            assert (told.returncode, "ST-2019-06-SLJ" in told.stdout + told.stderr) == (1, True)
+            verified = story.service.command("audit", "verify")
+            assert (verified.returncode, "ST-2019-06-SLJ" in verified.stdout + verified.stderr) == (1, True)
     assert auditor.done("GET", "/audit/verification")["ok"]

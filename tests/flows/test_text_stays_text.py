@@ -74,7 +74,7 @@ def baseline(service: RunningService, applied: Document) -> Document:
     assert applied
     plans = service.callers("xxh.approver").done("GET", "/plans")["items"]
     waiting = next(item for item in plans if item["kind"] == "baseline")
-    planned = service.settled(
+    planned = service.ended_run(
         service.callers("xxh.approver").done("GET", f"/plans/{waiting['id']}")["runs"][0]["id"]
     )
     assert planned["status"] == "succeeded"

@@ -72,9 +72,9 @@ def test_one_signal_ends_everything_in_order_and_leaves_no_process(
     up.send_signal(number)
     assert up.wait(60) == 0
     assert place.leftovers() == []
-    told = place.log_of("up").read_text()
-    assert "Ending: running work is finished first." in told
-    assert "Traceback" not in told
+    log = place.log_of("up").read_text()
+    assert "Ending: running work is finished first." in log
+    assert "Traceback" not in log
 
 
 def test_a_part_that_dies_is_started_again(place: RunningService, up: Process) -> None:
@@ -86,7 +86,7 @@ def test_a_part_that_dies_is_started_again(place: RunningService, up: Process) -
     assert up.poll() is None
 
 
-def test_a_cloud_that_cannot_have_its_addresses_is_told_with_its_reason(place: RunningService) -> None:
+def test_a_cloud_that_cannot_have_its_addresses_fails_with_its_reason(place: RunningService) -> None:
     other = Daemon(plain=True)
     try:
         taken = json.loads((other.start().home / "cloud.json").read_text())
@@ -102,7 +102,7 @@ def test_a_cloud_that_cannot_have_its_addresses_is_told_with_its_reason(place: R
     assert place.leftovers() == []
 
 
-def test_a_port_that_is_taken_is_told_before_anything_is_started(place: RunningService) -> None:
+def test_a_port_that_is_taken_is_reported_before_anything_is_started(place: RunningService) -> None:
     with socket.create_server(("127.0.0.1", place.settings.port)):
         up = place.command("up")
     assert up.returncode == 1

@@ -21,7 +21,7 @@ from orchestrator.billing.rating import Spec, Usage
 from tests.db.billing import fraction_rater
 from tests.db.billing.fraction_rater import Line
 
-# A leap February between months of 31 days, the price cut at a year's end, and plain months.
+# A leap February between months of 31 days, a price change at a year's end, and plain months.
 FIRST = st.sampled_from([date(2019, 12, 1), date(2020, 11, 1), date(2019, 6, 1)])
 MONTHS = 4
 DEPARTMENTS = ("SLJ", "MZJ")
@@ -29,7 +29,7 @@ MONTHLY = ("ECS-X86-CPU", "ECS-X86-MEM", "EVS-SSD", "BAK-OFF")
 ONCE, STANDBY, ANCHOR = "MIG-DAY", "DR-STBY", "EVS-SATA"
 USED = (*MONTHLY, ONCE, STANDBY, ANCHOR)
 SPEC = Spec("x86", Decimal(8), Decimal(32))
-CUT = date(2021, 1, 1)
+PRICE_CHANGE = date(2021, 1, 1)
 ONE_DAY = timedelta(days=1)
 # In which order people try things with one statement after each close; what is refused changes nothing.
 WAYS = (
@@ -46,7 +46,7 @@ CAN_BE_METERED = ("open", "metered")
 
 
 @dataclass(frozen=True)
-class Told:
+class Report:
     """An event as somebody tells it: how many days after the first day, and what then holds."""
 
     resource: int
@@ -63,14 +63,14 @@ class Act:
     kind: str
     month: int
     department: str
-    told: Told | None
+    reported: Report | None
 
 
 @dataclass(frozen=True)
 class Month:
     """What becomes known before a month is closed, and what people then do with this and earlier ones."""
 
-    told: list[Told]
+    reported: list[Report]
     again: bool
     acts: list[Act]
 
@@ -92,7 +92,7 @@ class Stated:
 class Terms:
     """When a random price list begins, prices by list and SKU, a discount and a payer split."""
 
-    cut: int
+    list_begins: int
     prices: dict[tuple[str, str], tuple[int, int | None]]
     discount: tuple[str, str, Decimal, int, int]
     split: tuple[str, str, Decimal, int, int]
@@ -104,13 +104,13 @@ LISTS = ("CAT-2019-01", "CAT-RANDOM", "CAT-2021-01")
 
 
 @st.composite
-def tales(draw: st.DrawFn, days: int) -> Told:
+def reports(draw: st.DrawFn, days: int) -> Report:
     """An event on one of the days up to now, however late."""
     resource, day = draw(st.integers(0, 2)), draw(st.integers(0, days - 1))
     if draw(st.integers(0, 5)) == 0:
-        return Told(resource, day, None, None, draw(st.decimals(1, 20, places=1)))
+        return Report(resource, day, None, None, draw(st.decimals(1, 20, places=1)))
     state, skus = draw(STATES), draw(st.none() | SIZES)
-    return Told(resource, day, "active" if state is None and skus is None else state, skus)
+    return Report(resource, day, "active" if state is None and skus is None else state, skus)
 
 
 @st.composite
@@ -120,8 +120,8 @@ def acts(draw: st.DrawFn, newest: int, days: int) -> list[Act]:
     for month in range(newest + 1):
         for department in DEPARTMENTS:
             for kind in draw(st.sampled_from(WAYS)):
-                told = draw(st.none() | tales(days)) if kind in ("uphold", "again") else None
-                found.append(Act(kind, month, department, told))
+                reported = draw(st.none() | reports(days)) if kind in ("uphold", "again") else None
+                found.append(Act(kind, month, department, reported))
     return found
 
 
@@ -132,8 +132,8 @@ def years(draw: st.DrawFn) -> tuple[date, list[Month], Terms]:
     done: list[Month] = []
     for number in range(MONTHS):
         month = month_after(month or first)
-        told = draw(st.lists(tales((month - first).days), max_size=4))
-        done.append(Month(told, draw(st.booleans()), draw(acts(number, (month - first).days))))
+        reported = draw(st.lists(reports((month - first).days), max_size=4))
+        done.append(Month(reported, draw(st.booleans()), draw(acts(number, (month - first).days))))
     fen = st.tuples(st.integers(0, 500_000), st.none() | st.integers(0, 100))
     prices = {(code, sku): draw(fen) for code in LISTS for sku in USED}
     period = st.sets(st.integers(0, 120), min_size=2, max_size=2).map(sorted)
@@ -149,17 +149,17 @@ def years(draw: st.DrawFn) -> tuple[date, list[Month], Terms]:
 
 @dataclass
 class Book:
-    """The oracle: what is told, and what every department's newest statement of each month says."""
+    """The oracle: what is reported, and what every department's newest statement of each month says."""
 
     first: date
     owners: Sequence[tuple[str, str]]
     given: dict[str, list[dict[str, Any]]]
-    told: list[Told] = field(default_factory=list)
+    reported: list[Report] = field(default_factory=list)
     stated: dict[tuple[str, date], Stated] = field(default_factory=dict)
 
     def carried(self, resource: int, day: date) -> dict[str, tuple[Decimal, str]]:
         """What a day carries: the last word on the state and the last word on the sizes."""
-        known = [one for one in self.told if one.resource == resource and self.on(one) <= day]
+        known = [one for one in self.reported if one.resource == resource and self.on(one) <= day]
         known.sort(key=self.on)
         states = [one.state for one in known if one.state is not None]
         skus = [one.skus for one in known if one.skus is not None]
@@ -167,8 +167,8 @@ class Book:
             return {}
         return {sku: (quantity, states[-1]) for sku, quantity in skus[-1].items() if quantity}
 
-    def on(self, told: Told) -> date:
-        return self.first + told.day * ONE_DAY
+    def on(self, reported: Report) -> date:
+        return self.first + reported.day * ONE_DAY
 
     def usage(self, department: str, month: date) -> list[Usage]:
         """Day by day; what is charged once on one day is one charge."""
@@ -182,7 +182,9 @@ class Book:
                 for sku, (quantity, state) in self.carried(number, day).items():
                     spec = SPEC if sku == STANDBY else None
                     found.append(Usage(resource, sku, quantity, day, until, department, state, spec))
-                charged = [one.once for one in self.told if one.resource == number and self.on(one) == day]
+                charged = [
+                    one.once for one in self.reported if one.resource == number and self.on(one) == day
+                ]
                 if once := sum((one for one in charged if one is not None), Decimal(0)):
                     found.append(Usage(resource, ONCE, once, day, until, department))
                 day = until
@@ -231,8 +233,8 @@ class Book:
         """Something that happened up to this month became known after it was metered."""
         one = self.stated[department, month]
         return one.status == "metered" and any(
-            self.owners[told.resource][0] == department and self.on(told) < month_after(month)
-            for told in self.told[one.known :]
+            self.owners[reported.resource][0] == department and self.on(reported) < month_after(month)
+            for reported in self.reported[one.known :]
         )
 
     def close(self, month: date, again: bool) -> bool:
@@ -266,7 +268,7 @@ class Book:
     def filled(self, department: str, month: date) -> Stated:
         """What is true now, and what corrects the confirmed months before it."""
         earlier = {each: one for each, one in self.of(department).items() if each < month}
-        made = Stated("metered", len(self.told), self.rated(department, month))
+        made = Stated("metered", len(self.reported), self.rated(department, month))
         for each in (each for each, one in earlier.items() if one.status == "confirmed"):
             said, right = self.said(earlier, each), self.rated(department, each)
             made.counters[each], made.rights[each] = said - right, right - said

@@ -87,7 +87,7 @@ def halved_in_july_and_closed_in_august(engine: Engine, pack: PolicyPack) -> Non
 
 
 @pytest.mark.invariant(7)
-def test_a_month_that_is_metered_anew_has_the_later_ones_metered_after_it(
+def test_a_month_that_is_metered_again_has_the_later_ones_metered_after_it(
     engine: Engine, pack: PolicyPack
 ) -> None:
     halved_in_july_and_closed_in_august(engine, pack)

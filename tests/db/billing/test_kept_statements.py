@@ -67,7 +67,7 @@ def test_who_switches_the_guards_off_and_edits_is_reported(
         assert month_close.altered_statements(session) == ["ST-2019-06-SLJ"]
 
 
-def test_every_move_is_audited_with_its_figures(engine: Engine, pack: PolicyPack) -> None:
+def test_every_transition_is_audited_with_its_figures(engine: Engine, pack: PolicyPack) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
     row = closes.settle(engine, pack, JUNE)

@@ -35,19 +35,19 @@ from tests.db.billing import closes, hosts
 from tests.db.billing.fraction_rater import Line
 from tests.db.billing.month_oracle import (
     ANCHOR,
-    CUT,
     DEPARTMENTS,
     ONCE,
     ONE_DAY,
+    PRICE_CHANGE,
     SPEC,
     STANDBY,
     USED,
     Act,
     Book,
     Month,
+    Report,
     Stated,
     Terms,
-    Told,
     years,
 )
 
@@ -103,15 +103,15 @@ class Product:
     session: Session
     city: City
 
-    def tell(self, book: Book, told: Told, kind: EventKind = EventKind.CORRECTED) -> None:
-        resource, run = self.city.resources[told.resource]
-        skus = told.skus
-        if told.once is not None:
-            kind, skus = EventKind.CHARGED, {ONCE: told.once}
+    def report(self, book: Book, report: Report, kind: EventKind = EventKind.CORRECTED) -> None:
+        resource, run = self.city.resources[report.resource]
+        skus = report.skus
+        if report.once is not None:
+            kind, skus = EventKind.CHARGED, {ONCE: report.once}
         uses = None if skus is None else [_use(sku, quantity) for sku, quantity in skus.items()]
-        happening = store.Happening(kind, book.on(told), told.state, uses, Origin(run, 1), "test")
+        happening = store.Happening(kind, book.on(report), report.state, uses, Origin(run, 1), "test")
         assert store.record_event(self.session, resource, happening)
-        book.told.append(told)
+        book.reported.append(report)
 
     def close(self, month: date, *, again: bool = False) -> None:
         """As a worker does it: later months whose metering was ordered are metered after this one."""
@@ -163,7 +163,7 @@ class Product:
 
     def set_terms(self, first: date, terms: Terms) -> dict[str, list[dict[str, Any]]]:
         """Write prices and terms; the same for the oracle."""
-        day = min(first + terms.cut * ONE_DAY, CUT - ONE_DAY)
+        day = min(first + terms.list_begins * ONE_DAY, PRICE_CHANGE - ONE_DAY)
         for statement in (_SPLIT, _COPY, _END):
             self.session.execute(statement, {"day": day} if statement is not _COPY else {})
         for (catalogue, sku), (fen, suspended) in terms.prices.items():
@@ -197,7 +197,7 @@ def _use(sku: str, quantity: Decimal) -> SkuUse:
     return SkuUse(sku, quantity, SPEC if sku == STANDBY else None)
 
 
-def told_as(line: StatementLine) -> Line:
+def line_of(line: StatementLine) -> Line:
     """A stored line as the oracle writes one; a counter-line with the sign of the line that it reverses."""
     sign = -1 if line.kind == "counter" else 1
     shares = tuple(sign * share for share in line.shares_fen)
@@ -245,9 +245,9 @@ def check(product: Product, book: Book, department: str, month: date) -> None:
     assert row.status == stated.status
     if row.status == "open":
         return
-    assert Counter(told_as(line) for line in lines if line.kind == "ordinary") == stated.ordinary
+    assert Counter(line_of(line) for line in lines if line.kind == "ordinary") == stated.ordinary
     for kind, expected in (("counter", stated.counters), ("right", stated.rights)):
-        found = Counter((line.month, told_as(line)) for line in lines if line.kind == kind)
+        found = Counter((line.month, line_of(line)) for line in lines if line.kind == kind)
         assert found == Counter((each, line) for each, of_month in expected.items() for line in of_month)
     assert row.total_fen == sum(line.amount_fen for line in lines)
     assert row.line_count == len(lines)
@@ -269,7 +269,7 @@ def close(product: Product, book: Book, month: date, *, again: bool = False) -> 
 
 
 def close_twice(product: Product, book: Book, month: date) -> None:
-    """Metered anew, a month about which nothing became known says the same."""
+    """A month without new reports says the same when it is metered again."""
     before = [product.digest(department, month) for department in DEPARTMENTS]
     close(product, book, month, again=True)
     assert [product.digest(department, month) for department in DEPARTMENTS] == before
@@ -277,8 +277,8 @@ def close_twice(product: Product, book: Book, month: date) -> None:
 
 def act(product: Product, book: Book, act: Act, month: date) -> None:
     """What somebody tries; it is refused where the oracle says so."""
-    if act.told is not None:
-        product.tell(book, act.told)
+    if act.reported is not None:
+        product.report(book, act.reported)
     if act.kind in ("close", "again"):
         close(product, book, month, again=act.kind == "again")
         return
@@ -331,13 +331,13 @@ def test_months_in_any_order_of_issuing_are_stated_to_the_fen_balance_and_stay_a
         book = Book(first, owners, product.set_terms(first, terms))
         for number in range(5):
             sizes = {ANCHOR: Decimal(10)} if number > 2 else {"ECS-X86-CPU": Decimal(8)}
-            product.tell(book, Told(number, 0, "active", sizes), EventKind.OPENED)
+            product.report(book, Report(number, 0, "active", sizes), EventKind.OPENED)
         month, months = first, list[date]()
         for this in happened:
             clock.set_to(session, datetime.combine(month_after(month), time(8), CITY))
             months.append(month)
-            for told in this.told:
-                product.tell(book, told)
+            for report in this.reported:
+                product.report(book, report)
             close(product, book, month)
             if this.again and book.of("SLJ").get(month):
                 close_twice(product, book, month)

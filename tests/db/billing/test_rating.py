@@ -60,8 +60,8 @@ def periods(draw: st.DrawFn, first: date, most: int) -> list[tuple[date, date]]:
 @st.composite
 def price_rows(draw: st.DrawFn, first: date) -> list[dict[str, Any]]:
     """One to three versions of the price list that cover every day once."""
-    cuts = sorted(draw(st.sets(st.integers(1, LENGTH - 1), max_size=2)))
-    edges = [None, *(first + timedelta(days=cut) for cut in cuts), None]
+    borders = sorted(draw(st.sets(st.integers(1, LENGTH - 1), max_size=2)))
+    edges = [None, *(first + timedelta(days=border) for border in borders), None]
     rows = []
     for number, (starts, ends) in enumerate(itertools.pairwise(edges)):
         for kind in SKUS:
@@ -114,8 +114,8 @@ def bills(draw: st.DrawFn) -> tuple[list[Usage], Terms]:
                 percent = draw(st.sampled_from([Decimal(0), Decimal("12.5"), Decimal(100)]) | PERCENT)
                 terms["discounts"].append({**whose, "percent": percent, "starts": starts, "ends": ends})
             for starts, ends in draw(periods(first, 2)):
-                cuts = sorted(draw(st.lists(PERCENT, min_size=1, max_size=2)))
-                edges = [Decimal(0), *cuts, Decimal(100)]
+                borders = sorted(draw(st.lists(PERCENT, min_size=1, max_size=2)))
+                edges = [Decimal(0), *borders, Decimal(100)]
                 percents = [high - low for low, high in itertools.pairwise(edges)]
                 payers = ["p1", "p2", "p3"][: len(percents)]
                 terms["splits"].append(
@@ -196,7 +196,7 @@ def test_a_price_of_nothing_is_a_price(rater: Rater) -> None:
     assert line.amount_fen == 0
 
 
-def test_a_percentage_needs_the_prices_of_the_spec_and_names_the_one_that_is_missing(rater: Rater) -> None:
+def test_a_percentage_needs_the_prices_of_the_spec_and_names_the_missing_one(rater: Rater) -> None:
     standby = {**price("STANDBY", 0, "2020-01-01", None), "price_fen": None, "percent": 30}
     prices = (standby, price("CPU", 4200, "2020-01-01", None), price("MEM", 1500, "2020-01-01", "2020-02-02"))
     spec = Spec("x86", Decimal(8), Decimal(32))

@@ -12,7 +12,7 @@ from tests.parts import skip_without
 from tests.ports.movers.legacy import World, remove_folder
 from tests.ports.sandbox.daemon import Daemon
 
-LINES_TOLD = 40
+LINES_SHOWN = 40
 
 
 @pytest.fixture(scope="session")
@@ -39,4 +39,4 @@ def log_on_failure(request: pytest.FixtureRequest) -> Iterator[None]:
     """The log of the plays beside a test's failure."""
     yield
     if "world" in request.fixturenames:
-        sys.stdout.write("\n".join(request.getfixturevalue("world").log[-LINES_TOLD:]))
+        sys.stdout.write("\n".join(request.getfixturevalue("world").log[-LINES_SHOWN:]))

@@ -1,4 +1,4 @@
-"""Whoever takes what a host was given for a transfer can do one thing in one direction with it."""
+"""The credentials of a transfer on a host permit one thing in one direction only."""
 
 import hashlib
 import hmac

@@ -120,7 +120,7 @@ def test_what_clients_take_away_after_the_opening_does_not_make_the_sides_unequa
     assert movers.prove("source").equal
 
 
-def test_names_that_are_no_utf8_are_moved_proven_and_told_in_a_form_that_any_store_keeps(
+def test_names_that_are_no_utf8_are_moved_proven_and_reported_in_a_form_that_any_store_keeps(
     world: World, transfer: Transfer
 ) -> None:
     """Old archives hold names in GBK; a backslash in another name must not make two of them one."""

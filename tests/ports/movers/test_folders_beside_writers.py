@@ -92,7 +92,7 @@ def run(program: str, *arguments: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_file_that_comes_while_the_folder_is_first_looked_at_is_told(tmp_path: Path) -> None:
+def test_a_file_that_comes_while_the_folder_is_first_looked_at_is_reported(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     first, *_ = run(LOOKS, tmp_path)
     written = {f"old/{path.name}" for path in (tmp_path / "old").glob("*.bin")}
@@ -156,7 +156,9 @@ print(json.dumps(folder_users.writers(Path(sys.argv[1]))))
     ("how", "counts"),
     [("writes", True), ("reads", False), ("maps", True), ("stands", True), ("folder", True)],
 )
-def test_whoever_can_still_write_in_a_renamed_folder_is_named(tmp_path: Path, how: str, counts: bool) -> None:
+def test_a_process_that_can_still_write_in_a_renamed_folder_is_named(
+    tmp_path: Path, how: str, counts: bool
+) -> None:
     live, closed = tmp_path / "uploads", tmp_path / "uploads.closed"
     live.mkdir()
     (live / "log.txt").write_text("first")

@@ -98,7 +98,7 @@ def failing(request: pytest.FixtureRequest) -> Iterator[Pair]:
         made.close()
 
 
-def test_the_errors_of_a_subscriptions_workers_are_told_apart_by_table() -> None:
+def test_the_errors_of_a_subscriptions_workers_are_distinguished_by_table() -> None:
     cases = [[lines, prefix, NAME, pid] for prefix, pid, lines, _ in CASES.values()]
     answer = subprocess.run(
         [sys.executable, "-B", "-c", READER],
@@ -114,7 +114,7 @@ def test_the_errors_of_a_subscriptions_workers_are_told_apart_by_table() -> None
 
 
 @as_an_account
-def test_a_check_that_fails_on_the_target_is_told_by_the_first_look_after_it_wherever_the_log_is(
+def test_a_check_that_fails_on_the_target_is_reported_by_the_first_look_after_it_wherever_the_log_is(
     failing: Pair,
 ) -> None:
     """Unqualified names are not found in the worker that copies: its search path is empty."""

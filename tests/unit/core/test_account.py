@@ -88,7 +88,7 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_process_that_gave_up_root_keeps_no_group_no_capability_and_no_way_back() -> None:
+def test_a_process_that_gave_up_root_keeps_no_group_no_capability_and_cannot_become_root_again() -> None:
     program = (
         "from orchestrator.core import account\n"
         "account.drop_privileges(account.choose_account())\n"

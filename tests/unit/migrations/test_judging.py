@@ -115,7 +115,7 @@ def test_a_sequence_of_the_side_that_serves_may_be_ahead() -> None:
     assert not compare({"source": report(), "target": ahead}, "source").equal
 
 
-def test_the_gap_of_the_switch_is_told_apart_from_a_longer_stall() -> None:
+def test_the_gap_of_the_switch_is_distinguished_from_a_longer_stall() -> None:
     moments = [*range(10), 12.0, 12.001, 12.002, 12.102, 12.103]
     acknowledged = [Acknowledged(str(number), float(at), "a") for number, at in enumerate(moments)]
     pause = write_pause(acknowledged, 12.01, 12.09, around=20)

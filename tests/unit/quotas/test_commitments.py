@@ -71,7 +71,7 @@ def test_a_change_made_later_never_takes_more_than_was_held() -> None:
 
 
 @dataclass
-class Books:
+class Budget:
     """One workspace and its budget lines, one a fiscal year; `amounts` is what each has committed."""
 
     amounts: Counter[int] = field(default_factory=Counter)
@@ -109,7 +109,7 @@ class Books:
         still = [one for one in self.standing if one.id not in ended]
         self.standing = [*fresh, *kept, *still]
         year_of = {line: year for year, line in self.lines.items()}
-        # What ended keeps the days that were used; the books keep only their sum.
+        # What ended keeps the days that were used; the budget keep only their sum.
         for line, fen in totals.items():
             assert year_of[line] == done.year, "a line of another year is left alone"
             self.amounts[done.year] += fen
@@ -136,21 +136,21 @@ steps = st.lists(
 def test_whatever_changes_when_no_line_gives_back_more_than_it_committed(
     made: list[tuple[int, int, list[int], list[int]]],
 ) -> None:
-    books, day = Books(), FIRST
+    budget, day = Budget(), FIRST
     for wait, delay, quantities, prices in made:
         asked = day + timedelta(days=wait)
         day = min(asked + timedelta(days=delay), date(asked.year, 12, 31))
-        books.change(Counter(dict(zip(KEYS, quantities, strict=True))), asked, day, prices)
+        budget.change(Counter(dict(zip(KEYS, quantities, strict=True))), asked, day, prices)
         for key in KEYS:
             covered = sum(
                 one.commitment.quantity
-                for one in books.standing
+                for one in budget.standing
                 if one.commitment.key == key and one.commitment.ends > day
             )
-            assert covered <= books.sizes[key]
-        assert min(books.amounts.values(), default=0) >= 0
-        ahead = sum(one.commitment.fen_from(day) for one in books.standing)
-        assert ahead <= books.amounts[day.year]
-    books.change(Counter(), day, day, [0, 0, 0])
-    assert not [one for one in books.standing if one.commitment.ends > day]
-    assert min(books.amounts.values(), default=0) >= 0
+            assert covered <= budget.sizes[key]
+        assert min(budget.amounts.values(), default=0) >= 0
+        ahead = sum(one.commitment.fen_from(day) for one in budget.standing)
+        assert ahead <= budget.amounts[day.year]
+    budget.change(Counter(), day, day, [0, 0, 0])
+    assert not [one for one in budget.standing if one.commitment.ends > day]
+    assert min(budget.amounts.values(), default=0) >= 0

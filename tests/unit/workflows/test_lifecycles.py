@@ -63,7 +63,7 @@ PAIRS = [
 
 @pytest.mark.invariant(38)
 @pytest.mark.parametrize(("lifecycle", "before", "after"), PAIRS)
-def test_a_move_of_the_table_writes_one_event_and_any_other_changes_nothing(
+def test_a_transition_of_the_table_writes_one_event_and_any_other_changes_nothing(
     lifecycle: Lifecycle[Any], before: Any, after: Any
 ) -> None:
     row = SimpleNamespace(id="7", status=before, status_at=None, version=1)
