@@ -118,7 +118,7 @@ class Desk:
         return True
 
     def update_quota(self, handed: tuple[str, UUID]) -> bool:
-        """What a program without rules, prices and audit would do to a department's quota."""
+        """The update that a program without rules, prices and audit would make to a department's quota."""
         with self.engine.begin() as connection:
             found = connection.execute(_OWN_QUOTA, {"organisation": handed[0].upper()})
             return bool(found.rowcount == 1)

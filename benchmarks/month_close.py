@@ -225,14 +225,14 @@ def _copy_once(engine: Engine, month: date) -> float:
 
 
 def tidy(engine: Engine) -> None:
-    """What the server's own upkeep has long done when a month of a real city is over."""
+    """Do the maintenance that the server of a real city has done before a month ends."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for table in ("resources", "metered_resources", "usage_events", "usage_intervals", "statement_lines"):
             connection.execute(text(f"VACUUM ANALYZE {table}"))
 
 
 def measure(engine: Engine, hosts: int, months: int) -> list[Closed]:
-    """Month after month: what happens in it, its close, and the copy."""
+    """Month after month: its events, its close, and the copy."""
     done: list[Closed] = []
     month = FIRST
     for number in range(months):

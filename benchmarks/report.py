@@ -1,4 +1,4 @@
-"""What a benchmark prints: a table for people, and as its last line one JSON object for programs."""
+"""The output of a benchmark: a table for people, and a last line of JSON for programs."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def spread(values: Figures) -> str:
 
 
 def median_ratio(ours: Figures, theirs: Figures) -> float:
-    """The median of the pairs' ratios: what disturbs both sides of a pair does not count."""
+    """Return the median of the pairs' ratios; a disturbance of both sides of a pair does not count."""
     return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
 
 

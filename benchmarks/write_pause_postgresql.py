@@ -45,7 +45,7 @@ SECONDS_BETWEEN, SECONDS_AROUND = 3.0, 3.0
 
 @dataclass
 class Figures:
-    """What was measured, pause by pause in both directions."""
+    """The measured pauses in both directions."""
 
     forward: list[WritePause] = field(default_factory=list)
     back: list[WritePause] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What a refused command says: plain words, the rule with clause and quote, the field; never a traceback."""
+"""The message of a refused command: plain words, rule with clause and quote, field; never a traceback."""
 
 import sys
 from collections.abc import Mapping

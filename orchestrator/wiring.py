@@ -98,7 +98,7 @@ def inventories(settings: Settings) -> Mapping[str, CloudInventory]:
 
 
 def cloud_environment(settings: Settings, cloud: str) -> Mapping[str, str]:
-    """What a cloud's provider finds in its environment; credentials never enter a bundle or a state."""
+    """The environment of a cloud's provider; credentials never enter a bundle or a state."""
     if cloud == "sandbox":
         return {"SANDBOX_SOCKET": str(settings.sandbox_socket), "SANDBOX_PYTHON": settings.python}
     return {}

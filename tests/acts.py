@@ -1,4 +1,4 @@
-"""What people do with a request, one after the other, through the API: how many tests begin."""
+"""Acts on a request, one after the other, through the API; many tests begin with them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def endorse(callers: Callers, request: Document, department: str = "slj") -> Doc
 
 
 def submit(callers: Callers, document: Mapping[str, Any] | None = None, department: str = "slj") -> Document:
-    """A request that was drafted, endorsed and submitted; it holds what it takes."""
+    """Return a request that was drafted, endorsed and submitted, with its hold."""
     request = endorse(callers, draft(callers, document, f"{department}.clerk"), department)
     return act(callers, f"{department}.clerk", request, "submit")
 
@@ -54,7 +54,7 @@ def read_plan(service: RunningService, plan_id: str) -> Document:
 
 
 def approve_plan(service: RunningService, plan: Document, by: str = "xxh.approver") -> Document:
-    """The plan after one approval of exactly what was shown."""
+    """Return the plan after one approval of the shown digest."""
     approval = {"digest": plan["tuple_digest"]}
     answer: Document = service.callers(by).done("POST", f"/plans/{plan['id']}/approve", json=approval)
     return answer

@@ -1,4 +1,4 @@
-"""What tests of every tier share: databases cloned from templates, people, the API, the whole product.
+"""Fixtures of every tier: databases cloned from templates, people, the API, the whole product.
 
 `city` is the sample city at its as-of date; a clone of it costs a few dozen milliseconds.
 """
@@ -277,7 +277,7 @@ def callers(engine: Engine, settings: Settings) -> Iterator[Callers]:
 
 @pytest.fixture(scope="module")
 def shared_callers(shared_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
-    """The same on the module's sample city, for tests that do not count what they find there."""
+    """The same on the module's sample city, for tests that do not count its rows."""
     url = shared_engine.url.render_as_string(hide_password=False)
     with serving(Settings(home=tmp_path_factory.mktemp("home"), database_url=url)) as address:
         made = Callers(shared_engine, address)

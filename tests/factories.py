@@ -1,4 +1,4 @@
-"""What tests are made of: plain functions with sensible defaults and keyword overrides."""
+"""Factories of tests: plain functions with sensible defaults and keyword overrides."""
 
 from datetime import datetime
 from typing import Any

@@ -91,7 +91,7 @@ class FakeHosts:
 
 
 Event = Callable[[FakeHosts, Any], Any]
-"""What happens instead of a method: hosts, and the side that takes over where the method has one."""
+"""The event that replaces a method: hosts, and the side that takes over, if any."""
 
 
 class FakeMovers:
@@ -164,7 +164,7 @@ def _progress(hosts: FakeHosts, _to: Any) -> Progress:
 
 
 def proof(_hosts: FakeHosts, _to: Side, *, equal: bool = True) -> Proof:
-    """What both sides held at the fence."""
+    """The content of both sides at the fence."""
     mismatches = () if equal else (Mismatch("table", "public.person", "9 rows", "8 rows"),)
     return Proof(equal, mismatches, 3, 9, 3, 2, 200, 0, "d" * 64, {"source": {}, "target": {}})
 

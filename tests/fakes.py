@@ -22,7 +22,7 @@ _COMPUTED = ("id", "address")
 
 @dataclass
 class FakeCloud:
-    """What exists, by logical address in each workspace.
+    """The existing objects, by logical address in each workspace.
 
     `refuses` makes every next change fail, `refused_kind` every creation of one kind.
     """
@@ -201,7 +201,7 @@ def _action(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
 
 
 def _planned(objects: Objects, changes: Sequence[Change]) -> Objects:
-    """What of the cloud the plan named: the state never learns of anything else."""
+    """The objects of the cloud that the plan named; the state never gets others."""
     named = {f"{change['name']}/{change['index']}" for change in changes}
     return {address: spec for address, spec in objects.items() if address in named}
 

@@ -1,4 +1,4 @@
-"""What people do with a month on the running product: close it, issue, confirm, dispute, save the files."""
+"""Acts on a month on the running product: close it, issue, confirm, dispute, save the files."""
 
 from datetime import date, datetime, time
 from typing import Any
@@ -23,7 +23,7 @@ def on_day(engine: Engine, day: str) -> None:
 
 
 def order_close(callers: Callers, month: str, *, again: bool = False) -> Document:
-    """What the service answers to the centre that closes a month."""
+    """Close a month as the centre; return the answer."""
     order = f"/months/{month}/close?again={str(again).lower()}"
     answer: Document = callers(REVIEWER).done("POST", order)
     return answer
@@ -54,7 +54,7 @@ def current(callers: Callers, month: str, department: str = "SLJ") -> Document:
 
 
 def act(callers: Callers, by: str, statement: Document, act: str, **body: Any) -> Document:
-    """What the service answers to an act; the statement that goes on."""
+    """Do an act; return the statement afterwards."""
     options = {"json": body} if body else {}
     answer: Document = callers(by).done("POST", f"/statements/{statement['id']}/{act}", **options)
     return answer

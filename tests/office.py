@@ -35,7 +35,7 @@ Document = dict[str, Any]
 
 
 class Office:
-    """`work()` does what waits in the queue; everything else goes through the API."""
+    """`work()` runs the waiting jobs; everything else goes through the API."""
 
     def __init__(self, engine: Engine, settings: Settings, pack: PolicyPack) -> None:
         self.engine = engine
@@ -75,7 +75,7 @@ class Office:
             self._handlers[run.kind](JobContext(run.job_id or 0, 1, lambda: None), run_id=str(run.id))
 
     def pass_time(self, **span: float) -> None:
-        """Move the product's clock, then do what the calendar does every minute."""
+        """Move the product's clock, then run the calendar's step of every minute."""
         with transaction(self.engine) as session:
             clock.advance(session, timedelta(**span))
             instant = clock.now(session)

@@ -109,7 +109,7 @@ class RunningService:
         return self._spawn(command, [sys.executable, "-B", "-m", "orchestrator", command], **environment)
 
     def environment(self) -> dict[str, str]:
-        """What every process of the product finds."""
+        """The environment of every process of the product."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "TF_"))}
         return kept | {
             "DATABASE_URL": self.database_url,

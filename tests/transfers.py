@@ -1,4 +1,4 @@
-"""A live legacy system, its clients, and what people do to move it: how tests of migrations begin."""
+"""A live legacy system, its clients, and the acts of its migration; tests of migrations begin with it."""
 
 import tempfile
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ class MigrationCase:
         return found
 
     def act(self, by: str, act: str, **body: Any) -> Document:
-        """What the service answers to an act."""
+        """Do an act; return the answer."""
         options = {"json": body} if body else {}
         found: Document = self.service.callers(by).done("POST", f"/migrations/{self.id}/{act}", **options)
         return found

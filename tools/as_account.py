@@ -114,7 +114,7 @@ def copy_checkout(account: Any, files: list[str], folder: Path) -> None:
 
 
 def unpack(archive: int, files: list[str], folder: Path) -> None:
-    """In the account's process: lay out the archive, and remove what only an earlier copy had."""
+    """In the account's process: unpack the archive, and remove files that only an earlier copy had."""
     tree, names = folder / "tree", folder / "files"
     tree.mkdir(exist_ok=True)
     (folder / "state").mkdir(mode=0o700, exist_ok=True)

@@ -1,1 +1,1 @@
-"""What is billed: usage intervals and the rater that prices quotes, plans and bills."""
+"""Billing: usage intervals, and the rater that prices quotes, plans and bills."""

@@ -61,7 +61,7 @@ class Period(Document):
 
 
 class CaseTier(Document):
-    """What each unit up to a quantity costs; the last tier has no `up_to`."""
+    """The price of each unit up to a quantity; the last tier has no `up_to`."""
 
     up_to: Number | None = None
     price_fen: Annotated[Fen, Field(alias="price")]
@@ -147,7 +147,7 @@ class CaseDiscount(Period):
 
 
 class CaseShare(Document):
-    """What one payer pays of each line."""
+    """The share of each line that one payer pays."""
 
     payer: Word
     percent: Percent

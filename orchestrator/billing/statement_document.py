@@ -136,7 +136,7 @@ class StatementDocument:
 
     @property
     def payers(self) -> dict[str, int]:
-        """What each payer pays, by name."""
+        """The amount of each payer, by name."""
         found: dict[str, int] = {}
         for line in self.lines:
             for payer, share in line.shares:

@@ -1,1 +1,1 @@
-"""What can be ordered, what it takes of quota, and what it costs on which day."""
+"""SKUs that can be ordered, their use of quota, and their prices by day."""

@@ -19,7 +19,7 @@ def find_room(story: Story, cast: Mapping[str, ApiClient]) -> Department:
     """A department whose quota and money have room for the demo's request, made where it is short.
 
     Raises:
-        DemoStopped: no department has room, and no earlier demo holds what is missing.
+        DemoStopped: No department has room, and no earlier demo holds the missing amount.
     """
     for department in DEPARTMENTS:
         missing = shortage(cast, department)
@@ -36,7 +36,7 @@ def find_room(story: Story, cast: Mapping[str, ApiClient]) -> Department:
 
 
 def shortage(cast: Mapping[str, ApiClient], department: Department) -> list[str]:
-    """What the department lacks for the demo's request."""
+    """Return the amounts that the department lacks for the demo's request."""
     clerk = cast[department.clerk]
     draft = draft_of(department)
     wanted = {
@@ -73,7 +73,7 @@ def holds_something(case: Case) -> bool:
 
 
 def give_back(story: Story, case: Case) -> None:
-    """Release what was applied, or cancel what was not."""
+    """Release an applied request, or cancel one that was not applied."""
     number = case.request["number"]
     story.doing(f"Giving back {number}")
     try:

@@ -73,7 +73,7 @@ class LegacyRoom:
 
     @property
     def system(self) -> SampleSystem:
-        """What installs the sample system."""
+        """The engine and bundle that install the sample system."""
         return SampleSystem(AnsibleRunnerEngine(), self.settings.content_dir / "playbooks", self.folder)
 
     def wait(self) -> tuple[MigrationHost, MigrationHost]:
@@ -114,7 +114,7 @@ class LegacyRoom:
 
 
 class MigrationCase:
-    """One migration of the demo and what people do with it; acts raise ApiProblem."""
+    """One migration of the demo, and the acts on it; acts raise ApiProblem."""
 
     def __init__(self, case: Case) -> None:
         self.case = case

@@ -46,7 +46,7 @@ OWN_WORDS = ("A person", "Copied", "Not switched", "Proof", "Read both", "Return
 
 @dataclass
 class Stage:
-    """What the steps hand to each other; `trial_seconds` lie between a cutover and its rollback."""
+    """Values that the steps hand to each other; `trial_seconds` lie between a cutover and its rollback."""
 
     story: Story
     settings: Settings
@@ -260,7 +260,7 @@ def copy(stage: Stage) -> None:
 
 
 def cut_over(stage: Stage) -> None:
-    """Two persons approve the cutover; the system moves, and what both sides held is compared."""
+    """Two persons approve the cutover; the system moves, and both sides are compared."""
     _, clients, moved, _ = stage.moving
     switch = moved.cut_over(own_words(stage))
     seen = pause_of(switch, clients)

@@ -88,7 +88,7 @@ class SampleSystem:
         return self._data(host, "keep")
 
     def restore(self, host: MigrationHost) -> float:
-        """Bring back what was kept, however often; how many seconds that took."""
+        """Restore the saved data; return how many seconds that took. Can be repeated."""
         return self._data(host, "restore")
 
     def _data(self, host: MigrationHost, verb: str) -> float:
@@ -172,6 +172,6 @@ def lost(acknowledged: list[Acknowledged], host: MigrationHost) -> tuple[int, in
 
 
 def names_of(host: MigrationHost) -> dict[str, str]:
-    """What the name service on the host tells now."""
+    """Return the address that the name service on the host answers now."""
     found: dict[str, str] = json.loads((root_of(host) / NAMES_FILE).read_text())
     return found

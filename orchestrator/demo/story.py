@@ -1,4 +1,4 @@
-"""What the demo shows while it plays: progress and sentences on stderr, so that stdout stays for programs."""
+"""Output of the demo: progress and sentences on stderr, so that stdout is left to programs."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,11 +47,11 @@ class Story:
         self.console.print(Text(f"  done in {time.monotonic() - began:.1f} s", style="dim"))
 
     def doing(self, what: str) -> None:
-        """Name what the step is at now, beside the bar."""
+        """Show the present activity of the step beside the bar."""
         self.progress.update(self._task, description=what)
 
     def say(self, sentence: str, style: str = "") -> None:
-        """One sentence; what people typed stays text."""
+        """Print one sentence; text that people typed stays text."""
         self.console.print(Text(f"  {sentence}", style=style), soft_wrap=True)
 
     def log_line(self, line: str) -> None:
@@ -72,7 +72,7 @@ def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 
 def show_plan(story: Story, plan: Mapping[str, Any], department: Mapping[str, Any]) -> None:
-    """The plan as an approver reads it: what happens, its cost, what it takes of the quota, its digest."""
+    """The plan as an approver reads it: its changes, cost, use of quota and digest."""
     for sentence in plan["summary"]["sentences"]:
         story.say(f"{sentence['zh']}  {sentence['en']}")
     for step in plan["summary"].get("steps", []):
@@ -89,7 +89,7 @@ def show_plan(story: Story, plan: Mapping[str, Any], department: Mapping[str, An
 
 
 def show_report(story: Story, report: Mapping[str, Any]) -> None:
-    """What the baseline found, a row a host."""
+    """Show the baseline report, one row for each host."""
     rows = [
         (
             host,
@@ -107,7 +107,7 @@ def show_report(story: Story, report: Mapping[str, Any]) -> None:
 
 
 def show_drift(story: Story, findings: Sequence[Mapping[str, Any]]) -> None:
-    """What reality has and the state does not say."""
+    """Show the differences between the real objects and the state."""
     for finding in findings:
         if finding["gone"]:
             story.say(f"{finding['address']} is gone.", "yellow")

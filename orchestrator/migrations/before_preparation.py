@@ -1,4 +1,4 @@
-"""What a preflight may find, in words."""
+"""Findings of a preflight, in words."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -6,7 +6,7 @@ from orchestrator.migrations.transfer import Side
 
 
 class PlanKind(StrEnum):
-    """What an execution plan of a migration does."""
+    """The kinds of execution plans of a migration."""
 
     PREPARE = "prepare"
     CUTOVER = "cutover"
@@ -15,7 +15,7 @@ class PlanKind(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a bundle was approved for: the kind of its plan, or reading both sides before there is a plan.
+    """The approved use of a bundle: the kind of its plan, or reading both sides before there is one.
 
     A bundle for a cutover may also prove, follow, roll back and reopen; any bundle may read.
     """

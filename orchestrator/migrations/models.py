@@ -63,7 +63,7 @@ class Migration(SQLModel, table=True):
 
 
 class MigrationAct(SQLModel, table=True):
-    """Which execution plan does what for which migration."""
+    """The link between an execution plan and its migration, with its purpose."""
 
     __tablename__ = "migration_acts"
     __table_args__ = (one_of("act", PlanKind),)

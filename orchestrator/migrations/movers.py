@@ -14,7 +14,7 @@ from orchestrator.migrations.transfer import Side
 
 
 class MoverFailed(Exception):
-    """The hosts did not do what was asked; `findings` say why. Inspect both sides next."""
+    """The hosts did not do as ordered; `findings` say why. Inspect both sides next."""
 
     def __init__(self, act: str, findings: tuple[Finding, ...], log_tail: str = "") -> None:
         self.act, self.findings, self.log_tail = act, findings, log_tail

@@ -67,7 +67,7 @@ class TargetDocument(Document):
 
 
 class DatabaseDocument(Document):
-    """What the mover `postgresql_logical` takes over; `admin` is a file below each host's root."""
+    """The database of the mover `postgresql_logical`; `admin` is a file below each host's root."""
 
     name: Identifier
     writers: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=20)]

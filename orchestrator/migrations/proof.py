@@ -1,4 +1,4 @@
-"""Two reports of what each side holds, compared. Pure, and no part of any mover."""
+"""Compare the reports of both sides. Pure, and no part of any mover."""
 
 import hashlib
 import json

@@ -62,7 +62,7 @@ def acts(session: Session, migration_id: UUID) -> Sequence[MigrationAct]:
 
 
 def act_of_plan(session: Session, plan_id: UUID) -> MigrationAct:
-    """What a plan does for which migration.
+    """Return the migration of a plan, and the plan's purpose in it.
 
     Raises:
         NotFound: the plan belongs to no migration.

@@ -42,7 +42,7 @@ def transition(
     actor: str,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """The one door to a migration's status; what held it up before is forgotten."""
+    """The only way to change a migration's status; the previous reason is cleared."""
     migration.reason = migration.reason_zh = migration.next_step = migration.next_step_zh = None
     session.add(migration)
     transitions.transition(
@@ -66,7 +66,7 @@ def touch(session: Session, migration: Migration) -> None:
 def note(
     session: Session, migration: Migration, action: str, actor: str, data: Mapping[str, Any] | None = None
 ) -> None:
-    """Audit what happened to a migration besides a change of its status."""
+    """Record an audit event of a migration that is no transition."""
     audit.record(
         session,
         action,
@@ -84,7 +84,7 @@ def next_round(session: Session, migration_id: UUID) -> int:
 
 
 def add_act(session: Session, migration_id: UUID, plan_id: UUID, act: str, number: int) -> None:
-    """Note what a plan does for a migration."""
+    """Link a plan to its migration, with its purpose."""
     session.add(MigrationAct(plan_id=plan_id, migration_id=migration_id, act=act, round=number))
     session.flush()
 
@@ -111,6 +111,6 @@ def lock_switch(session: Session, migration_id: UUID, number: int) -> MigrationS
 
 
 def keep_switch(session: Session, switch: MigrationSwitch) -> None:
-    """Write what has become known of a switch."""
+    """Record new facts about a switch."""
     session.add(switch)
     session.flush()

@@ -35,7 +35,7 @@ class MigrationHost:
 
 @dataclass(frozen=True)
 class DatabasePart:
-    """What the mover `postgresql_logical` takes over: one database and the roles that write to it.
+    """The data of the mover `postgresql_logical`: one database and the roles that write to it.
 
     `admin` is the file, below each host's root, with the connection of that host's administrator.
     """
@@ -48,7 +48,7 @@ class DatabasePart:
 
 @dataclass(frozen=True)
 class FolderPart:
-    """What the mover `files_stream` takes over: a folder, named from the host's root."""
+    """The data of the mover `files_stream`: a folder, named from the host's root."""
 
     path: str
 

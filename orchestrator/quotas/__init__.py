@@ -1,1 +1,1 @@
-"""Limits, pools and budget lines, and what live requests hold of them."""
+"""Limits, pools and budget lines, and the amounts that live requests hold of them."""

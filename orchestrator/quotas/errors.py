@@ -7,7 +7,7 @@ from orchestrator.quotas.arithmetic import Counter
 
 
 class NothingLeft(BusinessError):
-    """The amount does not fit into what is left."""
+    """The amount exceeds the remaining amount."""
 
     zh = "剩余额度不足"
 

@@ -37,7 +37,7 @@ def pool_capacities(session: Session, codes: Sequence[str] | None = None) -> Seq
 
 
 def limits(session: Session, organisation: str) -> Sequence[QuotaLimit]:
-    """Return the limits of one organisation with what is held and committed."""
+    """Return the limits of one organisation with held and committed amounts."""
     statement = select(QuotaLimit).where(QuotaLimit.organisation_code == organisation)
     return session.exec(
         statement.order_by(QuotaLimit.zone_class, col(QuotaLimit.resource_class).desc())

@@ -140,7 +140,7 @@ def commit(session: Session, request_id: UUID, actor: str, booking: Booking | No
 
 
 def require_bookable(session: Session, request_id: UUID, booking: Booking) -> None:
-    """Try what `commit` would do and take it back, before anything is changed that cannot be taken back.
+    """Try `commit` and roll it back, before anything irreversible is done.
 
     Raises:
         HoldEnded, MoreThanCommitted: as `commit`.

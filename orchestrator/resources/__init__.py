@@ -1,1 +1,1 @@
-"""What exists in a cloud on behalf of a department, and where reality differs."""
+"""Resources of departments in a cloud, and drift."""

@@ -1,4 +1,4 @@
-"""What exists in a cloud on behalf of a department, and where reality was found to differ."""
+"""Resources of departments in a cloud, and cases of drift."""
 
 from datetime import date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ports of the run workflow: what a Terraform engine, an Ansible engine and a cloud must be able to do.
+"""Ports of the run workflow: a Terraform engine, an Ansible engine and a cloud.
 
 The real adapters live in `orchestrator/adapters/`; `orchestrator/wiring.py` chooses them.
 """
@@ -47,7 +47,7 @@ class PlanMode(StrEnum):
 
 @dataclass(frozen=True)
 class EngineRun:
-    """What one engine process needs besides its folder.
+    """Inputs of one engine process besides its folder.
 
     `environment` is the whole extra environment, `keep_open` are file descriptors that the child
     inherits (the lease's socket), `secrets` are texts that the log shows as ``***``. A play tells `event` its
@@ -120,7 +120,7 @@ class CloudObject:
 
 
 class CloudInventory(Protocol):
-    """What really exists in a cloud, independent of Terraform's state."""
+    """The list of real objects in a cloud, independent of Terraform's state."""
 
     def list_objects(self, workspace: str) -> Sequence[CloudObject]:
         """Every object whose key begins with the workspace's key."""

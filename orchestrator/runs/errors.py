@@ -4,7 +4,7 @@ from orchestrator.core.errors import BusinessError, NotPermitted
 
 
 class StaleApproval(BusinessError):
-    """The plan is no longer what was shown to you."""
+    """The plan differs from the plan that you saw."""
 
     zh = "计划已不是您所看到的内容，请刷新后重新审批"
 

@@ -13,7 +13,7 @@ from orchestrator.core.db import document, id_field, instant, one_of
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 
 DELIVERY_KINDS = ("provision", "change", "release")
-"""Plans that make, change or end what a request asks for."""
+"""Plans that make, change or end the resources of a request."""
 TERRAFORM_KINDS = (*DELIVERY_KINDS, "undo")
 """What Terraform carries out, one plan of a request at a time; `undo` removes what a failed apply left."""
 MIGRATION_KINDS = ("prepare", "cutover", "rollback", "clean_up")
@@ -44,7 +44,7 @@ class Workspace(SQLModel, table=True):
 
 
 class ExecutionPlan(SQLModel, table=True):
-    """What is approved and run, once: every member of the approved tuple is a column.
+    """A plan that is approved and run once: every member of the approved tuple is a column.
 
     The persons are columns so that their distinctness is a database constraint (invariant 20); the
     approvers are compared by the trigger `approvals_distinct_persons`.

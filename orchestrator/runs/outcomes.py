@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reason:
-    """Why something ended as it did, in both languages, and what a person can safely do next."""
+    """A reason in both languages, with the next safe action of a person."""
 
     en: str
     zh: str

@@ -1,4 +1,4 @@
-"""What a saved plan will do, whether it may be submitted, and what exactly an approval binds; pure.
+"""Changes of a saved plan, whether it may be submitted, and the tuple that an approval binds; pure.
 
 An approval binds a tuple (architecture §5). `tuple_digest` is what the page shows and what the
 approve call must carry; apply recomputes every member and compares.
@@ -50,7 +50,7 @@ class PlanMembers:
 
 @dataclass(frozen=True)
 class CloudContract:
-    """What a cloud's folder may create: type -> kind, and which attributes decide cost and place."""
+    """Resource types of a cloud's folder: type -> kind, with the attributes that decide cost and place."""
 
     kinds: Mapping[str, str]
     decisive: Mapping[str, Sequence[str]]
@@ -78,7 +78,7 @@ class PlannedObject:
     deposed: bool = False
 
     def changed_attributes(self) -> list[tuple[str, Any, Any]]:
-        """Attribute, before, after: what differs, sorted; unknown values read as None."""
+        """Return the differences as (attribute, before, after), sorted; unknown values are None."""
         names = sorted({*self.before, *self.after})
         pairs = [(name, self.before.get(name), self.after.get(name)) for name in names]
         return [(name, old, new) for name, old, new in pairs if old != new]
@@ -97,7 +97,7 @@ class PlanFinding:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the request allows: its kind, the tags, and the sizes that were quoted."""
+    """Limits from the request: its kind, its tags and the quoted sizes."""
 
     kind: str
     tags: Mapping[str, str]
@@ -109,7 +109,7 @@ def planned_objects(
 ) -> list[PlannedObject]:
     """Every managed resource of `terraform show -json`, in the order of addresses.
 
-    `delivered`: logical address -> id in the cloud of what departments use, "" where the id is unknown.
+    `delivered`: logical address -> cloud id of delivered resources, "" where the id is unknown.
     """
     changes = [change for change in plan.get("resource_changes", []) if change.get("mode") != "data"]
     ordered = sorted(changes, key=lambda change: change["address"])
@@ -137,7 +137,7 @@ def _planned(
 
 
 def _never_worked(change: Mapping[str, Any], delivered_id: str | None) -> bool:
-    """Whether the plan discards what a failed create left behind, and not the object that was delivered."""
+    """Return whether the plan discards the remains of a failed create, and no delivered object."""
     if change.get("action_reason") != TAINTED and "deposed" not in change:
         return False
     left_id = (change["change"].get("before") or {}).get("id")
@@ -155,7 +155,7 @@ def _action(actions: Sequence[str]) -> str:
 
 
 def changes_digest(plan: Mapping[str, Any]) -> str:
-    """SHA-256 over what the plan changes, without anything that names the time or the place of planning."""
+    """SHA-256 over the plan's changes, without the time and place of planning."""
     changes = [
         {"address": item["address"], "change": item["change"]}
         for item in sorted(plan.get("resource_changes", []), key=lambda item: item["address"])

@@ -10,7 +10,7 @@ from orchestrator.core.texts import unstorable_character
 
 @dataclass(frozen=True)
 class StateHeader:
-    """What Terraform writes at the top of every state."""
+    """The head of every Terraform state."""
 
     lineage: str
     serial: int

@@ -1,1 +1,1 @@
-"""What a worker does with a job: prepare a folder, let an engine run between two steps, report."""
+"""Handlers of jobs: prepare a folder, let an engine run between two steps, report."""

@@ -1,4 +1,4 @@
-"""What happens by the calendar: expiries, ended trials, signed heads, drift looks."""
+"""Work by the calendar: expiries, ended trials, signed heads, drift checks."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def every_minute(worker: Worker, _job: JobContext, timestamp: int) -> None:
     """Each act is a transaction of its own, and one that fails does not hold up the others.
 
     Raises:
-        ExceptionGroup: what failed, after everything was tried.
+        ExceptionGroup: Some steps failed; all were tried.
     """
     moment = datetime.fromtimestamp(timestamp, UTC).astimezone(CITY)
     at_night = (moment.hour, moment.minute) == (DRIFT_HOUR, 0)

@@ -1,4 +1,4 @@
-"""What every job handler works with, and the context in which an engine runs: lease, log, token."""
+"""The parts of a job handler, and the context of an engine run: lease, log, token."""
 
 import errno
 import logging
@@ -34,7 +34,7 @@ _NO_ROOM = frozenset({errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, err
 logger = logging.getLogger(__name__)
 
 _PASSING = (psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError)
-"""The database is away: the job comes back and finds out what became of the run."""
+"""The database does not answer: the job is retried and finds out the run's outcome."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RunContext:
 
     @property
     def token_hash(self) -> str:
-        """What the database keeps of the token."""
+        """Return the hash of the token, which the database stores."""
         return token_hash(self.token)
 
 

@@ -1,4 +1,4 @@
-"""READ FIRST: what the service does, one function a step, one step a transaction.
+"""READ FIRST: the steps of the service, one function a step, one step a transaction.
 
 Every step has the same four beats: lock, decide, write, enqueue. Nothing here commits; the edge
 (one request, one job, one command) does.

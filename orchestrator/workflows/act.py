@@ -78,7 +78,7 @@ class Act:
 
     Attributes:
         name: The last part of the address, and the name of the command.
-        permission: What a person must hold; of several, one is enough.
+        permission: The permission that a person needs; of several, one is enough.
         runs: The function that carries the act out; gets the call and the locked object.
         duty: The row of the pack's ``duties.yml``; its substitutes apply (domain §2.15) if `has_substitutes`.
         body: Whose people may act.
@@ -89,10 +89,10 @@ class Act:
         not_now: The error for a status that does not allow the act.
         offered: The statuses in which a page offers the act (by default all of `statuses`).
         has_form: The act is given its values on a page of its own.
-        waiting: Says in the to-do list what the object waits for, in the statuses `awaited` (or all of
+        waiting: The text of the to-do list, in the statuses `awaited` (or all of
             `statuses`). Without it the act is in no to-do list.
         is_choice: The object does not wait for this act, so it is in no to-do list.
-        done: Says afterwards what happened.
+        done: The message after the act.
         lock: Locks the object and reads facts with it, in place of the noun's `lock`.
     """
 

@@ -63,7 +63,7 @@ def _persons(noun: Noun, act: Act, call: Call, subject: Any) -> None:
 
 
 def _attempt(noun: Noun, act: Act, call: Call, subject: Any) -> AuditNote:
-    """Return what the audit keeps of an act that the separation of duties refused."""
+    """Return the audit event of an act that the separation of duties refused."""
     return AuditNote(
         f"{noun.subject}:same_person_refused",
         (noun.subject, subject.id),

@@ -72,8 +72,8 @@ NOT_EVENTS = {
     "system:content",
 }
 NOT_SWITCHED = (SwitchOutcome.REFUSED, SwitchOutcome.REVERTED)
-MOST_WHAT = 0.09
-"""The share of docstrings with *what* as a relative pronoun; 0.02 once all files have been rewritten."""
+MOST_WHAT = 0.02
+"""The share of docstrings with *what* as a relative pronoun."""
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def last(connection: Connection) -> int:
 
 
 def hash_again(connection: Connection, first: int, end: int) -> None:
-    """What a forger does who knows how the hashes are made."""
+    """Forge events with knowledge of the hash function."""
     select = text("SELECT hash FROM audit_events WHERE seq = :seq")
     before = connection.execute(select, {"seq": first - 1}).scalar_one()
     for seq in range(first, end + 1):

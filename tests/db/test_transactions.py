@@ -1,4 +1,4 @@
-"""What goes to the database with the commit: kept whole or not at all, and as it was typed."""
+"""Statements sent with the commit: kept whole or not at all, and as they were typed."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

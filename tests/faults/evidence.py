@@ -1,4 +1,4 @@
-"""What must hold after every fault, in one place: nothing twice, nothing lost, nothing left behind."""
+"""Conditions after every fault: nothing twice, nothing lost, nothing left behind."""
 
 from collections import Counter
 from typing import Any
@@ -13,7 +13,7 @@ _THERE = ("trial", "active", "changing", "suspended", "releasing")
 _HOLD_OF = dict.fromkeys(
     ("submitted", "returned", "accepted", "under_review", "approved", "planned", "cancelling"), "live"
 ) | dict.fromkeys(("in_trial", "fulfilled", "trial_ended"), "committed")
-"""Where a request stands -> what its hold must be; everywhere else it was released."""
+"""Status of a request -> status of its hold; in every other status it was released."""
 
 
 def assert_nothing_lost(product: Product) -> None:
@@ -31,7 +31,7 @@ def assert_nothing_lost(product: Product) -> None:
 
 
 def _runs_have_ended(product: Product) -> None:
-    """What did not succeed says why in both languages, and what a person can do."""
+    """A failed run has its reason in both languages, and the next action."""
     silent = product.rows(
         "SELECT kind, status, reason, next_step FROM runs WHERE status <> 'succeeded'"
         " AND (coalesce(reason, '') = '' OR coalesce(reason_zh, '') = ''"
@@ -140,7 +140,7 @@ def finish(product: Product, plan: Document) -> None:
 
 
 def assert_all_there(product: Product, plan: Document) -> None:
-    """What was asked for exists once and is known, and the hold has become a commitment."""
+    """Every requested object exists once and is known, and the hold has become a commitment."""
     assert_nothing_lost(product)
     request: dict[str, Any] = product.read(f"/requests/{plan['request_id']}")
     assert request["status"] in ("in_trial", "fulfilled")

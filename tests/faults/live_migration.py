@@ -1,4 +1,4 @@
-"""A migration under writes on the whole product, and what breaks it at a chosen moment."""
+"""A migration under writes on the whole product, and faults at a chosen moment."""
 
 import contextlib
 import os
@@ -119,7 +119,7 @@ def bring_home(live: LiveMigration, run: Document) -> None:
 
 
 def awaited(live: LiveMigration) -> list[str]:
-    """What the migration waits for."""
+    """Return the act that the migration waits for."""
     return [each["act"] for each in live.migration.read()["awaited"]]
 
 

@@ -102,7 +102,7 @@ class Product(RunningService):
         return next(worker for worker in self.workers if worker.pid == int(name.split(":")[1]))
 
     def kill_worker_of(self, run_id: str) -> None:
-        """End the run's worker without a word; what it started lives on."""
+        """Kill the run's worker; its child processes live on."""
         worker = self.worker_of(run_id)
         worker.kill()
         worker.wait()
@@ -143,7 +143,7 @@ class Product(RunningService):
         self.workers = []
 
     def make_whole(self) -> None:
-        """Start what is missing: cloud, web and two workers; nothing is held."""
+        """Start missing processes: cloud, web and two workers; nothing is held."""
         self.open_gates()
         if self.cloud is None or self.cloud.poll() is not None:
             self.start_cloud()
@@ -156,7 +156,7 @@ class Product(RunningService):
     # --- the database ----------------------------------------------------------------------------
 
     def rows(self, statement: str, **values: Any) -> list[Mapping[str, Any]]:
-        """What a query answers."""
+        """Return the rows of a query."""
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(text(statement), values).mappings()]
 
@@ -191,7 +191,7 @@ class Product(RunningService):
         return acts.approve_plan(self, acts.plan(self, request))
 
     def read(self, path: str) -> Any:
-        """What the reviewer reads at this address."""
+        """Return the reviewer's view of this address."""
         return self.callers("xxh.reviewer").done("GET", path)
 
     def running(self, run_id: str) -> Document:

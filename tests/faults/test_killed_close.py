@@ -115,7 +115,7 @@ class Kills:
         process.wait()
 
     def wait_for_rest(self, step: str) -> None:
-        """The server has ended what the killed process had begun."""
+        """The server has ended the transaction of the killed process."""
         wait_until(lambda: not self.product.value(LOCKS, gate=GATE), "the server finds its client gone")
         (self.seen[step],) = [dict(row) for row in self.product.rows(SEEN)]
 

@@ -1,4 +1,4 @@
-"""Two workers and one workspace: what is queued at once runs one after the other, and each thing once."""
+"""Two workers and one workspace: jobs queued together run one after the other, each once."""
 
 from tests import acts
 from tests.factories import make_draft

@@ -68,7 +68,7 @@ FORGED = {
     ),
     "the price with its digest": forge_members_with_their_digest,
 }
-"""Beside these, the flow test of NEG-6 forges what is nearest at hand."""
+"""The flow test of NEG-6 forges the nearest members in addition."""
 
 
 @pytest.mark.invariant(18)

@@ -1,4 +1,4 @@
-"""What every caller of the API may rely on: statuses, problems, versions, keys, pages, the description."""
+"""Guarantees for every caller of the API: statuses, problems, versions, keys, pages, the description."""
 
 import re
 from typing import Any

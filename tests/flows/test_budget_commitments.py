@@ -1,4 +1,4 @@
-"""What releases and changes do to budget lines when the fiscal year or a price has changed meanwhile."""
+"""Effects of releases and changes on budget lines after a new fiscal year or a new price."""
 
 from datetime import date, datetime, time
 from typing import Any

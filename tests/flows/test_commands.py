@@ -75,7 +75,7 @@ def file(service: RunningService) -> Path:
 
 
 def done(command: Done) -> str:
-    """What a command printed that went well."""
+    """Return the output of a successful command."""
     assert command.returncode == 0, command.stderr
     return command.stdout
 

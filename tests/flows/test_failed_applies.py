@@ -118,7 +118,7 @@ def test_a_change_replaces_the_host_of_its_own_that_never_worked_and_no_other(
 
 
 def delivered(service: RunningService) -> tuple[str, dict[str, str]]:
-    """A workspace in production with one host, and the cloud's ids of what stands there."""
+    """A workspace in production with one host, and the cloud ids of its objects."""
     base = acts.provision(service, make_draft(WEB))
     acts.act(service.callers, "slj.officer", base, "activate")
     workspace = acts.resources(service, base)[0]["workspace_id"]

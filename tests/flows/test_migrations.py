@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Counted:
-    """What was acknowledged until a moment: how much, what of it is missing, and ids that are there twice."""
+    """Acknowledged writes until a moment: their number, missing ones, and duplicate ids."""
 
     acknowledged: int
     lost: tuple[int, int]
@@ -35,7 +35,7 @@ class Counted:
 
 @dataclass
 class Played:
-    """The whole way of one migration under writes, played once; tests look at what it left."""
+    """One whole migration under writes, played once; tests read its results."""
 
     service: RunningService
     legacy: Legacy

@@ -1,4 +1,4 @@
-"""What a migration must not do: start without an apply, run other bytes, be approved by one person twice."""
+"""Refused steps of a migration: start without an apply, run other bytes, be approved by one person twice."""
 
 import json
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Accounts, sessions and tokens: who gets in, how long, and what is stored of a secret."""
+"""Accounts, sessions and tokens: who gets in, for how long, and the stored form of secrets."""
 
 import json
 from collections.abc import Iterator

@@ -50,7 +50,7 @@ MONTHLY_CNY = {
 
 @pytest.fixture
 def preview(city_url: str) -> Iterator[Preview]:
-    """What `govcloud bill preview` says of usage by the stored price lists."""
+    """Return the answer of `govcloud bill preview` for usage by the stored price lists."""
     service = RunningService(city_url)
 
     def rate(usage: list[Document]) -> Document:

@@ -30,7 +30,7 @@ HALVED_TOTAL = 16258 + 8671 + 23226 + 12387 + 10000 + 10000
 
 @dataclass
 class Story:
-    """What came to pass, with the files as they were after each step, twice each."""
+    """The recorded steps, with the files after each step, twice each."""
 
     service: RunningService
     target: Document
@@ -281,7 +281,7 @@ def test_the_report_of_the_year_shows_the_months_beside_the_budget(
 
 
 def bill(story: Story, username: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What this person sees of a `govcloud bill` command."""
+    """Return this person's output of a `govcloud bill` command."""
     service = story.service
     reach = {"GOVCLOUD_URL": service.settings.url, "GOVCLOUD_TOKEN": service.callers(username).token}
     return service.command("bill", *arguments, COLUMNS="200", **reach)

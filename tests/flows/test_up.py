@@ -1,4 +1,4 @@
-"""Everything under one command: it comes up, starts again what dies, and leaves nothing behind at its end."""
+"""Everything under one command: it starts, restarts dead processes, and leaves nothing behind."""
 
 import json
 import os

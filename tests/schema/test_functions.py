@@ -1,4 +1,4 @@
-"""The functions of the database: one file each, equal to what the revisions install."""
+"""The functions of the database: one file each, equal to the installed ones."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The port `movers` over Ansible: each method plays one playbook and reads what the hosts said."""
+"""The port `movers` over Ansible: each method plays one playbook and reads the answers of the hosts."""
 
 import contextlib
 import secrets as random_texts

@@ -21,7 +21,7 @@ _UNREACHABLE: Final = "runner_on_unreachable"
 
 @dataclass(frozen=True)
 class Played:
-    """What came back: answers by task and host, refusals, hosts that could not be reached."""
+    """The result of a play: answers by task and host, refusals, unreachable hosts."""
 
     result: EngineResult
     answers: Mapping[tuple[str, str], Mapping[str, Any]]

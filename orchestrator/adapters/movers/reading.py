@@ -1,4 +1,4 @@
-"""What the programs on the hosts answered, as the values of the port. Pure."""
+"""Answers of the programs on the hosts, as values of the port. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

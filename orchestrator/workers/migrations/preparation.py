@@ -88,7 +88,7 @@ def _host(worker: Worker, wanted: HostDocument) -> MigrationHost:
 def _look(
     worker: Worker, context: RunContext, order: PlanningOrder, wanted: MigrationOrder, transfer: Transfer
 ) -> tuple[Sequence[Finding], dict[str, Any]]:
-    """What stands in the way of the act, and what the migration keeps of the look."""
+    """The findings that block the act, and the facts to store in the migration."""
     files = transfer_bundle(worker.settings.content_dir / "playbooks", transfer, Purpose.CHECK)
     folder = worker.folders.fill(order.plan_id, files, purpose="check")
     run = engine_run(worker, context, order.workspace_id, order.cloud)
@@ -104,7 +104,7 @@ def _look(
 
 
 def _own_copies_aside(movers: Movers, found: Preflight) -> Preflight:
-    """What an earlier attempt of this very migration left on the target is taken up and blocks nothing."""
+    """Remains of an earlier attempt of this migration on the target are reused and do not block it."""
     if not any(each.code in OWN_COPIES for each in found.findings) or not movers.sides().target.prepared:
         return found
     findings = [replace(each, blocking=False) if each.code in OWN_COPIES else each for each in found.findings]
@@ -171,7 +171,7 @@ def _plan_finding(found: Finding) -> PlanFinding:
 
 
 def why(error: Exception) -> Reason:
-    """Why a mover or a plan was given up, in both languages, with what cures it."""
+    """Reasons for ending a mover run or a plan, in both languages, with the remedy."""
     if isinstance(error, MoverFailed):
         return runs.reason_of(error.findings, str(error))
     if isinstance(error, BusinessError):
@@ -180,7 +180,7 @@ def why(error: Exception) -> Reason:
 
 
 def play_migration(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
-    """Play one approved act of a migration, or, after a takeover, find out what became of it."""
+    """Play one approved act of a migration, or find out its outcome after a takeover."""
     with transaction(worker.engine) as session:
         wanted = runs.migration_order(session, order.plan_id)
     transfer = wanted.stored_transfer()

@@ -82,7 +82,7 @@ def _apply(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
 
 
 def _applied(worker: Worker, order: ApplyOrder) -> ApplyResult:
-    """Return what an apply that went through has made; an undo must have left no object in the cloud."""
+    """Return the objects of a complete apply; an undo must have left no object in the cloud."""
     objects = _in_state(worker, order)
     if order.kind != "undo":
         return ApplyResult(0, complete=True, objects=objects)
@@ -126,7 +126,7 @@ def _refuse(worker: Worker, context: RunContext, order: ApplyOrder, changed: lis
 
 
 def changed_bytes(worker: Worker, order: ApplyOrder) -> list[str]:
-    """The members of the approved tuple that are bytes and are no longer what was approved."""
+    """Return the members of the approved tuple that are files and have changed since the approval."""
     try:
         files = rendering.unpack(worker.keys.decrypt(order.bundle))
         plan_file = worker.keys.decrypt(order.plan_file) if order.plan_file else b""
@@ -201,7 +201,7 @@ def _after_failure(worker: Worker, context: RunContext, order: ApplyOrder, resul
 
 
 def _verify(worker: Worker, context: RunContext, order: ApplyOrder, why: Reason, exit_code: int = -1) -> None:
-    """Never replay: ask Terraform what is still missing, and the cloud what exists."""
+    """Never replay: Terraform lists missing objects, the cloud existing ones."""
     context.log.append(f"{why.en} Reading what exists; the saved plan is not run again.")
     _keep_errored_state(worker, order, worker.folders.path(order.plan_id))
     missing = _still_to_do(worker, context, order)
@@ -226,7 +226,7 @@ def _unfinished(order: ApplyOrder, why: Reason, missing: str) -> Reason:
 
 
 def _still_to_do(worker: Worker, context: RunContext, order: ApplyOrder) -> str | None:
-    """None when a fresh plan of the same bundle has nothing left to do; else what it says."""
+    """Return None if a fresh plan of the same bundle changes nothing; otherwise its message."""
     run = engine_run(worker, context, order.workspace_id, order.cloud, to_its_end=True)
     try:
         folder = worker.folders.fill(

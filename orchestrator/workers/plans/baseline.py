@@ -58,7 +58,7 @@ def _record(worker: Worker, order: ApplyOrder, result: EngineResult) -> None:
 
 
 def reports(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What each host reported: host name -> the field `baseline` of the report task's result."""
+    """Return host name -> the field `baseline` of the report task's result."""
     found: dict[str, Any] = {}
     for event in events:
         data = event.get("event_data", {})

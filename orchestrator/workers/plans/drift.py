@@ -51,7 +51,7 @@ def _look(worker: Worker, context: RunContext, order: DriftOrder) -> None:
 
 
 def _existing(worker: Worker, order: DriftOrder) -> list[str]:
-    """The address of every object in the cloud: Terraform asks only after what its state knows."""
+    """Return the address of every object in the cloud; Terraform reads only objects in its state."""
     inventory = worker.inventories.get(order.cloud)
     found = inventory.list_objects(order.workspace_key) if inventory else ()
     return [item.key.removeprefix(f"{order.workspace_key}/") for item in found]
@@ -76,7 +76,7 @@ def _fail(worker: Worker, order: DriftOrder, failure: EngineFailed) -> None:
 
 
 def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[dict[str, Any]]:
-    """What differs, by logical address: gone, or which attributes have another value."""
+    """Return the differences by logical address: missing, or the attributes with another value."""
     findings = []
     for item in plan.get("resource_drift", []):
         kind = contract.kinds.get(item["type"], item["type"])

@@ -1,4 +1,4 @@
-"""What pages, API and commands show of migrations: lists, and one in detail."""
+"""Views of migrations for pages, API and commands: lists, and one in detail."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -64,7 +64,7 @@ class MigrationOrder:
 
 
 def migration_order(session: Session, plan_id: UUID) -> MigrationOrder:
-    """The order behind an execution plan. Raises TargetNotApplied when the target is not what was applied."""
+    """The order behind an execution plan. Raises TargetNotApplied if the target is not the applied one."""
     act = queries.act_of_plan(session, plan_id)
     migration = queries.get(session, act.migration_id)
     return MigrationOrder(
@@ -98,7 +98,7 @@ def record_planned(
     pack: PolicyPack,
     found: Mapping[str, Any],
 ) -> ExecutionPlan:
-    """Keep the plan and what was found before it: `found` are columns of the migration.
+    """Store the plan and the findings before it: `found` are columns of the migration.
 
     An unblocked preparation plan designs the migration; an unblocked cutover plan passes the cutover check.
     """

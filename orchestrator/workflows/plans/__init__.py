@@ -1,1 +1,1 @@
-"""An execution plan from its order to the applied resources, and what follows a failure."""
+"""An execution plan from its order to the applied resources, and recovery after a failure."""

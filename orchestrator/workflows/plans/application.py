@@ -88,7 +88,7 @@ class ObjectFound:
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """What exists after the run. `complete` = the plan's whole effect is there.
+    """The objects that exist after the run. `complete`: the whole effect of the plan exists.
 
     Without `all_seen` the cloud could not be read: what is not among `objects` may exist all the same.
     """
@@ -179,7 +179,7 @@ def _order(session: Session, run: Run, plan: ExecutionPlan, act: str) -> ApplyOr
 
 
 def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
-    """The members of the approved tuple that are no longer what was approved."""
+    """Return the members of the approved tuple that have changed since the approval."""
     workspace = queries.workspace(session, plan.workspace_id)
     try:
         approved = PlanMembers(**plan.members)
@@ -233,7 +233,7 @@ def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: R
 
 
 def announce(session: Session, run_id: UUID) -> None:
-    """Every byte was compared and Terraform is about to run: what it will touch has its row from here on."""
+    """Record the affected resources before Terraform runs; every member was compared before."""
     run = store.lock_run(session, run_id)
     _expect_resources(session, _plan_of(session, run), f"worker:{run.worker}")
 

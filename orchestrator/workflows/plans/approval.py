@@ -1,4 +1,4 @@
-"""Decisions about a submitted plan: approve exactly what was shown, return, refuse, withdraw, expire."""
+"""Decisions about a submitted plan: approve the shown digest, return, refuse, withdraw, expire."""
 
 from functools import partial
 

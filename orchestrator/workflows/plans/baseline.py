@@ -1,4 +1,4 @@
-"""The first playbook after an apply: an execution plan of its own that reports what the hosts are."""
+"""The first playbook after an apply: an execution plan of its own that reports the state of the hosts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def order_baseline(
 
 
 def baseline_order(session: Session, run_id: UUID) -> BaselineOrder:
-    """What the worker puts into the bundle."""
+    """The contents of the bundle."""
     run = queries.run(session, run_id)
     workspace = queries.workspace(session, run.workspace_id)
     rows = resource_queries.of_workspace(session, workspace.id)

@@ -1,4 +1,4 @@
-"""What an apply does to quota, pool and budget: tried before the engine runs, written when it has succeeded.
+"""Effects of an apply on quota, pool and budget: tried before the engine runs, written after its success.
 
 A budget hold belongs to one fiscal year. One of an earlier year is made again before the next plan.
 """
@@ -22,7 +22,7 @@ from orchestrator.workflows.requests.standing_queries import read_standing
 
 
 def commit_hold(session: Session, request: ResourceRequest, workspace_id: UUID, actor: str) -> None:
-    """Turn the request's hold into commitments, and give back what it ends, counted from today.
+    """Turn the request's hold into commitments, and release ended ones, counted from today.
 
     Raises:
         HoldEnded: the hold is no longer live.

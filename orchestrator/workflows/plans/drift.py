@@ -19,7 +19,7 @@ from orchestrator.workflows.plans.generation import queue_run
 
 @dataclass(frozen=True)
 class DriftOrder:
-    """What a worker needs to look for drift: the bundle of the last applied plan."""
+    """Inputs of a drift check: the bundle of the last applied plan."""
 
     run_id: UUID
     workspace_id: UUID
@@ -69,7 +69,7 @@ def record_drift(
 ) -> None:
     """Open or renew the case, or close it when reality agrees again.
 
-    `existing` are the addresses of all that is in the cloud: what has no row is a finding too (invariant 22).
+    `existing` are the addresses of all objects in the cloud; one without a row is a finding too (invariant 22).
     """
     run = store.lock_run(session, run_id)
     worker = f"worker:{run.worker}"

@@ -34,7 +34,7 @@ from orchestrator.workflows.requests import judgements, quotation
 
 PLAN_PRIORITY = 0
 APPLY_PRIORITY = 10
-"""Planned runs go before new plans, so that what people waited for is finished first."""
+"""Approved applies go before new plans, so that work people wait for is finished first."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PlanningOrder:
 
 @dataclass(frozen=True)
 class PlanningResult:
-    """What a worker found: the bytes, their digests, and what the plan will do."""
+    """The result of planning: the files, their digests, and the plan's changes."""
 
     bundle: bytes
     bundle_digest: str

@@ -1,6 +1,6 @@
 """When a run does not come to its own end: cancelled by a person, given up by the service, left behind.
 
-Each ending says why, and what a person can safely do next.
+Each ending has a reason and the next safe action.
 """
 
 from functools import partial

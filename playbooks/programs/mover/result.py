@@ -1,4 +1,4 @@
-"""Input of the prover from the last switch: its snapshot, when each folder moved, what is gone."""
+"""Input of the prover from the last switch: its snapshot, when each folder moved, removed files."""
 
 from typing import Any
 

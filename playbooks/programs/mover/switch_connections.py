@@ -1,4 +1,4 @@
-"""Every connection of a cutover, opened before the fence, and what is done with them when it went wrong."""
+"""Every connection of a switch, opened before the fence, and their use after a failure."""
 
 import time
 from typing import Any, LiteralString
@@ -16,7 +16,7 @@ SECONDS_TO_END = 10.0
 
 
 class Connections:
-    """All of them, by what they lead to.
+    """Connections of one switch, by destination.
 
     `here` is the administrator's connection to this side, `here_view` a second one for the snapshot, `there`
     the mover's to the other side, `files` leads to that side's file server. Raises psycopg.Error, FilesAway,

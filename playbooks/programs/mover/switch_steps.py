@@ -1,4 +1,4 @@
-"""The steps of one cutover, in the order in which they are taken. See switch.py for what runs them."""
+"""The steps of one switch, in order. switch.py runs them."""
 
 import contextlib
 import os
@@ -95,7 +95,7 @@ class Switch:
     # --- before the fence ------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Open every connection, see that all is ready, bring over what can be brought over early."""
+        """Open every connection, check that all is ready, and transfer early everything possible."""
         self.connections = switch_connections.Connections(self.transfer)
         if self.transfer.database:
             readiness.require(self.connections.here, self.connections.there, self.transfer, self.number)
@@ -234,7 +234,7 @@ class Switch:
         return "reverted" if "begun" in self.marks else "refused"
 
     def hold(self, released: Path, longest: float) -> None:
-        """Keep the snapshot of the fence moment, and see what clients take away, until it is not needed."""
+        """Keep the snapshot of the fence moment, and record removals by clients, until it is released."""
         if self.result["outcome"] != "switched":
             return
         self.connections.let_go_of_control()

@@ -1,4 +1,4 @@
-"""One transfer as a host sees it: what is moved, between whom, how the parts of it are called on both sides.
+"""One transfer as a host sees it: its data, its two sides, and the names of its parts on both.
 
 `forward` leads from source to target, `reverse` is the rollback path. The side that a way leads from
 offers: a publication, a slot, a role that may read and fence. The side that it leads to subscribes.
@@ -20,7 +20,7 @@ OTHER: Final = {"source": "target", "target": "source"}
 
 @dataclass(frozen=True)
 class Database:
-    """What `postgresql_logical` moves; `admin` is each host's file with the administrator's connection."""
+    """The database of `postgresql_logical`; `admin` is each host's file with its administrator's connection."""
 
     name: str
     writers: tuple[str, ...]
@@ -30,7 +30,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Folder:
-    """What `files_stream` moves."""
+    """A folder of `files_stream`."""
 
     path: str
 
@@ -95,7 +95,7 @@ class Transfer:
 
     @property
     def folder(self) -> Path:
-        """What the mover keeps on this host until it is cleaned up."""
+        """The mover's folder on this host, until clean-up."""
         return below(f"srv/govcloud/{self.key}")
 
     def service(self, what: str) -> str:
@@ -117,7 +117,7 @@ class Transfer:
         return dict(kept)
 
     def keep_secrets(self, given: Mapping[str, str]) -> None:
-        """Keep what this side needs: the way in to the other side, and the token of its own files."""
+        """Store this side's secrets: access to the other side, and the token of its own files."""
         way_in, way_out = WAY_TO[self.side], WAY_FROM[self.side]
         wanted = (f"{way_in}_password", f"{way_in}_files", f"{way_in}_names", f"{way_out}_files")
         write_json(self.folder / "secrets.json", {name: given[name] for name in wanted})

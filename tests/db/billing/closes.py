@@ -1,4 +1,4 @@
-"""Months as people close them: close, issue, confirm; and what a statement says afterwards."""
+"""Months as people close them: close, issue, confirm; and the statement afterwards."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The billing rules of the domain once more, day by day in exact fractions: what the SQL must agree with."""
+"""The billing rules of the domain once more, day by day in exact fractions; the SQL must agree."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

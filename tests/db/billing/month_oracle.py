@@ -1,6 +1,6 @@
-"""The oracle of months in a row: random histories, prices and terms, and what they come to.
+"""The oracle of months in a row: random histories, prices and terms, and their results.
 
-It knows the rules alone: what a day carries after its last event, how a day is priced, that a confirmed month
+It knows the rules alone: the state of a day after its last event, how a day is priced, that a confirmed month
 is corrected by counter-lines in the next one that is metered, and that a month builds on the one before it.
 """
 
@@ -47,7 +47,7 @@ CAN_BE_METERED = ("open", "metered")
 
 @dataclass(frozen=True)
 class Report:
-    """An event as somebody tells it: how many days after the first day, and what then holds."""
+    """A reported event: how many days after the first day, and the new state."""
 
     resource: int
     day: int
@@ -58,7 +58,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Act:
-    """What somebody tries with the statement of a month, counted from the first; a close is for all."""
+    """An attempt on the statement of a month, counted from the first; a close is for all."""
 
     kind: str
     month: int
@@ -68,7 +68,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Month:
-    """What becomes known before a month is closed, and what people then do with this and earlier ones."""
+    """Reports before a month is closed, and the acts on this and earlier months after it."""
 
     reported: list[Report]
     again: bool
@@ -77,7 +77,7 @@ class Month:
 
 @dataclass
 class Stated:
-    """What a statement must say, where it stands, and how many events were known when it was metered."""
+    """The expected content and status of a statement, and how many events it was metered from."""
 
     status: str = "open"
     known: int = 0
@@ -149,7 +149,7 @@ def years(draw: st.DrawFn) -> tuple[date, list[Month], Terms]:
 
 @dataclass
 class Book:
-    """The oracle: what is reported, and what every department's newest statement of each month says."""
+    """The oracle: reports, and every department's newest statement of each month."""
 
     first: date
     owners: Sequence[tuple[str, str]]
@@ -158,7 +158,7 @@ class Book:
     stated: dict[tuple[str, date], Stated] = field(default_factory=dict)
 
     def carried(self, resource: int, day: date) -> dict[str, tuple[Decimal, str]]:
-        """What a day carries: the last word on the state and the last word on the sizes."""
+        """Return the last reported state and sizes of a day."""
         known = [one for one in self.reported if one.resource == resource and self.on(one) <= day]
         known.sort(key=self.on)
         states = [one.state for one in known if one.state is not None]
@@ -171,7 +171,7 @@ class Book:
         return self.first + reported.day * ONE_DAY
 
     def usage(self, department: str, month: date) -> list[Usage]:
-        """Day by day; what is charged once on one day is one charge."""
+        """Day by day; a charge on one day counts once."""
         found = []
         for number, (owner, resource) in enumerate(self.owners):
             if owner != department:
@@ -196,7 +196,7 @@ class Book:
     def movement(
         self, department: str, month: date, opening: dict[tuple[str, str], Fraction]
     ) -> tuple[dict[str, tuple[Fraction, ...]], dict[tuple[str, str], Fraction]]:
-        """Opening, increases, decreases and closing by SKU, day over day; then what resources end with."""
+        """Opening, increases, decreases and closing by SKU, day over day; then the final sizes."""
         now = dict(opening)
         moved: dict[str, list[Fraction]] = defaultdict(lambda: [Fraction(0)] * 4)
         for (_, sku), quantity in now.items():
@@ -238,7 +238,7 @@ class Book:
         )
 
     def close(self, month: date, again: bool) -> bool:
-        """Meter what is open or changed, then later months that are not issued; False where it is refused."""
+        """Meter open or changed months, then later months that are not issued; return False if refused."""
         earlier = product(DEPARTMENTS, self.months_before(month))
         if any(self.stated.get(key, Stated()).status == "open" for key in earlier):
             return False
@@ -266,7 +266,7 @@ class Book:
         return ordered
 
     def filled(self, department: str, month: date) -> Stated:
-        """What is true now, and what corrects the confirmed months before it."""
+        """Return the lines that hold now, and corrections of confirmed months before."""
         earlier = {each: one for each, one in self.of(department).items() if each < month}
         made = Stated("metered", len(self.reported), self.rated(department, month))
         for each in (each for each, one in earlier.items() if one.status == "confirmed"):
@@ -278,7 +278,7 @@ class Book:
 
     @staticmethod
     def said(statements: dict[date, Stated], month: date) -> Counter[Line]:
-        """What these statements together say of one month, line by line."""
+        """Return the lines of one month over these statements."""
         said = Counter(statements[month].ordinary)
         for one in statements.values():
             said = said - one.counters.get(month, Counter()) + one.rights.get(month, Counter())

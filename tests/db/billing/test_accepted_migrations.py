@@ -53,7 +53,7 @@ def migrate(session: Session, host: hosts.Host) -> Migration:
 
 
 def accept(engine: Engine, host: hosts.Host, migration_id: UUID) -> None:
-    """What an acceptance does to the bill, once its proof and its trial days were looked at."""
+    """Effects of an acceptance on the bill, after its proof and its trial days were checked."""
     with transaction(engine) as session:
         migration = store.lock(session, migration_id)
         rows = [session.get_one(Resource, one) for one in (host.instance, host.volume)]

@@ -1,4 +1,4 @@
-"""What becomes known late: metered again before a month is issued, counter-lines once it was confirmed."""
+"""Late reports: metered again before a month is issued, counter-lines once it was confirmed."""
 
 from datetime import date
 
@@ -62,7 +62,7 @@ def test_a_late_event_gives_the_next_open_month_counter_lines_for_what_changes_a
 
 
 def meter_ordered(engine: Engine) -> list[str]:
-    """What a worker would do now: the months whose metering was ordered, each metered."""
+    """Meter the months whose metering was ordered, as a worker would."""
     query = text(
         "SELECT args ->> 'month' FROM queue.procrastinate_jobs WHERE task_name = 'billing.meter' ORDER BY id"
     )
@@ -115,7 +115,7 @@ def uphold(engine: Engine, pack: PolicyPack, issued: UsageStatement) -> None:
 
 
 def stated_of_june(engine: Engine) -> int:
-    """What all statements that hold say of June, in fen."""
+    """Return the total of June over all valid statements, in fen."""
     amount = text(
         "SELECT sum(l.amount_fen) FROM statement_lines l JOIN usage_statements s ON s.id = l.statement_id"
         " WHERE l.month = '2019-06-01' AND s.status <> 'upheld'"

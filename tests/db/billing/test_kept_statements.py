@@ -1,4 +1,4 @@
-"""What was issued stays as it was issued: by triggers, by digests, and by the audit."""
+"""An issued statement stays unchanged: by triggers, by digests, and by the audit."""
 
 import pytest
 from sqlalchemy import Engine, text

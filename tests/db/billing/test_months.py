@@ -1,4 +1,4 @@
-"""Months in a row over random histories, prices and terms: every statement is what exact fractions say."""
+"""Months in a row over random histories, prices and terms: every statement equals exact fractions."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -88,7 +88,7 @@ _PAYERS = text(
 
 
 class City:
-    """What every example finds."""
+    """The set-up of every example."""
 
     def __init__(
         self, engine: Engine, pack: PolicyPack, resources: Sequence[tuple[MeteredResource, UUID]]
@@ -276,7 +276,7 @@ def close_twice(product: Product, book: Book, month: date) -> None:
 
 
 def act(product: Product, book: Book, act: Act, month: date) -> None:
-    """What somebody tries; it is refused where the oracle says so."""
+    """Try an act; it must be refused where the oracle refuses it."""
     if act.reported is not None:
         product.report(book, act.reported)
     if act.kind in ("close", "again"):
@@ -311,7 +311,7 @@ def uphold(product: Product, book: Book, row: UsageStatement) -> None:
 
 
 def expect_kept(product: Product) -> None:
-    """Everything that was issued still says what it said then."""
+    """Every issued statement still has its content."""
     for row in queries.issued(product.session):
         digest = queries.digest(product.session, row.id, row.number, row.issued_on)
         assert digest == row.digest, row.number

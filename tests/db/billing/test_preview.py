@@ -1,4 +1,4 @@
-"""`govcloud bill preview` answers from the case alone, writes nothing, and says what is wrong with a case."""
+"""`govcloud bill preview` answers from the case alone, writes nothing, and names the mistakes of a case."""
 
 import json
 import os

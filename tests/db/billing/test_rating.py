@@ -1,4 +1,4 @@
-"""Every line is what the rules say, to the fen, whatever the catalogues, sizes, months and terms."""
+"""Every line follows the rules, to the fen, for all catalogues, sizes, months and terms."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How cutovers and rollbacks may end, and what must be true after each end."""
+"""The ends of cutovers and rollbacks, and the conditions after each end."""
 
 from typing import NamedTuple
 

@@ -51,7 +51,7 @@ money = st.integers(0, 60_000_00)
 
 @dataclass(frozen=True)
 class Held:
-    """What one request holds, as the model sees it."""
+    """The hold of one request in the model."""
 
     request: UUID
     organisation: str
@@ -138,7 +138,7 @@ class Holds(RuleBasedStateMachine):
 
     @rule(target=bought, parent=consumes(bought), share=st.integers(1, 4))
     def shrink(self, parent: Held, share: int) -> Any:
-        """A change that gives back a part of what was bought, applied at once."""
+        """A change that gives back a part of the bought amount, applied at once."""
         given_back = tuple(
             Take(take.counter, -(max(take.amount, 0) // share)) for take in parent.takes if take.amount > 0
         )

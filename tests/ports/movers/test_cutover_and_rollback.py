@@ -172,7 +172,7 @@ def test_folders_alone_are_not_cut_over_while_a_process_could_still_write_in_the
 
 
 def make_old_names(uploads: Path, folder: bytes, file: bytes) -> None:
-    """A file and a folder with a file, named in another encoding; beside them what their names look like."""
+    """A file and a folder with a file, named in another encoding, and their names in reports."""
     place = os.fsencode(uploads)
     for each in (place + b"/" + folder, place + b"/" + rb"\xb1\xa8\xb1\xed"):
         Path(os.fsdecode(each)).mkdir(exist_ok=True)
@@ -206,7 +206,7 @@ def test_cleaning_up_leaves_nothing_behind_and_does_not_change_who_serves(
 
 
 def credentials(world: World, transfer: Transfer) -> list[str]:
-    """What the two sides were given for each other, as connection texts."""
+    """The credentials of the two sides for each other, as connection texts."""
     found = []
     for host, other, way in (
         (world.target, world.legacy, "forward"),

@@ -1,4 +1,4 @@
-"""The prover reads folders to which clients go on writing: what comes and goes does not break it."""
+"""The prover reads folders while clients write: files that come and go do not break it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The sample system is seeded once: what was kept then is back in seconds, and serves."""
+"""The sample system is seeded once; its saved data is restored in seconds, and it serves."""
 
 import shutil
 import sys
@@ -14,7 +14,7 @@ TABLES = "SELECT (SELECT sum(hashtextextended(p::text, 0)) FROM person p), (SELE
 
 
 def contents(world: World) -> Any:
-    """What the legacy system holds: rows by their hash, files by path, size and time."""
+    """Return the content of the legacy system: rows by hash, files by path, size and time."""
     place = world.root(world.legacy) / UPLOADS
     files = {path: path.stat() for path in place.rglob("*") if path.is_file()}
     with world.admin(world.legacy) as connection:

@@ -137,7 +137,7 @@ def test_the_log_of_the_servers_own_collector_is_read_over_the_connection(failin
 
 
 def first_look_after_a_failure(pair: Pair) -> list[dict[str, Any]]:
-    """What the mover tells once the server has counted a failure and the other tables are copied."""
+    """Return the mover's report once the server has counted a failure and the other tables are copied."""
     failures = "SELECT sum(sync_error_count) > 0 FROM pg_stat_subscription_stats"
     waiting = "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"
     with pair.target.admin() as target:

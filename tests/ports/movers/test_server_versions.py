@@ -1,4 +1,4 @@
-"""What the preflight accepts can be moved, there and back, on every version of PostgreSQL at hand."""
+"""A database that preflight accepts can be migrated, there and back, on every PostgreSQL at hand."""
 
 import os
 from collections.abc import Iterator

@@ -136,7 +136,7 @@ def test_a_database_killed_between_fence_and_opening_costs_no_write(
 
 
 def bring_home(world: World, movers: AnsibleMovers, result: SwitchResult) -> None:
-    """What a workflow does with each outcome, until the source serves again."""
+    """Handle each outcome as a workflow does, until the source serves again."""
     found = serving(world, movers)
     if found.verdict == "target":
         assert result.outcome == "switched"

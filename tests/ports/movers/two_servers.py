@@ -1,6 +1,6 @@
 """Two bare PostgreSQL servers of any versions at hand, and the mover's programs called on them directly.
 
-No folders, no name service, no Ansible: for what depends on the servers alone.
+No folders, no name service, no Ansible: for tests of the servers alone.
 """
 
 import importlib.util
@@ -218,7 +218,7 @@ class Pair:
         return self.run(to, "switch", step="begin")
 
     def prove(self, to: Side) -> dict[Side, dict[str, Any]]:
-        """What the prover reads on both sides after a cutover."""
+        """Return the prover's report of both sides after a cutover."""
         orders = self.run(to, "result")["orders"]
         found: dict[Side, dict[str, Any]] = {}
         for side in self.servers:

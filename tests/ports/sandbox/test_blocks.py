@@ -31,7 +31,7 @@ def identity(daemon: Daemon) -> dict[str, str]:
 
 
 def refusal(daemon: Daemon) -> str:
-    """What the cloud says when it does not start."""
+    """Return the message of a cloud that does not start."""
     refused = subprocess.run(daemon.command(), capture_output=True, text=True, timeout=30, check=False)
     assert refused.returncode == 1, refused.stderr
     assert not daemon.socket.exists()

@@ -1,4 +1,4 @@
-"""What the sandbox cloud answers: adoption, conflicts, capacity, faults, references, and nonsense."""
+"""Answers of the sandbox cloud: adoption, conflicts, capacity, faults, references, and nonsense."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Intervals are what the events say about each day, without overlap and without gap."""
+"""Intervals follow from the events of each day, without overlap and without gap."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -127,7 +127,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
 
 
 def on(events: Sequence[Event], day: date) -> dict[str, tuple[Decimal, str]]:
-    """What a day carries, by the words of the rule alone."""
+    """Return the state of a day by the rule alone."""
     before = sorted((event for event in events if event.day <= day), key=lambda e: (e.day, e.at, e.seq))
     states = [event.state for event in before if event.state is not None]
     skus = [event.skus for event in before if event.skus is not None]

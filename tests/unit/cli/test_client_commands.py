@@ -1,4 +1,4 @@
-"""What a command tells, keeps and sends, without a service."""
+"""Output, storage and calls of a command, without a service."""
 
 import json
 import stat

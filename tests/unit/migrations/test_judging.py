@@ -1,4 +1,4 @@
-"""Moves, findings, proofs, pauses and rates: what is decided without any host."""
+"""Transfers, findings, proofs, pauses and rates: decisions without any host."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""Who serves follows from what both sides say of themselves, and from nothing else."""
+"""The serving side follows from the reports of both sides, and from nothing else."""
 
 import pytest
 

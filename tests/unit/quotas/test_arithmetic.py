@@ -1,4 +1,4 @@
-"""What a request takes of which counter."""
+"""Return the amounts of a request by counter."""
 
 from hypothesis import given
 from hypothesis import strategies as st

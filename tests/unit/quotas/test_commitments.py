@@ -59,7 +59,7 @@ def test_two_prices_of_one_commitment_end_together() -> None:
 
 
 def test_a_change_made_later_never_takes_more_than_was_held() -> None:
-    """What is given back gets cheaper in December; what is added costs the same all the time."""
+    """A released amount gets cheaper in December; an added amount costs the same all year."""
     line, ends, cheap_from = uuid4(), date(2020, 1, 1), date(2019, 12, 1)
     dear = Commitment("instance/db", "CPU", 1, "CAT", 1, date(2019, 11, 1), cheap_from, 10_000)
     cheap = Commitment("instance/db", "CPU", 1, "CAT-2", 1, cheap_from, ends, 100)
@@ -72,7 +72,7 @@ def test_a_change_made_later_never_takes_more_than_was_held() -> None:
 
 @dataclass
 class Budget:
-    """One workspace and its budget lines, one a fiscal year; `amounts` is what each has committed."""
+    """One workspace and its budget lines, one a fiscal year; `amounts` is the committed amount of each."""
 
     amounts: Counter[int] = field(default_factory=Counter)
     lines: dict[int, UUID] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What Terraform marks as sensitive never leaves the plan in clear."""
+"""A value that Terraform marks as sensitive never leaves the plan in clear."""
 
 import json
 from typing import Any

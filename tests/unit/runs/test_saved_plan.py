@@ -1,4 +1,4 @@
-"""What a plan may do for which request, and what its approval binds."""
+"""Permitted changes of a plan by request, and the members that its approval binds."""
 
 from dataclasses import fields
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `make audit` and `make outdated` make of the answers of pip-audit, npm and uv."""
+"""Reports of `make audit` and `make outdated` from the answers of pip-audit, npm and uv."""
 
 from typing import Any
 
