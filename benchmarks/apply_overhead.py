@@ -1,4 +1,4 @@
-"""The overhead of the product in one run: 100 resources, from the API call to `applied`, and the same by hand.
+"""The overhead of the product in one run: 100 resources, from the call to `applied`, and the same by hand.
 
 Time in which people would think is not counted: the clock runs from the call that orders the plan to the
 commit of `submitted`, and from the call that orders the apply to the commit of `applied`.

@@ -69,7 +69,7 @@ def record_drift(
 ) -> None:
     """Open or renew the case, or close it when reality agrees again.
 
-    `existing` are the addresses of all objects in the cloud; one without a row is a finding too (invariant 22).
+    `existing` are the addresses of all cloud objects; one without a row is a finding too (invariant 22).
     """
     run = store.lock_run(session, run_id)
     worker = f"worker:{run.worker}"

@@ -20,7 +20,7 @@ OTHER: Final = {"source": "target", "target": "source"}
 
 @dataclass(frozen=True)
 class Database:
-    """The database of `postgresql_logical`; `admin` is each host's file with its administrator's connection."""
+    """The database of `postgresql_logical`; `admin` is a file on each host with its connection."""
 
     name: str
     writers: tuple[str, ...]
