@@ -119,7 +119,7 @@ def test_one_altered_byte_on_the_target_rolls_the_cutover_back_with_every_write(
     assert "person" in run["reason"]
     there, back = page["switches"][-2:]
     assert (there["outcome"], there["proof_equal"], there["automatic"]) == ("switched", False, False)
-    assert (back["direction"], back["outcome"], back["automatic"]) == ("rollback", "cutover", True)
+    assert (back["direction"], back["outcome"], back["automatic"]) == ("rollback", "switched", True)
     assert page["status"] == "rolled_back"
     live.expect_only("source")
 
