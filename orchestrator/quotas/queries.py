@@ -68,7 +68,7 @@ def held_budgets(session: Session, request_id: UUID) -> Sequence[tuple[BudgetLin
     """The budget lines of a request's hold, with the amount of each."""
     statement = (
         select(BudgetLine, HoldItem.amount)
-        .join(HoldItem, col(HoldItem.target) == func.concat(CounterKind.BUDGET, ":", col(BudgetLine.id)))
+        .join(HoldItem, col(HoldItem.target) == func.concat(f"{CounterKind.BUDGET}:", col(BudgetLine.id)))
         .join(Hold, col(Hold.id) == HoldItem.hold_id)
         .where(Hold.request_id == request_id)
     )
