@@ -120,7 +120,7 @@ bench-smoke: $(VENV)/project.stamp $(VENV)/dev.stamp
 	@exec $(BIN)/python -m benchmarks.smoke $(ARGS)
 
 faults: $(VENV)/project.stamp $(VENV)/dev.stamp
-	@exec $(BIN)/pytest tests/faults --campaign=$(SEED) $(ARGS)
+	@exec $(BIN)/pytest --campaign=$(SEED) $(ARGS)
 
 wheel: $(VENV)/uv.stamp
 	@rm -rf dist
