@@ -80,7 +80,7 @@ def test_a_fault_at_a_drawn_moment_leaves_one_side_serving(
     time.sleep(delay)
     fault(live, run)
     product.make_whole()
-    ended = product.settled(run["id"])
+    ended = product.ended_run(run["id"])
     wait_until(lambda: answers(live.legacy.host) and answers(live.target), "both databases are back")
     fault_played = f"{act}, {fault.__name__} after {delay:.2f} s: {ended['status']}"
     record_property("fault", fault_played)
