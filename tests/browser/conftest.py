@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
@@ -24,6 +24,9 @@ from tests.browser.people import People, sign_in
 from tests.parts import skip_without
 from tests.running import RunningService
 from tests.unit.console import sample_objects, sample_pages
+
+# An expectation ends as soon as it is met; a loaded machine may need far more than Playwright's five seconds.
+expect.set_options(timeout=60_000)
 
 CHROMIUM = os.environ.get("CHROMIUM_BIN") or shutil.which("chromium") or shutil.which("google-chrome")
 

@@ -234,7 +234,7 @@ def test_the_command_says_what_is_wrong_and_fails(
         file.write('{"seq": 1')
     whole = CliRunner().invoke(app, ["audit", "verify"], env=environment)
     assert (whole.exit_code, "The chain is whole." in whole.output) == (0, True)
-    assert "line 2 of the heads was torn" in whole.output
+    assert "line 2 of the heads was written incompletely" in whole.output
     with chain.begin() as connection:
         connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
         edit(connection)

@@ -205,7 +205,7 @@ def test_what_does_not_fit_the_buffer_is_counted(
     assert writer.close()
     lines = [line for _number, line in asyncio.run(read(hub, run, until=7))]
     assert lines[:2] == ["first", "line 00000"]
-    assert lines[-2:] == ["[95 lines left out: the log could not be stored]", "last"]
+    assert lines[-2:] == ["[95 lines dropped: the log could not be stored]", "last"]
 
 
 def test_a_slow_reader_still_gets_every_line_once(
