@@ -45,7 +45,7 @@ class Office:
         self.callers = Callers(engine, settings.url)
         self.cloud = FakeCloud()
         self.hosts = FakeHosts()
-        self.bench = Worker(
+        self.worker = Worker(
             engine=engine,
             database_url=settings.database_url or "",
             settings=settings,
@@ -60,10 +60,10 @@ class Office:
             folders=RunFolders(settings.runs_dir),
         )
         self._handlers = {
-            "plan": partial(generation.plan_run, self.bench),
-            "apply": partial(application.apply_run, self.bench),
-            "drift": partial(drift.drift_run, self.bench),
-            "inspect": partial(switch.inspect_run, self.bench),
+            "plan": partial(generation.plan_run, self.worker),
+            "apply": partial(application.apply_run, self.worker),
+            "drift": partial(drift.drift_run, self.worker),
+            "inspect": partial(switch.inspect_run, self.worker),
         }
 
     def work(self) -> None:
@@ -94,7 +94,7 @@ class Office:
         with transaction(self.engine) as session:
             clock.advance(session, timedelta(**span))
             instant = clock.now(session)
-        calendar.every_minute(self.bench, JobContext(0, 1, lambda: None), int(instant.timestamp()))
+        calendar.every_minute(self.worker, JobContext(0, 1, lambda: None), int(instant.timestamp()))
 
     def planned(self, request: Document, by: str = "xxh.reviewer") -> Document:
         """The plan of an approved request as the approver reads it."""

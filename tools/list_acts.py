@@ -20,8 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs") / "acts.md"
 HEAD: Final = """# Acts
 
-Every act of a person, made from its row in `orchestrator/workflows/` by `tools/list_acts.py`. The API routes,
-the buttons, the to-do list and the permission tests are made from the same rows (`docs/flows.md`).
+The acts on requests, plans, runs and migrations, made from their rows in `orchestrator/workflows/` by
+`tools/list_acts.py`. The API routes, the buttons and the to-do list are made from the same rows; the
+permission tests compare the rows with a table. Acts on statements, resources, content revisions and people
+have no rows yet and are missing here.
 
 - *Who* names the roles that may act. "own" limits the act to objects of the person's organisation, "other"
   excludes those. An organisation with a substitute in `policies/xinyu-2019/duties.yml` is decided on by that

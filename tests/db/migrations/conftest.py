@@ -36,7 +36,7 @@ def _schedule(database: str, settings: Settings, pack: PolicyPack) -> Stage:
         _play_until_scheduled(office)
         office.callers.close()
     engine.dispose()
-    return Stage(database, office.bench, office.hosts, office.cloud)
+    return Stage(database, office.worker, office.hosts, office.cloud)
 
 
 def _play_until_scheduled(office: Office) -> None:
