@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests import acts, months
 from tests.factories import make_draft, make_line
+from tests.loops import at_least_one
 from tests.months import OFFICE, OFFICER, PROVIDER, REVIEWER
 from tests.running import RunningService
 
@@ -154,7 +155,7 @@ def test_from_activation_to_the_confirmed_statement_june_costs_what_is_stated(st
 
 def test_from_an_amount_a_reader_comes_to_usage_run_plan_approval_and_request(story: Story) -> None:
     officer = story.service.callers(OFFICER)
-    for line in months.lines(story.service.callers, story.statement):
+    for line in at_least_one(months.lines(story.service.callers, story.statement)):
         behind = officer.done("GET", f"/statements/{story.statement['id']}/lines/{line['position']}")
         assert behind["line"] == line
         assert behind["intervals"][0]["starts"] == "2019-06-19"

@@ -10,6 +10,7 @@ from orchestrator.console.words.i18n import CONSOLE_DIR
 from orchestrator.console.words.labels import WORDS
 from orchestrator.console.words.messages import extract, read_english, room_of
 from orchestrator.console.words.tones import TONES
+from tests.loops import at_least_one
 
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -39,7 +40,7 @@ def test_every_text_of_the_console_has_english() -> None:
 
 
 def test_english_keeps_every_placeholder() -> None:
-    for message in read_english():
+    for message in at_least_one(read_english()):
         if message.id:
             assert sorted(PLACEHOLDER.findall(str(message.id))) == sorted(
                 PLACEHOLDER.findall(str(message.string))
@@ -51,7 +52,7 @@ def test_english_contains_no_chinese() -> None:
 
 
 def test_no_chinese_text_in_code_escapes_translation() -> None:
-    for path in sorted(Path(CONSOLE_DIR).rglob("*.py")):
+    for path in at_least_one(sorted(Path(CONSOLE_DIR).rglob("*.py"))):
         found = list(unmarked(ast.parse(path.read_text(encoding="utf-8"))))
         assert found == [], f"{path.name}: mark these with N_()"
 
@@ -69,13 +70,13 @@ def test_every_unit_of_a_price_has_a_word() -> None:
 def test_what_stands_beneath_a_cell_stays_beneath_it_on_a_phone() -> None:
     """A stacked cell sets its children side by side, so a text and its subtitle must be one child."""
     apart = re.compile(r'<td[^>]*data-label=[^>]*>[^<]+<span class="sub"')
-    for template in Path(CONSOLE_DIR).rglob("templates/**/*.html"):
+    for template in at_least_one(Path(CONSOLE_DIR).rglob("templates/**/*.html")):
         assert apart.findall(template.read_text("utf-8")) == [], template
 
 
 def test_a_text_is_translated_in_the_room_that_uses_it() -> None:
     rooms = {message.id: room_of(message) for message in extract() if message.id}
-    for path in CONSOLE_DIR.glob("*/locale/en.po"):
+    for path in at_least_one(CONSOLE_DIR.glob("*/locale/en.po")):
         with path.open("rb") as file:
             texts = {message.id for message in read_po(file, locale="en") if message.id}
         assert {text for text in texts if rooms.get(text) != path.parts[-3]} == set(), path
