@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SECONDS_OF_FILES = {
     "tests/faults/test_migration_killed_workers.py": 150,
     "tests/browser/test_migration_pages.py": 110,
-    "tests/flows/test_demo.py": 100,
+    "tests/flows/test_demo.py": 45,
     "tests/ports/movers/test_copy_faults.py": 95,
     "tests/ports/movers/test_switch_faults.py": 95,
     "tests/faults/test_killed_close.py": 75,
