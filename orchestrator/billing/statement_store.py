@@ -14,7 +14,9 @@ from orchestrator.billing.months import month_after
 from orchestrator.billing.statement_queries import LateMonth
 from orchestrator.core import audit, transitions
 from orchestrator.core.clock import now
+from orchestrator.core.events import Event
 from orchestrator.core.rows import lock_row
+from orchestrator.core.transitions import Transition
 
 _TABLES = ("statement_lines", "sku_movements", "considered_corrections")
 # Number of intervals rated at a time: their lines are sorted, and passed to the trigger, within `work_mem`.
@@ -51,7 +53,7 @@ def add(
     data = {"month": month.isoformat(), "revision": row.revision}
     subject = ("usage_statement", row.id)
     audit.record(
-        session, "usage_statement:opened", subject, actor=actor, organisation=organisation, data=data
+        session, Event("usage_statement:opened", subject, actor=actor, organisation=organisation, data=data)
     )
     return row
 
@@ -94,10 +96,12 @@ def transition(
         session,
         STATEMENT_LIFECYCLE,
         row,
-        status,
-        actor=actor,
-        organisation=row.organisation_code,
-        data={"month": row.month.isoformat(), "number": row.number, **data},
+        Transition(
+            status,
+            actor=actor,
+            organisation=row.organisation_code,
+            data={"month": row.month.isoformat(), "number": row.number, **data},
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, delete, select
 from orchestrator.billing.intervals import Event, EventKind, Interval, Origin, SkuUse, fold
 from orchestrator.billing.models import MeteredResource, UsageEvent, UsageInterval
 from orchestrator.billing.rating import Spec
-from orchestrator.core import audit
+from orchestrator.core import audit, events
 from orchestrator.core.clock import now
 
 _METERING = 7_305_201_907
@@ -72,11 +72,13 @@ def record_event(session: Session, resource: MeteredResource, event: Happening) 
     _rebuild(session, resource)
     audit.record(
         session,
-        f"usage:{event.kind}",
-        ("resource", resource.resource_id),
-        actor=event.actor,
-        organisation=resource.organisation_code,
-        data={"event": seq, "day": event.day.isoformat(), "run": str(event.origin.run_id)},
+        events.Event(
+            f"usage:{event.kind}",
+            ("resource", resource.resource_id),
+            actor=event.actor,
+            organisation=resource.organisation_code,
+            data={"event": seq, "day": event.day.isoformat(), "run": str(event.origin.run_id)},
+        ),
     )
     return True
 

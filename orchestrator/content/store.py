@@ -13,6 +13,7 @@ from orchestrator.content.models import ContentApproval, ContentRevision
 from orchestrator.core import transitions
 from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row
+from orchestrator.core.transitions import Transition
 
 
 def add(
@@ -55,7 +56,7 @@ def transition(
     revision.reason = reason
     session.add(revision)
     facts = {"number": revision.number, "digest": revision.digest}
-    transitions.transition(session, REVISION_LIFECYCLE, revision, status, actor=actor, data=facts)
+    transitions.transition(session, REVISION_LIFECYCLE, revision, Transition(status, actor=actor, data=facts))
 
 
 def approve(session: Session, revision: ContentRevision, authorities: Iterable[Authority], by: UUID) -> None:

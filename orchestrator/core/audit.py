@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from orchestrator.core.clock import now
+from orchestrator.core.events import Event
 
 GENESIS = "0" * 64
 _PENDING = "audit_pending"
@@ -67,24 +68,17 @@ class Finding:
     problem: str
 
 
-def record(
-    session: Session,
-    action: str,
-    subject: tuple[str, object],
-    *,
-    actor: str,
-    organisation: str | None = None,
-    data: Mapping[str, Any] | None = None,
-) -> None:
-    """Add one event about `subject` (type, id) to the session; it is written when the transaction commits."""
+def record(session: Session, event: Event) -> None:
+    """Add an event to the session; it is written when the transaction commits."""
+    object_type, object_id = event.subject
     body = {
         "at": now(session).isoformat(),
-        "actor": actor,
-        "action": action,
-        "object_type": subject[0],
-        "object_id": str(subject[1]),
-        "organisation_code": organisation,
-        "data": dict(data or {}),
+        "actor": event.actor,
+        "action": event.action,
+        "object_type": object_type,
+        "object_id": str(object_id),
+        "organisation_code": event.organisation,
+        "data": dict(event.data),
     }
     session.info.setdefault(_PENDING, []).append(canonical(body))
 

@@ -18,7 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field, Session
 
 from orchestrator.core import audit
-from orchestrator.core.errors import AuditNote, BusinessError
+from orchestrator.core.errors import BusinessError
+from orchestrator.core.events import Event
 
 REFUSED: Final = "GC001"
 """The SQLSTATE that the product's database functions raise to refuse; the message says which rule."""
@@ -146,16 +147,9 @@ def _send_with_commit(session: Session, statements: Sequence[tuple[str, Mapping[
             cursor.execute(message, values)
 
 
-def _write_note(engine: Engine, note: AuditNote) -> None:
+def _write_note(engine: Engine, note: Event) -> None:
     with Session(engine) as session:
-        audit.record(
-            session,
-            note.action,
-            note.subject,
-            actor=note.actor,
-            organisation=note.organisation,
-            data=note.data,
-        )
+        audit.record(session, note)
         _commit(session)
 
 

@@ -4,19 +4,9 @@ API and console render them as RFC 9457 problems. Below these layers, the status
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-
-@dataclass(frozen=True)
-class AuditNote:
-    """The audit event of a refused act; it is kept although the act itself is rolled back."""
-
-    action: str
-    subject: tuple[str, object]
-    actor: str
-    organisation: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+from orchestrator.core.events import Event
 
 
 class BusinessError(Exception):
@@ -32,11 +22,11 @@ class BusinessError(Exception):
         self.detail = detail or self.title
         self.field = field
         self.extra: Mapping[str, Any] = extra
-        self.note: AuditNote | None = None
+        self.note: Event | None = None
         super().__init__(self.detail)
 
-    def noted(self, note: AuditNote) -> Self:
-        """Return this error with an audit event that is written when the error rolls a transaction back."""
+    def noted(self, note: Event) -> Self:
+        """Return this error with an audit event, which is kept although the act itself is rolled back."""
         self.note = note
         return self
 

@@ -10,7 +10,9 @@ from sqlmodel import Session, col, select
 from orchestrator.core import audit, transitions
 from orchestrator.core.clock import now
 from orchestrator.core.errors import NotFound
+from orchestrator.core.events import Event
 from orchestrator.core.rows import lock_row, next_number
+from orchestrator.core.transitions import Transition
 from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationAct, MigrationSwitch
 
@@ -49,10 +51,12 @@ def transition(
         session,
         MIGRATION_LIFECYCLE,
         migration,
-        status,
-        actor=actor,
-        organisation=migration.organisation_code,
-        data={"number": migration.number, **(data or {})},
+        Transition(
+            status,
+            actor=actor,
+            organisation=migration.organisation_code,
+            data={"number": migration.number, **(data or {})},
+        ),
     )
 
 
@@ -69,11 +73,13 @@ def note(
     """Record an audit event of a migration that is no transition."""
     audit.record(
         session,
-        action,
-        ("migration", migration.id),
-        actor=actor,
-        organisation=migration.organisation_code,
-        data={"number": migration.number, **(data or {})},
+        Event(
+            action,
+            ("migration", migration.id),
+            actor=actor,
+            organisation=migration.organisation_code,
+            data={"number": migration.number, **(data or {})},
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, delete, select
 from orchestrator.core import audit
 from orchestrator.core.clock import now
 from orchestrator.core.db import rolled_back
+from orchestrator.core.events import Event
 from orchestrator.quotas.arithmetic import Counter, CounterKind, Take, in_locking_order
 from orchestrator.quotas.commitments import Change, Commitment, endings
 from orchestrator.quotas.errors import HoldEnded, MoreThanCommitted, NothingLeft
@@ -236,11 +237,13 @@ def _end_hold(
     amounts = {item.target: item.amount for item in every}
     audit.record(
         session,
-        f"hold:{status}",
-        ("hold", held.id),
-        actor=actor,
-        organisation=held.organisation_code,
-        data={"request": str(held.request_id), "amounts": amounts},
+        Event(
+            f"hold:{status}",
+            ("hold", held.id),
+            actor=actor,
+            organisation=held.organisation_code,
+            data={"request": str(held.request_id), "amounts": amounts},
+        ),
     )
 
 

@@ -9,7 +9,9 @@ from sqlmodel import Session, col, delete, select
 
 from orchestrator.core import audit, transitions
 from orchestrator.core.clock import now
+from orchestrator.core.events import Event
 from orchestrator.core.rows import lock_row, next_number
+from orchestrator.core.transitions import Transition
 from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import HOLDING, REQUEST_LIFECYCLE, RequestStatus
 from orchestrator.resource_requests.models import RequestComment, RequestLine, ResourceRequest
@@ -41,11 +43,13 @@ def create(session: Session, draft: RequestDraft, author: Author) -> ResourceReq
     write_draft(session, request, draft)
     audit.record(
         session,
-        "resource_request:drafted",
-        ("resource_request", request.id),
-        actor=author.actor,
-        organisation=author.organisation,
-        data={"number": request.number, "kind": request.kind},
+        Event(
+            "resource_request:drafted",
+            ("resource_request", request.id),
+            actor=author.actor,
+            organisation=author.organisation,
+            data={"number": request.number, "kind": request.kind},
+        ),
     )
     return request
 
@@ -98,10 +102,12 @@ def transition(
         session,
         REQUEST_LIFECYCLE,
         request,
-        status,
-        actor=actor,
-        organisation=request.organisation_code,
-        data={"number": request.number} | ({"reason": reason} if reason else {}),
+        Transition(
+            status,
+            actor=actor,
+            organisation=request.organisation_code,
+            data={"number": request.number} | ({"reason": reason} if reason else {}),
+        ),
     )
 
 
@@ -113,10 +119,12 @@ def mark_submitted(session: Session, request: ResourceRequest, actor: str) -> No
         session,
         REQUEST_LIFECYCLE,
         request,
-        RequestStatus.SUBMITTED,
-        actor=actor,
-        organisation=request.organisation_code,
-        data={"number": request.number},
+        Transition(
+            RequestStatus.SUBMITTED,
+            actor=actor,
+            organisation=request.organisation_code,
+            data={"number": request.number},
+        ),
         flush=False,
     )
 

@@ -11,6 +11,8 @@ from sqlmodel import Session, col, select
 
 from orchestrator.core import audit, transitions
 from orchestrator.core.clock import now
+from orchestrator.core.events import Event
+from orchestrator.core.transitions import Transition
 from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
 from orchestrator.resources.models import DriftCase, Resource
 
@@ -64,11 +66,13 @@ def expect(session: Session, origin: Origin, objects: Sequence[Expected], actor:
     for row in rows:
         audit.record(
             session,
-            "resource:expected",
-            ("resource", row["id"]),
-            actor=actor,
-            organisation=origin.organisation,
-            data={"address": row["address"], "plan": str(origin.plan_id)},
+            Event(
+                "resource:expected",
+                ("resource", row["id"]),
+                actor=actor,
+                organisation=origin.organisation,
+                data={"address": row["address"], "plan": str(origin.plan_id)},
+            ),
         )
 
 
@@ -107,10 +111,12 @@ def transition(
         session,
         RESOURCE_LIFECYCLE,
         resource,
-        status,
-        actor=actor,
-        organisation=resource.organisation_code,
-        data={"address": resource.address, **(data or {})},
+        Transition(
+            status,
+            actor=actor,
+            organisation=resource.organisation_code,
+            data={"address": resource.address, **(data or {})},
+        ),
         flush=False,
     )
 
@@ -151,11 +157,13 @@ def open_drift(
     session.flush()
     audit.record(
         session,
-        "drift:found",
-        ("drift_case", case.id),
-        actor=actor,
-        organisation=organisation,
-        data={"findings": case.findings},
+        Event(
+            "drift:found",
+            ("drift_case", case.id),
+            actor=actor,
+            organisation=organisation,
+            data={"findings": case.findings},
+        ),
     )
     return case
 
@@ -168,7 +176,8 @@ def close_drift(session: Session, workspace_id: UUID, actor: str) -> None:
         case.closed_at = now(session)
         session.add(case)
         audit.record(
-            session, "drift:closed", ("drift_case", case.id), actor=actor, organisation=case.organisation_code
+            session,
+            Event("drift:closed", ("drift_case", case.id), actor=actor, organisation=case.organisation_code),
         )
     session.flush()
 

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from orchestrator.core import transitions
 from orchestrator.core.clock import now
 from orchestrator.core.rows import lock_row, next_number
+from orchestrator.core.transitions import Transition
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
 from orchestrator.runs.models import (
     Approval,
@@ -93,7 +94,10 @@ def transition_plan(
     if reason is not None:
         facts["reason"] = reason.en
     transitions.transition(
-        session, PLAN_LIFECYCLE, plan, status, actor=actor, organisation=plan.organisation_code, data=facts
+        session,
+        PLAN_LIFECYCLE,
+        plan,
+        Transition(status, actor=actor, organisation=plan.organisation_code, data=facts),
     )
 
 
@@ -150,10 +154,7 @@ def transition_run(
         session,
         RUN_LIFECYCLE,
         run,
-        status,
-        actor=actor,
-        organisation=run.organisation_code,
-        data={"kind": run.kind, **data},
+        Transition(status, actor=actor, organisation=run.organisation_code, data={"kind": run.kind, **data}),
     )
     if RUN_LIFECYCLE.is_final(status):
         _end(session, run)

@@ -5,13 +5,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from orchestrator.core.errors import (
-    AuditNote,
     BadInput,
     BusinessError,
     IllegalTransition,
     NotFound,
     NotPermitted,
 )
+from orchestrator.core.events import Event
 from orchestrator.core.rows import require_version
 from orchestrator.departments.permissions import Actor
 from orchestrator.runs.errors import OwnOrganisation, StaleApproval
@@ -62,9 +62,9 @@ def _persons(noun: Noun, act: Act, call: Call, subject: Any) -> None:
         raise noun.same_person().noted(_attempt(noun, act, call, subject))
 
 
-def _attempt(noun: Noun, act: Act, call: Call, subject: Any) -> AuditNote:
+def _attempt(noun: Noun, act: Act, call: Call, subject: Any) -> Event:
     """Return the audit event of an act that the separation of duties refused."""
-    return AuditNote(
+    return Event(
         f"{noun.subject}:same_person_refused",
         (noun.subject, subject.id),
         call.actor.audit_name,

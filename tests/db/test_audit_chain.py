@@ -13,6 +13,7 @@ from orchestrator.cli import app
 from orchestrator.core import audit
 from orchestrator.core.audit import Head
 from orchestrator.core.db import transaction
+from orchestrator.core.events import Event
 from orchestrator.core.sealing import Keys, load_keys
 
 EVENTS = 12
@@ -34,7 +35,7 @@ def chain(engine: Engine, keys: Keys, heads: Path) -> Engine:
     for number in range(EVENTS):
         with transaction(engine) as session:
             audit.record(
-                session, "test:done", ("test", number), actor="person:1", data={"text": "水利局 “1”"}
+                session, Event("test:done", ("test", number), actor="person:1", data={"text": "水利局 “1”"})
             )
     with transaction(engine) as session:
         append_head(heads, keys, audit.head(session))
@@ -196,7 +197,7 @@ def test_a_torn_line_is_distinguished_from_a_forged_one_and_the_next_head_is_wri
     heads.write_text(whole + tear(whole))
     assert (len(read_heads(heads, keys).signed), read_heads(heads, keys).torn) == (1, [2])
     with transaction(chain) as session:
-        audit.record(session, "test:done", ("test", "next"), actor="person:1")
+        audit.record(session, Event("test:done", ("test", "next"), actor="person:1"))
     with transaction(chain) as session:
         append_head(heads, keys, audit.head(session))
         append_head(heads, keys, audit.head(session))
@@ -210,7 +211,7 @@ def test_a_head_that_lacks_only_the_end_of_its_line_still_counts(
 ) -> None:
     heads.write_text(heads.read_text().rstrip("\n"))
     with transaction(chain) as session:
-        audit.record(session, "test:done", ("test", "next"), actor="person:1")
+        audit.record(session, Event("test:done", ("test", "next"), actor="person:1"))
     with transaction(chain) as session:
         append_head(heads, keys, audit.head(session))
     exported = read_heads(heads, keys)

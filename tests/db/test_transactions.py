@@ -11,6 +11,7 @@ from sqlmodel import Session, select
 from orchestrator.core import audit
 from orchestrator.core.db import REFUSED, transaction, write_with_commit
 from orchestrator.core.errors import BadInput, BusinessError, NotFound, VersionConflict
+from orchestrator.core.events import Event
 from orchestrator.core.idempotency import IdempotencyKey
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.models import ResourceRequest
@@ -46,7 +47,7 @@ def in_one_transaction(engine: Engine, *last: str) -> None:
     """Write something, note it in the audit, and let the transaction end with these statements."""
     with transaction(engine) as session:
         session.execute(text("DELETE FROM clock_shift"))
-        audit.record(session, "test:done", ("test", 1), actor="person:1")
+        audit.record(session, Event("test:done", ("test", 1), actor="person:1"))
         for statement in last:
             write_with_commit(session, statement, {}, refusing)
 
@@ -67,7 +68,7 @@ def test_any_other_error_of_the_last_statement_keeps_nothing_and_is_an_error_of_
         in_one_transaction(engine, "SELECT 1 / 0")
     assert kept(engine) == before
     with transaction(engine) as session:  # The connection of the failed transaction serves the next one.
-        audit.record(session, "test:done", ("test", 2), actor="person:1")
+        audit.record(session, Event("test:done", ("test", 2), actor="person:1"))
     assert kept(engine) == (before[0] + 1, before[1])
 
 
@@ -82,7 +83,7 @@ def test_text_that_goes_with_the_commit_arrives_as_it_was_typed(engine: Engine) 
         " SELECT id, %(typed)s, 'test', '', '{}', now() FROM persons LIMIT 1"
     )
     with transaction(engine) as session:
-        audit.record(session, "test:done", ("test", 1), actor="person:1", data={"reason": HOSTILE})
+        audit.record(session, Event("test:done", ("test", 1), actor="person:1", data={"reason": HOSTILE}))
         write_with_commit(session, insert, {"typed": HOSTILE}, refusing)
     with transaction(engine) as session:
         assert session.exec(select(IdempotencyKey.key).where(IdempotencyKey.key == HOSTILE)).one() == HOSTILE

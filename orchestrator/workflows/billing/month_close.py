@@ -34,7 +34,8 @@ from orchestrator.billing.statement_queries import LateMonth
 from orchestrator.core import audit, jobs
 from orchestrator.core.calendar import add_working_days
 from orchestrator.core.clock import today
-from orchestrator.core.errors import AuditNote, BadInput, NotPermitted
+from orchestrator.core.errors import BadInput, NotPermitted
+from orchestrator.core.events import Event
 from orchestrator.departments.permissions import Actor, Permission, Role, require
 from orchestrator.policies import rules
 from orchestrator.policies.pack import PolicyPack
@@ -334,7 +335,7 @@ def _require_own(actor: Actor, row: UsageStatement, permission: Permission) -> N
 def _require_others(actor: Actor, row: UsageStatement, act: str, *others: UUID | None) -> None:
     if actor.person_id in others:
         raise SamePersonInStatement().noted(
-            AuditNote(
+            Event(
                 "usage_statement:same_person_refused",
                 ("usage_statement", row.id),
                 actor.audit_name,

@@ -20,6 +20,7 @@ from orchestrator.content.lifecycle import RevisionStatus
 from orchestrator.content.models import ContentRevision
 from orchestrator.core import audit
 from orchestrator.core.errors import IllegalTransition, NotPermitted
+from orchestrator.core.events import Event
 from orchestrator.departments import content_rows as department_rows
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.quotas import content_rows as quota_rows
@@ -155,10 +156,9 @@ def _note_approval(
     facts = {"number": revision.number, "digest": revision.digest, "for": sorted(approved)}
     audit.record(
         session,
-        "content_revision:approved",
-        ("content_revision", revision.id),
-        actor=actor.audit_name,
-        data=facts,
+        Event(
+            "content_revision:approved", ("content_revision", revision.id), actor=actor.audit_name, data=facts
+        ),
     )
 
 

@@ -9,7 +9,8 @@ from sqlmodel import Session
 
 from orchestrator.core import audit
 from orchestrator.core.clock import now, today
-from orchestrator.core.errors import AuditNote, BadInput, NotFound, NotSignedIn
+from orchestrator.core.errors import BadInput, NotFound, NotSignedIn
+from orchestrator.core.events import Event
 from orchestrator.core.sealing import new_token, token_hash
 from orchestrator.departments import queries, store
 from orchestrator.departments.errors import (
@@ -54,8 +55,8 @@ def sign_in(session: Session, username: str, password: str, lasts: timedelta) ->
     return secret, person
 
 
-def _failed(person_id: UUID) -> AuditNote:
-    return AuditNote("session:refused", ("person", person_id), f"person:{person_id}")
+def _failed(person_id: UUID) -> Event:
+    return Event("session:refused", ("person", person_id), f"person:{person_id}")
 
 
 def count_wrong_password(session: Session, username: str) -> None:
@@ -154,11 +155,13 @@ def create_token(
     )
     audit.record(
         session,
-        "token:created",
-        ("token", row.id),
-        actor=actor.audit_name,
-        organisation=actor.organisation,
-        data={"name": name, "scopes": row.scopes},
+        Event(
+            "token:created",
+            ("token", row.id),
+            actor=actor.audit_name,
+            organisation=actor.organisation,
+            data={"name": name, "scopes": row.scopes},
+        ),
     )
     return secret, row
 
@@ -167,7 +170,8 @@ def revoke_token(session: Session, actor: Actor, token_id: UUID) -> ApiToken:
     """Revoke one of the actor's own tokens."""
     row = store.revoke_token(session, token_id, actor.person_id)
     audit.record(
-        session, "token:revoked", ("token", row.id), actor=actor.audit_name, organisation=actor.organisation
+        session,
+        Event("token:revoked", ("token", row.id), actor=actor.audit_name, organisation=actor.organisation),
     )
     return row
 
@@ -190,11 +194,13 @@ def set_password(session: Session, username: str, password: str, actor: str) -> 
     ended = store.end_web_sessions(session, person.id)
     audit.record(
         session,
-        "identity:password_set",
-        ("person", person.id),
-        actor=actor,
-        organisation=person.organisation_code,
-        data={"sessions_ended": ended},
+        Event(
+            "identity:password_set",
+            ("person", person.id),
+            actor=actor,
+            organisation=person.organisation_code,
+            data={"sessions_ended": ended},
+        ),
     )
 
 
@@ -221,8 +227,10 @@ def _person_named(session: Session, username: str) -> Person:
 def _record(session: Session, action: str, person: Person, actor: str | None = None) -> None:
     audit.record(
         session,
-        action,
-        ("person", person.id),
-        actor=actor or f"person:{person.id}",
-        organisation=person.organisation_code,
+        Event(
+            action,
+            ("person", person.id),
+            actor=actor or f"person:{person.id}",
+            organisation=person.organisation_code,
+        ),
     )

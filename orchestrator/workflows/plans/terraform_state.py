@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from orchestrator.core import audit
 from orchestrator.core.errors import BadInput, NotSignedIn
+from orchestrator.core.events import Event
 from orchestrator.core.sealing import Keys, token_hash
 from orchestrator.runs import queries, state_files, store
 from orchestrator.runs.errors import StateLocked, StateRefused
@@ -93,9 +94,11 @@ def append(session: Session, run: Run, body: bytes, keys: Keys) -> None:
     store.add_state_version(session, run, workspace, new, digest, keys.encrypt(body))
     audit.record(
         session,
-        "state:written",
-        ("workspace", workspace.id),
-        actor=f"run:{run.id}",
-        organisation=workspace.organisation_code,
-        data={"serial": new.serial, "lineage": new.lineage, "sha256": digest},
+        Event(
+            "state:written",
+            ("workspace", workspace.id),
+            actor=f"run:{run.id}",
+            organisation=workspace.organisation_code,
+            data={"serial": new.serial, "lineage": new.lineage, "sha256": digest},
+        ),
     )

@@ -10,7 +10,8 @@ from sqlmodel import Session
 from orchestrator.catalogue.specification import sku_quantities
 from orchestrator.core import audit
 from orchestrator.core.clock import today
-from orchestrator.core.errors import AuditNote, BadInput, NotFound, NotPermitted
+from orchestrator.core.errors import BadInput, NotFound, NotPermitted
+from orchestrator.core.events import Event
 from orchestrator.departments import queries as department_queries
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor, Permission, Role, require
 from orchestrator.policies import rules
@@ -63,7 +64,7 @@ def refuse_classified(draft: RequestDraft, actor: Actor, pack: PolicyPack) -> No
     marked = marked_fields(draft.free_texts())
     if marked:
         rule = pack.rule("R-01")
-        note = AuditNote(
+        note = Event(
             "resource_request:classified_refused",
             ("organisation", actor.organisation),
             actor.audit_name,
@@ -157,7 +158,7 @@ def _refusal(request: ResourceRequest, results: Sequence[rules.RuleResult], acto
     """Return the error with every result; its message joins those of the rules that stop the request."""
     stopping = [result for result in results if result.stops]
     first = stopping[0]
-    note = AuditNote(
+    note = Event(
         "resource_request:blocked",
         ("resource_request", request.id),
         actor.audit_name,
@@ -306,11 +307,13 @@ def note(
     """Record the audit event of an act that changes no status."""
     audit.record(
         session,
-        action,
-        (action.split(":", 1)[0], subject.id),
-        actor=actor.audit_name,
-        organisation=subject.organisation_code,
-        data=data,
+        Event(
+            action,
+            (action.split(":", 1)[0], subject.id),
+            actor=actor.audit_name,
+            organisation=subject.organisation_code,
+            data=data or {},
+        ),
     )
 
 
@@ -319,9 +322,11 @@ def note_stale(session: Session, plan: ExecutionPlan, actor: str, changed: Seque
     if FORGED & set(changed):
         audit.record(
             session,
-            "execution_plan:tampering_alarm",
-            ("execution_plan", plan.id),
-            actor=actor,
-            organisation=plan.organisation_code,
-            data={"changed": list(changed)},
+            Event(
+                "execution_plan:tampering_alarm",
+                ("execution_plan", plan.id),
+                actor=actor,
+                organisation=plan.organisation_code,
+                data={"changed": list(changed)},
+            ),
         )

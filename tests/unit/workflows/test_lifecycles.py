@@ -16,6 +16,7 @@ import orchestrator
 from orchestrator.core import transitions
 from orchestrator.core.errors import IllegalTransition
 from orchestrator.core.lifecycle import Lifecycle
+from orchestrator.core.transitions import Transition
 from orchestrator.resource_requests.lifecycle import HOLDING, RequestStatus
 
 NOON = datetime(2019, 6, 19, 4, tzinfo=UTC)
@@ -70,13 +71,15 @@ def test_a_transition_of_the_table_writes_one_event_and_any_other_changes_nothin
     with Session() as session:
         session.info["product_clock_now"] = NOON
         if after in lifecycle.transitions.get(before, ()):
-            transitions.transition(session, lifecycle, row, after, actor="person:1", organisation="SLJ")
+            transitions.transition(
+                session, lifecycle, row, Transition(after, actor="person:1", organisation="SLJ")
+            )
             (event,) = session.info["audit_pending"]
             assert json.loads(event)["data"] == {"from": str(before), "to": str(after)}
             assert (row.status, row.status_at, row.version) == (after, NOON, 2)
         else:
             with pytest.raises(IllegalTransition):
-                transitions.transition(session, lifecycle, row, after, actor="person:1")
+                transitions.transition(session, lifecycle, row, Transition(after, actor="person:1"))
             assert "audit_pending" not in session.info
             assert (row.status, row.version) == (before, 1)
 
