@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from orchestrator.core import jobs
-from orchestrator.core.jobs import Handler, Pace
+from orchestrator.core.jobs import Handler, Pace, Share
 from orchestrator.settings import Settings
 
 
@@ -14,4 +14,4 @@ def serve(settings: Settings, database_url: str, handlers: Mapping[str, Handler]
     """
     pace = Pace(beat=settings.heartbeat_seconds, stalled=settings.stalled_seconds)
     queues = [*settings.zones.split(","), jobs.MAINTENANCE]
-    jobs.run_worker(database_url, handlers, queues, settings.slots, pace=pace)
+    jobs.run_worker(database_url, handlers, Share(queues, settings.slots, pace))

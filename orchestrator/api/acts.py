@@ -19,7 +19,7 @@ from orchestrator.api.deps import (
     TheVersion,
 )
 from orchestrator.api.shapes import DigestIn, ReasonIn
-from orchestrator.core.idempotency import once
+from orchestrator.core.idempotency import KeyedCall, once
 from orchestrator.departments.permissions import Actor
 from orchestrator.workflows.act import Act, Call, Noun
 from orchestrator.workflows.perform import perform
@@ -111,7 +111,7 @@ def _endpoint(
             return answer.body(call, perform(noun, act, call, key)).model_dump(mode="json")
 
         name = f"{noun.path}:{act.name}:{key}"
-        done = once(session, actor.person_id, idempotency_key, name, payload, run)
+        done = once(session, KeyedCall(actor.person_id, idempotency_key, name, payload), run)
         if done.replayed:
             response.headers["Idempotent-Replayed"] = "true"
         if "version" in done.body:

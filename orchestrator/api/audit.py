@@ -1,8 +1,9 @@
 """Audit events, and the verification of the chain."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from orchestrator.adapters.audit_heads import read_heads
 from orchestrator.api.deps import CountCursor, TheActor, TheService, TheSession, next_page
@@ -13,20 +14,25 @@ from orchestrator.workflows.billing import month_close
 router = APIRouter(prefix="/audit", tags=["audit"])
 
 
+@dataclass(frozen=True)
+class EventPage:
+    """The requested page of the audit events, of one object if its id is given."""
+
+    request: Request
+    object_id: Annotated[str | None, Query(max_length=100)] = None
+    cursor: CountCursor = None
+    limit: Annotated[int, Query(ge=1, le=500)] = 100
+
+
 @router.get("/events")
 def list_audit_events(
-    asked: Request,
-    actor: TheActor,
-    session: TheSession,
-    object_id: Annotated[str | None, Query(max_length=100)] = None,
-    cursor: CountCursor = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    actor: TheActor, session: TheSession, page: Annotated[EventPage, Depends()]
 ) -> dict[str, Any]:
     """List events, newest first."""
     require(actor, Permission.AUDIT_READ)
-    found = audit.page(session, object_id=object_id, before=cursor, limit=limit)
-    link = next_page(asked, found[-1].seq) if len(found) == limit else None
-    return {"items": [event.model_dump(mode="json") for event in found], "next": link}
+    events = audit.page(session, object_id=page.object_id, before=page.cursor, limit=page.limit)
+    link = next_page(page.request, events[-1].seq) if len(events) == page.limit else None
+    return {"items": [event.model_dump(mode="json") for event in events], "next": link}
 
 
 @router.get("/verification")
@@ -41,6 +47,6 @@ def verify_audit(actor: TheActor, session: TheSession, service: TheService) -> d
         "events": audit.head(session).seq,
         "heads": len(heads.signed),
         "torn_heads": list(heads.torn),
-        "findings": [{"seq": item.seq, "problem": item.problem} for item in findings],
+        "findings": [{"seq": finding.seq, "problem": finding.problem} for finding in findings],
         "altered_statements": altered,
     }

@@ -1,19 +1,21 @@
 """Dependencies of routes: the service's parts, a transaction, the actor, the expected version."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request, Response
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from orchestrator.adapters.run_log_hub import RunLogHub
 from orchestrator.api.admission import Admission
+from orchestrator.core import idempotency
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BadInput, NotSignedIn
+from orchestrator.core.idempotency import KeyedCall
 from orchestrator.core.sealing import Keys
 from orchestrator.departments.permissions import Actor
 from orchestrator.policies.pack import PolicyPack
@@ -116,8 +118,8 @@ def whole_number(text: str) -> int | None:
 
 def next_page(request: Request, cursor: object) -> str:
     """Return the address of the next page, with all filters of this one, after `cursor`."""
-    asked = request.url.include_query_params(cursor=cursor)
-    return f"{asked.path}?{asked.query}"
+    following = request.url.include_query_params(cursor=cursor)
+    return f"{following.path}?{following.query}"
 
 
 async def read_body(request: Request) -> bytes:
@@ -132,3 +134,49 @@ CountCursor = Annotated[int | None, Query(ge=0, le=HIGHEST)]
 """The count after which the page begins."""
 TheVersion = Annotated[int | None, Depends(read_version)]
 IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+
+class Numbered(Protocol):
+    """A row with a number, such as ``GC-2019-0001``."""
+
+    number: str
+
+
+@dataclass(frozen=True)
+class NumberPage:
+    """The requested page of a list that is ordered by number."""
+
+    request: Request
+    cursor: NumberCursor = None
+    limit: Annotated[int, Query(ge=1, le=200)] = 50
+
+    def link(self, rows: Sequence[Numbered]) -> str | None:
+        """Return the address of the page after these rows, or None if they do not fill this one."""
+        return next_page(self.request, rows[-1].number) if len(rows) == self.limit else None
+
+
+TheNumberPage = Annotated[NumberPage, Depends()]
+
+
+@dataclass(frozen=True)
+class Repeatable:
+    """A call that its client may send again with the same idempotency key."""
+
+    actor: TheActor
+    session: TheSession
+    payload: TheBody
+    response: Response
+    key: IdempotencyKeyHeader = None
+
+    def once(self, name: str, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Run `act`, or return its stored answer to an earlier call; the answer's version is the ETag."""
+        call = KeyedCall(self.actor.person_id, self.key, name, self.payload)
+        answer = idempotency.once(self.session, call, act)
+        if answer.replayed:
+            self.response.headers["Idempotent-Replayed"] = "true"
+        if "version" in answer.body:
+            self.response.headers["ETag"] = f'"{answer.body["version"]}"'
+        return answer.body
+
+
+TheRepeatable = Annotated[Repeatable, Depends()]

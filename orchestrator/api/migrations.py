@@ -4,25 +4,23 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.adapters.migration_plan_files import read_plan
 from orchestrator.api.acts import Answer, Given, add_routes, call_of
 from orchestrator.api.deps import (
-    IdempotencyKeyHeader,
-    NumberCursor,
     TheActor,
-    TheBody,
+    TheNumberPage,
+    TheRepeatable,
     TheService,
     TheSession,
-    next_page,
 )
 from orchestrator.api.shapes import Page, PlanOut, RunOut, Shape
-from orchestrator.core.idempotency import once
 from orchestrator.migrations.errors import BadPlanFile
 from orchestrator.migrations.lifecycle import ENDED, MigrationStatus
 from orchestrator.migrations.models import Migration
+from orchestrator.migrations.pause import WriteGaps
 from orchestrator.migrations.plan_files import MigrationPlanDocument
 from orchestrator.runs.models import Run
 from orchestrator.workflows.act import Call
@@ -158,49 +156,45 @@ class MigrationPage(Page):
 
 @router.get("/migrations")
 def list_migrations(
-    asked: Request,
     actor: TheActor,
     session: TheSession,
+    page: TheNumberPage,
     status: Annotated[list[MigrationStatus] | None, Query()] = None,
-    cursor: NumberCursor = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> MigrationPage:
     """List the migrations that you may see."""
-    found = reads.list_migrations(session, actor, status or (), before=cursor, limit=limit)
-    link = next_page(asked, found[-1].number) if len(found) == limit else None
-    return MigrationPage(items=[MigrationOut.model_validate(item) for item in found], next=link)
+    migrations = reads.list_migrations(session, actor, status or (), before=page.cursor, limit=page.limit)
+    items = [MigrationOut.model_validate(migration) for migration in migrations]
+    return MigrationPage(items=items, next=page.link(migrations))
 
 
 @router.post("/migrations", status_code=201)
 def register_migration(
     body: RegisterIn,
-    payload: TheBody,
     actor: TheActor,
     session: TheSession,
     service: TheService,
-    response: Response,
-    key: IdempotencyKeyHeader = None,
+    call: TheRepeatable,
 ) -> MigrationDetail:
     """Register the migration of one of your systems; all errors of the plan are returned at once."""
 
     def act() -> dict[str, Any]:
-        made = steps.register(session, actor, _plan_in(body), body.request)
-        return detail(call_of(session, actor, service, None), made.id).model_dump(mode="json")
+        migration = steps.register(session, actor, _plan_in(body), body.request)
+        return detail(call_of(session, actor, service, None), migration.id).model_dump(mode="json")
 
-    answer = once(session, actor.person_id, key, "migrations:register", payload, act)
-    if answer.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    shown = MigrationDetail.model_validate(answer.body)
-    response.headers["ETag"] = f'"{shown.version}"'
-    return shown
+    return MigrationDetail.model_validate(call.once("migrations:register", act))
 
 
 def _plan_in(body: RegisterIn) -> MigrationPlanDocument:
     reading = read_plan(body.file, body.plan.encode())
     if reading.plan is None:
         problems = [
-            {"line": each.line, "column": each.column, "field": each.field, "message": each.message}
-            for each in reading.problems
+            {
+                "line": problem.line,
+                "column": problem.column,
+                "field": problem.field,
+                "message": problem.message,
+            }
+            for problem in reading.problems
         ]
         raise BadPlanFile("; ".join(map(str, reading.problems))[:4000], field="plan", errors=problems)
     return reading.plan
@@ -221,8 +215,9 @@ def record_switch_pause(
     migration_id: UUID, number: int, body: PauseIn, actor: TheActor, session: TheSession
 ) -> SwitchOut:
     """Record the write pause that the clients saw at a cutover or rollback."""
-    kept = steps.record_pause(session, actor, migration_id, number, body.longest_ms, body.at_fence_ms)
-    return SwitchOut.model_validate(kept)
+    gaps = WriteGaps(body.longest_ms, body.at_fence_ms)
+    switch = steps.record_pause(session, actor, migration_id, number, gaps)
+    return SwitchOut.model_validate(switch)
 
 
 def detail(call: Call, migration_id: UUID) -> MigrationDetail:
@@ -241,16 +236,16 @@ def detail(call: Call, migration_id: UUID) -> MigrationDetail:
         progress=row.progress,
         billing=row.billing,
         retirement=row.retirement,
-        plans=[_plan_out(each) for each in view.plans],
-        switches=[SwitchOut.model_validate(each) for each in view.switches],
+        plans=[_plan_out(plan) for plan in view.plans],
+        switches=[SwitchOut.model_validate(switch) for switch in view.switches],
         awaited=_awaited(call, row),
     )
 
 
 def _awaited(call: Call, migration: Migration) -> list[AwaitedOut]:
     """Return the acts that this migration waits for; ``wait`` while a worker is busy with it."""
-    found = awaited_acts(call, migration)
-    if not found and migration.status not in ENDED:
+    acts = awaited_acts(call, migration)
+    if not acts and migration.status not in ENDED:
         return [AwaitedOut(act="wait", permissions=[], text_en="In progress.", text_zh="执行中。")]
     return [
         AwaitedOut(
@@ -259,7 +254,7 @@ def _awaited(call: Call, migration: Migration) -> list[AwaitedOut]:
             text_en=act.waiting.en if act.waiting else "",
             text_zh=act.waiting.zh if act.waiting else "",
         )
-        for act in found
+        for act in acts
     ]
 
 
@@ -268,7 +263,7 @@ def _plan_out(view: MigrationPlanView) -> MigrationPlanOut:
         act=view.act,
         round=view.round,
         plan=PlanOut.model_validate(view.plan),
-        approvals=[item.model_dump(mode="json") for item in view.approvals],
+        approvals=[row.model_dump(mode="json") for row in view.approvals],
         missing_approvals=list(view.missing),
         runs=[RunOut.model_validate(run) for run in view.runs],
     )

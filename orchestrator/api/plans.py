@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from sqlmodel import Session
 
 from orchestrator.api.acts import Answer, add_routes
-from orchestrator.api.deps import NumberCursor, TheActor, TheSession, next_page
+from orchestrator.api.deps import TheActor, TheNumberPage, TheSession
 from orchestrator.api.shapes import Page, PlanDetail, PlanOut, RunOut
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission, require, visible_to
@@ -28,18 +28,16 @@ class PlanPage(Page):
 
 @router.get("/plans")
 def list_plans(
-    asked: Request,
     actor: TheActor,
     session: TheSession,
+    page: TheNumberPage,
     status: Annotated[list[PlanStatus] | None, Query()] = None,
-    cursor: NumberCursor = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> PlanPage:
     """List the plans that you may see."""
-    own = visible_to(actor)
-    found = queries.plan_page(session, status or (), organisation=own, before=cursor, limit=limit)
-    link = next_page(asked, found[-1].number) if len(found) == limit else None
-    return PlanPage(items=[PlanOut.model_validate(item) for item in found], next=link)
+    plans = queries.plan_page(
+        session, status or (), organisation=visible_to(actor), before=page.cursor, limit=page.limit
+    )
+    return PlanPage(items=[PlanOut.model_validate(plan) for plan in plans], next=page.link(plans))
 
 
 @router.get("/plans/{plan_id}")
@@ -61,7 +59,7 @@ def detail(session: Session, plan: ExecutionPlan) -> PlanDetail:
         changes = queries.artifact(session, plan.id).changes.get("objects", [])
     except NotFound:
         changes = []
-    approvals = [item.model_dump(mode="json") for item in queries.approvals(session, plan.id)]
+    approvals = [row.model_dump(mode="json") for row in queries.approvals(session, plan.id)]
     return PlanDetail(
         **PlanOut.model_validate(plan).model_dump(),
         members=plan.members,

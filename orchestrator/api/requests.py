@@ -5,25 +5,22 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from orchestrator.api.acts import Answer, Given, add_routes, call_of
 from orchestrator.api.deps import (
-    IdempotencyKeyHeader,
-    NumberCursor,
     TheActor,
-    TheBody,
+    TheNumberPage,
+    TheRepeatable,
     TheService,
     TheSession,
     TheVersion,
-    next_page,
 )
 from orchestrator.api.shapes import LineOut, Page, QuoteOut, RequestDetail, RequestOut, RunOut
 from orchestrator.core.errors import VersionRequired
-from orchestrator.core.idempotency import once
-from orchestrator.departments.permissions import Actor, Permission, require, visible_to
+from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.models import HoldItem, HoldStatus
@@ -67,73 +64,58 @@ def quote_lines(body: QuoteIn, actor: TheActor, session: TheSession) -> QuoteOut
 @router.post("/requests", status_code=201)
 def draft_request(
     draft: RequestDraft,
-    payload: TheBody,
     actor: TheActor,
     session: TheSession,
     service: TheService,
-    response: Response,
-    key: IdempotencyKeyHeader = None,
+    call: TheRepeatable,
 ) -> RequestDetail:
     """Store a draft for your own organisation."""
 
     def act() -> dict[str, Any]:
-        made = steps.draft_request(session, actor, draft, service.pack)
-        return detail(session, made).model_dump(mode="json")
+        request = steps.draft_request(session, actor, draft, service.pack)
+        return detail(session, request).model_dump(mode="json")
 
-    return _keyed(session, actor, key, "requests:draft", payload, act, response)
-
-
-def _keyed(
-    session: Session, actor: Actor, key: str | None, call: str, payload: bytes, act: Any, response: Response
-) -> RequestDetail:
-    answer = once(session, actor.person_id, key, call, payload, act)
-    if answer.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    shown = RequestDetail.model_validate(answer.body)
-    response.headers["ETag"] = f'"{shown.version}"'
-    return shown
+    return RequestDetail.model_validate(call.once("requests:draft", act))
 
 
 @router.get("/requests")
 def list_requests(
-    asked: Request,
     actor: TheActor,
     session: TheSession,
+    page: TheNumberPage,
     status: Annotated[list[RequestStatus] | None, Query()] = None,
     search: Annotated[str, Query(max_length=100)] = "",
-    cursor: NumberCursor = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RequestPage:
     """List the requests of your organisation, or of all if you may read all."""
-    own = visible_to(actor)
-    found = queries.page(session, queries.Filter(own, status or (), search), before=cursor, limit=limit)
-    link = next_page(asked, found[-1].number) if len(found) == limit else None
-    return RequestPage(items=[RequestOut.model_validate(item) for item in found], next=link)
+    chosen = queries.Filter(visible_to(actor), status or (), search)
+    requests = queries.page(session, chosen, before=page.cursor, limit=page.limit)
+    items = [RequestOut.model_validate(request) for request in requests]
+    return RequestPage(items=items, next=page.link(requests))
 
 
 @router.get("/requests/{request_id}")
 def read_request(request_id: UUID, actor: TheActor, session: TheSession, response: Response) -> RequestDetail:
     """Return one request."""
-    found = queries.get(session, request_id)
-    require(actor, Permission.REQUESTS_READ, found.organisation_code)
-    return _shown(session, found, response)
+    request = queries.get(session, request_id)
+    require(actor, Permission.REQUESTS_READ, request.organisation_code)
+    return _shown(session, request, response)
+
+
+def edit_call(
+    draft: RequestDraft, actor: TheActor, session: TheSession, service: TheService, version: TheVersion
+) -> Call:
+    """Return the call of the act that stores this draft; needs If-Match."""
+    if version is None:
+        raise VersionRequired
+    return call_of(session, actor, service, version, Given(content=draft))
 
 
 @router.put("/requests/{request_id}")
 def edit_request(
-    request_id: UUID,
-    draft: RequestDraft,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    version: TheVersion,
-    response: Response,
+    request_id: UUID, call: Annotated[Call, Depends(edit_call)], response: Response
 ) -> RequestDetail:
     """Rewrite a draft or a returned request; needs If-Match."""
-    if version is None:
-        raise VersionRequired
-    call = call_of(session, actor, service, version, Given(content=draft))
-    return _shown(session, perform(REQUESTS, EDIT, call, request_id), response)
+    return _shown(call.session, perform(REQUESTS, EDIT, call, request_id), response)
 
 
 def _shown(session: Session, request: ResourceRequest, response: Response) -> RequestDetail:

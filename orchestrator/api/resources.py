@@ -1,14 +1,17 @@
 """Resources, their workspaces, and drift."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from orchestrator.api.deps import TheActor, TheSession, next_page
 from orchestrator.api.shapes import Page, ResourceOut, RunOut, WorkspaceOut
 from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.resources import queries
+from orchestrator.resources.models import Resource
 from orchestrator.runs import queries as run_queries
 from orchestrator.workflows.plans import drift
 
@@ -21,40 +24,46 @@ class ResourcePage(Page):
     items: list[ResourceOut]
 
 
+@dataclass(frozen=True)
+class ResourceFilter:
+    """The requested page of the resources, or all resources of one request."""
+
+    request: Request
+    request_id: UUID | None = None
+    cursor: UUID | None = None
+    limit: Annotated[int, Query(ge=1, le=500)] = 100
+
+
 @router.get("/resources")
 def list_resources(
-    asked: Request,
-    actor: TheActor,
-    session: TheSession,
-    request_id: UUID | None = None,
-    cursor: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    actor: TheActor, session: TheSession, chosen: Annotated[ResourceFilter, Depends()]
 ) -> ResourcePage:
     """List the resources that are not released."""
-    own = visible_to(actor)
-    if request_id is not None:
-        of_one = [
-            item for item in queries.of_request(session, request_id) if actor.sees(item.organisation_code)
-        ]
-        return ResourcePage(items=[ResourceOut.model_validate(item) for item in of_one])
-    found = queries.page(session, organisation=own, after=cursor, limit=limit)
-    link = next_page(asked, found[-1].id) if len(found) == limit else None
-    return ResourcePage(items=[ResourceOut.model_validate(item) for item in found], next=link)
+    if chosen.request_id is not None:
+        resources = queries.of_request(session, chosen.request_id)
+        return _page(row for row in resources if actor.sees(row.organisation_code))
+    resources = queries.page(session, organisation=visible_to(actor), after=chosen.cursor, limit=chosen.limit)
+    link = next_page(chosen.request, resources[-1].id) if len(resources) == chosen.limit else None
+    return _page(resources, link)
+
+
+def _page(resources: Iterable[Resource], link: str | None = None) -> ResourcePage:
+    return ResourcePage(items=[ResourceOut.model_validate(resource) for resource in resources], next=link)
 
 
 @router.get("/resources/{resource_id}")
 def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> ResourceOut:
     """Return one resource."""
-    found = queries.get(session, resource_id)
-    require(actor, Permission.REQUESTS_READ, found.organisation_code)
-    return ResourceOut.model_validate(found)
+    resource = queries.get(session, resource_id)
+    require(actor, Permission.REQUESTS_READ, resource.organisation_code)
+    return ResourceOut.model_validate(resource)
 
 
 @router.get("/workspaces")
 def list_workspaces(actor: TheActor, session: TheSession) -> list[WorkspaceOut]:
     """List the workspaces that are not released."""
-    found = run_queries.workspaces(session, visible_to(actor))
-    return [WorkspaceOut.model_validate(item) for item in found]
+    workspaces = run_queries.workspaces(session, visible_to(actor))
+    return [WorkspaceOut.model_validate(workspace) for workspace in workspaces]
 
 
 @router.post("/workspaces/{workspace_id}/drift-checks", status_code=202)
@@ -66,7 +75,7 @@ def check_drift(workspace_id: UUID, actor: TheActor, session: TheSession) -> Run
 @router.get("/drift-cases")
 def list_drift_cases(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
     """List the open drift cases."""
-    return [_case(item) for item in queries.open_drift(session, visible_to(actor))]
+    return [_case(case) for case in queries.open_drift(session, visible_to(actor))]
 
 
 def _case(case: Any) -> dict[str, Any]:

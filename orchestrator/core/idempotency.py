@@ -43,31 +43,39 @@ class Answer:
     replayed: bool
 
 
-def once(
-    session: Session,
-    person_id: UUID,
-    key: str | None,
-    call: str,
-    payload: bytes,
-    act: Callable[[], dict[str, Any]],
-) -> Answer:
-    """Run `act` and store its answer; if this person used `key` before, return the stored answer instead.
+@dataclass(frozen=True)
+class KeyedCall:
+    """A call as its caller names it; one without an idempotency key is never a repetition."""
+
+    person_id: UUID
+    key: str | None
+    name: str
+    payload: bytes
+
+
+def once(session: Session, call: KeyedCall, act: Callable[[], dict[str, Any]]) -> Answer:
+    """Run `act` and store its answer; if this person used the key before, return the stored answer instead.
 
     Concurrent calls with one key wait for each other on the key's row, so exactly one of them runs `act`.
 
     Raises:
         KeyReused: The key was used with another call or another body.
     """
-    if key is None:
+    if call.key is None:
         return Answer(act(), replayed=False)
-    digest = hashlib.sha256(payload).hexdigest()
+    digest = hashlib.sha256(call.payload).hexdigest()
     row = insert(IdempotencyKey).values(
-        person_id=person_id, key=key, call=call, request_hash=digest, answer={}, created_at=now(session)
+        person_id=call.person_id,
+        key=call.key,
+        call=call.name,
+        request_hash=digest,
+        answer={},
+        created_at=now(session),
     )
     claimed = session.execute(row.on_conflict_do_nothing().returning(text("1"))).first()
-    stored = session.get_one(IdempotencyKey, (person_id, key))
+    stored = session.get_one(IdempotencyKey, (call.person_id, call.key))
     if claimed is None:
-        if (stored.call, stored.request_hash) != (call, digest):
+        if (stored.call, stored.request_hash) != (call.name, digest):
             raise KeyReused(field="Idempotency-Key")
         return Answer(stored.answer, replayed=True)
     stored.answer = act()

@@ -24,6 +24,8 @@ WEB_PORT: Final = 8080
 DATABASE: Final = DatabasePart("app", ("app",))
 UPLOADS: Final = FolderPart("srv/app/uploads")
 NAMES_FILE: Final = "srv/names/names.json"
+_CLIENTS: Final = 4
+_SECONDS_BETWEEN_WRITES: Final = 0.012
 _STORED: Final = (
     "SELECT client || '-' || number, count(*) FROM (SELECT client, number FROM report"
     " UNION ALL SELECT client, number FROM picture) AS written GROUP BY 1"
@@ -117,22 +119,12 @@ class SampleSystem:
 class SampleClients:
     """A process of clients that write to the sample system; their record outlives them."""
 
-    def __init__(
-        self,
-        playbooks: Path,
-        names: MigrationHost,
-        name: str,
-        record: Path,
-        *,
-        clients: int = 4,
-        pause: float = 0.012,
-        prefix: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, playbooks: Path, names: MigrationHost, name: str, record: Path) -> None:
         self.record = record
         where = ["--names", str(root_of(names) / NAMES_FILE), "--name", name, "--port", str(WEB_PORT)]
-        how = ["--record", str(record), "--clients", str(clients), "--pause", str(pause)]
+        how = ["--record", str(record), "--clients", str(_CLIENTS), "--pause", str(_SECONDS_BETWEEN_WRITES)]
         program = str(playbooks / SAMPLE / "programs/sample_application/clients.py")
-        argv = [*prefix, sys.executable, "-I", "-B", program, *where, *how]
+        argv = [sys.executable, "-I", "-B", program, *where, *how]
         self.process = subprocess.Popen(argv, start_new_session=True)
 
     def acknowledged(self) -> list[Acknowledged]:

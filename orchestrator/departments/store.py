@@ -1,6 +1,6 @@
 """Writes of people, tokens and sessions."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -46,18 +46,9 @@ def clear_failures(session: Session, identity: Identity, password_hash: str | No
     session.flush()
 
 
-def add_token(
-    session: Session, person_id: UUID, name: str, digest: str, scopes: list[str], expires_at: datetime
-) -> ApiToken:
-    """Store a token's hash."""
-    token = ApiToken(
-        person_id=person_id,
-        name=name,
-        token_hash=digest,
-        scopes=scopes,
-        created_at=now(session),
-        expires_at=expires_at,
-    )
+def add_token(session: Session, token: ApiToken) -> ApiToken:
+    """Store a new token; only the hash of its text is in the row."""
+    token.created_at = now(session)
     session.add(token)
     session.flush()
     return token

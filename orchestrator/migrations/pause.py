@@ -17,8 +17,8 @@ class Acknowledged:
 
 
 @dataclass(frozen=True)
-class WritePause:
-    """Two gaps between acknowledged writes, in the time that was looked at.
+class WriteGaps:
+    """Two gaps between acknowledged writes around a switch.
 
     `longest_ms` is the longest gap, `at_fence_ms` the gap around the fence; comparing them separates a slow
     disk from the cutover.
@@ -26,6 +26,12 @@ class WritePause:
 
     longest_ms: float
     at_fence_ms: float
+
+
+@dataclass(frozen=True)
+class WritePause(WriteGaps):
+    """The gaps, and how many writes were acknowledged in the observed time."""
+
     writes: int
 
 

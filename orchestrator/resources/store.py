@@ -134,37 +134,35 @@ def note_found(
     session.add(resource)
 
 
-def open_drift(
-    session: Session,
-    workspace_id: UUID,
-    run_id: UUID,
-    organisation: str,
-    findings: Sequence[Mapping[str, Any]],
-    actor: str,
-) -> DriftCase:
+@dataclass(frozen=True)
+class Drift:
+    """The differences between reality and the state that one drift check found in a workspace."""
+
+    workspace_id: UUID
+    run_id: UUID
+    organisation: str
+    findings: Sequence[Mapping[str, Any]]
+
+
+def open_drift(session: Session, drift: Drift, actor: str) -> DriftCase:
     """Open a drift case, or replace the findings of the open one."""
     case = session.exec(
         select(DriftCase)
-        .where(DriftCase.workspace_id == workspace_id, DriftCase.status == "open")
+        .where(DriftCase.workspace_id == drift.workspace_id, DriftCase.status == "open")
         .with_for_update()
     ).one_or_none()
     case = case or DriftCase(
-        workspace_id=workspace_id, run_id=run_id, organisation_code=organisation, opened_at=now(session)
+        workspace_id=drift.workspace_id,
+        run_id=drift.run_id,
+        organisation_code=drift.organisation,
+        opened_at=now(session),
     )
-    case.run_id = run_id
-    case.findings = [dict(finding) for finding in findings]
+    case.run_id = drift.run_id
+    case.findings = [dict(finding) for finding in drift.findings]
     session.add(case)
     session.flush()
-    audit.record(
-        session,
-        Event(
-            "drift:found",
-            ("drift_case", case.id),
-            actor=actor,
-            organisation=organisation,
-            data={"findings": case.findings},
-        ),
-    )
+    subject, data = ("drift_case", case.id), {"findings": case.findings}
+    audit.record(session, Event("drift:found", subject, actor, drift.organisation, data))
     return case
 
 

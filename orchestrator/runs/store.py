@@ -1,6 +1,6 @@
 """Writes of workspaces, plans, approvals and runs."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,26 +26,16 @@ from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.state_files import StateHeader
 
 
-def workspace_for(
-    session: Session, request_id: UUID, key: str, cloud: str, zone: str, organisation: str, system: str | None
-) -> Workspace:
-    """Return the workspace of a provisioning request; the first plan of the request creates it."""
-    found = session.exec(
-        select(Workspace).where(Workspace.origin_request_id == request_id).with_for_update()
+def workspace_for(session: Session, new: Workspace) -> Workspace:
+    """Return the workspace of the request that `new` names; the first plan of the request stores `new`."""
+    workspace = session.exec(
+        select(Workspace).where(Workspace.origin_request_id == new.origin_request_id).with_for_update()
     ).one_or_none()
-    if found is not None:
-        return found
-    workspace = Workspace(
-        key=key,
-        cloud=cloud,
-        zone=zone,
-        organisation_code=organisation,
-        system_code=system,
-        origin_request_id=request_id,
-        created_at=now(session),
-    )
-    session.add(workspace)
-    session.flush()
+    if workspace is None:
+        workspace = new
+        workspace.created_at = now(session)
+        session.add(workspace)
+        session.flush()
     return workspace
 
 
@@ -78,27 +68,26 @@ def lock_plan(session: Session, plan_id: UUID, version: int | None = None) -> Ex
 
 
 def transition_plan(
-    session: Session,
-    plan: ExecutionPlan,
-    status: PlanStatus,
-    actor: str,
-    *,
-    reason: Reason | None = None,
-    data: Mapping[str, Any] | None = None,
+    session: Session, plan: ExecutionPlan, status: PlanStatus, actor: str, *, reason: Reason | None = None
 ) -> None:
-    """Change the status of a plan and record the reason. No other function changes it."""
+    """Change the status of a plan and record the reason."""
+    change_plan(session, plan, Transition(status, actor), reason=reason)
+
+
+def change_plan(
+    session: Session, plan: ExecutionPlan, change: Transition[PlanStatus], *, reason: Reason | None = None
+) -> None:
+    """Change the status of a plan like `transition_plan`, with further facts for the audit event.
+
+    No other function changes the status.
+    """
+    facts = {"number": plan.number, "digest": plan.tuple_digest, **change.data}
     if reason is not None:
         plan.reason, plan.reason_zh = reason.en, reason.zh
-    session.add(plan)
-    facts = {"number": plan.number, "digest": plan.tuple_digest, **(data or {})}
-    if reason is not None:
         facts["reason"] = reason.en
-    transitions.transition(
-        session,
-        PLAN_LIFECYCLE,
-        plan,
-        Transition(status, actor=actor, organisation=plan.organisation_code, data=facts),
-    )
+    session.add(plan)
+    change = replace(change, organisation=plan.organisation_code, data=facts)
+    transitions.transition(session, PLAN_LIFECYCLE, plan, change)
 
 
 def save_artifact(
@@ -200,10 +189,17 @@ def take_state_lock(session: Session, run: Run, lock_id: str, info: dict[str, An
     return None
 
 
-def add_state_version(
-    session: Session, run: Run, workspace: Workspace, header: StateHeader, sha256: str, sealed: bytes
-) -> None:
-    """Append a version of the state and move the workspace's serial."""
+@dataclass(frozen=True)
+class SealedState:
+    """A version of a workspace's state: its header, the hash of the clear text, and the encrypted bytes."""
+
+    header: StateHeader
+    sha256: str
+    data: bytes
+
+
+def add_state_version(session: Session, run: Run, workspace: Workspace, state: SealedState) -> None:
+    """Append a version of the state and store its serial with the workspace."""
     last = session.exec(
         select(func.max(StateVersion.version)).where(StateVersion.workspace_id == workspace.id)
     ).one()
@@ -211,14 +207,14 @@ def add_state_version(
         StateVersion(
             workspace_id=workspace.id,
             version=(last or 0) + 1,
-            serial=header.serial,
-            lineage=header.lineage,
+            serial=state.header.serial,
+            lineage=state.header.lineage,
             run_id=run.id,
-            sha256=sha256,
-            data=sealed,
+            sha256=state.sha256,
+            data=state.data,
             at=now(session),
         )
     )
-    workspace.lineage, workspace.serial = header.lineage, header.serial
+    workspace.lineage, workspace.serial = state.header.lineage, state.header.serial
     session.add(workspace)
     session.flush()

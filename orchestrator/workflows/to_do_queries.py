@@ -1,6 +1,6 @@
 """The to-do list of a person: every object on which this person may act now, made from the acts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,38 +25,40 @@ class Item:
     since: datetime
 
 
-def count(session: Session, actor: Actor, pack: PolicyPack, nouns: Sequence[Noun]) -> int:
+@dataclass(frozen=True)
+class Queue:
+    """The person who asks for the list, the rules that they are under, and the nouns to look through."""
+
+    actor: Actor
+    pack: PolicyPack
+    nouns: Sequence[Noun]
+
+
+def count(session: Session, queue: Queue) -> int:
     """Return how many objects wait for this person; one statement."""
-    rows = _rows(actor, pack, nouns)
+    rows = _rows(queue)
     if not rows:
         return 0
     return int(session.execute(select(func.count()).select_from(union_all(*rows).subquery())).scalar_one())
 
 
-def page(
-    session: Session,
-    actor: Actor,
-    pack: PolicyPack,
-    nouns: Sequence[Noun],
-    *,
-    limit: int = 20,
-    offset: int = 0,
-) -> list[Item]:
+def page(session: Session, queue: Queue, *, limit: int = 20, offset: int = 0) -> list[Item]:
     """Return the objects that wait for this person, the longest waiting first; one statement."""
-    rows = _rows(actor, pack, nouns)
+    rows = _rows(queue)
     if not rows:
         return []
     all_rows = union_all(*rows).subquery()
     ordered = select(all_rows).order_by(all_rows.c.since, all_rows.c.key).limit(limit).offset(offset)
-    by_path = {noun.path: noun for noun in nouns}
+    by_path = {noun.path: noun for noun in queue.nouns}
     return [
         Item(by_path[row.noun], by_path[row.noun].act(row.act), row.key, row.since)
         for row in session.execute(ordered)
     ]
 
 
-def _rows(actor: Actor, pack: PolicyPack, nouns: Iterable[Noun]) -> list[Select[Any]]:
-    return [rows for noun in nouns if (rows := _rows_of(noun, actor, pack)) is not None]
+def _rows(queue: Queue) -> list[Select[Any]]:
+    listed = (_rows_of(noun, queue.actor, queue.pack) for noun in queue.nouns)
+    return [rows for rows in listed if rows is not None]
 
 
 def _rows_of(noun: Noun, actor: Actor, pack: PolicyPack) -> Select[Any] | None:

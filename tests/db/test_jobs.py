@@ -32,8 +32,10 @@ def working(
     database_url: str, handlers: Mapping[str, Handler], *, slots: int = 2, pace: Pace = QUICK
 ) -> Iterator[threading.Event]:
     stop = threading.Event()
-    arguments = (database_url, handlers, ["extranet", "maintenance"], slots)
-    worker = threading.Thread(target=jobs.run_worker, args=arguments, kwargs={"stop": stop, "pace": pace})
+    share = jobs.Share(["extranet", "maintenance"], slots, pace)
+    worker = threading.Thread(
+        target=jobs.run_worker, args=(database_url, handlers, share), kwargs={"stop": stop}
+    )
     worker.start()
     try:
         yield stop

@@ -78,7 +78,7 @@ if __name__ == "__main__":
     jobs.run_worker(
         URL,
         {"take_time": take_time, "hold_lease": hold_lease, "watch_lease": watch_lease, "apply": apply},
-        ["extranet", jobs.MAINTENANCE],
-        2,
-        pace=Pace(poll=0.2, beat=0.5, stalled=STALLED, busy_retry=0.5),
+        jobs.Share(
+            ["extranet", jobs.MAINTENANCE], 2, Pace(poll=0.2, beat=0.5, stalled=STALLED, busy_retry=0.5)
+        ),
     )

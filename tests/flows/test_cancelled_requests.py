@@ -35,7 +35,7 @@ def waits_for_plan(office: Office) -> set[str]:
     """Return the requests for which the reviewer's queue asks for a plan."""
     with transaction(office.engine) as session:
         reviewer = accounts.actor_named(session, "xxh.reviewer")
-        items = to_do.page(session, reviewer, office.worker.pack, [REQUESTS])
+        items = to_do.page(session, to_do.Queue(reviewer, office.worker.pack, [REQUESTS]))
         return {str(item.key) for item in items if item.act is GENERATE_PLAN}
 
 

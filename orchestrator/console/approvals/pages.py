@@ -48,7 +48,7 @@ def show_queue(
     chosen: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Show the queue, with the chosen object beside it."""
-    items = to_do.page(visit.session, visit.actor, visit.service.pack, NOUNS, limit=MOST)
+    items = to_do.page(visit.session, to_do.Queue(visit.actor, visit.service.pack, NOUNS), limit=MOST)
     kinds = {waiting_code(item): waiting_text(item.act.waiting, visit) for item in items}
     rows = [queue_row(visit, item) for item in items if kind in ("", waiting_code(item))]
     wanted = [row for row in rows if _matches(row, text)]

@@ -128,7 +128,7 @@ def need_reason(reason: str) -> str:
 def _badges(session: Session, actor: Actor, service: Service) -> dict[str, int]:
     """Return the counts shown in the menu."""
     active = [run for run in run_queries.active_runs(session) if actor.sees(run.organisation_code)]
-    return {"approvals": to_do.count(session, actor, service.pack, NOUNS), "runs": len(active)}
+    return {"approvals": to_do.count(session, to_do.Queue(actor, service.pack, NOUNS)), "runs": len(active)}
 
 
 def go(path: str, done: str = "") -> RedirectResponse:

@@ -33,7 +33,9 @@ def show_home(visit: TheVisit) -> Response:
     page = HomePage(
         waiting=tuple(
             queue_row(visit, item)
-            for item in to_do.page(visit.session, actor, visit.service.pack, NOUNS, limit=PAGE_SIZE)
+            for item in to_do.page(
+                visit.session, to_do.Queue(actor, visit.service.pack, NOUNS), limit=PAGE_SIZE
+            )
         ),
         runs=tuple(run_reading.row(visit, run) for run in active[:FEW]),
         requests=tuple(request_reading.row(visit, request) for request in latest),

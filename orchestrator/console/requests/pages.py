@@ -25,7 +25,7 @@ from orchestrator.console.requests.quote import quota_card
 from orchestrator.console.requests.views import RequestFormPage, RequestList
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import BusinessError
-from orchestrator.core.idempotency import once
+from orchestrator.core.idempotency import KeyedCall, once
 from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import RequestDraft
@@ -107,7 +107,8 @@ def send_new_form(visit: TheVisit, sent: Sent) -> Response:
         return {"id": str(made.id)}
 
     payload = f"{act} {draft.model_dump_json()}".encode()
-    answer = once(visit.session, visit.actor.person_id, key[:200] or None, "console:draft", payload, store)
+    call = KeyedCall(visit.actor.person_id, key[:200] or None, "console:draft", payload)
+    answer = once(visit.session, call, store)
     return go(
         f"/console/requests/{answer.body['id']}", "requests.ask-endorsement" if act == "send" else "saved"
     )

@@ -15,7 +15,7 @@ from orchestrator.core.jobs.enqueueing import (
     cancel,
     enqueue,
 )
-from orchestrator.core.jobs.worker import MINUTE, Handler, JobContext, Pace, run_worker
+from orchestrator.core.jobs.worker import MINUTE, Handler, JobContext, Pace, Share, run_worker
 
 __all__ = [
     "APPLY_FIRST",
@@ -26,6 +26,7 @@ __all__ = [
     "Handler",
     "JobContext",
     "Pace",
+    "Share",
     "cancel",
     "enqueue",
     "run_worker",

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import procrastinate
@@ -73,21 +73,28 @@ Handler = Callable[..., None]
 job to the queue; any other exception ends the job as failed, so a handler records failures itself."""
 
 
+@dataclass(frozen=True)
+class Share:
+    """The jobs of one worker: the queues that it serves, how many jobs at a time, and its intervals."""
+
+    queues: Sequence[str]
+    slots: int
+    pace: Pace = field(default_factory=Pace)
+
+
 def run_worker(
     database_url: str,
     handlers: Mapping[str, Handler],
-    queues: Sequence[str],
-    slots: int,
+    share: Share,
     *,
     stop: threading.Event | None = None,
-    pace: Pace | None = None,
 ) -> None:
-    """Run jobs of `queues`, `slots` at a time, until SIGTERM, SIGINT or `stop`.
+    """Run jobs until SIGTERM, SIGINT or `stop`.
 
     The first signal lets running jobs end, the second asks them to stop ("worker stopping"). Signals are
     handled when this is the main thread. Returns when every handler has ended and its end is recorded.
     """
-    asyncio.run(_Service(database_url, handlers, queues, slots, pace or Pace()).run(stop))
+    asyncio.run(_Service(database_url, handlers, share).run(stop))
 
 
 class _RetryForever(retry.BaseRetryStrategy):
@@ -103,19 +110,12 @@ class _RetryForever(retry.BaseRetryStrategy):
 
 
 class _Service:
-    def __init__(
-        self,
-        database_url: str,
-        handlers: Mapping[str, Handler],
-        queues: Sequence[str],
-        slots: int,
-        pace: Pace,
-    ) -> None:
+    def __init__(self, database_url: str, handlers: Mapping[str, Handler], share: Share) -> None:
         self._url = libpq_url(database_url)
         self._handlers = handlers
-        self._queues = list(queues)
-        self._slots = slots
-        self._pace = pace
+        self._queues = list(share.queues)
+        self._slots = share.slots
+        self._pace = share.pace
         self._stopping = asyncio.Event()
         self._hurry = False
 

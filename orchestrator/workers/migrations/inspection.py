@@ -1,7 +1,6 @@
 """Find out which side serves by reading both hosts, reopen one where none does, and record the result."""
 
 import time
-from collections.abc import Mapping
 from typing import Final
 
 from orchestrator.core.db import transaction
@@ -15,7 +14,7 @@ from orchestrator.runs.outcomes import Reason
 from orchestrator.workers.migrations import reasons
 from orchestrator.workers.migrations.mover_run import MoverRun
 from orchestrator.workflows.migrations import runs, switches
-from orchestrator.workflows.migrations.switches import SwitchState
+from orchestrator.workflows.migrations.switches import NotSwitched, SwitchState
 
 READS: Final = 4
 SECONDS_TO_END_SWITCH: Final = 3.0
@@ -36,7 +35,7 @@ def inspect(run: MoverRun) -> bool:
         record_switched(run, _result_on_host(run, state))
         return True
     if found.verdict == other(state.to):
-        record_not_switched(run, SwitchOutcome.REVERTED, reasons.UNDONE, {})
+        record_not_switched(run, NotSwitched(SwitchOutcome.REVERTED, reasons.UNDONE))
     elif found.verdict == "both":
         leave_to_person(run, reasons.BOTH)
     else:
@@ -122,13 +121,11 @@ def record_switched(run: MoverRun, result: SwitchResult) -> None:
     run.context.log.append(f"The {result.to} serves; no side was open for {result.fenced_ms} ms.")
 
 
-def record_not_switched(
-    run: MoverRun, outcome: SwitchOutcome, reason: Reason, marks: Mapping[str, float]
-) -> None:
+def record_not_switched(run: MoverRun, result: NotSwitched) -> None:
     """Record that the side that served before still serves, and why."""
-    run.context.log.append(f"Not switched ({outcome}): {reason.en}")
+    run.context.log.append(f"Not switched ({result.outcome}): {result.reason.en}")
     with transaction(run.worker.engine) as session:
-        switches.record_not_switched(session, run.run_id, run.plan_id, outcome, reason, dict(marks))
+        switches.record_not_switched(session, run.run_id, run.plan_id, result)
 
 
 def leave_to_person(run: MoverRun, reason: Reason) -> None:

@@ -23,6 +23,7 @@ from orchestrator.workers.migrations.inspection import read_state
 from orchestrator.workers.migrations.mover_run import MoverPlan, MoverRun, open_mover_run
 from orchestrator.workers.run_context import RunContext, Worker, open_run
 from orchestrator.workflows.migrations import runs, switches
+from orchestrator.workflows.migrations.switches import NotSwitched
 
 Step = Callable[[MoverRun], bool]
 """Return False when the run has ended, with the reason recorded."""
@@ -108,7 +109,8 @@ def _play(run: MoverRun, to: Side) -> bool:
     if to == "source" and not inspection.target_exists(run):
         inspection.leave_to_person(run, reasons.TARGET_GONE)
     else:
-        inspection.record_not_switched(run, result.outcome, reasons.of_script(result.reason), result.marks)
+        reason = reasons.of_script(result.reason)
+        inspection.record_not_switched(run, NotSwitched(result.outcome, reason, result.marks))
     return False
 
 

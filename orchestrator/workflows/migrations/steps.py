@@ -17,6 +17,7 @@ from orchestrator.migrations.errors import AlreadyMigrating, NotInThisStep, Outs
 from orchestrator.migrations.kinds import UNDECIDED, PlanKind, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
+from orchestrator.migrations.pause import WriteGaps
 from orchestrator.migrations.plan_files import MigrationPlanDocument, stored_plan
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import store as run_store
@@ -178,19 +179,19 @@ def plan_rollback(call: Call, migration: Migration) -> Run:
 
 
 def record_pause(
-    session: Session, actor: Actor, migration_id: UUID, number: int, longest_ms: float, at_fence_ms: float
+    session: Session, actor: Actor, migration_id: UUID, number: int, gaps: WriteGaps
 ) -> MigrationSwitch:
-    """Record the write pause that clients saw at a cutover or rollback, in milliseconds.
+    """Record the write pause that clients saw at a cutover or rollback, and return the switch.
 
-    Needs `plans:apply`. Returns the switch.
+    Needs `plans:apply`.
     """
     migration = lock_for(session, actor, Permission.PLANS_APPLY, migration_id)
-    if not 0 <= at_fence_ms <= longest_ms:
+    if not 0 <= gaps.at_fence_ms <= gaps.longest_ms:
         raise BadInput("The gap that holds the fence is at most the longest one.", field="at_fence_ms")
     switch = store.lock_switch(session, migration.id, number)
-    switch.pause_ms, switch.pause_at_fence_ms = longest_ms, at_fence_ms
+    switch.pause_ms, switch.pause_at_fence_ms = gaps.longest_ms, gaps.at_fence_ms
     store.keep_switch(session, switch)
-    facts = {"switch": number, "pause_ms": longest_ms, "pause_at_fence_ms": at_fence_ms}
+    facts = {"switch": number, "pause_ms": gaps.longest_ms, "pause_at_fence_ms": gaps.at_fence_ms}
     store.note(session, migration, "migration:pause_measured", actor.audit_name, facts)
     return switch
 

@@ -5,7 +5,7 @@ marks and the audit event together. The hosts decide which side serves; these fu
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.transitions import Transition
 from orchestrator.migrations import queries, store
 from orchestrator.migrations.kinds import UNDECIDED, Direction, PlanKind, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
@@ -88,7 +89,8 @@ def begin_switch(session: Session, run_id: UUID, plan_id: UUID, *, automatic: bo
     worker = f"worker:{run.worker}"
     if automatic:
         plan.applier_id = run.started_by
-        run_store.transition_plan(session, plan, PlanStatus.APPLYING, worker, data={"automatic": True})
+        change = Transition(PlanStatus.APPLYING, worker, data={"automatic": True})
+        run_store.change_plan(session, plan, change)
     if plan.kind == PlanKind.CUTOVER:
         store.transition(session, migration, S.CUTTING_OVER, worker, {"plan": plan.number})
     addresses = (migration.source_host["address"], migration.target_host["address"])
@@ -163,26 +165,28 @@ def _billing(session: Session, migration: Migration, run: Run, to: Side) -> dict
     return {"source": "not_billed", "target": "active" if active else "trial"}
 
 
-def record_not_switched(
-    session: Session,
-    run_id: UUID,
-    plan_id: UUID,
-    outcome: SwitchOutcome,
-    reason: Reason,
-    marks: Mapping[str, float],
-) -> None:
+@dataclass(frozen=True)
+class NotSwitched:
+    """Why a switch was not made: refused or reverted, the reason, and the marks of the script until then."""
+
+    outcome: SwitchOutcome
+    reason: Reason
+    marks: Mapping[str, float] = field(default_factory=dict)
+
+
+def record_not_switched(session: Session, run_id: UUID, plan_id: UUID, result: NotSwitched) -> None:
     """Record that the side that served before still serves: nothing was touched, or the fence was lifted."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     worker = f"worker:{run.worker}"
     switch = _switch_of(session, plan)
-    switch.outcome, switch.marks = outcome, dict(marks)
+    reason = result.reason
+    switch.outcome, switch.marks = result.outcome, dict(result.marks)
     switch.reason, switch.reason_zh = reason.en, reason.zh
     store.keep_switch(session, switch)
-    store.note(
-        session, migration, f"migration:switch_{outcome}", worker, {**_facts(switch), "reason": reason.en}
-    )
+    facts = {**_facts(switch), "reason": reason.en}
+    store.note(session, migration, f"migration:switch_{result.outcome}", worker, facts)
     if plan.kind == PlanKind.CUTOVER:
         store.transition(session, migration, S.ROLLED_BACK, worker, {"reason": reason.en})
         _supersede_rollback(session, plan, worker)

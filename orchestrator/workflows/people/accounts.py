@@ -150,9 +150,14 @@ def create_token(
             detail_zh="令牌有效期须在 1 分钟至 365 天之间",
         )
     secret = new_token("gc")
-    row = store.add_token(
-        session, actor.person_id, name, token_hash(secret), sorted(set(scopes)), now(session) + lasts
+    token = ApiToken(
+        person_id=actor.person_id,
+        name=name,
+        token_hash=token_hash(secret),
+        scopes=sorted(set(scopes)),
+        expires_at=now(session) + lasts,
     )
+    row = store.add_token(session, token)
     audit.record(
         session,
         Event(

@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.transitions import Transition
 from orchestrator.departments.permissions import Role
 from orchestrator.policies import rules
 from orchestrator.policies.pack import PolicyPack
@@ -222,9 +223,8 @@ def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: R
     worker = f"worker:{run.worker}"
     judgements.note_stale(session, plan, worker, changed)
     store.transition_run(session, run, RunStatus.FAILED, worker, reason=reason, changed=list(changed))
-    store.transition_plan(
-        session, plan, PlanStatus.STALE, worker, reason=reason, data={"changed": list(changed)}
-    )
+    change = Transition(PlanStatus.STALE, worker, data={"changed": list(changed)})
+    store.change_plan(session, plan, change, reason=reason)
     reopen_request(session, plan, worker, reason.en)
     if plan.kind == "baseline":
         baseline.order_baseline(

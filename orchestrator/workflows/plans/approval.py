@@ -6,6 +6,7 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.transitions import Transition
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -55,8 +56,8 @@ def _turn_down(call: Call, plan: ExecutionPlan, decision: str) -> ExecutionPlan:
     session, actor = call.session, call.actor
     role = _role_of(session, actor, plan)
     store.add_approval(session, _decision(call, plan, role, decision, call.reason))
-    reason, data = Reason(call.reason, call.reason), {"decision": decision}
-    store.transition_plan(session, plan, PlanStatus.REJECTED, actor.audit_name, reason=reason, data=data)
+    change = Transition(PlanStatus.REJECTED, actor.audit_name, data={"decision": decision})
+    store.change_plan(session, plan, change, reason=Reason(call.reason, call.reason))
     reopen_request(session, plan, actor.audit_name, call.reason)
     return plan
 

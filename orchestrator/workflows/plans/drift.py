@@ -77,7 +77,8 @@ def record_drift(
     findings = [*differing, *map(_unknown, sorted(set(existing) - rows))]
     run.outcome = {"findings": [dict(finding) for finding in findings]}
     if findings:
-        resources.open_drift(session, run.workspace_id, run.id, run.organisation_code, findings, worker)
+        drift = resources.Drift(run.workspace_id, run.id, run.organisation_code, findings)
+        resources.open_drift(session, drift, worker)
     else:
         resources.close_drift(session, run.workspace_id, worker)
     _mark_resources(session, run, findings)

@@ -89,11 +89,15 @@ def generate_plan(call: Call, request: ResourceRequest) -> Run:
 def _workspace(session: Session, request: ResourceRequest, cloud: str) -> Workspace:
     if request.target_workspace_id is not None:
         return store.lock_workspace(session, request.target_workspace_id)
-    zone = quotation.zone_of(session, request)
-    key = rendering.workspace_key(request.organisation_code, request.number)
-    return store.workspace_for(
-        session, request.id, key, cloud, zone, request.organisation_code, request.system_code
+    new = Workspace(
+        key=rendering.workspace_key(request.organisation_code, request.number),
+        cloud=cloud,
+        zone=quotation.zone_of(session, request),
+        organisation_code=request.organisation_code,
+        system_code=request.system_code,
+        origin_request_id=request.id,
     )
+    return store.workspace_for(session, new)
 
 
 def _new_plan(

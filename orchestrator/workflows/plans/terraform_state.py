@@ -5,6 +5,7 @@ while it plans or looks for drift.
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,59 +21,65 @@ from orchestrator.runs.lifecycle import RunStatus
 from orchestrator.runs.models import Run
 
 
-def run_of_token(session: Session, workspace_id: UUID, token: str) -> Run:
+@dataclass(frozen=True)
+class StateAccess:
+    """A call of Terraform for the state of one workspace, with the token of a run."""
+
+    workspace_id: UUID
+    token: str
+
+
+def run_of_token(session: Session, access: StateAccess) -> Run:
     """Return the running run that this token belongs to.
 
     Raises:
         NotSignedIn: No running run of this workspace has this token.
     """
-    run = queries.run_by_token(session, token_hash(token))
-    if run is None or run.workspace_id != workspace_id:
+    run = queries.run_by_token(session, token_hash(access.token))
+    if run is None or run.workspace_id != access.workspace_id:
         raise NotSignedIn("This token belongs to no running run of this workspace.")
     return run
 
 
-def read_state(session: Session, workspace_id: UUID, token: str, keys: Keys) -> bytes | None:
-    """The newest state in clear, or None when there is none yet."""
-    run_of_token(session, workspace_id, token)
-    return newest(session, workspace_id, keys)
+def read_state(session: Session, access: StateAccess, keys: Keys) -> bytes | None:
+    """Return the newest state in clear, or None if the workspace has none yet."""
+    run = run_of_token(session, access)
+    return newest(session, run.workspace_id, keys)
 
 
 def newest(session: Session, workspace_id: UUID, keys: Keys) -> bytes | None:
-    """The newest state in clear, for the service itself."""
+    """Return the newest state in clear, or None; for the service itself, without a token."""
     version = queries.newest_state(session, workspace_id)
     return keys.decrypt(version.data) if version else None
 
 
-def lock_state(session: Session, workspace_id: UUID, token: str, info: dict[str, Any]) -> None:
-    """Take Terraform's lock for this run.
+def lock_state(session: Session, access: StateAccess, info: dict[str, Any]) -> None:
+    """Take Terraform's lock for the run of the token.
 
     Raises:
-        StateLocked: somebody holds it; the lock's own description goes back to Terraform.
+        StateLocked: Another lock exists; the error carries its description.
     """
-    run = run_of_token(session, workspace_id, token)
+    run = run_of_token(session, access)
     held = store.take_state_lock(session, run, str(info.get("ID", "")), info)
     if held is not None:
         raise StateLocked(lock=held.info)
 
 
-def unlock_state(session: Session, workspace_id: UUID, token: str) -> None:
-    """Give this run's lock back; a lock of another run stays."""
-    run = run_of_token(session, workspace_id, token)
+def unlock_state(session: Session, access: StateAccess) -> None:
+    """Release the lock of the token's run; a lock of another run stays."""
+    run = run_of_token(session, access)
     store.release_state_lock(session, run)
 
 
-def write_state(
-    session: Session, workspace_id: UUID, token: str, lock_id: str, body: bytes, keys: Keys
-) -> None:
+def write_state(session: Session, access: StateAccess, lock_id: str, body: bytes, keys: Keys) -> None:
     """Append a version of the state.
 
     Raises:
-        StateRefused: the run does not apply, does not hold the lock, or the state is older.
-        BadInput: the body is not a Terraform state.
+        StateRefused: The run is no apply, does not hold the lock, or the state is older than the newest one.
+        BadInput: The body is not a Terraform state.
     """
-    run = run_of_token(session, workspace_id, token)
-    held = queries.state_lock(session, workspace_id)
+    run = run_of_token(session, access)
+    held = queries.state_lock(session, run.workspace_id)
     if run.kind != "apply" or run.status != RunStatus.RUNNING:
         raise StateRefused("Only a run that applies may write the state.")
     if held is None or held.run_id != run.id or (lock_id and held.lock_id != lock_id):
@@ -81,7 +88,7 @@ def write_state(
 
 
 def append(session: Session, run: Run, body: bytes, keys: Keys) -> None:
-    """Check and keep one version of the state, with its audit event."""
+    """Check and store one version of the state, with its audit event."""
     new = state_files.header(body)
     if new is None:
         raise BadInput("This is not a Terraform state.")
@@ -91,7 +98,7 @@ def append(session: Session, run: Run, body: bytes, keys: Keys) -> None:
     if refused is not None:
         raise StateRefused(f"The state was refused: {refused}.")
     digest = hashlib.sha256(body).hexdigest()
-    store.add_state_version(session, run, workspace, new, digest, keys.encrypt(body))
+    store.add_state_version(session, run, workspace, store.SealedState(new, digest, keys.encrypt(body)))
     audit.record(
         session,
         Event(
