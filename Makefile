@@ -9,7 +9,7 @@ NAME ?=
 SEED ?= 1
 export ARGS NAME SEED
 
-TARGETS := audit bench bench-smoke check demo faults fmt lint outdated run test up wheel
+TARGETS := audit bench bench-smoke check client demo faults fmt lint outdated run test up wheel
 
 .PHONY: help lock $(TARGETS)
 
@@ -25,6 +25,7 @@ help:
 	@echo "make bench-smoke   run every benchmark at its smallest size"
 	@echo "make faults SEED=n break migrations at moments drawn with this seed (long; not part of make test)"
 	@echo "make wheel         build both packages into dist/, content folders included"
+	@echo "make client        write docs/openapi.json and the API client in orchestrator/client that is made from it"
 	@echo "make lock          resolve the dependencies again and write requirements/*.txt"
 	@echo "make outdated      locked packages of which the registry has a newer version"
 	@echo "make audit         locked packages against published advisories"
@@ -112,6 +113,10 @@ check: lint
 fmt: $(VENV)/project.stamp $(VENV)/dev.stamp
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
+
+client: $(VENV)/project.stamp $(VENV)/dev.stamp
+	@PYTHONPATH=. $(BIN)/python tools/write_openapi.py
+	@$(BIN)/python tools/write_client.py
 
 bench: $(VENV)/project.stamp $(VENV)/dev.stamp
 	@exec $(BIN)/python -m benchmarks.$(NAME) $(ARGS)

@@ -23,6 +23,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # Variables that refer to root's folders or to the running make.
 NOT_INHERITED = ("CONDA_", "MAKE", "MFLAGS", "PYENV_", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+WRITING = {"client": (".py", "openapi.json"), "fmt": (".py",)}
+"""The targets that change files of the checkout, with the ends of the names of these files."""
 
 
 def main() -> int:
@@ -36,12 +38,12 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Two calls for the same checkout copy one after the other.
         copy_checkout(account, files, folder)
     environment = with_python(account, inner_environment(account, folder), folder)
-    if target != "fmt":
+    if target not in WRITING:
         # This process becomes make itself, so that it receives the signals.
         rules.drop_privileges(account)
         become_make(target, folder, environment)
     code = run_as(account, lambda: become_make(target, folder, environment))
-    take_back(account, [name for name in files if name.endswith(".py")], folder)
+    take_back(account, [name for name in files if name.endswith(WRITING[target])], folder)
     return code
 
 
@@ -180,7 +182,7 @@ def take_back(account: Any, names: list[str], folder: Path) -> None:
             changes.flush()
 
         if run_as(account, collect) != 0:
-            sys.exit("could not read the formatted files")
+            sys.exit("could not read the changed files")
         changes.seek(0)
         texts = json.load(changes)
     for name in names:

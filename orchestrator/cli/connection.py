@@ -10,6 +10,7 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from orchestrator.api_client import ApiClient
+    from orchestrator.client import api as client_api
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 SHORTEST_PREFIX = 6
@@ -66,12 +67,36 @@ def api() -> "Iterator[ApiClient]":
     """
     from orchestrator.api_client import ApiClient
 
+    url, token = url_and_token()
+    with ApiClient(url, token) as client:
+        yield client
+
+
+@contextmanager
+def signed_in() -> "Iterator[client_api.ApiClient]":
+    """Yield the client of the person who signed in.
+
+    Raises:
+        NotLoggedIn: there is no token for this address; a token is never sent to another one.
+    """
+    from orchestrator.client.api import ApiClient
+
+    url, token = url_and_token()
+    with ApiClient(url, token) as client:
+        yield client
+
+
+def url_and_token() -> tuple[str, str]:
+    """Return the address of the service and the token for it.
+
+    Raises:
+        NotLoggedIn: there is no token for this address.
+    """
     url, kept = service_url(), kept_login()
     token = os.environ.get("GOVCLOUD_TOKEN") or (kept.get("token") if kept.get("url") == url else None)
     if not token:
         raise NotLoggedIn(f"Nobody is signed in at {url}. Use `govcloud login`, or set GOVCLOUD_TOKEN.")
-    with ApiClient(url, token) as client:
-        yield client
+    return url, token
 
 
 def pages(client: "ApiClient", path: str, **query: Any) -> Iterator[dict[str, Any]]:

@@ -18,8 +18,8 @@ def login(
     ] = False,
 ) -> None:
     """Sign in and store a token in your own configuration (mode 0600); the password is not stored."""
-    from orchestrator.api_client import sign_in
     from orchestrator.cli.connection import keep_login, login_path, service_url
+    from orchestrator.client.api import sign_in
 
     address = (url or service_url()).rstrip("/")
     name = username or typer.prompt("User name")
@@ -41,35 +41,36 @@ def logout() -> None:
 
 def whoami(as_json: AsJson = False) -> None:
     """Show your account, roles and permissions."""
-    from orchestrator.cli.connection import api
+    from orchestrator.cli.connection import signed_in
     from orchestrator.cli.showing import show_fields
 
-    with api() as client:
-        found = client.get("/me")
+    with signed_in() as client:
+        person = client.read_me()
     listed = (
-        ("roles", lambda me: ", ".join(me["roles"])),
-        ("permissions", lambda me: ", ".join(me["permissions"])),
+        ("roles", lambda me: ", ".join(me.roles)),
+        ("permissions", lambda me: ", ".join(me.permissions)),
     )
-    show_fields(found, ("name", "name_en", "organisation", *listed), as_json=as_json)
+    show_fields(person, ("name", "name_en", "organisation", *listed), as_json=as_json)
 
 
 def quote(
     file: Annotated[Path, typer.Argument(help="A request as YAML or JSON.")], as_json: AsJson = False
 ) -> None:
     """Price the hosts of a request; nothing is stored."""
-    from orchestrator.cli.connection import api
+    from orchestrator.cli.connection import signed_in
     from orchestrator.cli.request_files import read_request
+    from orchestrator.client.models import QuoteIn
 
-    lines = [line.model_dump(mode="json") for line in read_request(file).lines]
-    with api() as client:
-        found = client.post("/quotes", {"lines": lines})
+    draft = read_request(file)
+    with signed_in() as client:
+        price = client.quote_lines(QuoteIn(lines=draft.lines))
     if as_json:
-        print_json(found)
+        print_json(price)
         return
     rows = [
         (line["sku"], line["quantity"], cny(line["price_fen"] or 0), cny(line["amount_fen"]))
-        for line in found["lines"]
+        for line in price.lines
     ]
     print_table(("SKU", "quantity", "unit price", "a month"), rows)
-    typer.echo(f"A month {cny(found['monthly_fen'])}, until the end of the year {cny(found['year_fen'])}.")
-    typer.echo(f"Prices of {found['catalogue']}.")
+    typer.echo(f"A month {cny(price.monthly_fen)}, until the end of the year {cny(price.year_fen)}.")
+    typer.echo(f"Prices of {price.catalogue}.")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.resource_requests.drafting import RequestDraft
+    from orchestrator.client.models import RequestDraft
 
 LARGEST_BYTES = 1_000_000
 
@@ -25,11 +25,13 @@ def read_request(path: Path) -> "RequestDraft":
     """
     from pydantic import ValidationError
 
+    from orchestrator.client.encoding import decode
+    from orchestrator.client.models import RequestDraft
     from orchestrator.core.texts import UnstorableText, require_storable
-    from orchestrator.resource_requests.drafting import RequestDraft
+    from orchestrator.resource_requests import drafting
 
     try:
-        draft = RequestDraft.model_validate(_document(path))
+        draft = drafting.RequestDraft.model_validate(_document(path))
         require_storable(draft.model_dump().items())
     except ValidationError as error:
         raise BadFile(path, [_problem(item) for item in error.errors()]) from None
@@ -37,7 +39,7 @@ def read_request(path: Path) -> "RequestDraft":
         raise BadFile(
             path, [f"{item['field']}: {item['message']}" for item in error.extra["errors"]]
         ) from None
-    return draft
+    return decode(RequestDraft, draft.model_dump(mode="json"))
 
 
 def _document(path: Path) -> Any:

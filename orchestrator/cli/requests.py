@@ -74,7 +74,9 @@ def show(request: Reference, as_json: AsJson = False) -> None:
 @app.command()
 def draft(file: File, as_json: AsJson = False) -> None:
     """Store a draft for your own organisation."""
-    wanted = read_request(file).model_dump(mode="json")
+    from orchestrator.client.encoding import encode
+
+    wanted = encode(read_request(file))
     with api() as client:
         _acted(client.post("/requests", wanted), as_json=as_json)
 
@@ -87,7 +89,9 @@ def edit(
     as_json: AsJson = False,
 ) -> None:
     """Rewrite a draft or a returned request."""
-    wanted = read_request(file).model_dump(mode="json")
+    from orchestrator.client.encoding import encode
+
+    wanted = encode(read_request(file))
     with api() as client:
         path = f"/requests/{_id(client, request)}"
         read = client.get(path)["version"] if version is None else version

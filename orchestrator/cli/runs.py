@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.connection import api, find
+from orchestrator.cli.connection import signed_in
+from orchestrator.cli.references import run_id
 from orchestrator.cli.showing import ORGANISATION, AsJson, at, print_json, show_fields, show_list
 
 if TYPE_CHECKING:
-    from orchestrator.api_client import ApiClient
+    from orchestrator import api_client
+    from orchestrator.client.models import RunOut
 
 app = typer.Typer(no_args_is_help=True, help="Runs of Terraform and Ansible.")
 
@@ -19,17 +21,17 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the log until
 @app.command("list")
 def list_runs(limit: Annotated[int, typer.Option(min=1, max=200)] = 50, as_json: AsJson = False) -> None:
     """List the runs that you may see, newest first."""
-    with api() as client:
-        found = client.get("/runs", limit=limit)["items"]
-    short = ("id", lambda item: item["id"][:8])
-    show_list(found, (short, "kind", "status", ORGANISATION, at("created_at"), "reason"), as_json=as_json)
+    with signed_in() as client:
+        runs = client.list_runs(limit=limit).items
+    short = ("id", lambda run: str(run.id)[:8])
+    show_list(runs, (short, "kind", "status", ORGANISATION, at("created_at"), "reason"), as_json=as_json)
 
 
 @app.command()
 def show(run: Reference, as_json: AsJson = False) -> None:
     """Show one run: its status, the reason, and the next step."""
-    with api() as client:
-        _show(client.get(f"/runs/{find(client, '/runs', run)}"), as_json=as_json)
+    with signed_in() as client:
+        _show(client.read_run(run_id(client, run)), as_json=as_json)
 
 
 @app.command()
@@ -40,27 +42,27 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """Print the log of a run."""
-    with api() as client:
-        run_id = find(client, "/runs", run)
+    with signed_in() as client:
+        wanted = run_id(client, run)
         if follow:
-            for line in client.follow_log(run_id, after):
+            for line in client.follow_log(wanted, after):
                 typer.echo(line)
             return
-        found = client.get(f"/runs/{run_id}/log", after=after)
+        lines = client.read_run_log(wanted, after=after)
     if as_json:
-        print_json(found)
+        print_json(lines)
     else:
-        typer.echo("\n".join(found["lines"]))
+        typer.echo("\n".join(lines["lines"]))
 
 
 @app.command()
 def cancel(run: Reference, as_json: AsJson = False) -> None:
     """Ask a run to stop: a queued run is cancelled, a running one gets a single interrupt."""
-    with api() as client:
-        _show(client.post(f"/runs/{find(client, '/runs', run)}/cancel"), as_json=as_json)
+    with signed_in() as client:
+        _show(client.cancel_run(run_id(client, run)), as_json=as_json)
 
 
-def show_ordered(client: "ApiClient", run: dict[str, Any], *, follow: bool, as_json: bool) -> None:
+def show_ordered(client: "api_client.ApiClient", run: dict[str, Any], *, follow: bool, as_json: bool) -> None:
     """Print a new run; with `follow` print its log until the end, with exit code 1 if it failed."""
     if follow:
         for line in client.follow_log(run["id"]):
@@ -71,7 +73,7 @@ def show_ordered(client: "ApiClient", run: dict[str, Any], *, follow: bool, as_j
         raise typer.Exit(1)
 
 
-def _show(run: dict[str, Any], *, as_json: bool) -> None:
+def _show(run: "RunOut | dict[str, Any]", *, as_json: bool) -> None:
     times = (at("started_at"), at("finished_at"))
     plain = ("id", "kind", "status", "plan_id", "attempt", *times, "reason", "next_step")
     show_fields(run, plain, as_json=as_json)

@@ -13,7 +13,8 @@ WIDE = 400
 CITY = "Asia/Shanghai"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the response of the API as JSON.")]
-Column = str | tuple[str, Callable[[Mapping[str, Any]], object]]
+Column = str | tuple[str, Callable[[Any], object]]
+"""The name of a member, or a title with a function of the object."""
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -34,34 +35,44 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     console.print(table)
 
 
-def show_list(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, as_json: bool) -> None:
-    """Print a list; a column is a field's name, or a title with a function of the row."""
+def show_list(items: Sequence[Any], columns: Sequence[Column], *, as_json: bool) -> None:
+    """Print objects as a table with a line for each of them."""
     if as_json:
         print_json(items)
         return
     titles = [column if isinstance(column, str) else column[0] for column in columns]
     names = [title.replace("_", " ") for title in titles]
-    rows = [[item[c] if isinstance(c, str) else c[1](item) for c in columns] for item in items]
+    rows = [[_value(item, column) for column in columns] for item in items]
     if rows:
         print_table(names, rows)
     else:
         typer.echo("Nothing.")
 
 
-def show_fields(item: Mapping[str, Any], fields: Sequence[Column], *, as_json: bool) -> None:
+def show_fields(item: Any, fields: Sequence[Column], *, as_json: bool) -> None:
     """Print one object, one line for each field that is not empty."""
     if as_json:
         print_json(item)
         return
     for column in fields:
-        name, value = (column, item[column]) if isinstance(column, str) else (column[0], column[1](item))
-        if value not in (None, "", [], {}):
+        name, value = column if isinstance(column, str) else column[0], _value(item, column)
+        if value not in (None, "", [], (), {}):
             typer.echo(f"{name.replace('_', ' ') + ':':<20} {value}")
 
 
+def _value(item: Any, column: Column) -> object:
+    return _member(item, column) if isinstance(column, str) else column[1](item)
+
+
+def _member(item: Any, name: str) -> Any:
+    return item[name] if isinstance(item, Mapping) else getattr(item, name)
+
+
 def print_json(document: Any) -> None:
-    """Print the document; Chinese is not escaped."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """Print objects of the API as JSON; Chinese is not escaped."""
+    from orchestrator.client.encoding import encode
+
+    typer.echo(json.dumps(encode(document), ensure_ascii=False, indent=2))
 
 
 def cny(fen: int) -> str:
@@ -70,18 +81,19 @@ def cny(fen: int) -> str:
     return f"{'-' if fen < 0 else ''}{yuan:,}.{rest:02d} CNY"
 
 
-def when(instant: str | None) -> str:
+def when(instant: datetime | str | None) -> str:
     """Format an instant of the API in Asia/Shanghai."""
     if not instant:
         return ""
-    return datetime.fromisoformat(instant).astimezone(ZoneInfo(CITY)).strftime("%Y-%m-%d %H:%M")
+    moment = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+    return moment.astimezone(ZoneInfo(CITY)).strftime("%Y-%m-%d %H:%M")
 
 
-MONTH: Column = ("a month", lambda item: cny(item["monthly_fen"]))
-ORGANISATION: Column = ("org", lambda item: item["organisation_code"])
-SYSTEM: Column = ("system", lambda item: item["system_code"])
+MONTH: Column = ("a month", lambda item: cny(_member(item, "monthly_fen")))
+ORGANISATION: Column = ("org", lambda item: _member(item, "organisation_code"))
+SYSTEM: Column = ("system", lambda item: _member(item, "system_code"))
 
 
 def at(field: str) -> Column:
     """Return a column with an instant."""
-    return field, lambda item: when(item[field])
+    return field, lambda item: when(_member(item, field))

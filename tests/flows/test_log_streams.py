@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from orchestrator.adapters.run_log import RunLogWriter, announce_end
-from orchestrator.api_client import parse_events
+from orchestrator.client.connection import parse_events
 from tests import acts
 from tests.patience import PATIENCE
 from tests.running import RunningService, wait_until

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.api_client import ApiProblem, Unreachable, parse_events
 from orchestrator.cli import connection
 from orchestrator.cli.request_files import BadFile, read_request
 from orchestrator.cli.showing import cny, when
+from orchestrator.client.connection import ApiProblem, Unreachable
 from orchestrator.core.errors import NotFound
 from orchestrator.refusals import explain, problem_lines
 
@@ -58,15 +58,15 @@ def test_a_token_is_kept_in_a_file_that_only_its_owner_reads() -> None:
 def test_a_token_is_never_sent_to_another_service(monkeypatch: pytest.MonkeyPatch) -> None:
     connection.keep_login({"url": "http://127.0.0.1:1", "username": "slj.clerk", "token": "gc_secret"})
     monkeypatch.setenv("GOVCLOUD_URL", "http://127.0.0.1:2")
-    with pytest.raises(connection.NotLoggedIn, match=r"127\.0\.0\.1:2"), connection.api():
+    with pytest.raises(connection.NotLoggedIn, match=r"127\.0\.0\.1:2"), connection.signed_in():
         pass
 
 
 def test_a_service_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOVCLOUD_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("GOVCLOUD_TOKEN", "gc_any")
-    with connection.api() as client, pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1"):
-        client.get("/me")
+    with connection.signed_in() as client, pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1"):
+        client.read_me()
 
 
 @pytest.mark.parametrize("write", [json.dumps, yaml.safe_dump])
@@ -155,26 +155,6 @@ def test_a_defect_of_the_program_is_not_explained_away() -> None:
     assert explain(NotFound("No plan.")) == ["No plan."]
     assert explain(PermissionError(13, "Permission denied", "/srv")) == ["/srv: Permission denied"]
     assert explain(ApiProblem({"title": "Sign in.", "status": 401})) == ["Sign in."]
-
-
-def test_a_stream_is_read_to_its_end_and_comments_are_skipped() -> None:
-    stream = [
-        ": ping",
-        "",
-        "event: lines",
-        "id: 3",
-        'data: ["a", "b"]',
-        "",
-        "event: done",
-        "data: {}",
-        "",
-        "x: 1",
-    ]
-    assert list(parse_events(iter(stream))) == [(3, ["a", "b"])]
-
-
-def test_a_stream_that_breaks_inside_an_event_does_not_hand_it_on() -> None:
-    assert list(parse_events(iter(["event: lines", "id: 3", 'data: ["a"]']))) == []
 
 
 def test_amounts_and_instants_are_shown_as_the_city_writes_them() -> None:
