@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs") / "acts.md"
 HEAD: Final = """# Acts
 
-The acts on requests, plans, runs and migrations, made from their rows in `orchestrator/workflows/` by
-`tools/list_acts.py`. The API routes, the buttons and the to-do list are made from the same rows; the
-permission tests compare the rows with a table. Acts on statements, resources, content revisions and people
-have no rows yet and are missing here.
+The acts on requests, plans, runs, migrations and statements, made from their rows in
+`orchestrator/workflows/` by `tools/list_acts.py`. The API routes, the buttons and the to-do list are made
+from the same rows; the permission tests compare the rows with a table. Acts on resources, content revisions
+and people have no rows yet and are missing here.
 
 - *Who* names the roles that may act. "own" limits the act to objects of the person's organisation, "other"
   excludes those. An organisation with a substitute in `policies/xinyu-2019/duties.yml` is decided on by that
@@ -34,18 +34,30 @@ have no rows yet and are missing here.
   accepts If-Match and Idempotency-Key.
 """
 COLUMNS: Final = ("act", "label", "who", "from", "never", "needs", "refused with", "command")
-ROUTES: Final = {("requests", "edit"): "PUT /api/v1/requests/{id}"}
+ROUTES: Final = {
+    ("requests", "edit"): "PUT /api/v1/requests/{id}",
+    ("statements", "uphold"): "POST /api/v1/statements/{id}/decide",
+    ("statements", "let-stand"): "POST /api/v1/statements/{id}/decide",
+}
 PERSONS: Final = {
     "requester_id": "requester",
     "endorser_id": "endorser",
     "author_id": "author",
     "applier_id": "applier",
     "registered_by": "the person who registered it",
+    "verified_by_id": "verifier",
+    "confirmed_by_id": "confirmer",
+    "disputed_by_id": "the person who disputed it",
+    "decided_by_id": "the person who decided a dispute of it",
 }
 BODIES: Final = {Body.ANY: "", Body.OWN: " (own)", Body.OTHER: " (other)"}
-GROUPS: Final = {"migrations": "migration"}
+GROUPS: Final = {"migrations": "migration", "statements": "bill"}
 """Groups of commands that have another name than their noun."""
-COMMANDS: Final = {("requests", "plans"): "plan"}
+COMMANDS: Final = {
+    ("requests", "plans"): "plan",
+    ("statements", "uphold"): "decide",
+    ("statements", "let-stand"): "decide",
+}
 """Commands that have another name than their act."""
 
 

@@ -1,7 +1,8 @@
-"""Routes of acts: one POST for each act, built from the acts of a noun."""
+"""Routes of acts: one POST for each act, or for a choice of acts, built from the acts of a noun."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, get_type_hints
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from orchestrator.api.deps import (
     TheVersion,
 )
 from orchestrator.api.shapes import DigestIn, ReasonIn
+from orchestrator.core.errors import NotFound
 from orchestrator.core.idempotency import KeyedCall, once
 from orchestrator.departments.permissions import Actor
 from orchestrator.workflows.act import Act, Call, Noun
@@ -27,11 +29,12 @@ from orchestrator.workflows.perform import perform
 
 @dataclass(frozen=True)
 class Given:
-    """The values of an act in the body of a call."""
+    """The values of an act in the body of a call; in a route of several acts also the chosen act."""
 
     reason: str = ""
     digest: str = ""
     content: Any = None
+    act: Act | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def add_routes(
         reader = (readers or {}).get(act.name) or _reader(act)
         router.add_api_route(
             f"/{noun.path}/{{{noun.singular}_id}}/{act.name}",
-            _endpoint(noun, act, answer, reader),
+            _endpoint(noun, partial(_this, act), answer, reader),
             methods=["POST"],
             status_code=answer.status_code,
             response_model=answer.model,
@@ -86,14 +89,42 @@ def add_routes(
         )
 
 
+def add_choice(
+    router: APIRouter, noun: Noun, name: str, answer: Answer, reader: Callable[..., Given]
+) -> None:
+    """Add ``POST /<noun>/{id}/<name>``, whose body chooses the act.
+
+    The name and the docstring of `reader`, which returns the chosen act, describe the route.
+    """
+    router.add_api_route(
+        f"/{noun.path}/{{{noun.singular}_id}}/{name}",
+        _endpoint(noun, _chosen, answer, reader),
+        methods=["POST"],
+        status_code=answer.status_code,
+        response_model=answer.model,
+        name=reader.__name__,
+        description=reader.__doc__,
+    )
+
+
 def _reader(act: Act) -> Callable[..., Given]:
     if act.needs_digest:
         return digest_given
     return reason_given if act.needs_reason else nothing_given
 
 
+def _this(act: Act, _given: Given) -> Act:
+    return act
+
+
+def _chosen(given: Given) -> Act:
+    if given.act is None:
+        raise NotFound
+    return given.act
+
+
 def _endpoint(
-    noun: Noun, act: Act, answer: Answer, reader: Callable[..., Given]
+    noun: Noun, choose: Callable[[Given], Act], answer: Answer, reader: Callable[..., Given]
 ) -> Callable[..., dict[str, Any]]:
     def endpoint(
         key: Annotated[UUID, Path(alias=f"{noun.singular}_id")],
@@ -106,6 +137,8 @@ def _endpoint(
         response: Response,
         idempotency_key: IdempotencyKeyHeader = None,
     ) -> dict[str, Any]:
+        act = choose(given)
+
         def run() -> dict[str, Any]:
             call = call_of(session, actor, service, version, given)
             return answer.body(call, perform(noun, act, call, key)).model_dump(mode="json")

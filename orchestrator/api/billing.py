@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from orchestrator.adapters.statement_files.pdf import Fonts, as_pdf, packaged_fonts
 from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx, report_as_csv, report_as_xlsx
+from orchestrator.api.acts import Answer, Given, add_choice, add_routes
 from orchestrator.api.billing_inputs import CorrectionIn, DecisionIn
-from orchestrator.api.deps import TheActor, TheService, TheSession, TheVersion, next_page
+from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
 from orchestrator.api.shapes import Page, ReasonIn, ResourceOut, Shape
 from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.lifecycle import StatementStatus
@@ -23,6 +24,8 @@ from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.settings import Settings
 from orchestrator.workflows.billing import month_close, reports, usage
 from orchestrator.workflows.billing import statements as stating
+from orchestrator.workflows.billing.acts import LET_STAND, UPHOLD
+from orchestrator.workflows.nouns import STATEMENTS
 
 router = APIRouter(tags=["billing"])
 
@@ -230,53 +233,14 @@ def fonts(settings: Settings) -> Fonts:
     return Fonts(settings.fonts_dir or packaged_fonts(), settings.body_font, settings.heading_font)
 
 
-@router.post("/statements/{statement_id}/issue")
-def issue_statement(
-    statement_id: UUID,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    version: TheVersion,
-    response: Response,
-) -> StatementOut:
-    """Issue the statement: its number and amounts are fixed from now on."""
-    return _shown(month_close.issue_statement(session, actor, statement_id, service.pack, version), response)
-
-
-@router.post("/statements/{statement_id}/confirm")
-def confirm_statement(
-    statement_id: UUID, actor: TheActor, session: TheSession, version: TheVersion, response: Response
-) -> StatementOut:
-    """Confirm the statement as the department's information officer."""
-    return _shown(month_close.confirm_statement(session, actor, statement_id, version), response)
-
-
-@router.post("/statements/{statement_id}/dispute")
-def dispute_statement(
-    statement_id: UUID,
-    body: ReasonIn,
-    actor: TheActor,
-    session: TheSession,
-    version: TheVersion,
-    response: Response,
-) -> StatementOut:
-    """Dispute the statement; the reason is required."""
-    found = month_close.dispute_statement(session, actor, statement_id, body.reason, version)
-    return _shown(found, response)
-
-
-@router.post("/statements/{statement_id}/decide")
-def decide_dispute(
-    statement_id: UUID,
-    body: DecisionIn,
-    actor: TheActor,
-    session: TheSession,
-    service: TheService,
-    response: Response,
-) -> StatementOut:
+def decide_dispute(body: DecisionIn) -> Given:
     """Decide a dispute; the response is the statement that continues: this one, or its next revision."""
-    decision = month_close.Decision(upheld=body.upheld, reason=body.reason)
-    return _shown(month_close.decide_dispute(session, actor, statement_id, decision, service.pack), response)
+    return Given(reason=body.reason, act=UPHOLD if body.upheld else LET_STAND)
+
+
+STATEMENT = Answer(200, StatementOut, lambda _call, row: StatementOut.model_validate(row))
+add_routes(router, STATEMENTS, {UsageStatement: STATEMENT}, besides={UPHOLD.name, LET_STAND.name})
+add_choice(router, STATEMENTS, "decide", STATEMENT, decide_dispute)
 
 
 @router.post("/resources/{resource_id}/suspend")

@@ -50,9 +50,3 @@ class SamePersonInStatement(NotPermitted):
     """A statement is verified, confirmed, disputed and decided by different persons."""
 
     zh = "核对、确认、提出异议、裁定须由不同人员承担"
-
-
-class OwnStatement(NotPermitted):
-    """An organisation does not verify its own statement or decide its own dispute."""
-
-    zh = "单位不得核对或裁定本单位的确认单"

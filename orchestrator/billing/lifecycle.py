@@ -37,3 +37,6 @@ STATEMENT_LIFECYCLE: Lifecycle[StatementStatus] = Lifecycle(
 
 CAN_BE_METERED = (S.OPEN, S.METERED)
 """Not issued yet: a late event is metered into the statement."""
+
+UNDECIDED = (*CAN_BE_METERED, S.DISPUTED)
+"""The statement of the next month waits for these."""

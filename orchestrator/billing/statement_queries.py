@@ -221,6 +221,16 @@ def previous(session: Session, statement: UsageStatement) -> UsageStatement | No
     return session.exec(earlier.order_by(col(UsageStatement.month).desc()).limit(1)).first()
 
 
+def last_issued_after(session: Session, statement: UsageStatement) -> UsageStatement | None:
+    """Return the department's issued statement for the latest month after this one's, or None."""
+    later = select(UsageStatement).where(
+        UsageStatement.organisation_code == statement.organisation_code,
+        col(UsageStatement.month) > statement.month,
+        col(UsageStatement.status).not_in((*CAN_BE_METERED, StatementStatus.UPHELD)),
+    )
+    return session.exec(later.order_by(col(UsageStatement.month).desc()).limit(1)).first()
+
+
 def overdue(session: Session, day: date) -> Sequence[UsageStatement]:
     """Lock and return issued statements whose answer was due before `day`."""
     statement = select(UsageStatement).where(

@@ -775,35 +775,60 @@ class Operations:
         call = Call("GET", f"/statements/{segment(statement_id)}/export", query={"format": format})
         return self.connection.read_bytes(call)
 
-    def issue_statement(self, statement_id: UUID, *, if_match: int | None = None) -> StatementOut:
-        """Issue the statement: its number and amounts are fixed from now on."""
+    def issue_statement(
+        self, statement_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
+    ) -> StatementOut:
+        """Issue a statement whose figures the centre has verified: number, amounts and digest are fixed."""
         call = Call(
-            "POST", f"/statements/{segment(statement_id)}/issue", headers={"if-match": etag(if_match)}
+            "POST",
+            f"/statements/{segment(statement_id)}/issue",
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
         return decode(StatementOut, self.connection.read_json(call))
 
-    def confirm_statement(self, statement_id: UUID, *, if_match: int | None = None) -> StatementOut:
-        """Confirm the statement as the department's information officer."""
+    def confirm_statement(
+        self, statement_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
+    ) -> StatementOut:
+        """Confirm a statement for its department. From then on only counter-lines correct its month."""
         call = Call(
-            "POST", f"/statements/{segment(statement_id)}/confirm", headers={"if-match": etag(if_match)}
+            "POST",
+            f"/statements/{segment(statement_id)}/confirm",
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
         return decode(StatementOut, self.connection.read_json(call))
 
     def dispute_statement(
-        self, statement_id: UUID, body: ReasonIn, *, if_match: int | None = None
+        self,
+        statement_id: UUID,
+        body: ReasonIn,
+        *,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
     ) -> StatementOut:
-        """Dispute the statement; the reason is required."""
+        """Dispute a statement for its department or the provider."""
         call = Call(
             "POST",
             f"/statements/{segment(statement_id)}/dispute",
-            headers={"if-match": etag(if_match)},
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
             body=body,
         )
         return decode(StatementOut, self.connection.read_json(call))
 
-    def decide_dispute(self, statement_id: UUID, body: DecisionIn) -> StatementOut:
+    def decide_dispute(
+        self,
+        statement_id: UUID,
+        body: DecisionIn,
+        *,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+    ) -> StatementOut:
         """Decide a dispute; the response is the statement that continues: this one, or its next revision."""
-        call = Call("POST", f"/statements/{segment(statement_id)}/decide", body=body)
+        call = Call(
+            "POST",
+            f"/statements/{segment(statement_id)}/decide",
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
+            body=body,
+        )
         return decode(StatementOut, self.connection.read_json(call))
 
     def suspend_resource(self, resource_id: UUID, body: ReasonIn) -> ResourceOut:

@@ -57,17 +57,22 @@ class Call:
 class Condition:
     """A fact outside the object's row that an act needs: an SQL expression over the noun's table.
 
-    `refusal` makes the error that tells a person why the act is not possible now. `is_duty` marks a condition
-    about persons: the audit then keeps the refused attempt. Where a condition that `hides` is not met, nobody
-    is shown the act; its clause depends on the object alone. Where an entitlement is not met, this person is
-    not shown the act.
+    `refusal` makes the error that tells a person why the act is not possible now; `explain` makes it with
+    the details of the object. `is_duty` marks a condition about persons: the audit then keeps the refused
+    attempt. Where a condition that `hides` is not met, nobody is shown the act; its clause depends on the
+    object alone. Where an entitlement is not met, this person is not shown the act.
     """
 
     clause: Callable[[Actor], Any]
     refusal: Callable[[], BusinessError]
+    explain: Callable[[Session, Any], BusinessError] | None = None
     is_duty: bool = False
     hides: bool = False
     is_entitlement: bool = False
+
+    def error(self, session: Session, subject: Any) -> BusinessError:
+        """Return the refusal of an act on this object."""
+        return self.explain(session, subject) if self.explain else self.refusal()
 
 
 @dataclass(frozen=True)

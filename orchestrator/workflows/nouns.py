@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from orchestrator.workflows.act import Noun
-from orchestrator.workflows.billing.acts import ACTIVATE
+from orchestrator.workflows.billing.acts import ACTIVATE, STATEMENT
 from orchestrator.workflows.migrations.acts import MIGRATION
 from orchestrator.workflows.plans.acts import GENERATE_PLAN, PLAN, RUN
 from orchestrator.workflows.requests.acts import REQUEST
@@ -13,4 +13,5 @@ REQUESTS: Final = replace(REQUEST, acts=(*REQUEST.acts, GENERATE_PLAN, ACTIVATE)
 PLANS: Final = PLAN
 RUNS: Final = RUN
 MIGRATIONS: Final = MIGRATION
-NOUNS: Final[tuple[Noun, ...]] = (REQUESTS, PLANS, RUNS, MIGRATIONS)
+STATEMENTS: Final = STATEMENT
+NOUNS: Final[tuple[Noun, ...]] = (REQUESTS, PLANS, RUNS, MIGRATIONS, STATEMENTS)

@@ -88,7 +88,7 @@ def _state(noun: Noun, act: Act, call: Call, subject: Any) -> None:
         raise act.unmet() if act.unmet else IllegalTransition(f"{act.label.en}: not possible now.")
     for condition in act.conditions:
         if not holds(call.session, noun, condition, call.actor, subject):
-            error = condition.refusal()
+            error = condition.error(call.session, subject)
             raise error.noted(_attempt(noun, act, call, subject)) if condition.is_duty else error
 
 
@@ -161,5 +161,5 @@ def _blocked(noun: Noun, act: Act, call: Call, subject: Any) -> BusinessError | 
         return noun.same_person()
     for condition in act.conditions:
         if not condition.hides and not holds(call.session, noun, condition, call.actor, subject):
-            return condition.refusal()
+            return condition.error(call.session, subject)
     return None

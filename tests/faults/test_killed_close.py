@@ -20,7 +20,6 @@ from sqlmodel import Session
 from orchestrator.billing import statement_queries as queries
 from orchestrator.core import audit
 from orchestrator.core.db import create_database_engine, libpq_url
-from orchestrator.policies.pack import PolicyPack
 from tests import months
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import JULY, JUNE
@@ -143,7 +142,7 @@ class Kills:
         self.wait_for_rest(step)
 
 
-def prepare(engine: Engine, pack: PolicyPack) -> None:
+def prepare(engine: Engine) -> None:
     """Two departments whose June is confirmed; in July one is resized, and learns late about its June."""
     flood = hosts.in_production(engine, "web")
     hosts.in_production(engine, "db", sizes=(4, 16, 200))
@@ -151,7 +150,7 @@ def prepare(engine: Engine, pack: PolicyPack) -> None:
     hosts.on_day(engine, "2019-07-10")
     closes.close(engine, JUNE)
     for department in ("SLJ", "MZJ"):
-        closes.issue(engine, pack, JUNE, department)
+        closes.issue(engine, JUNE, department)
         closes.confirm(engine, JUNE, department)
     hosts.resize(engine, flood, 2, 8)
     closes.correct(engine, flood, date(2019, 6, 25), CPU=4, MEM=16)
@@ -159,10 +158,10 @@ def prepare(engine: Engine, pack: PolicyPack) -> None:
 
 
 @pytest.fixture(scope="module")
-def prepared(server: Server, city: str, pack: PolicyPack) -> str:
+def prepared(server: Server, city: str) -> str:
     name = server.create_database(city)
     engine = create_database_engine(server.url(name))
-    prepare(engine, pack)
+    prepare(engine)
     engine.dispose()
     return name
 

@@ -57,6 +57,7 @@ ACTS: list[tuple[str, str, Any]] = [
     ("apply_plan", "POST /plans/{plan}/apply", None),
     ("verify_statement", "POST /statements/{statement}/issue", None),
     ("confirm_statement", "POST /statements/{statement}/confirm", None),
+    ("dispute_statement", "POST /statements/{statement}/dispute", WHY),
     ("decide_dispute", "POST /statements/{statement}/decide", WHY | {"upheld": True}),
 ]
 
@@ -64,7 +65,6 @@ OTHERS: list[tuple[set[Role], str, Any]] = [
     ({Role.INFORMATION_OFFICER}, "POST /requests/{request}/activate", None),
     ({Role.CENTRE_REVIEWER}, "POST /plans/{plan}/abandon", None),
     ({Role.APPLIER}, "POST /runs/{run}/cancel", None),
-    ({Role.INFORMATION_OFFICER, Role.APPLIER}, "POST /statements/{statement}/dispute", WHY),
 ]
 """Acts for which the notice has no row; the product gives them to these roles."""
 

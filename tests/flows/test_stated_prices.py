@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 
 from orchestrator.adapters.content_files import read_content
 from orchestrator.billing.months import month_after
-from orchestrator.policies.pack import PolicyPack
 from tests.conftest import ROOT
 from tests.db.billing import closes, hosts
 from tests.running import RunningService
@@ -157,13 +156,13 @@ def test_a_host_that_is_halved_keeps_the_lines_of_disk_and_backup_whole(engine: 
 
 
 @pytest.mark.invariant(7, 8)
-def test_the_months_around_the_price_cut_are_stated_without_a_gap(engine: Engine, pack: PolicyPack) -> None:
+def test_the_months_around_the_price_cut_are_stated_without_a_gap(engine: Engine) -> None:
     hosts.on_day(engine, "2020-12-17")
     hosts.in_production(engine)
     hosts.on_day(engine, "2021-02-01")
     december, january = date(2020, 12, 1), date(2021, 1, 1)
-    closes.settle(engine, pack, december)
-    closes.settle(engine, pack, january)
+    closes.settle(engine, december)
+    closes.settle(engine, january)
     cpu = [one for month in (december, january) for one in closes.lines(engine, month) if one[1] == CPU]
     assert [one[3:] for one in cpu] == [
         ("2020-12-17", "2021-01-01", 16258),

@@ -1,14 +1,19 @@
 """Rows of the to-do list: one object that waits for this person."""
 
+from orchestrator.billing import statement_queries
+from orchestrator.billing.months import month_text
 from orchestrator.console.approvals.views import QueueRow
 from orchestrator.console.frame.acts import waiting_text
 from orchestrator.console.frame.visit import Visit
 from orchestrator.console.requests import reading as request_reading
+from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import today
 from orchestrator.migrations import queries as migration_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.workflows.to_do_queries import Item
+
+STATEMENT_OF = N_("%(month)s 政务云资源用量确认单")
 
 
 def waiting_code(item: Item) -> str:
@@ -18,7 +23,12 @@ def waiting_code(item: Item) -> str:
 
 def queue_row(visit: Visit, item: Item) -> QueueRow:
     """Return the row of one item."""
-    rows = {"requests": _request_row, "plans": _plan_row, "migrations": _migration_row}
+    rows = {
+        "requests": _request_row,
+        "plans": _plan_row,
+        "migrations": _migration_row,
+        "statements": _statement_row,
+    }
     return rows[item.noun.path](visit, item)
 
 
@@ -69,4 +79,22 @@ def _migration_row(visit: Visit, item: Item) -> QueueRow:
         subject=migration.title,
         zone_class=request.zone_class,
         monthly_fen=None,
+    )
+
+
+def _statement_row(visit: Visit, item: Item) -> QueueRow:
+    statement = statement_queries.get(visit.session, item.key)
+    month, due = month_text(statement.month), statement.answer_due
+    return QueueRow(
+        key=f"statement:{statement.id}",
+        number=statement.number or month,
+        waiting=waiting_text(item.act.waiting, visit),
+        organisation=visit.names.organisation(statement.organisation_code),
+        requester="",
+        since=item.since,
+        subject=visit.say(STATEMENT_OF, month=month),
+        zone_class="",
+        monthly_fen=None,
+        due_on=due,
+        overdue=due is not None and due < today(visit.session),
     )

@@ -12,8 +12,8 @@ from orchestrator.console.requests.views import RequestDetail
 class QueueRow:
     """One object that waits for an act; `waiting` names the act in the reader's language.
 
-    `key` is ``request:<id>``, ``plan:<id>`` or ``migration:<id>``, which is read on its own page; `number` is
-    shown to the reader.
+    `key` is ``request:<id>`` or ``plan:<id>``, which open beside the queue, or ``migration:<id>`` or
+    ``statement:<id>``, which have a page only; `number` is shown to the reader.
     """
 
     key: str
@@ -27,6 +27,11 @@ class QueueRow:
     monthly_fen: int | None
     due_on: date | None = None
     overdue: bool = False
+
+    @property
+    def opens_beside(self) -> bool:
+        """Return True if the queue shows the object beside its rows."""
+        return self.key.startswith(("request:", "plan:"))
 
     @property
     def path(self) -> str:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import Depends, Form, Request
+from fastapi import Depends, Request
 from sqlmodel import Session
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -28,12 +28,6 @@ from orchestrator.workflows.nouns import NOUNS
 SEE_OTHER = 303
 LONGEST_VERSION = 9
 SENT_TWICE = N_("字段 %(name)s 出现了两次，没有保存任何内容。")
-
-
-class ReasonNeeded(BadInput):
-    """Write a comment that gives the reason."""
-
-    zh = N_("请填写意见")
 
 
 @dataclass(frozen=True)
@@ -110,19 +104,6 @@ def the_visit(request: Request, session: TheSession, actor: TheActor, service: T
 
 
 TheVisit = Annotated[Visit, Depends(the_visit)]
-Version = Annotated[int | None, Form()]
-Reason = Annotated[str, Form(max_length=2000)]
-
-
-def need_reason(reason: str) -> str:
-    """Return the typed reason without surrounding blanks.
-
-    Raises:
-        ReasonNeeded: nothing was typed.
-    """
-    if not reason.strip():
-        raise ReasonNeeded(field="reason")
-    return reason.strip()
 
 
 def _badges(session: Session, actor: Actor, service: Service) -> dict[str, int]:

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Form, Path, Query, Response
 
 from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.lifecycle import StatementStatus
-from orchestrator.billing.models import LARGEST_POSITION
+from orchestrator.billing.models import LARGEST_POSITION, UsageStatement
 from orchestrator.billing.months import month_text, parse_month
 from orchestrator.console.frame.menu import MenuEntry
 from orchestrator.console.frame.views import Option, Pager
-from orchestrator.console.frame.visit import Reason, TheVisit, Version, Visit, go, need_reason, words_of
+from orchestrator.console.frame.visit import Sent, TheVisit, Visit, go, words_of
 from orchestrator.console.statements import reading
 from orchestrator.console.statements.views import StatementList
 from orchestrator.console.words.i18n import N_
@@ -22,7 +22,8 @@ from orchestrator.core.errors import BadInput, BusinessError
 from orchestrator.departments import queries as department_queries
 from orchestrator.departments.permissions import Permission, visible_to
 from orchestrator.workflows.billing import month_close
-from orchestrator.workflows.billing.month_close import Decision
+from orchestrator.workflows.nouns import STATEMENTS
+from orchestrator.workflows.perform import perform
 
 router = APIRouter(prefix="/console/statements", include_in_schema=False)
 MENU = MenuEntry(70, N_("用量确认单"), "/console/statements", "", frozenset({Permission.REQUESTS_READ}))
@@ -116,61 +117,17 @@ def show_line(statement_id: UUID, position: Position, visit: TheVisit) -> Respon
     return visit.show("statements/line.html", reading.line_detail(visit, statement_id, position))
 
 
-@router.post("/{statement_id}/issue")
-def issue(statement_id: UUID, visit: TheVisit, version: Version = None) -> Response:
-    """Issue the statement: its number and amounts are fixed from now on."""
-    _stay(visit, statement_id)
-    month_close.issue_statement(visit.session, visit.actor, statement_id, visit.service.pack, version)
-    return _back(statement_id, "statement_issued")
+@router.post("/{statement_id}/{name}")
+def act_on_statement(statement_id: UUID, name: str, visit: TheVisit, sent: Sent) -> Response:
+    """Do one act on a statement, and show the statement that continues: this one, or its next revision."""
+    act, call = STATEMENTS.act(name), visit.call(sent)
+    visit.on_refusal(lambda again, error: _detail_again(again, statement_id, error, call.reason))
+    statement: UsageStatement = perform(STATEMENTS, act, call, statement_id)
+    return go(f"/console/statements/{statement.id}", f"{STATEMENTS.path}.{act.name}")
 
 
-@router.post("/{statement_id}/confirm")
-def confirm(statement_id: UUID, visit: TheVisit, version: Version = None) -> Response:
-    """Confirm the statement for the department."""
-    _stay(visit, statement_id)
-    month_close.confirm_statement(visit.session, visit.actor, statement_id, version)
-    return _back(statement_id, "statement_confirmed")
-
-
-@router.post("/{statement_id}/dispute")
-def dispute(statement_id: UUID, visit: TheVisit, reason: Reason = "", version: Version = None) -> Response:
-    """Dispute the statement; the reason is required."""
-    _stay(visit, statement_id, reason)
-    month_close.dispute_statement(visit.session, visit.actor, statement_id, need_reason(reason), version)
-    return _back(statement_id, "statement_disputed")
-
-
-@router.post("/{statement_id}/uphold")
-def uphold(statement_id: UUID, visit: TheVisit, reason: Reason = "") -> Response:
-    """Uphold the dispute, and show the next revision."""
-    return _decide(visit, statement_id, reason, upheld=True)
-
-
-@router.post("/{statement_id}/let-stand")
-def let_stand(statement_id: UUID, visit: TheVisit, reason: Reason = "") -> Response:
-    """Reject the dispute: the statement stays as issued."""
-    return _decide(visit, statement_id, reason, upheld=False)
-
-
-def _decide(visit: Visit, statement_id: UUID, reason: str, *, upheld: bool) -> Response:
-    _stay(visit, statement_id, reason)
-    decision = Decision(upheld=upheld, reason=need_reason(reason))
-    goes_on = month_close.decide_dispute(
-        visit.session, visit.actor, statement_id, decision, visit.service.pack
-    )
-    return _back(goes_on.id, "dispute_decided")
-
-
-def _back(statement_id: UUID, done: str) -> Response:
-    return go(f"/console/statements/{statement_id}", done)
-
-
-def _stay(visit: Visit, statement_id: UUID, reason: str = "") -> None:
-    """If the act is refused, show the statement as it is now, with the reason and the typed text."""
-
-    def again(visit: Visit, error: BusinessError) -> Response:
-        page = reading.detail(visit, statement_id)
-        acts = replace(page.acts, problem=words_of(error, visit.language), reason=reason)
-        return visit.show(DETAIL, replace(page, acts=acts))
-
-    visit.on_refusal(again)
+def _detail_again(visit: Visit, statement_id: UUID, error: BusinessError, reason: str) -> Response:
+    """Show the statement as it is now, with the reason of the refusal and the typed text."""
+    page = reading.detail(visit, statement_id)
+    acts = replace(page.acts, problem=words_of(error, visit.language), reason=reason)
+    return visit.show(DETAIL, replace(page, acts=acts))

@@ -11,11 +11,11 @@ from orchestrator.billing.models import SkuMovement, UsageStatement
 from orchestrator.billing.months import month_text
 from orchestrator.billing.preview_case import plain
 from orchestrator.billing.statement_queries import ListedLine
+from orchestrator.console.frame.acts import buttons
 from orchestrator.console.frame.render import money
-from orchestrator.console.frame.views import Pager
+from orchestrator.console.frame.views import ActionSet, Pager
 from orchestrator.console.frame.visit import Visit
 from orchestrator.console.requests import reading as request_reading
-from orchestrator.console.statements import buttons
 from orchestrator.console.statements.views import (
     GivenApproval,
     IntervalRow,
@@ -27,6 +27,7 @@ from orchestrator.console.statements.views import (
 )
 from orchestrator.console.words.i18n import N_
 from orchestrator.workflows.billing import reports, statements
+from orchestrator.workflows.nouns import STATEMENTS
 
 LINES_PER_PAGE = 100
 OF_SPEC = N_("规格价的 %(percent)s%%")
@@ -83,7 +84,7 @@ def detail(visit: Visit, statement_id: UUID, after: int = 0) -> StatementDetail:
         lines=tuple(_line(visit, item) for item in found),
         pager=Pager(statement.line_count, str(after or ""), following),
         timeline=request_reading.timeline_of(visit, statement.id),
-        acts=buttons.on_statement(visit, statement),
+        acts=ActionSet(buttons(visit, STATEMENTS, statement), hidden={"version": str(statement.version)}),
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine, text
 from sqlmodel import Session
@@ -11,8 +12,11 @@ from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.intervals import SkuUse
 from orchestrator.billing.models import UsageStatement
 from orchestrator.core.db import transaction
-from orchestrator.policies.pack import PolicyPack
+from orchestrator.workflows.act import Act, Call
 from orchestrator.workflows.billing import month_close, usage
+from orchestrator.workflows.billing.acts import CONFIRM, ISSUE
+from orchestrator.workflows.nouns import STATEMENTS
+from orchestrator.workflows.perform import perform
 from tests.db.billing import hosts
 
 JUNE, JULY, AUGUST = date(2019, 6, 1), date(2019, 7, 1), date(2019, 8, 1)
@@ -32,23 +36,29 @@ def statement(engine: Engine, month: date, department: str = "SLJ") -> UsageStat
         return queries.current(session, department, month)
 
 
-def issue(engine: Engine, pack: PolicyPack, month: date, department: str = "SLJ") -> UsageStatement:
+def act(session: Session, username: str, act: Act, statement_id: UUID, reason: str = "") -> UsageStatement:
+    """The statement that continues after this person's act: the same one, or its next revision."""
+    call = Call(session, hosts.actor(session, username), hosts.PACK, reason=reason)
+    continuing: UsageStatement = perform(STATEMENTS, act, call, statement_id)
+    return continuing
+
+
+def issue(engine: Engine, month: date, department: str = "SLJ") -> UsageStatement:
     row = statement(engine, month, department)
     with transaction(engine) as session:
-        return month_close.issue_statement(session, hosts.actor(session, "xxh.reviewer"), row.id, pack)
+        return act(session, "xxh.reviewer", ISSUE, row.id)
 
 
 def confirm(engine: Engine, month: date, department: str = "SLJ") -> UsageStatement:
     row = statement(engine, month, department)
     with transaction(engine) as session:
-        officer = hosts.actor(session, hosts.OFFICERS[department][0])
-        return month_close.confirm_statement(session, officer, row.id)
+        return act(session, hosts.OFFICERS[department][0], CONFIRM, row.id)
 
 
-def settle(engine: Engine, pack: PolicyPack, month: date, department: str = "SLJ") -> UsageStatement:
+def settle(engine: Engine, month: date, department: str = "SLJ") -> UsageStatement:
     """Close, issue and confirm."""
     close(engine, month)
-    issue(engine, pack, month, department)
+    issue(engine, month, department)
     return confirm(engine, month, department)
 
 

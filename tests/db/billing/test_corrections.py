@@ -10,8 +10,8 @@ from orchestrator.billing.models import UsageStatement
 from orchestrator.billing.months import parse_month
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import NotFound
-from orchestrator.policies.pack import PolicyPack
 from orchestrator.workflows.billing import month_close
+from orchestrator.workflows.billing.acts import DISPUTE, UPHOLD
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import AUGUST, JULY, JUNE
 
@@ -26,28 +26,24 @@ LATER_PRICES = (
 )
 
 
-def test_what_happened_after_metering_must_be_metered_before_it_is_issued(
-    engine: Engine, pack: PolicyPack
-) -> None:
+def test_what_happened_after_metering_must_be_metered_before_it_is_issued(engine: Engine) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
     closes.close(engine, JUNE)
     closes.correct(engine, host, date(2019, 6, 25), CPU=4, MEM=16)
     with pytest.raises(StatementStale):
-        closes.issue(engine, pack, JUNE)
+        closes.issue(engine, JUNE)
     assert closes.close(engine, JUNE) == 1
-    assert closes.issue(engine, pack, JUNE).total_fen == 32480
+    assert closes.issue(engine, JUNE).total_fen == 32480
 
 
-def test_a_late_event_gives_the_next_open_month_counter_lines_for_what_changes_alone(
-    engine: Engine, pack: PolicyPack
-) -> None:
+def test_a_late_event_gives_the_next_open_month_counter_lines_for_what_changes_alone(engine: Engine) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-05")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     closes.correct(engine, host, date(2019, 6, 25), CPU=4, MEM=32)
     hosts.on_day(engine, "2019-08-01")
-    closes.settle(engine, pack, JULY)
+    closes.settle(engine, JULY)
     assert [line for line in closes.lines(engine, JULY) if line[0] != "ordinary"] == [
         ("counter", CPU, 8, "2019-06-19", "2019-07-01", -13440),
         ("right", CPU, 8, "2019-06-19", "2019-06-25", 6720),
@@ -57,7 +53,7 @@ def test_a_late_event_gives_the_next_open_month_counter_lines_for_what_changes_a
     assert closes.movement(engine, JULY)[CPU] == (8, 0, 4, 4)
     assert closes.movement(engine, JULY)[MEM] == (32, 0, 0, 32)
     hosts.on_day(engine, "2019-09-01")
-    closes.settle(engine, pack, AUGUST)
+    closes.settle(engine, AUGUST)
     assert [line for line in closes.lines(engine, AUGUST) if line[0] != "ordinary"] == []
 
 
@@ -74,11 +70,11 @@ def meter_ordered(engine: Engine) -> list[str]:
     return ordered
 
 
-def halved_in_july_and_closed_in_august(engine: Engine, pack: PolicyPack) -> None:
+def halved_in_july_and_closed_in_august(engine: Engine) -> None:
     """June is confirmed; that July was halved is known after July was metered and before August is."""
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     hosts.on_day(engine, "2019-08-01")
     closes.close(engine, JULY)
     hosts.on_day(engine, "2019-08-10")
@@ -87,10 +83,8 @@ def halved_in_july_and_closed_in_august(engine: Engine, pack: PolicyPack) -> Non
 
 
 @pytest.mark.invariant(7)
-def test_a_month_that_is_metered_again_has_the_later_ones_metered_after_it(
-    engine: Engine, pack: PolicyPack
-) -> None:
-    halved_in_july_and_closed_in_august(engine, pack)
+def test_a_month_that_is_metered_again_has_the_later_ones_metered_after_it(engine: Engine) -> None:
+    halved_in_july_and_closed_in_august(engine)
     hosts.on_day(engine, "2019-09-01")
     closes.close(engine, AUGUST)
     closes.close(engine, JULY)
@@ -106,12 +100,10 @@ def test_a_month_that_is_metered_again_has_the_later_ones_metered_after_it(
     ]
 
 
-def uphold(engine: Engine, pack: PolicyPack, issued: UsageStatement) -> None:
+def uphold(engine: Engine, issued: UsageStatement) -> None:
     with transaction(engine) as session:
-        officer, office = (hosts.actor(session, name) for name in ("slj.officer", "zhb.approver"))
-        month_close.dispute_statement(session, officer, issued.id, "It was halved on the 16th.")
-        upheld = month_close.Decision(upheld=True, reason="The meter says so.")
-        month_close.decide_dispute(session, office, issued.id, upheld, pack)
+        closes.act(session, "slj.officer", DISPUTE, issued.id, "It was halved on the 16th.")
+        closes.act(session, "zhb.approver", UPHOLD, issued.id, "The meter says so.")
 
 
 def stated_of_june(engine: Engine) -> int:
@@ -125,25 +117,23 @@ def stated_of_june(engine: Engine) -> int:
 
 
 @pytest.mark.invariant(7)
-def test_a_dispute_is_not_upheld_while_a_later_month_that_builds_on_it_is_issued(
-    engine: Engine, pack: PolicyPack
-) -> None:
+def test_a_dispute_is_not_upheld_while_a_later_month_that_builds_on_it_is_issued(engine: Engine) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-05")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     closes.correct(engine, host, date(2019, 6, 19), CPU=4, MEM=32)
     hosts.on_day(engine, "2019-08-01")
     closes.close(engine, JULY)
-    july = closes.issue(engine, pack, JULY)
+    july = closes.issue(engine, JULY)
     closes.correct(engine, host, date(2019, 6, 19), CPU=6, MEM=32)
     hosts.on_day(engine, "2019-09-01")
     closes.close(engine, AUGUST)
-    august = closes.issue(engine, pack, AUGUST)
+    august = closes.issue(engine, AUGUST)
     with pytest.raises(LaterMonthIssued, match="2019-08 is issued and is based on this statement"):
-        uphold(engine, pack, july)
+        uphold(engine, july)
     assert stated_of_june(engine) == 10080 + 27200
-    uphold(engine, pack, august)
-    uphold(engine, pack, july)
+    uphold(engine, august)
+    uphold(engine, july)
     closes.close(engine, JULY)
     assert meter_ordered(engine) == ["2019-08"]
     assert stated_of_june(engine) == 10080 + 27200
@@ -152,17 +142,17 @@ def test_a_dispute_is_not_upheld_while_a_later_month_that_builds_on_it_is_issued
 
 
 @pytest.mark.invariant(7)
-def test_a_new_revision_has_the_later_months_metered_after_it(engine: Engine, pack: PolicyPack) -> None:
+def test_a_new_revision_has_the_later_months_metered_after_it(engine: Engine) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     hosts.on_day(engine, "2019-08-01")
     closes.close(engine, JULY)
-    issued = closes.issue(engine, pack, JULY)
+    issued = closes.issue(engine, JULY)
     closes.correct(engine, host, date(2019, 7, 16), CPU=4, MEM=32)
     hosts.on_day(engine, "2019-09-01")
     closes.close(engine, AUGUST)
-    uphold(engine, pack, issued)
+    uphold(engine, issued)
     closes.close(engine, JULY)
     assert meter_ordered(engine) == ["2019-08"]
     assert closes.movement(engine, JULY)[CPU] == (8, 0, 4, 4)
@@ -178,11 +168,11 @@ def test_a_new_revision_has_the_later_months_metered_after_it(engine: Engine, pa
     ],
 )
 def test_an_earlier_month_that_can_no_longer_be_priced_refuses_the_close_and_is_named(
-    engine: Engine, pack: PolicyPack, change: str, words: str
+    engine: Engine, change: str, words: str
 ) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-05")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     closes.correct(engine, host, date(2019, 6, 25), CPU=4, MEM=32)
     hosts.on_day(engine, "2019-08-01")
     with engine.begin() as connection:
@@ -195,16 +185,16 @@ def test_an_earlier_month_that_can_no_longer_be_priced_refuses_the_close_and_is_
         closes.statement(engine, JULY)
 
 
-def test_a_correction_is_itself_corrected_by_a_counter_line(engine: Engine, pack: PolicyPack) -> None:
+def test_a_correction_is_itself_corrected_by_a_counter_line(engine: Engine) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-05")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     closes.correct(engine, host, date(2019, 6, 19), CPU=4, MEM=32)
     hosts.on_day(engine, "2019-08-01")
-    closes.settle(engine, pack, JULY)
+    closes.settle(engine, JULY)
     closes.correct(engine, host, date(2019, 6, 19), CPU=8, MEM=32)
     hosts.on_day(engine, "2019-09-01")
-    closes.settle(engine, pack, AUGUST)
+    closes.settle(engine, AUGUST)
     corrections = [line for line in closes.lines(engine, AUGUST) if line[0] != "ordinary"]
     assert corrections == [
         ("counter", CPU, 4, "2019-06-19", "2019-07-01", -6720),
@@ -216,9 +206,7 @@ def test_a_correction_is_itself_corrected_by_a_counter_line(engine: Engine, pack
     assert sum(closes.statement(engine, month).total_fen for month in months) == 40640 + 2 * 101600
 
 
-def test_a_counter_line_is_divided_among_the_payers_as_the_line_that_it_reverses(
-    engine: Engine, pack: PolicyPack
-) -> None:
+def test_a_counter_line_is_divided_among_the_payers_as_the_line_that_it_reverses(engine: Engine) -> None:
     host = hosts.in_production(engine)
     with engine.begin() as connection:
         connection.execute(
@@ -229,7 +217,7 @@ def test_a_counter_line_is_divided_among_the_payers_as_the_line_that_it_reverses
             )
         )
     hosts.on_day(engine, "2019-07-05")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     closes.correct(engine, host, date(2019, 6, 19), CPU=7, MEM=32)
     hosts.on_day(engine, "2019-08-01")
     closes.close(engine, JULY)

@@ -6,7 +6,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from orchestrator.core import audit
-from orchestrator.policies.pack import PolicyPack
 from orchestrator.workflows.billing import month_close
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import JUNE
@@ -38,10 +37,10 @@ MORE_LINES = (
         "TRUNCATE usage_statements CASCADE",
     ],
 )
-def test_a_confirmed_month_cannot_be_edited_by_sql(engine: Engine, pack: PolicyPack, statement: str) -> None:
+def test_a_confirmed_month_cannot_be_edited_by_sql(engine: Engine, statement: str) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     before = closes.stored(engine)
     with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
         connection.execute(text(statement))
@@ -52,12 +51,10 @@ def test_a_confirmed_month_cannot_be_edited_by_sql(engine: Engine, pack: PolicyP
     "statement",
     ["UPDATE statement_lines SET amount_fen = 1", "UPDATE usage_statements SET total_fen = 1, digest = 'x'"],
 )
-def test_who_switches_the_guards_off_and_edits_is_reported(
-    engine: Engine, pack: PolicyPack, statement: str
-) -> None:
+def test_who_switches_the_guards_off_and_edits_is_reported(engine: Engine, statement: str) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     with Session(engine) as session:
         assert month_close.altered_statements(session) == []
     with engine.begin() as connection:
@@ -67,10 +64,10 @@ def test_who_switches_the_guards_off_and_edits_is_reported(
         assert month_close.altered_statements(session) == ["ST-2019-06-SLJ"]
 
 
-def test_every_transition_is_audited_with_its_figures(engine: Engine, pack: PolicyPack) -> None:
+def test_every_transition_is_audited_with_its_figures(engine: Engine) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
-    row = closes.settle(engine, pack, JUNE)
+    row = closes.settle(engine, JUNE)
     with Session(engine) as session:
         events = {event.action: event.body for event in audit.page(session, object_id=str(row.id))}
         assert audit.verify(session, []) == []

@@ -31,6 +31,7 @@ from orchestrator.core.clock import CITY
 from orchestrator.core.db import transaction
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.workflows.billing import month_close
+from orchestrator.workflows.billing.acts import CONFIRM, DISPUTE, ISSUE, LET_STAND, UPHOLD
 from tests.db.billing import closes, hosts
 from tests.db.billing.fraction_rater import Line
 from tests.db.billing.month_oracle import (
@@ -144,22 +145,16 @@ class Product:
         return {sku: figures for sku, figures in found.items() if any(figures)}
 
     def issue(self, row: UsageStatement) -> None:
-        reviewer = hosts.actor(self.session, "xxh.reviewer")
-        month_close.issue_statement(self.session, reviewer, row.id, self.city.pack)
+        closes.act(self.session, "xxh.reviewer", ISSUE, row.id)
 
     def confirm(self, row: UsageStatement) -> None:
-        officer = hosts.actor(self.session, hosts.OFFICERS[row.organisation_code][0])
-        month_close.confirm_statement(self.session, officer, row.id)
+        closes.act(self.session, hosts.OFFICERS[row.organisation_code][0], CONFIRM, row.id)
 
     def decide(self, row: UsageStatement, *, upheld: bool) -> None:
-        office = hosts.actor(self.session, "zhb.approver")
-        month_close.decide_dispute(
-            self.session, office, row.id, month_close.Decision(upheld, "seen"), self.city.pack
-        )
+        closes.act(self.session, "zhb.approver", UPHOLD if upheld else LET_STAND, row.id, "seen")
 
     def dispute(self, row: UsageStatement) -> None:
-        officer = hosts.actor(self.session, hosts.OFFICERS[row.organisation_code][0])
-        month_close.dispute_statement(self.session, officer, row.id, "It was less.")
+        closes.act(self.session, hosts.OFFICERS[row.organisation_code][0], DISPUTE, row.id, "It was less.")
 
     def set_terms(self, first: date, terms: Terms) -> dict[str, list[dict[str, Any]]]:
         """Write prices and terms; the same for the oracle."""

@@ -13,7 +13,6 @@ from orchestrator.billing.errors import (
     EarlierMonthOpen,
     EarlierStatementUndecided,
     MonthNotOver,
-    OwnStatement,
     SamePersonInStatement,
     UnpricedUsage,
     UsageGap,
@@ -21,8 +20,8 @@ from orchestrator.billing.errors import (
 from orchestrator.billing.intervals import SkuUse
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BadInput, IllegalTransition, NotFound, NotPermitted
-from orchestrator.policies.pack import PolicyPack
 from orchestrator.workflows.billing import month_close, usage
+from orchestrator.workflows.billing.acts import CONFIRM, DISPUTE, ISSUE, LET_STAND, UPHOLD
 from tests.db.billing import closes, hosts
 from tests.db.billing.closes import AUGUST, JULY, JUNE
 
@@ -44,13 +43,11 @@ def test_the_stated_case_is_billed_to_the_fen_from_the_opening_day_on(engine: En
 
 
 @pytest.mark.invariant(7)
-def test_activation_is_an_increase_and_the_next_month_opens_with_what_was_stated(
-    engine: Engine, pack: PolicyPack
-) -> None:
+def test_activation_is_an_increase_and_the_next_month_opens_with_what_was_stated(engine: Engine) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-10")
     hosts.resize(engine, host, 4, 16)
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     hosts.on_day(engine, "2019-08-05")
     closes.close(engine, JULY)
     assert closes.movement(engine, JUNE)[CPU] == (0, 8, 0, 8)
@@ -75,12 +72,12 @@ def test_what_is_paid_once_moves_no_quantity(engine: Engine) -> None:
 
 
 def test_a_department_that_gave_everything_back_is_stated_once_more_and_then_no_longer(
-    engine: Engine, pack: PolicyPack
+    engine: Engine,
 ) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01", hour=10)
     hosts.release(engine, host)
-    closes.settle(engine, pack, JUNE)
+    closes.settle(engine, JUNE)
     hosts.on_day(engine, "2019-09-02")
     assert closes.close(engine, JULY) == 1
     assert closes.lines(engine, JULY) == []
@@ -160,28 +157,26 @@ def test_usage_that_no_event_tells_refuses_the_close(engine: Engine) -> None:
         closes.close(engine, JUNE)
 
 
-def test_issuing_fixes_number_day_digest_and_the_day_of_the_answer(engine: Engine, pack: PolicyPack) -> None:
+def test_issuing_fixes_number_day_digest_and_the_day_of_the_answer(engine: Engine) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
     closes.close(engine, JUNE)
-    found = closes.issue(engine, pack, JUNE)
+    found = closes.issue(engine, JUNE)
     assert (found.number, found.status, found.issued_on) == ("ST-2019-06-SLJ", "issued", date(2019, 7, 1))
     assert found.answer_due == date(2019, 7, 8)
     assert len(found.digest or "") == 64
 
 
-def test_a_month_is_not_issued_while_the_one_before_is_undecided(engine: Engine, pack: PolicyPack) -> None:
+def test_a_month_is_not_issued_while_the_one_before_is_undecided(engine: Engine) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-08-01")
     closes.close(engine, JUNE)
     closes.close(engine, JULY)
     with pytest.raises(EarlierStatementUndecided, match="2019-06 is metered"):
-        closes.issue(engine, pack, JULY)
+        closes.issue(engine, JULY)
 
 
-def test_the_centre_issues_and_the_officer_of_the_department_confirms(
-    engine: Engine, pack: PolicyPack
-) -> None:
+def test_the_centre_issues_and_the_officer_of_the_department_confirms(engine: Engine) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
     closes.close(engine, JUNE)
@@ -193,8 +188,8 @@ def test_the_centre_issues_and_the_officer_of_the_department_confirms(
         ("mzj.officer", NotFound),
     ):
         with pytest.raises(error), transaction(engine) as session:
-            month_close.issue_statement(session, hosts.actor(session, username), row.id, pack)
-    closes.issue(engine, pack, JUNE)
+            closes.act(session, username, ISSUE, row.id)
+    closes.issue(engine, JUNE)
     for username, error in (
         ("slj.clerk", NotPermitted),
         ("xxh.reviewer", NotPermitted),
@@ -202,17 +197,15 @@ def test_the_centre_issues_and_the_officer_of_the_department_confirms(
         ("csp1.applier", NotPermitted),
     ):
         with pytest.raises(error), transaction(engine) as session:
-            month_close.confirm_statement(session, hosts.actor(session, username), row.id)
+            closes.act(session, username, CONFIRM, row.id)
     assert closes.confirm(engine, JUNE).status == "confirmed"
 
 
-def test_nobody_confirms_what_they_verified_whatever_roles_they_hold(
-    engine: Engine, pack: PolicyPack
-) -> None:
+def test_nobody_confirms_what_they_verified_whatever_roles_they_hold(engine: Engine) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
     closes.close(engine, JUNE)
-    closes.issue(engine, pack, JUNE)
+    closes.issue(engine, JUNE)
     with engine.begin() as connection:
         connection.execute(
             text("UPDATE persons SET organisation_code = 'SLJ' WHERE username = 'xxh.reviewer'")
@@ -225,7 +218,7 @@ def test_nobody_confirms_what_they_verified_whatever_roles_they_hold(
         )
     row = closes.statement(engine, JUNE)
     with pytest.raises(SamePersonInStatement), transaction(engine) as session:
-        month_close.confirm_statement(session, hosts.actor(session, "xxh.reviewer"), row.id)
+        closes.act(session, "xxh.reviewer", CONFIRM, row.id)
     reviewer = text(
         "UPDATE usage_statements SET confirmed_by_id ="
         " (SELECT id FROM persons WHERE username = 'xxh.reviewer')"
@@ -234,26 +227,22 @@ def test_nobody_confirms_what_they_verified_whatever_roles_they_hold(
         connection.execute(reviewer)
 
 
-def test_an_upheld_dispute_makes_a_new_revision_and_keeps_the_old_one(
-    engine: Engine, pack: PolicyPack
-) -> None:
+def test_an_upheld_dispute_makes_a_new_revision_and_keeps_the_old_one(engine: Engine) -> None:
     host = hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-02")
     closes.close(engine, JUNE)
-    first = closes.issue(engine, pack, JUNE)
+    first = closes.issue(engine, JUNE)
     with transaction(engine) as session:
-        officer = hosts.actor(session, "slj.officer")
-        month_close.dispute_statement(session, officer, first.id, "It was halved on the 25th.")
+        closes.act(session, "slj.officer", DISPUTE, first.id, "It was halved on the 25th.")
     closes.correct(engine, host, date(2019, 6, 25), CPU=4, MEM=16)
     with pytest.raises(IllegalTransition):
         closes.confirm(engine, JUNE)
-    decision = month_close.Decision(upheld=True, reason="The meter says so.")
     with pytest.raises(NotPermitted), transaction(engine) as session:
-        month_close.decide_dispute(session, hosts.actor(session, "xxh.approver"), first.id, decision, pack)
+        closes.act(session, "xxh.approver", UPHOLD, first.id, "The meter says so.")
     with transaction(engine) as session:
-        month_close.decide_dispute(session, hosts.actor(session, "zhb.approver"), first.id, decision, pack)
+        closes.act(session, "zhb.approver", UPHOLD, first.id, "The meter says so.")
     closes.close(engine, JUNE)
-    second = closes.issue(engine, pack, JUNE)
+    second = closes.issue(engine, JUNE)
     assert (second.number, second.revision, second.total_fen) == ("ST-2019-06-SLJ-2", 2, 32480)
     with Session(engine) as session:
         old = session.get_one(type(first), first.id)
@@ -261,30 +250,26 @@ def test_an_upheld_dispute_makes_a_new_revision_and_keeps_the_old_one(
     assert closes.confirm(engine, JUNE).status == "confirmed"
 
 
-def test_a_rejected_dispute_leaves_the_statement_as_it_was_issued(engine: Engine, pack: PolicyPack) -> None:
+def test_a_rejected_dispute_leaves_the_statement_as_it_was_issued(engine: Engine) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-02")
     closes.close(engine, JUNE)
-    issued = closes.issue(engine, pack, JUNE)
+    issued = closes.issue(engine, JUNE)
     with transaction(engine) as session:
-        month_close.dispute_statement(
-            session, hosts.actor(session, "csp1.applier"), issued.id, "Meter differs."
-        )
-    empty = month_close.Decision(upheld=False, reason=" ")
+        closes.act(session, "csp1.applier", DISPUTE, issued.id, "Meter differs.")
     with pytest.raises(BadInput), transaction(engine) as session:
-        month_close.decide_dispute(session, hosts.actor(session, "zhb.approver"), issued.id, empty, pack)
+        closes.act(session, "zhb.approver", LET_STAND, issued.id, " ")
     with transaction(engine) as session:
-        decision = month_close.Decision(upheld=False, reason="Within tolerance.")
-        month_close.decide_dispute(session, hosts.actor(session, "zhb.approver"), issued.id, decision, pack)
+        closes.act(session, "zhb.approver", LET_STAND, issued.id, "Within tolerance.")
     again = closes.statement(engine, JUNE)
     assert (again.status, again.digest, again.number) == ("issued", issued.digest, issued.number)
 
 
-def test_silence_escalates_and_never_confirms(engine: Engine, pack: PolicyPack) -> None:
+def test_silence_escalates_and_never_confirms(engine: Engine) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
     closes.close(engine, JUNE)
-    closes.issue(engine, pack, JUNE)
+    closes.issue(engine, JUNE)
     hosts.on_day(engine, "2019-07-08")
     with transaction(engine) as session:
         assert month_close.escalate_statements(session) == 0
@@ -295,15 +280,14 @@ def test_silence_escalates_and_never_confirms(engine: Engine, pack: PolicyPack) 
     assert closes.confirm(engine, JUNE).status == "confirmed"
 
 
-def test_the_centre_does_not_verify_its_own_statement(engine: Engine, pack: PolicyPack) -> None:
+def test_the_centre_does_not_verify_its_own_statement(engine: Engine) -> None:
     hosts.in_production(engine)
     hosts.on_day(engine, "2019-07-01")
     closes.close(engine, JUNE)
     row = closes.statement(engine, JUNE)
     with engine.begin() as connection:
         connection.execute(text("UPDATE usage_statements SET organisation_code = 'XXH'"))
-    with pytest.raises((NotPermitted, OwnStatement)), transaction(engine) as session:
-        month_close.issue_statement(session, hosts.actor(session, "xxh.reviewer"), row.id, pack)
+    with pytest.raises(NotPermitted), transaction(engine) as session:
+        closes.act(session, "xxh.reviewer", ISSUE, row.id)
     with transaction(engine) as session:
-        office = hosts.actor(session, "zhb.approver")
-        assert month_close.issue_statement(session, office, row.id, pack).status == "issued"
+        assert closes.act(session, "zhb.approver", ISSUE, row.id).status == "issued"

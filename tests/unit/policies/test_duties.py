@@ -28,6 +28,7 @@ ACTS = {act.act: act for act in PACK.duties.acts}
         (Permission.STATEMENTS_CLOSE, ["verify_statement"]),
         (Permission.STATEMENTS_CONFIRM, ["confirm_statement"]),
         (Permission.STATEMENTS_DECIDE, ["decide_dispute"]),
+        (Permission.STATEMENTS_DISPUTE, ["dispute_statement"]),
         (Permission.STATEMENTS_VERIFY, ["verify_statement"]),
     ],
 )

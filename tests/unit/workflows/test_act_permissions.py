@@ -20,12 +20,23 @@ from orchestrator.workflows.perform import perform
 PACK: Final = load_pack(Path(__file__).resolve().parents[3] / "policies" / "xinyu-2019")
 OWNER, OTHER = "SLJ", "XXH"
 KEY: Final = UUID(int=1)
-PERSON_COLUMNS: Final = ("requester_id", "endorser_id", "author_id", "applier_id", "registered_by")
+PERSON_COLUMNS: Final = (
+    "requester_id",
+    "endorser_id",
+    "author_id",
+    "applier_id",
+    "registered_by",
+    "verified_by_id",
+    "confirmed_by_id",
+    "disputed_by_id",
+    "decided_by_id",
+)
 CLERK, OFFICER = "department_clerk", "information_officer"
 REVIEWER, APPLIER = "centre_reviewer", "applier"
 APPROVERS = "centre_approver smart_city_office finance"
 PARTIES = "requester_id endorser_id"
 ALL_PARTIES = f"{PARTIES} author_id applier_id"
+DECIDED_PARTIES = "verified_by_id confirmed_by_id disputed_by_id"
 
 
 class Right(NamedTuple):
@@ -75,8 +86,16 @@ EXPECTED: Final = {
     "migrations.clean-up": Right(APPLIER),
     "migrations.retire": Right(APPLIER),
     "migrations.abort": Right(f"{CLERK} {OFFICER} {REVIEWER}"),
+    "statements.issue": Right(REVIEWER, "other", "confirmed_by_id"),
+    "statements.confirm": Right(OFFICER, "own", "verified_by_id decided_by_id"),
+    "statements.dispute": Right(f"{OFFICER} {APPLIER}", never_with="decided_by_id"),
+    "statements.uphold": Right("smart_city_office", "other", DECIDED_PARTIES),
+    "statements.let-stand": Right("smart_city_office", "other", DECIDED_PARTIES),
 }
-"""Persons whose part is written in another table (the plan of a migration) are compared in the flow tests."""
+"""Persons whose part is written in another table (the plan of a migration) are compared in the flow tests.
+
+Whose statements an officer disputes is compared in `tests/db/billing/test_statement_acts.py`.
+"""
 
 ACTS: Final = {f"{noun.path}.{act.name}": (noun, act) for noun in NOUNS for act in noun.acts}
 
@@ -176,6 +195,27 @@ def test_the_substitute_and_nobody_else_reviews_a_request_of_the_centre(name: st
         if outcome(noun, act, Case(role, organisation, ""), owner="XXH") == "done"
     }
     assert able == {(Role.SMART_CITY_OFFICE, "ZHB")}
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "office"),
+    [
+        ("statements.issue", "XXH", (Role.SMART_CITY_OFFICE, "ZHB")),
+        ("statements.uphold", "ZHB", (Role.CENTRE_APPROVER, "XXH")),
+        ("statements.let-stand", "ZHB", (Role.CENTRE_APPROVER, "XXH")),
+    ],
+)
+def test_the_substitute_and_nobody_else_verifies_and_decides_for_the_own_office(
+    name: str, owner: str, office: tuple[Role, str]
+) -> None:
+    noun, act = ACTS[name]
+    able = {
+        (role, organisation)
+        for role in Role
+        for organisation in ("XXH", "ZHB", OWNER)
+        if outcome(noun, act, Case(role, organisation, ""), owner=owner) == "done"
+    }
+    assert able == {office}
 
 
 @pytest.mark.parametrize(
