@@ -13,6 +13,7 @@ from orchestrator.policies.pack import (
     CalendarDocument,
     DeadlinesDocument,
     DutiesDocument,
+    Moment,
     PackHead,
     PolicyPack,
     RulesDocument,
@@ -64,7 +65,7 @@ def _require_judges(reader: DocumentReader) -> None:
     """Report rules that are to be judged on requests, but have no function."""
     document = reader.documents.get("rules.yml")
     for index, rule in enumerate(document.rules if isinstance(document, RulesDocument) else ()):
-        if "request" in rule.judged_at and rule.id not in JUDGES:
+        if Moment.REQUEST in rule.judged_at and rule.id not in JUDGES:
             reader.add(
                 "rules.yml", ("rules", index, "judged_at"), f"no function judges {rule.id} on a request"
             )

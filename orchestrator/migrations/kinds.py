@@ -1,17 +1,8 @@
-"""Kinds of plans and bundles, directions, and outcomes of a cutover or rollback."""
+"""Purposes of bundles, directions, and outcomes of a cutover or rollback."""
 
 from enum import StrEnum
 
 from orchestrator.migrations.transfer import Side
-
-
-class PlanKind(StrEnum):
-    """The kinds of execution plans of a migration."""
-
-    PREPARE = "prepare"
-    CUTOVER = "cutover"
-    ROLLBACK = "rollback"
-    CLEAN_UP = "clean_up"
 
 
 class Purpose(StrEnum):

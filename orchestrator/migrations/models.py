@@ -9,7 +9,8 @@ from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
-from orchestrator.migrations.kinds import Direction, PlanKind, SwitchOutcome
+from orchestrator.core.plan_kinds import MIGRATION_KINDS
+from orchestrator.migrations.kinds import Direction, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 
 
@@ -66,7 +67,7 @@ class MigrationAct(SQLModel, table=True):
     """The link between an execution plan and its migration, with its purpose."""
 
     __tablename__ = "migration_acts"
-    __table_args__ = (one_of("act", PlanKind),)
+    __table_args__ = (one_of("act", MIGRATION_KINDS),)
 
     plan_id: UUID = Field(primary_key=True, foreign_key="execution_plans.id")
     migration_id: UUID = Field(foreign_key="migrations.id", index=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from orchestrator.policies.pack import RequestKind
+from orchestrator.policies.pack import JudgedKind
 
 CLOUD_SERVICE = "cloud_service"
 BIG_SCREEN = "big_screen"
@@ -95,7 +95,7 @@ class RequestFacts:
     name. ``priced_days`` are the days ``[first, end)`` that the quote covers.
     """
 
-    kind: RequestKind
+    kind: JudgedKind
     day: dt.date
     organisation: str
     organisation_kind: str

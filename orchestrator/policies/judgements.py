@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from orchestrator.core.money import format_cny
 from orchestrator.policies.classified_marks import marked_fields
 from orchestrator.policies.facts import BIG_SCREEN, CLOUD_SERVICE, Claim, LineFacts, PricePeriod, RequestFacts
-from orchestrator.policies.pack import HardwareCategory, PolicyPack
+from orchestrator.policies.pack import DutyRole, HardwareCategory, HardwareVerdict, PolicyPack
 
 _NATIONAL = frozenset({"national"})
 _NATIONAL_OR_PROVINCIAL = frozenset({"national", "provincial"})
@@ -38,8 +38,8 @@ def further_approvers(facts: RequestFacts, pack: PolicyPack) -> tuple[str, ...]:
     cost = facts.yearly_cost_fen
     is_high_level = not level or level >= thresholds.second_approver_from_level
     is_costly = cost is None or cost > thresholds.finance_approval_per_year_fen
-    roles = ["smart_city_office"] if is_high_level or _judge_hardware(facts, pack).escalates else []
-    return tuple([*roles, "finance"] if is_costly else roles)
+    roles = [DutyRole.SMART_CITY_OFFICE] if is_high_level or _judge_hardware(facts, pack).escalates else []
+    return tuple([*roles, DutyRole.FINANCE] if is_costly else roles)
 
 
 def _missing(*names: str) -> Finding:
@@ -63,13 +63,14 @@ def _judge_hardware(facts: RequestFacts, pack: PolicyPack) -> Finding:
     failed = [
         (line, category)
         for line, category in judged
-        if category.verdict != "allow" and not _is_exempt(facts, category.scope, _NATIONAL)
+        if category.verdict != HardwareVerdict.ALLOW and not _is_exempt(facts, category.scope, _NATIONAL)
     ]
     return Finding(
         holds=not failed,
         facts=tuple((f"lines.{line.key}.category", line.category) for line in lines),
         detail="; ".join(_with_alternatives(line, category) for line, category in failed),
-        escalates=bool(failed) and all(category.verdict == "escalate" for _, category in failed),
+        escalates=bool(failed)
+        and all(category.verdict == HardwareVerdict.ESCALATE for _, category in failed),
     )
 
 

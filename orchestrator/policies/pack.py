@@ -7,6 +7,7 @@ from the notice quotes a complete sentence with its position, so that a refusal 
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
@@ -15,50 +16,77 @@ from pydantic import Field, StringConstraints, model_validator
 from orchestrator.core.calendar import CalendarYear, WorkingCalendar
 from orchestrator.core.documents import Day, Document, Fen, Name, PlainText
 
-Effect = Literal["refuse", "block", "escalate", "warn"]
-RequestKind = Literal["provision", "grow", "shrink", "release", "renew", "security_change", "rollback"]
-REQUEST_KINDS: tuple[RequestKind, ...] = (
-    "provision",
-    "grow",
-    "shrink",
-    "release",
-    "renew",
-    "security_change",
-    "rollback",
-)
-Moment = Literal[
-    "request",
-    "inventory",
-    "exemption",
-    "project",
-    "funding",
-    "plan",
-    "activation",
-    "trial",
-    "migration",
-    "wave",
-    "cutover",
-    "statement",
-]
-Role = Literal[
-    "department_clerk",
-    "information_officer",
-    "centre_reviewer",
-    "centre_approver",
-    "smart_city_office",
-    "applier",
-    "finance",
-    "auditor",
-    "technical_administrator",
-    "drc_officer",
-    "expert",
-    "security_reviewer",
-    "secrecy_officer",
-    "leading_group_office",
-    "county_authority",
-    "inventory_signatory",
-    "policy_admin",
-]
+
+class Effect(StrEnum):
+    """The verdict of a rule that is not kept."""
+
+    REFUSE = "refuse"
+    BLOCK = "block"
+    ESCALATE = "escalate"
+    WARN = "warn"
+
+
+class JudgedKind(StrEnum):
+    """The kind of a request as rules distinguish it: a change of sizes is judged as growing or shrinking."""
+
+    PROVISION = "provision"
+    GROW = "grow"
+    SHRINK = "shrink"
+    RELEASE = "release"
+    RENEW = "renew"
+    SECURITY_CHANGE = "security_change"
+    ROLLBACK = "rollback"
+
+
+class Moment(StrEnum):
+    """The decision for which a rule is judged."""
+
+    REQUEST = "request"
+    INVENTORY = "inventory"
+    EXEMPTION = "exemption"
+    PROJECT = "project"
+    FUNDING = "funding"
+    PLAN = "plan"
+    ACTIVATION = "activation"
+    TRIAL = "trial"
+    MIGRATION = "migration"
+    WAVE = "wave"
+    CUTOVER = "cutover"
+    STATEMENT = "statement"
+
+
+class DutyRole(StrEnum):
+    """A role that a pack names, also for acts that this service does not have."""
+
+    DEPARTMENT_CLERK = "department_clerk"
+    INFORMATION_OFFICER = "information_officer"
+    CENTRE_REVIEWER = "centre_reviewer"
+    CENTRE_APPROVER = "centre_approver"
+    SMART_CITY_OFFICE = "smart_city_office"
+    APPLIER = "applier"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    TECHNICAL_ADMINISTRATOR = "technical_administrator"
+    DRC_OFFICER = "drc_officer"
+    EXPERT = "expert"
+    SECURITY_REVIEWER = "security_reviewer"
+    SECRECY_OFFICER = "secrecy_officer"
+    LEADING_GROUP_OFFICE = "leading_group_office"
+    COUNTY_AUTHORITY = "county_authority"
+    INVENTORY_SIGNATORY = "inventory_signatory"
+    POLICY_ADMIN = "policy_admin"
+
+
+class HardwareVerdict(StrEnum):
+    """The verdict on request lines of a hardware category."""
+
+    REFUSE = "refuse"
+    ESCALATE = "escalate"
+    ALLOW = "allow"
+
+
+AsText = Field(strict=False)
+"""The member of an enum, which a document names by its value."""
 
 RuleId = Annotated[str, StringConstraints(pattern=r"^R-[0-9]{2}$")]
 Clause = Annotated[str, StringConstraints(pattern=r"^(0|[1-9]|1[0-6])$")]
@@ -76,7 +104,7 @@ class AppliesTo(Document):
 
     organisation_kinds: tuple[Word, ...] = ()
     project_levels: tuple[Literal["municipal", "county"], ...] = ()
-    request_kinds: tuple[RequestKind, ...] = ()
+    request_kinds: tuple[Annotated[JudgedKind, AsText], ...] = ()
     outside: Literal["warn", "silent"] = "silent"
 
 
@@ -91,8 +119,8 @@ class Rule(Document):
     quote_zh: PlainText | None = None
     quote_start: Annotated[int, Field(ge=0)] | None = None
     quote_end: Annotated[int, Field(ge=0)] | None = None
-    effect: Effect
-    judged_at: Annotated[tuple[Moment, ...], Field(min_length=1)]
+    effect: Annotated[Effect, AsText]
+    judged_at: Annotated[tuple[Annotated[Moment, AsText], ...], Field(min_length=1)]
     applies_to: AppliesTo = AppliesTo()
     message_zh: Message
     message_en: Message
@@ -180,7 +208,7 @@ class FurtherRole(Document):
     """A role that an act needs as well in one case."""
 
     when: Literal["level_3", "above_finance_threshold"]
-    role: Role
+    role: Annotated[DutyRole, AsText]
 
 
 class Act(Document):
@@ -189,7 +217,7 @@ class Act(Document):
     act: Word
     name_zh: Name
     name_en: Name
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    roles: Annotated[tuple[Annotated[DutyRole, AsText], ...], Field(min_length=1)]
     never_with: tuple[Word, ...] = ()
     except_when: Literal["officer_files_alone"] | None = None
     also_needs: tuple[FurtherRole, ...] = ()
@@ -199,9 +227,9 @@ class Substitute(Document):
     """The organisation and role that approve where an organisation would decide on itself (domain §2.15)."""
 
     organisation: Code
-    role: Role
+    role: Annotated[DutyRole, AsText]
     by_organisation: Code
-    by_role: Role
+    by_role: Annotated[DutyRole, AsText]
 
 
 class Thresholds(Document):
@@ -243,7 +271,7 @@ class HardwareCategory(Document):
     """The verdict on request lines of this category, and the SKUs to order instead (clause 1)."""
 
     category: Word
-    verdict: Literal["refuse", "escalate", "allow"]
+    verdict: Annotated[HardwareVerdict, AsText]
     scope: Literal["hardware", "room"]
     instead: tuple[Code, ...]
 
@@ -324,7 +352,9 @@ class PolicyPack(Document):
     def request_rules(self) -> tuple[Rule, ...]:
         """The rules that are judged on a request, by id."""
         return tuple(
-            sorted((rule for rule in self.rules if "request" in rule.judged_at), key=lambda rule: rule.id)
+            sorted(
+                (rule for rule in self.rules if Moment.REQUEST in rule.judged_at), key=lambda rule: rule.id
+            )
         )
 
     @property

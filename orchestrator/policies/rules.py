@@ -12,7 +12,7 @@ from string import Template
 
 from orchestrator.policies.facts import RequestFacts
 from orchestrator.policies.judgements import JUDGES, Finding, further_approvers
-from orchestrator.policies.pack import PolicyPack, Rule
+from orchestrator.policies.pack import DutyRole, Effect, PolicyPack, Rule
 
 
 class Verdict(StrEnum):
@@ -69,7 +69,7 @@ def required_approvals(facts: RequestFacts, pack: PolicyPack) -> tuple[str, ...]
     finance above the threshold; an unknown level or cost counts as high (rule R-29). A role of the requesting
     organisation is replaced by its substitute. A role that occurs twice needs two persons.
     """
-    roles = ("centre_approver", *further_approvers(facts, pack))
+    roles = (DutyRole.CENTRE_APPROVER, *further_approvers(facts, pack))
     return tuple(approving_role(role, facts.organisation, pack) for role in roles)
 
 
@@ -92,19 +92,19 @@ def _is_inside(rule: Rule, facts: RequestFacts) -> bool:
 
 
 def _result(rule: Rule, finding: Finding, facts: RequestFacts) -> RuleResult:
-    effect = rule.effect if _is_inside(rule, facts) else "warn"
+    effect = rule.effect if _is_inside(rule, facts) else Effect.WARN
     if finding.missing:
         verdict = Verdict.UNKNOWN
     elif finding.holds:
         verdict = Verdict.PASS
     else:
-        verdict = Verdict.ESCALATE if finding.escalates and effect != "warn" else Verdict(effect)
+        verdict = Verdict.ESCALATE if finding.escalates and effect != Effect.WARN else Verdict(effect)
     message_zh, message_en = _messages(rule, verdict, finding)
     return RuleResult(
         rule_id=rule.id,
         verdict=verdict,
         stops=verdict in {Verdict.BLOCK, Verdict.REFUSE}
-        or (verdict is Verdict.UNKNOWN and effect in {"block", "refuse"}),
+        or (verdict is Verdict.UNKNOWN and effect in {Effect.BLOCK, Effect.REFUSE}),
         clause=rule.clause or "",
         quote_zh=rule.quote_zh or "",
         message_zh=message_zh,

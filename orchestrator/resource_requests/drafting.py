@@ -13,6 +13,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from orchestrator.resource_requests.kinds import RequestKind
+
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
@@ -127,7 +129,7 @@ class RequestDraft(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["provision", "change", "release"] = "provision"
+    kind: RequestKind = RequestKind.PROVISION
     system: str | None = Field(default=None, max_length=40)
     workspace: UUID | None = None
     zone_class: Literal["production", "trial"] = "production"
@@ -137,11 +139,11 @@ class RequestDraft(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "RequestDraft":
-        if (self.kind == "provision") != (self.workspace is None):
+        if (self.kind == RequestKind.PROVISION) != (self.workspace is None):
             raise Inconsistent(
                 "workspace_of_kind", "give a workspace for a change or release, and none for a provision"
             )
-        if (self.kind == "release") == bool(self.lines):
+        if (self.kind == RequestKind.RELEASE) == bool(self.lines):
             raise Inconsistent(
                 "lines_of_kind", "give no lines for a release, and at least one for every other request"
             )

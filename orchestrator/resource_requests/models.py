@@ -8,9 +8,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
-
-REQUEST_KINDS = ("provision", "change", "release")
 
 
 class ResourceRequest(SQLModel, table=True):
@@ -22,7 +21,7 @@ class ResourceRequest(SQLModel, table=True):
 
     __tablename__ = "resource_requests"
     __table_args__ = (
-        one_of("kind", REQUEST_KINDS),
+        one_of("kind", RequestKind),
         one_of("status", RequestStatus),
         one_of("zone_class", ("production", "trial")),
         CheckConstraint("endorser_id <> requester_id OR filed_by_officer", name="endorser_is_another_person"),
@@ -34,7 +33,7 @@ class ResourceRequest(SQLModel, table=True):
 
     id: UUID = id_field()
     number: str = Field(unique=True)
-    kind: str = "provision"
+    kind: str = RequestKind.PROVISION
     organisation_code: str = Field(foreign_key="organisations.code", index=True)
     system_code: str | None = Field(default=None, foreign_key="systems.code")
     zone_class: str = "production"

@@ -10,16 +10,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
+from orchestrator.core.plan_kinds import PlanKind
+from orchestrator.runs.kinds import Decision, RunKind
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-
-DELIVERY_KINDS = ("provision", "change", "release")
-"""Plans that make, change or end the resources of a request."""
-TERRAFORM_KINDS = (*DELIVERY_KINDS, "undo")
-"""What Terraform carries out, one plan of a request at a time; `undo` removes what a failed apply left."""
-MIGRATION_KINDS = ("prepare", "cutover", "rollback", "clean_up")
-"""Plans of a migration; several of one request may stand side by side."""
-PLAN_KINDS = (*TERRAFORM_KINDS, "baseline", *MIGRATION_KINDS)
-RUN_KINDS = ("plan", "apply", "drift", "inspect")
 
 
 class Workspace(SQLModel, table=True):
@@ -52,7 +45,7 @@ class ExecutionPlan(SQLModel, table=True):
 
     __tablename__ = "execution_plans"
     __table_args__ = (
-        one_of("kind", PLAN_KINDS),
+        one_of("kind", PlanKind),
         one_of("status", PlanStatus),
         CheckConstraint(
             "author_id <> requester_id AND author_id <> endorser_id", name="author_is_another_person"
@@ -114,7 +107,7 @@ class Approval(SQLModel, table=True):
 
     __tablename__ = "approvals"
     __table_args__ = (
-        one_of("decision", ("approved", "returned", "refused")),
+        one_of("decision", Decision),
         UniqueConstraint("plan_id", "approver_id"),
     )
 
@@ -133,7 +126,7 @@ class Run(SQLModel, table=True):
 
     __tablename__ = "runs"
     __table_args__ = (
-        one_of("kind", RUN_KINDS),
+        one_of("kind", RunKind),
         one_of("status", RunStatus),
         Index(
             "uq_runs_one_active",

@@ -7,12 +7,11 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from orchestrator.core.errors import NotFound
+from orchestrator.core.plan_kinds import DELIVERY_KINDS, MIGRATION_KINDS, TERRAFORM_KINDS
 from orchestrator.core.rows import get_row
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import LIVE, PlanStatus, RunStatus
 from orchestrator.runs.models import (
-    DELIVERY_KINDS,
-    MIGRATION_KINDS,
-    TERRAFORM_KINDS,
     Approval,
     ExecutionPlan,
     PlanArtifact,
@@ -196,7 +195,7 @@ def last_apply(session: Session, workspace_id: UUID) -> Run:
     statement = (
         select(Run)
         .join(ExecutionPlan, col(ExecutionPlan.id) == col(Run.plan_id))
-        .where(Run.workspace_id == workspace_id, Run.kind == "apply")
+        .where(Run.workspace_id == workspace_id, Run.kind == RunKind.APPLY)
         .where(col(ExecutionPlan.kind).in_(TERRAFORM_KINDS))
         .order_by(col(Run.created_at).desc())
         .limit(1)

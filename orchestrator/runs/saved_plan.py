@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from orchestrator.core.plan_kinds import PlanKind
+
 SIZED = frozenset({"instance", "volume"})
 """Kinds whose every object somebody asked for, in a size that was quoted; the others come along with them."""
 
@@ -190,9 +192,13 @@ def _type_findings(item: PlannedObject, contract: CloudContract) -> list[PlanFin
 
 def _destroy_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
     destroys = item.action in (DELETE, REPLACE)
-    if not destroys or expected.kind == "release" or item.never_worked:
+    if not destroys or expected.kind == PlanKind.RELEASE or item.never_worked:
         return []
-    if expected.kind in ("change", "undo") and item.logical not in expected.sizes and item.action == DELETE:
+    if (
+        expected.kind in (PlanKind.CHANGE, PlanKind.UNDO)
+        and item.logical not in expected.sizes
+        and item.action == DELETE
+    ):
         # A change that names fewer hosts destroys the rest on purpose; the plan page says so in words.
         return []
     return [_finding("destroy", item, "only a release may destroy this", "非释放类申请不得销毁该资源")]
@@ -222,7 +228,7 @@ def _tag_findings(item: PlannedObject, expected: Expectation) -> list[PlanFindin
 
 
 def _missing_findings(touched: Sequence[PlannedObject], expected: Expectation) -> list[PlanFinding]:
-    if expected.kind == "release":
+    if expected.kind == PlanKind.RELEASE:
         return []
     present = {item.logical for item in touched if item.action != DELETE}
     missing = sorted(set(expected.sizes) - present)

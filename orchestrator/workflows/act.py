@@ -181,7 +181,7 @@ def stands_in(act: Act, actor: Actor, substitute: Substitute) -> bool:
     A token must include the act's permission, or everything that the substitute's own role may do: the act's
     permission is not one of that role.
     """
-    if actor.organisation != substitute.by_organisation or substitute.by_role not in actor.roles:
+    if actor.organisation != substitute.by_organisation or substitute.by_role.value not in actor.roles:
         return False
     is_in_scope = actor.scopes is not None and bool(actor.scopes.intersection(act.permissions))
     return is_in_scope or actor.acts_as(Role(substitute.by_role))

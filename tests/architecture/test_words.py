@@ -12,15 +12,17 @@ from orchestrator.billing.lifecycle import STATEMENT_LIFECYCLE, StatementStatus
 from orchestrator.console.words.i18n import translations
 from orchestrator.console.words.labels import WORDS
 from orchestrator.content.lifecycle import REVISION_LIFECYCLE
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Permission, Role
 from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
 from orchestrator.policies.rules import Verdict
 from orchestrator.resource_requests.drafting import HostService, LineDraft, RequestDraft
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import REQUEST_LIFECYCLE, RequestStatus
 from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
-from orchestrator.runs.models import PLAN_KINDS, RUN_KINDS
 from orchestrator.workflows.nouns import NOUNS
 from tests.architecture.conftest import ROOT, Checkout
 from tests.architecture.words import (
@@ -43,14 +45,14 @@ CODES: Mapping[str, type[StrEnum]] = {
     "verdict": Verdict,
 }
 CHOICES: Mapping[str, Collection[str]] = {
-    "request_kind": get_args(RequestDraft.model_fields["kind"].annotation),
+    "request_kind": tuple(RequestKind),
     "zone_class": get_args(RequestDraft.model_fields["zone_class"].annotation),
     "purpose": get_args(LineDraft.model_fields["purpose"].annotation),
     "image": get_args(LineDraft.model_fields["image"].annotation),
     "tier": get_args(LineDraft.model_fields["disk_tier"].annotation),
     "host_service": get_args(HostService),
-    "plan_kind": PLAN_KINDS,
-    "run_kind": RUN_KINDS,
+    "plan_kind": tuple(PlanKind),
+    "run_kind": tuple(RunKind),
 }
 LIFECYCLES = (
     REQUEST_LIFECYCLE,

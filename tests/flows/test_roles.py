@@ -72,8 +72,8 @@ OTHERS: list[tuple[set[Role], str, Any]] = [
 def holders(act: str) -> set[Role]:
     """Return every role that the policy pack lists for the act, alone or beside another."""
     duty = DUTIES[act]
-    named = {*duty.roles, *(further.role for further in duty.also_needs)}
-    return {role for role in Role if role in named}
+    named = {role.value for role in (*duty.roles, *(further.role for further in duty.also_needs))}
+    return {role for role in Role if role.value in named}
 
 
 MATRIX = [(holders(act), call, body) for act, call, body in ACTS] + OTHERS

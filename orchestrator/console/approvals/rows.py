@@ -8,6 +8,7 @@ from orchestrator.console.frame.visit import Visit
 from orchestrator.console.requests import reading as request_reading
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import today
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.migrations import queries as migration_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries as run_queries
@@ -62,7 +63,7 @@ def _plan_row(visit: Visit, item: Item) -> QueueRow:
         since=item.since,
         subject=f"{visit.word(plan.kind, 'plan_kind')} · {request.title}",
         zone_class=request.zone_class,
-        monthly_fen=plan.monthly_fen if plan.kind != "baseline" else None,
+        monthly_fen=plan.monthly_fen if plan.kind != PlanKind.BASELINE else None,
     )
 
 

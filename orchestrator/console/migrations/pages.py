@@ -19,6 +19,7 @@ from orchestrator.core.errors import BadInput, BusinessError
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.workflows.migrations import reads, steps
 from orchestrator.workflows.migrations.acts import RETIRE
@@ -89,7 +90,9 @@ def _form(visit: Visit, plan: str, request: str) -> RegisterForm:
     chosen = request_queries.Filter(visit.actor.organisation, HAS_HOSTS)
     own = request_queries.page(visit.session, chosen, limit=100)
     options = tuple(
-        Option(item.number, f"{item.number} · {item.title}") for item in own if item.kind == "provision"
+        Option(item.number, f"{item.number} · {item.title}")
+        for item in own
+        if item.kind == RequestKind.PROVISION
     )
     return RegisterForm(plan, request, options)
 

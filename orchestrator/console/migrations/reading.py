@@ -30,6 +30,7 @@ from orchestrator.migrations.lifecycle import MAY_ROLL_BACK, MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.plan_files import stored_plan
 from orchestrator.runs import queries as run_queries
+from orchestrator.runs.kinds import Decision
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, PlanStatus, RunStatus
 from orchestrator.runs.models import Run
 from orchestrator.workflows.act import Act
@@ -266,7 +267,7 @@ def _shown(visit: Visit, view: MigrationView) -> ShownPlan | None:
         approved_by=tuple(
             f"{visit.names.person(given.approver_id)} · {visit.word(given.role, 'role')}"
             for given in item.approvals
-            if given.decision == "approved"
+            if given.decision == Decision.APPROVED
         ),
         missing=tuple(item.missing),
     )

@@ -27,12 +27,14 @@ from orchestrator.console.requests.quote import budget_effect, held_classes, pla
 from orchestrator.console.words.i18n import N_
 from orchestrator.console.words.labels import WORDS
 from orchestrator.core.errors import NotFound
+from orchestrator.core.plan_kinds import DELIVERY_KINDS, MIGRATION_KINDS, TERRAFORM_KINDS, PlanKind
 from orchestrator.migrations import queries as migration_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries
+from orchestrator.runs.kinds import Decision
 from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import DELIVERY_KINDS, MIGRATION_KINDS, TERRAFORM_KINDS, Approval, ExecutionPlan
+from orchestrator.runs.models import Approval, ExecutionPlan
 from orchestrator.workflows.nouns import PLANS
 from orchestrator.workflows.requests import quotation
 
@@ -111,7 +113,7 @@ def _monthly(visit: Visit, plan: ExecutionPlan, request: ResourceRequest) -> tup
         return 0, 0
     present = quotation.present_request(visit.session, request)
     before = present.monthly_fen if present else 0
-    return before, 0 if plan.kind == "release" else plan.monthly_fen
+    return before, 0 if plan.kind == PlanKind.RELEASE else plan.monthly_fen
 
 
 def _why_not(visit: Visit, plan: ExecutionPlan) -> str:
@@ -130,7 +132,7 @@ def _sentences(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
             Sentence("note", visit.pick(step["text_zh"], step["text_en"]))
             for step in plan.summary.get("steps", [])
         )
-    if plan.kind != "baseline":
+    if plan.kind != PlanKind.BASELINE:
         return stored
     steps = plan.summary.get("steps", [])
     return (Sentence("note", visit.say(BASELINE_SENTENCE, count=len(steps))),) if steps else ()
@@ -240,7 +242,9 @@ def _approval(visit: Visit, role: str, given: Approval | None) -> ApprovalRow:
 def _duties(visit: Visit, plan: ExecutionPlan) -> tuple[DutyHolder, ...]:
     name = visit.names.person
     approvers = [
-        item.approver_id for item in queries.approvals(visit.session, plan.id) if item.decision == "approved"
+        item.approver_id
+        for item in queries.approvals(visit.session, plan.id)
+        if item.decision == Decision.APPROVED
     ]
     return (
         DutyHolder("requester", name(plan.requester_id)),

@@ -20,6 +20,7 @@ from orchestrator.resource_requests.drafting import (
     Inconsistent,
     RequestDraft,
 )
+from orchestrator.resource_requests.kinds import RequestKind
 
 SERVICES = ("HSS", "LOG", "BST")
 
@@ -170,7 +171,7 @@ def read_draft(form: RequestForm) -> tuple[RequestDraft | None, dict[str, tuple[
         "title": form.title,
         "justification": form.justification,
     }
-    lines = () if form.kind == "release" else tuple(_line(line) for line in form.lines)
+    lines = () if form.kind == RequestKind.RELEASE else tuple(_line(line) for line in form.lines)
     try:
         return RequestDraft.model_validate({**head, "lines": lines}), {}
     except ValidationError as error:

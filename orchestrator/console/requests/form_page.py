@@ -23,6 +23,7 @@ from orchestrator.departments.permissions import Permission, require
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.drafting import LINE_FIELDS, LineDraft, RequestDraft
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.runs import queries as run_queries
 from orchestrator.systems import queries as system_queries
@@ -129,7 +130,7 @@ def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
 def _asked(visit: Visit, form: RequestForm, lines: tuple[LineDraft, ...]) -> QuotaCard | None:
     """Return the quota with the requested amounts; of a change only the increase counts."""
     asked, present = _counted(visit, lines), Counter[str]()
-    if form.kind == "change" and form.workspace:
+    if form.kind == RequestKind.CHANGE and form.workspace:
         present = _counted(visit, _present(visit, UUID(form.workspace)))
     return quota_card(visit, visit.actor.organisation, asked - present)
 

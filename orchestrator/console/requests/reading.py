@@ -25,12 +25,14 @@ from orchestrator.console.words import labels
 from orchestrator.core import audit
 from orchestrator.core.calendar import add_working_days, business_date
 from orchestrator.core.errors import NotFound
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Permission
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Counter, CounterKind
 from orchestrator.quotas.models import HoldStatus
 from orchestrator.resource_requests import queries
 from orchestrator.resource_requests.drafting import LINE_FIELDS
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.resources import queries as resource_queries
@@ -109,7 +111,7 @@ def _acts(visit: Visit, request: ResourceRequest) -> ActionSet:
 def _further_requests(visit: Visit, request: ResourceRequest) -> list[Action]:
     plans = run_queries.plans_of(visit.session, request.id)
     applied = [plan for plan in plans if plan.status == PlanStatus.APPLIED]
-    if request.status not in ASKS_FURTHER or not applied or request.kind == "release":
+    if request.status not in ASKS_FURTHER or not applied or request.kind == RequestKind.RELEASE:
         return []
     workspace = run_queries.workspace(visit.session, applied[0].workspace_id)
     if workspace.released_at is not None:
@@ -219,7 +221,7 @@ def _plan_row(plan: ExecutionPlan) -> PlanRow:
         creates=counts.get("create", 0) + replaced,
         updates=counts.get("update", 0),
         deletes=counts.get("delete", 0) + replaced,
-        monthly_fen=plan.monthly_fen if plan.kind != "baseline" else None,
+        monthly_fen=plan.monthly_fen if plan.kind != PlanKind.BASELINE else None,
     )
 
 

@@ -13,13 +13,15 @@ from typing import Any, Final
 from orchestrator.adapters.movers.bundles import steps, transfer_bundle
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.migrations.findings import Finding
-from orchestrator.migrations.kinds import PlanKind, Purpose
+from orchestrator.migrations.kinds import Purpose
 from orchestrator.migrations.movers import MoverFailed, Movers, Preflight, Progress
 from orchestrator.migrations.plan_files import HostDocument
 from orchestrator.migrations.transfer import BadTransfer, MigrationHost, Transfer
 from orchestrator.runs import rendering
 from orchestrator.runs.engine import CloudError
+from orchestrator.runs.kinds import ApplyAct
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import PlanFinding
 from orchestrator.workers.migrations import switch
@@ -196,7 +198,7 @@ def play_migration(worker: Worker, context: RunContext, order: ApplyOrder) -> No
     elif wanted.act is PlanKind.CLEAN_UP:
         _clean_up(run, remove_copies=wanted.serves == "source")
     else:
-        switch.switch(run, after_takeover=order.act == "verify")
+        switch.switch(run, after_takeover=order.act == ApplyAct.VERIFY)
     worker.folders.discard(order.plan_id)
 
 

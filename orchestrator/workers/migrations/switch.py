@@ -12,7 +12,8 @@ from uuid import UUID
 
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
-from orchestrator.migrations.kinds import Direction, PlanKind, SwitchOutcome
+from orchestrator.core.plan_kinds import PlanKind
+from orchestrator.migrations.kinds import Direction, SwitchOutcome
 from orchestrator.migrations.movers import MoverFailed
 from orchestrator.migrations.transfer import Side
 from orchestrator.runs import queries as run_queries

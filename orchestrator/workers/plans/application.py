@@ -12,9 +12,10 @@ from cryptography.fernet import InvalidToken
 from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
+from orchestrator.core.plan_kinds import MIGRATION_KINDS, TERRAFORM_KINDS, PlanKind
 from orchestrator.runs import queries, rendering, saved_plan, state_files
 from orchestrator.runs.engine import CloudError, CloudObject, EngineError, EngineResult, EngineRun
-from orchestrator.runs.models import MIGRATION_KINDS, TERRAFORM_KINDS
+from orchestrator.runs.kinds import ApplyAct
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workers.migrations import preparation
 from orchestrator.workers.plans import baseline
@@ -46,11 +47,11 @@ def apply_run(worker: Worker, job: JobContext, run_id: str) -> None:
             order = application.begin_apply(session, context.run_id, worker.name, context.token_hash)
         if order is None:
             return
-        if order.kind == "baseline":
+        if order.kind == PlanKind.BASELINE:
             baseline.run_baseline(worker, context, order)
         elif order.kind in MIGRATION_KINDS:
             _move(worker, context, order)
-        elif order.act == "verify":
+        elif order.act == ApplyAct.VERIFY:
             _verify(
                 worker,
                 context,
@@ -84,7 +85,7 @@ def _apply(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
 def _applied(worker: Worker, order: ApplyOrder) -> ApplyResult:
     """Return the objects of a complete apply; an undo must have left no object in the cloud."""
     objects = _in_state(worker, order)
-    if order.kind != "undo":
+    if order.kind != PlanKind.UNDO:
         return ApplyResult(0, complete=True, objects=objects)
     try:
         seen = _in_cloud(worker, order)
@@ -113,7 +114,7 @@ def _left_behind(state: Sequence[ObjectFound], seen: Sequence[ObjectFound]) -> R
 
 
 def _move(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
-    if order.act == "apply" and (changed := changed_bytes(worker, order)):
+    if order.act == ApplyAct.APPLY and (changed := changed_bytes(worker, order)):
         _refuse(worker, context, order, changed)
         return
     preparation.play_migration(worker, context, order)
@@ -211,7 +212,7 @@ def _verify(worker: Worker, context: RunContext, order: ApplyOrder, why: Reason,
         seen, missing = None, f"{missing or ''} What exists could not be read: {error}".strip()
     in_state = _in_state(worker, order)
     objects = _merge(in_state, seen or ())
-    left = _left_behind(in_state, seen or ()) if order.kind == "undo" else None
+    left = _left_behind(in_state, seen or ()) if order.kind == PlanKind.UNDO else None
     reason = left if missing is None else _unfinished(order, why, missing)
     if reason is None:
         context.log.append("Everything that was approved is done.")
@@ -221,7 +222,7 @@ def _verify(worker: Worker, context: RunContext, order: ApplyOrder, why: Reason,
 
 
 def _unfinished(order: ApplyOrder, why: Reason, missing: str) -> Reason:
-    next_steps = _NEXT if order.kind != "undo" else _UNDO_NEXT
+    next_steps = _NEXT if order.kind != PlanKind.UNDO else _UNDO_NEXT
     return Reason(f"{why.en} {missing}", f"{why.zh} 尚未全部完成。", *next_steps)
 
 

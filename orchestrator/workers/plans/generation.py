@@ -11,9 +11,9 @@ from orchestrator.adapters.playbook_bundles import play_files, playbook_bundle
 from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
+from orchestrator.core.plan_kinds import MIGRATION_KINDS, PlanKind
 from orchestrator.runs import rendering, saved_plan
 from orchestrator.runs.engine import EngineError, EngineResult
-from orchestrator.runs.models import MIGRATION_KINDS
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.plan_masking import mask_sensitive
 from orchestrator.workers.migrations import preparation
@@ -37,7 +37,11 @@ def plan_run(worker: Worker, job: JobContext, run_id: str) -> None:
 
 def _plan(worker: Worker, context: RunContext, order: PlanningOrder) -> None:
     try:
-        result = _baseline(worker, order) if order.kind == "baseline" else _terraform(worker, context, order)
+        result = (
+            _baseline(worker, order)
+            if order.kind == PlanKind.BASELINE
+            else _terraform(worker, context, order)
+        )
     except EngineFailed as failure:
         context.log.append(failure.reason.en)
         worker.folders.discard(order.plan_id)

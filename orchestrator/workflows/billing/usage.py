@@ -23,6 +23,7 @@ from orchestrator.quotas import store as quotas
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.drafting import RequestDraft
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import store as resources
@@ -30,6 +31,7 @@ from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.models import Run
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.requests import quotation
@@ -249,7 +251,7 @@ def _lock(session: Session, actor: Actor, permission: Permission, resource_id: U
 def _run_behind(session: Session, row: Resource) -> Run:
     """Return the running apply of the resource's workspace, or the most recent one."""
     active = [run for run in run_queries.active_runs(session) if run.workspace_id == row.workspace_id]
-    applies = [run for run in active if run.kind == "apply"]
+    applies = [run for run in active if run.kind == RunKind.APPLY]
     return applies[0] if applies else run_queries.last_apply(session, row.workspace_id)
 
 
@@ -311,7 +313,7 @@ def _is_left_on_trial(session: Session, request: ResourceRequest, workspace_id: 
 def _order_release(session: Session, request: ResourceRequest) -> None:
     workspace = run_queries.workspace_of_request(session, request.id)
     draft = RequestDraft(
-        kind="release",
+        kind=RequestKind.RELEASE,
         system=request.system_code,
         workspace=workspace.id,
         title=request.title,

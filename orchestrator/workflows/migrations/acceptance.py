@@ -8,10 +8,11 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import today
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Actor
 from orchestrator.migrations import queries, store
 from orchestrator.migrations.errors import NotProven, TrialTooShort
-from orchestrator.migrations.kinds import Direction, PlanKind, SwitchOutcome
+from orchestrator.migrations.kinds import Direction, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration
 from orchestrator.migrations.plan_files import stored_plan

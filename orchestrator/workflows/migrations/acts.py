@@ -2,10 +2,10 @@
 
 from functools import partial
 
+from orchestrator.core.plan_kinds import MIGRATION_KINDS, PlanKind
 from orchestrator.departments.permissions import Permission
 from orchestrator.migrations import store
 from orchestrator.migrations.errors import NotInThisStep, PlanUnderWay
-from orchestrator.migrations.kinds import PlanKind
 from orchestrator.migrations.lifecycle import (
     BEFORE_PREPARATION,
     ENDED,
@@ -57,20 +57,21 @@ def approved(act: str) -> tuple[Condition, ...]:
     )
 
 
-ALL_KINDS = tuple(PlanKind)
 NO_PART_IN_REQUEST = Condition(no_part_in_request, PersonTwice, is_duty=True)
 NOTHING_FAILED = Condition(
-    plan_in(ALL_KINDS, [PlanStatus.FAILED], absent=True),
+    plan_in(MIGRATION_KINDS, [PlanStatus.FAILED], absent=True),
     partial(NotInThisStep, "A plan of this migration has failed. Inspect both sides first."),
     hides=True,
 )
 SOMETHING_FAILED = Condition(
-    plan_in(ALL_KINDS, [PlanStatus.FAILED]),
+    plan_in(MIGRATION_KINDS, [PlanStatus.FAILED]),
     partial(NotInThisStep, "Nothing of this migration waits to be inspected."),
     hides=True,
 )
 NOTHING_RUNNING = Condition(
-    plan_in(ALL_KINDS, [PlanStatus.APPLYING, PlanStatus.VERIFYING], absent=True), PlanUnderWay, hides=True
+    plan_in(MIGRATION_KINDS, [PlanStatus.APPLYING, PlanStatus.VERIFYING], absent=True),
+    PlanUnderWay,
+    hides=True,
 )
 NO_CUTOVER_SUBMITTED = Condition(
     plan_in([PlanKind.CUTOVER], [PlanStatus.SUBMITTED], absent=True),

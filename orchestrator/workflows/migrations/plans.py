@@ -4,15 +4,16 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Actor, Permission, Role, require
 from orchestrator.migrations import store
 from orchestrator.migrations.errors import NotInThisStep
-from orchestrator.migrations.kinds import PlanKind
 from orchestrator.migrations.models import Migration
 from orchestrator.policies import rules
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import store as run_store
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.workflows.act import Call
@@ -70,4 +71,4 @@ def generate(call: Call, migration: Migration, act: str, number: int, approvals:
     store.add_act(session, migration.id, plan.id, act, number)
     facts = {"migration": migration.number, "act": act}
     judgements.note(session, plan, "execution_plan:ordered", call.actor, facts)
-    return generation.queue_run(session, workspace, "plan", plan, call.actor)
+    return generation.queue_run(session, workspace, RunKind.PLAN, plan, call.actor)

@@ -9,10 +9,10 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now
 from orchestrator.core.errors import BusinessError, IllegalTransition
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.migrations import queries, store
 from orchestrator.migrations.errors import ForeignSource
 from orchestrator.migrations.findings import Finding, finding
-from orchestrator.migrations.kinds import PlanKind
 from orchestrator.migrations.lifecycle import BEFORE_PREPARATION, MigrationStatus
 from orchestrator.migrations.models import Migration
 from orchestrator.migrations.movers import Preflight, Progress

@@ -11,16 +11,19 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import BadInput
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Actor, Permission, Role, require
 from orchestrator.migrations import queries, store
 from orchestrator.migrations.errors import AlreadyMigrating, NotInThisStep, OutsideWindow, RollbackNotApproved
-from orchestrator.migrations.kinds import UNDECIDED, PlanKind, SwitchOutcome
+from orchestrator.migrations.kinds import UNDECIDED, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.pause import WriteGaps
 from orchestrator.migrations.plan_files import MigrationPlanDocument, stored_plan
 from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.runs import store as run_store
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import Run
 from orchestrator.systems import queries as system_queries
@@ -60,7 +63,7 @@ def register(
         for item in request_queries.page(
             session, request_queries.Filter(actor.organisation, text=request_number)
         )
-        if item.number == request_number and item.kind == "provision"
+        if item.number == request_number and item.kind == RequestKind.PROVISION
     ]
     if not found or found[0].system_code != document.system:
         raise BadInput(
@@ -260,7 +263,7 @@ def inspect(call: Call, migration: Migration) -> Migration:
         switch = queries.switch_of_plan(session, plan.id)
         if switch is not None and _is_open(switch):
             workspace = run_store.lock_workspace(session, plan.workspace_id)
-            generation.queue_run(session, workspace, "inspect", plan, actor)
+            generation.queue_run(session, workspace, RunKind.INSPECT, plan, actor)
             return migration
         run_store.transition_plan(session, plan, PlanStatus.ABANDONED, actor.audit_name)
         if act == PlanKind.PREPARE and migration.status in (S.RESOURCES_READY, S.REPLICATING):

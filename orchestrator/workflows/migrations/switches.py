@@ -14,9 +14,10 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.core.transitions import Transition
 from orchestrator.migrations import queries, store
-from orchestrator.migrations.kinds import UNDECIDED, Direction, PlanKind, SwitchOutcome
+from orchestrator.migrations.kinds import UNDECIDED, Direction, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.movers import Proof, SwitchResult

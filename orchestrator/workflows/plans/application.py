@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.plan_kinds import DELIVERY_KINDS, TERRAFORM_KINDS, PlanKind
 from orchestrator.core.transitions import Transition
 from orchestrator.departments.permissions import Role
 from orchestrator.policies import rules
@@ -22,6 +23,7 @@ from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests import store as requests
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import queries as resource_queries
@@ -31,8 +33,9 @@ from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
 from orchestrator.runs.engine import PlanMode
 from orchestrator.runs.errors import NotApproved
+from orchestrator.runs.kinds import ApplyAct, Decision, RunKind
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import DELIVERY_KINDS, TERRAFORM_KINDS, ExecutionPlan, Run
+from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
 from orchestrator.workflows.act import Call
@@ -57,7 +60,7 @@ _RELEASABLE = (ResourceStatus.TRIAL, ResourceStatus.ACTIVE, ResourceStatus.SUSPE
 class ApplyOrder:
     """Everything a worker needs to apply, or to verify when an earlier worker died."""
 
-    act: str
+    act: ApplyAct
     run_id: UUID
     plan_id: UUID
     kind: str
@@ -115,7 +118,7 @@ def apply_plan(call: Call, plan: ExecutionPlan) -> Run:
     plan.applier_id = actor.person_id
     store.transition_plan(session, plan, PlanStatus.APPLYING, actor.audit_name)
     workspace = store.lock_workspace(session, plan.workspace_id)
-    return queue_run(session, workspace, "apply", plan, actor)
+    return queue_run(session, workspace, RunKind.APPLY, plan, actor)
 
 
 def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) -> ApplyOrder | None:
@@ -137,7 +140,7 @@ def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) ->
     if changed:
         mark_stale(session, run_id, changed, reason)
         return None
-    return _order(session, run, plan, "apply")
+    return _order(session, run, plan, ApplyAct.APPLY)
 
 
 def _take_over(session: Session, run: Run, worker: str, token_hash: str) -> ApplyOrder:
@@ -148,7 +151,7 @@ def _take_over(session: Session, run: Run, worker: str, token_hash: str) -> Appl
     store.release_state_lock(session, run)
     run.attempt, run.worker, run.token_hash = run.attempt + 1, worker, token_hash
     session.add(run)
-    return _order(session, run, plan, "verify")
+    return _order(session, run, plan, ApplyAct.VERIFY)
 
 
 def start_verifying(session: Session, run_id: UUID, actor: str) -> None:
@@ -160,7 +163,7 @@ def start_verifying(session: Session, run_id: UUID, actor: str) -> None:
     store.transition_plan(session, plan, PlanStatus.VERIFYING, actor)
 
 
-def _order(session: Session, run: Run, plan: ExecutionPlan, act: str) -> ApplyOrder:
+def _order(session: Session, run: Run, plan: ExecutionPlan, act: ApplyAct) -> ApplyOrder:
     workspace = queries.workspace(session, run.workspace_id)
     sealed = queries.artifact(session, plan.id)
     return ApplyOrder(
@@ -200,7 +203,7 @@ def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
     changed = approved.differences(current)
     if {approved.digest()} != {plan.tuple_digest, *_approved_digests(session, plan)}:
         changed.append("digest")
-    if plan.expires_at is None and plan.kind != "rollback":
+    if plan.expires_at is None and plan.kind != PlanKind.ROLLBACK:
         changed.append("expires_at")
     if plan.expires_at is not None and plan.expires_at <= now(session):
         changed.append("expires_at")
@@ -210,7 +213,7 @@ def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
 
 
 def _approved_digests(session: Session, plan: ExecutionPlan) -> list[str]:
-    return [item.digest for item in queries.approvals(session, plan.id) if item.decision == "approved"]
+    return [item.digest for item in queries.approvals(session, plan.id) if item.decision == Decision.APPROVED]
 
 
 def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: Reason = STALE) -> None:
@@ -226,7 +229,7 @@ def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: R
     change = Transition(PlanStatus.STALE, worker, data={"changed": list(changed)})
     store.change_plan(session, plan, change, reason=reason)
     reopen_request(session, plan, worker, reason.en)
-    if plan.kind == "baseline":
+    if plan.kind == PlanKind.BASELINE:
         baseline.order_baseline(
             session, plan, queries.workspace(session, plan.workspace_id), plan.required_approvals
         )
@@ -289,7 +292,7 @@ def record_apply(session: Session, run_id: UUID, result: ApplyResult, pack: Poli
         store.transition_plan(session, plan, PlanStatus.APPLIED, worker)
         if plan.kind in DELIVERY_KINDS:
             _fulfil(session, plan, worker, pack)
-        elif plan.kind == "undo":
+        elif plan.kind == PlanKind.UNDO:
             undo.conclude(session, plan, worker)
     else:
         store.transition_run(session, run, RunStatus.FAILED, worker, reason=result.reason)
@@ -320,15 +323,15 @@ def _record_objects(
         _note_found(session, row, found)
         if row.status == ResourceStatus.FAILED:
             resources.transition(session, row, ResourceStatus.PROVISIONING, actor)
-        if result.complete and plan.kind != "undo":
+        if result.complete and plan.kind != PlanKind.UNDO:
             # Trial and billing begin, or go on with another size, when all of it is there.
             _record_present(session, row, request, run, pack)
     for address, row in rows.items():
         if result.all_seen and address not in present:
             _record_absent(session, row, actor, complete=result.complete)
-    if result.complete and plan.kind == "undo":
+    if result.complete and plan.kind == PlanKind.UNDO:
         undo.restore(session, [rows[address] for address in present], actor)
-    elif result.complete and request.kind == "change":
+    elif result.complete and request.kind == RequestKind.CHANGE:
         usage.resize_untouched(session, request, run, actor)
 
 
@@ -344,7 +347,7 @@ def _record_present(
     session: Session, row: Resource, request: ResourceRequest, run: Run, pack: PolicyPack
 ) -> None:
     actor = f"worker:{run.worker}"
-    if row.status == ResourceStatus.PROVISIONING and request.kind == "change":
+    if row.status == ResourceStatus.PROVISIONING and request.kind == RequestKind.CHANGE:
         # What a change adds to a running system has no trial of its own.
         usage.open_resource(session, row, request, run, actor)
     elif row.status == ResourceStatus.PROVISIONING:
@@ -368,15 +371,15 @@ def _fulfil(session: Session, plan: ExecutionPlan, actor: str, pack: PolicyPack)
     request = requests.lock(session, plan.request_id)
     workspace = store.lock_workspace(session, plan.workspace_id)
     commitment.commit_hold(session, request, workspace.id, actor)
-    if plan.kind == "release":
+    if plan.kind == PlanKind.RELEASE:
         workspace.released_at = now(session)
         session.add(workspace)
     rows = resource_queries.of_workspace(session, workspace.id)
-    in_trial = plan.kind == "provision" and any(row.status == ResourceStatus.TRIAL for row in rows)
+    in_trial = plan.kind == PlanKind.PROVISION and any(row.status == ResourceStatus.TRIAL for row in rows)
     done = RequestStatus.IN_TRIAL if in_trial else RequestStatus.FULFILLED
     requests.transition(session, request, done, actor)
     resources.close_drift(session, workspace.id, actor)
-    if plan.kind != "release" and any(map(baseline.is_reachable, rows)):
+    if plan.kind != PlanKind.RELEASE and any(map(baseline.is_reachable, rows)):
         approver = rules.approving_role(Role.CENTRE_APPROVER, plan.organisation_code, pack)
         baseline.order_baseline(session, plan, workspace, [approver])
 

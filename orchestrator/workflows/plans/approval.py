@@ -6,14 +6,16 @@ from sqlmodel import Session
 
 from orchestrator.core.clock import now
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.plan_kinds import TERRAFORM_KINDS
 from orchestrator.core.transitions import Transition
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.runs import queries, store
 from orchestrator.runs.errors import AlreadyDecided, PersonTwice, PlanExpired, RolesDoNotApprove
+from orchestrator.runs.kinds import Decision
 from orchestrator.runs.lifecycle import PlanStatus
-from orchestrator.runs.models import TERRAFORM_KINDS, Approval, ExecutionPlan
+from orchestrator.runs.models import Approval, ExecutionPlan
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows.act import Call, Condition
 from orchestrator.workflows.plans import queries as conditions
@@ -24,7 +26,7 @@ def approve_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
     """Approve exactly the plan whose digest was shown; it is approved once no approval is missing."""
     session, actor = call.session, call.actor
     role = _role_of(session, actor, plan)
-    store.add_approval(session, _decision(call, plan, role, "approved"))
+    store.add_approval(session, _decision(call, plan, role, Decision.APPROVED))
     judgements.note(
         session, plan, "execution_plan:approved_by", actor, {"role": role, "digest": plan.tuple_digest}
     )
@@ -35,12 +37,12 @@ def approve_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
 
 def return_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
     """Return the plan: its request is approved as before and can be planned again."""
-    return _turn_down(call, plan, "returned")
+    return _turn_down(call, plan, Decision.RETURNED)
 
 
 def refuse_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
     """Refuse the plan; the reason is kept with the decision."""
-    return _turn_down(call, plan, "refused")
+    return _turn_down(call, plan, Decision.REFUSED)
 
 
 def withdraw_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
@@ -52,7 +54,7 @@ def withdraw_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
     return plan
 
 
-def _turn_down(call: Call, plan: ExecutionPlan, decision: str) -> ExecutionPlan:
+def _turn_down(call: Call, plan: ExecutionPlan, decision: Decision) -> ExecutionPlan:
     session, actor = call.session, call.actor
     role = _role_of(session, actor, plan)
     store.add_approval(session, _decision(call, plan, role, decision, call.reason))
@@ -63,7 +65,7 @@ def _turn_down(call: Call, plan: ExecutionPlan, decision: str) -> ExecutionPlan:
 
 
 def _decision(
-    call: Call, plan: ExecutionPlan, role: str, decision: str, reason: str | None = None
+    call: Call, plan: ExecutionPlan, role: str, decision: Decision, reason: str | None = None
 ) -> Approval:
     return Approval(
         plan_id=plan.id,
@@ -98,7 +100,7 @@ def missing_approvals(session: Session, plan: ExecutionPlan) -> list[str]:
     """The approvals that the plan still needs, in their order; a role named twice needs two persons."""
     missing = list(plan.required_approvals)
     for item in queries.approvals(session, plan.id):
-        if item.decision == "approved" and item.role in missing:
+        if item.decision == Decision.APPROVED and item.role in missing:
             missing.remove(item.role)
     return missing
 

@@ -7,9 +7,11 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.resources import queries as resource_queries
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries, store
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.models import ExecutionPlan, Run, Workspace
 from orchestrator.workflows.plans.generation import queue_run
 
@@ -40,7 +42,7 @@ def order_baseline(
         session,
         ExecutionPlan(
             number="",
-            kind="baseline",
+            kind=PlanKind.BASELINE,
             request_id=applied.request_id,
             workspace_id=workspace.id,
             organisation_code=applied.organisation_code,
@@ -50,7 +52,7 @@ def order_baseline(
             required_approvals=list(approvals),
         ),
     )
-    return queue_run(session, workspace, "plan", plan, None)
+    return queue_run(session, workspace, RunKind.PLAN, plan, None)
 
 
 def baseline_order(session: Session, run_id: UUID) -> BaselineOrder:

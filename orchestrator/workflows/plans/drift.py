@@ -8,11 +8,13 @@ from uuid import UUID
 from sqlmodel import Session
 
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.plan_kinds import TERRAFORM_KINDS
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.resources import store as resources
 from orchestrator.runs import queries, store
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import RunStatus
-from orchestrator.runs.models import TERRAFORM_KINDS, Run
+from orchestrator.runs.models import Run
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows.plans.generation import queue_run
 
@@ -34,7 +36,7 @@ def check_drift(session: Session, actor: Actor, workspace_id: UUID) -> Run:
     require(actor, Permission.RESOURCES_CHECK_DRIFT, workspace.organisation_code)
     if workspace.released_at is not None or queries.last_applied(session, workspace_id) is None:
         raise IllegalTransition("Nothing is provisioned in this workspace.")
-    return queue_run(session, workspace, "drift", None, actor)
+    return queue_run(session, workspace, RunKind.DRIFT, None, actor)
 
 
 def check_everything(session: Session) -> int:
@@ -43,7 +45,7 @@ def check_everything(session: Session) -> int:
     idle = [item for item in queries.workspaces(session) if item.id not in busy]
     wanted = [item for item in idle if queries.last_applied(session, item.id) is not None]
     for workspace in wanted:
-        queue_run(session, workspace, "drift", None, None)
+        queue_run(session, workspace, RunKind.DRIFT, None, None)
     return len(wanted)
 
 

@@ -15,6 +15,7 @@ from orchestrator.catalogue import specification
 from orchestrator.core import jobs
 from orchestrator.core.clock import now
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.plan_kinds import DELIVERY_KINDS, PlanKind
 from orchestrator.departments.permissions import Actor
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.quotas import queries as quota_queries
@@ -24,8 +25,9 @@ from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import plan_summary, queries, rendering, store
 from orchestrator.runs.engine import PlanMode
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
-from orchestrator.runs.models import DELIVERY_KINDS, ExecutionPlan, Run, Workspace
+from orchestrator.runs.models import ExecutionPlan, Run, Workspace
 from orchestrator.runs.outcomes import Reason
 from orchestrator.runs.saved_plan import Expectation, PlanFinding, PlanMembers, PlannedObject
 from orchestrator.workflows.act import Call
@@ -83,7 +85,7 @@ def generate_plan(call: Call, request: ResourceRequest) -> Run:
     workspace = _workspace(session, request, call.cloud)
     plan = store.add_plan(session, _new_plan(session, request, workspace, call.actor.person_id))
     plan.required_approvals = list(judgements.required_approvals(session, request, call.pack))
-    return queue_run(session, workspace, "plan", plan, call.actor)
+    return queue_run(session, workspace, RunKind.PLAN, plan, call.actor)
 
 
 def _workspace(session: Session, request: ResourceRequest, cloud: str) -> Workspace:
@@ -104,7 +106,7 @@ def _new_plan(
     session: Session, request: ResourceRequest, workspace: Workspace, author: UUID
 ) -> ExecutionPlan:
     kind = undo.plan_kind(request)
-    priced = quotation.present_request(session, request) if kind == "undo" else request
+    priced = quotation.present_request(session, request) if kind == PlanKind.UNDO else request
     return ExecutionPlan(
         number="",
         kind=kind,
@@ -138,7 +140,7 @@ def queue_run(
         f"runs.{kind}",
         queue=workspace.zone,
         lock=f"workspace:{workspace.key}",
-        priority=APPLY_PRIORITY if kind == "apply" else PLAN_PRIORITY,
+        priority=APPLY_PRIORITY if kind == RunKind.APPLY else PLAN_PRIORITY,
         run_id=str(run.id),
     )
     session.add(run)
@@ -203,9 +205,9 @@ def _planned_hosts(
     session: Session, request: ResourceRequest, kind: str, workspace: Workspace
 ) -> list[rendering.Host]:
     """Return the hosts that the bundle names; a release names those that run, to destroy them."""
-    if kind == "release":
+    if kind == PlanKind.RELEASE:
         return _hosts(session, quotation.current_request(session, workspace.id))
-    if kind != "undo":
+    if kind != PlanKind.UNDO:
         return _hosts(session, request)
     present = quotation.present_request(session, request)
     return undo.standing_hosts(session, workspace.id, _hosts(session, present)) if present else []
@@ -263,7 +265,7 @@ def _describe(session: Session, plan: ExecutionPlan, result: PlanningResult, pac
     workspace = queries.workspace(session, plan.workspace_id)
     held = quota_queries.hold_of(session, plan.request_id)
     # The rollback of a cutover stays open until the migration is finalised, however long its trial takes.
-    if plan.kind != "rollback":
+    if plan.kind != PlanKind.ROLLBACK:
         plan.expires_at = now(session) + timedelta(hours=pack.plan_expiry_hours)
     members = PlanMembers(
         plan_id=str(plan.id),

@@ -6,8 +6,10 @@ from sqlalchemy import ColumnElement, false, func, or_, text
 from sqlmodel import col, select
 
 from orchestrator.core.clock import PRODUCT_NOW
+from orchestrator.core.plan_kinds import MIGRATION_KINDS
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor
-from orchestrator.runs.models import MIGRATION_KINDS, Approval, ExecutionPlan, Run
+from orchestrator.runs.kinds import Decision
+from orchestrator.runs.models import Approval, ExecutionPlan, Run
 
 
 def is_not_cancelled(_actor: Actor) -> ColumnElement[bool]:
@@ -28,7 +30,7 @@ def has_not_approved(actor: Actor) -> ColumnElement[bool]:
     approved = select(Approval.id).where(
         Approval.plan_id == ExecutionPlan.id,
         Approval.approver_id == actor.person_id,
-        Approval.decision == "approved",
+        Approval.decision == Decision.APPROVED,
     )
     return ~approved.exists()
 
@@ -49,7 +51,7 @@ def _required(role: str) -> Any:
 
 def _given(role: str) -> Any:
     given = select(func.count()).where(
-        Approval.plan_id == ExecutionPlan.id, Approval.role == role, Approval.decision == "approved"
+        Approval.plan_id == ExecutionPlan.id, Approval.role == role, Approval.decision == Decision.APPROVED
     )
     return given.scalar_subquery()
 

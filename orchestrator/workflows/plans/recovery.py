@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlmodel import Session
 
 from orchestrator.core.errors import IllegalTransition
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Actor
 from orchestrator.runs import queries, store
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import PLAN_LIFECYCLE, RUN_LIFECYCLE, PlanStatus, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
@@ -41,7 +43,7 @@ def give_up(session: Session, run_id: UUID, reason: Reason) -> None:
         plan = store.lock_plan(session, run.plan_id)
         if PLAN_LIFECYCLE.allows(PlanStatus(plan.status), PlanStatus.FAILED):
             store.transition_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
-            if run.kind == "plan":
+            if run.kind == RunKind.PLAN:
                 # Planning changed nothing, so nobody has to look first: the request can be planned again.
                 store.transition_plan(session, plan, PlanStatus.ABANDONED, worker)
     store.transition_run(session, run, RunStatus.FAILED, worker, reason=reason)
@@ -56,7 +58,7 @@ def abandon_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
     store.transition_plan(session, plan, PlanStatus.ABANDONED, actor)
     reopen_request(session, plan, actor, "The failed plan was abandoned.")
     workspace = queries.workspace(session, plan.workspace_id)
-    if plan.kind == "baseline" and workspace.released_at is None:
+    if plan.kind == PlanKind.BASELINE and workspace.released_at is None:
         baseline.order_baseline(session, plan, workspace, plan.required_approvals)
     return plan
 
@@ -82,7 +84,7 @@ def _cancel_waiting(session: Session, run: Run, actor: Actor) -> None:
     if run.plan_id is None:
         return
     plan = store.lock_plan(session, run.plan_id)
-    ended = PlanStatus.FAILED if run.kind == "apply" else PlanStatus.WITHDRAWN
+    ended = PlanStatus.FAILED if run.kind == RunKind.APPLY else PlanStatus.WITHDRAWN
     store.transition_plan(session, plan, ended, actor.audit_name, reason=CANCELLED_WAITING)
 
 

@@ -17,6 +17,7 @@ from orchestrator.core.events import Event
 from orchestrator.core.sealing import Keys, token_hash
 from orchestrator.runs import queries, state_files, store
 from orchestrator.runs.errors import StateLocked, StateRefused
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import RunStatus
 from orchestrator.runs.models import Run
 
@@ -80,7 +81,7 @@ def write_state(session: Session, access: StateAccess, lock_id: str, body: bytes
     """
     run = run_of_token(session, access)
     held = queries.state_lock(session, run.workspace_id)
-    if run.kind != "apply" or run.status != RunStatus.RUNNING:
+    if run.kind != RunKind.APPLY or run.status != RunStatus.RUNNING:
         raise StateRefused("Only a run that applies may write the state.")
     if held is None or held.run_id != run.id or (lock_id and held.lock_id != lock_id):
         raise StateRefused("This run does not hold the lock of the state.")

@@ -10,8 +10,10 @@ from uuid import UUID
 from sqlmodel import Session
 
 from orchestrator.core.clock import now
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.quotas import store as quotas
 from orchestrator.resource_requests import store as requests
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import queries as resource_queries
@@ -26,12 +28,14 @@ from orchestrator.runs.rendering import Host
 
 def plan_kind(request: ResourceRequest) -> str:
     """Return the kind of plan that can be ordered for a request now."""
-    return "undo" if request.status == RequestStatus.CANCELLING else request.kind
+    return PlanKind.UNDO if request.status == RequestStatus.CANCELLING else request.kind
 
 
 def destroys_all(plan: ExecutionPlan, request: ResourceRequest) -> bool:
     """Return whether the plan leaves nothing in its workspace."""
-    return plan.kind == "release" or (plan.kind == "undo" and request.kind == "provision")
+    return plan.kind == PlanKind.RELEASE or (
+        plan.kind == PlanKind.UNDO and request.kind == RequestKind.PROVISION
+    )
 
 
 def plan_mode(plan: ExecutionPlan, request: ResourceRequest) -> PlanMode:

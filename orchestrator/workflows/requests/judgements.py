@@ -17,15 +17,17 @@ from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor, Pe
 from orchestrator.policies import rules
 from orchestrator.policies.classified_marks import marked_fields
 from orchestrator.policies.facts import BudgetClaim, Claim, LineFacts, PricePeriod, RequestFacts
-from orchestrator.policies.pack import PolicyPack, RequestKind
+from orchestrator.policies.pack import JudgedKind, PolicyPack
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Counter, CounterKind, Take
 from orchestrator.quotas.errors import MoreThanCommitted, NothingLeft
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.errors import ClassifiedContent, RuleRefuses
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs.errors import NotApproved, OwnOrganisation
+from orchestrator.runs.kinds import Decision
 from orchestrator.runs.models import ExecutionPlan
 from orchestrator.systems import queries as system_queries
 from orchestrator.workflows.act import Call
@@ -229,12 +231,12 @@ def _facts(
     )
 
 
-def _kind(request: ResourceRequest, takes: Sequence[Take]) -> RequestKind:
-    if request.kind == "provision":
-        return "provision"
-    if request.kind == "release":
-        return "release"
-    return "grow" if any(take.amount > 0 for take in takes) else "shrink"
+def _kind(request: ResourceRequest, takes: Sequence[Take]) -> JudgedKind:
+    if request.kind == RequestKind.PROVISION:
+        return JudgedKind.PROVISION
+    if request.kind == RequestKind.RELEASE:
+        return JudgedKind.RELEASE
+    return JudgedKind.GROW if any(take.amount > 0 for take in takes) else JudgedKind.SHRINK
 
 
 def _line_facts(sizing: quotation.Sizing) -> tuple[LineFacts, ...]:
@@ -291,7 +293,7 @@ def require_valid_approvers(session: Session, plan: ExecutionPlan) -> None:
 def invalid_approvals(session: Session, plan: ExecutionPlan) -> int:
     """Return the number of approvals whose approver was deactivated or lost the role since."""
     decisions = run_queries.approvals(session, plan.id)
-    approvals = [decision for decision in decisions if decision.decision == "approved"]
+    approvals = [decision for decision in decisions if decision.decision == Decision.APPROVED]
     people = department_queries.people(session, [approval.approver_id for approval in approvals])
     invalid = 0
     for approval in approvals:

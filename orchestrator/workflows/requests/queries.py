@@ -3,13 +3,14 @@
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
+from orchestrator.core.plan_kinds import MIGRATION_KINDS
 from orchestrator.departments.permissions import Actor
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources.lifecycle import BEGUN
 from orchestrator.resources.models import Resource
 from orchestrator.runs.lifecycle import LIVE
-from orchestrator.runs.models import MIGRATION_KINDS, ExecutionPlan
+from orchestrator.runs.models import ExecutionPlan
 
 
 def has_no_live_plan(_actor: Actor) -> ColumnElement[bool]:

@@ -22,6 +22,7 @@ from orchestrator.quotas.arithmetic import Take
 from orchestrator.resource_requests import queries, store
 from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.errors import ChangeUnderWay
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import queries as resource_queries
@@ -253,7 +254,7 @@ def _require_no_plan(session: Session, request: ResourceRequest) -> None:
 
 
 def _is_begun_release(session: Session, request: ResourceRequest) -> bool:
-    return request.kind == "release" and leaves_parts(session, request)
+    return request.kind == RequestKind.RELEASE and leaves_parts(session, request)
 
 
 def leaves_parts(session: Session, request: ResourceRequest) -> bool:

@@ -15,7 +15,7 @@ def test_the_roles_of_the_content_are_those_that_can_be_granted() -> None:
 
 
 def test_the_policy_pack_knows_every_role_that_can_be_granted() -> None:
-    assert set(Role) <= set(get_args(pack.Role))
+    assert set(Role) <= {role.value for role in pack.DutyRole}
 
 
 def test_the_kinds_of_organisations_are_those_of_the_table() -> None:

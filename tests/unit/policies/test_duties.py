@@ -36,7 +36,7 @@ def test_a_permission_is_held_by_exactly_the_roles_of_its_acts(
     permission: Permission, acts: list[str]
 ) -> None:
     holders = {role for role in Role if permission in ROLE_PERMISSIONS[role]}
-    assert holders == {role for act in acts for role in ACTS[act].roles}
+    assert holders == {role.value for act in acts for role in ACTS[act].roles}
 
 
 def test_the_further_approvals_of_a_plan_are_given_by_the_roles_that_may() -> None:

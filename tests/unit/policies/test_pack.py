@@ -9,7 +9,7 @@ import pytest
 from orchestrator.adapters.policy_files import InvalidPack, load_pack
 from orchestrator.core.calendar import Deadline, add_working_days
 from orchestrator.policies.judgements import JUDGES
-from orchestrator.policies.pack import CalendarDocument, Rule
+from orchestrator.policies.pack import CalendarDocument, DutyRole, Rule
 
 FOLDER = Path(__file__).resolve().parents[3] / "policies" / "xinyu-2019"
 PACK = load_pack(FOLDER)
@@ -89,10 +89,10 @@ def test_the_time_limits_are_those_promised() -> None:
 
 def test_no_body_decides_on_itself() -> None:
     substitutes = {(one.organisation, one.role): one.by_organisation for one in PACK.duties.substitutes}
-    assert substitutes[("XXH", "centre_approver")] == "ZHB"
-    assert substitutes[("ZHB", "smart_city_office")] == "XXH"
-    assert substitutes[("FGW", "drc_officer")] == "GOV"
-    assert substitutes[("CZJ", "finance")] == "GOV"
+    assert substitutes[("XXH", DutyRole.CENTRE_APPROVER)] == "ZHB"
+    assert substitutes[("ZHB", DutyRole.SMART_CITY_OFFICE)] == "XXH"
+    assert substitutes[("FGW", DutyRole.DRC_OFFICER)] == "GOV"
+    assert substitutes[("CZJ", DutyRole.FINANCE)] == "GOV"
 
 
 def test_the_acts_on_one_change_exclude_each_other_pairwise() -> None:

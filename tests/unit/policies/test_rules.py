@@ -18,14 +18,14 @@ from orchestrator.policies.facts import (
     RequestFacts,
     SystemFacts,
 )
-from orchestrator.policies.pack import REQUEST_KINDS
+from orchestrator.policies.pack import JudgedKind
 from orchestrator.policies.rules import RuleResult, Verdict, is_stopped, judge_request, required_approvals
 
 PACK = load_pack(Path(__file__).resolve().parents[3] / "policies" / "xinyu-2019")
 DAY = date(2019, 6, 19)
 SYSTEM = SystemFacts("SYS-019", "non_classified_confirmed", 2, zombie=False)
 GOOD = RequestFacts(
-    kind="provision",
+    kind=JudgedKind.PROVISION,
     day=DAY,
     organisation="SLJ",
     organisation_kind="city_dept",
@@ -65,7 +65,7 @@ def test_a_sound_request_passes_every_rule() -> None:
 
 
 def test_a_request_without_facts_is_stopped_and_says_what_is_missing() -> None:
-    bare = RequestFacts("provision", DAY, "SLJ", "city_dept")
+    bare = RequestFacts(JudgedKind.PROVISION, DAY, "SLJ", "city_dept")
     results = {result.rule_id: result for result in judge_request(bare, PACK)}
     unknown = {rule for rule, result in results.items() if result.verdict is Verdict.UNKNOWN}
     assert unknown == {"R-09", "R-16", "R-17", "R-26", "R-27", "R-28", "R-30"}
@@ -130,7 +130,7 @@ def test_a_long_line_of_signs_after_a_word_takes_no_long_time() -> None:
 
 
 def test_a_mark_is_refused_on_every_kind_of_request() -> None:
-    for kind in REQUEST_KINDS:
+    for kind in JudgedKind:
         assert judged("R-01", kind=kind, texts={"title": "机密★"}).stops
 
 
@@ -192,7 +192,7 @@ def test_without_a_valid_certificate_nothing_new_enters_production() -> None:
     assert judged("R-08", day=date(2020, 4, 14)).verdict is Verdict.PASS
     assert judged("R-08", day=lapsed).verdict is Verdict.BLOCK
     assert judged("R-08", day=lapsed, zone_class="trial").verdict is Verdict.PASS
-    release = judge_request(replace(GOOD, kind="release", day=lapsed), PACK)
+    release = judge_request(replace(GOOD, kind=JudgedKind.RELEASE, day=lapsed), PACK)
     assert "R-08" not in {result.rule_id for result in release}
 
 
@@ -251,7 +251,7 @@ def test_a_lapsed_filing_never_stops_what_is_not_new(kind: str) -> None:
 
 def test_a_release_needs_no_quota_budget_or_price() -> None:
     facts = RequestFacts(
-        "release", DAY, "SLJ", "city_dept", system=with_system(classification="mixed", zombie=True)
+        JudgedKind.RELEASE, DAY, "SLJ", "city_dept", system=with_system(classification="mixed", zombie=True)
     )
     assert not is_stopped(judge_request(facts, PACK))
 

@@ -79,7 +79,7 @@ def test_every_duty_of_the_pack_belongs_to_a_row_or_is_listed_once() -> None:
 def test_a_row_is_open_to_the_roles_of_its_duty(act: Act) -> None:
     duty = DUTIES[act.duty]
     holders = {role for role, held in ROLE_PERMISSIONS.items() if held.intersection(act.permissions)}
-    assert holders == {*duty.roles, *(one.role for one in duty.also_needs)}
+    assert holders == {role.value for role in (*duty.roles, *(one.role for one in duty.also_needs))}
 
 
 @pytest.mark.parametrize(("noun", "act"), ROWS, ids=NAMES)
