@@ -129,9 +129,9 @@ def test_a_long_line_of_signs_after_a_word_takes_no_long_time() -> None:
     assert not has_mark("机密" + "-" * 200_000 + "x")
 
 
-def test_a_mark_is_refused_on_every_kind_of_request() -> None:
-    for kind in JudgedKind:
-        assert judged("R-01", kind=kind, texts={"title": "机密★"}).stops
+@pytest.mark.parametrize("kind", JudgedKind)
+def test_a_mark_is_refused_on_every_kind_of_request(kind: JudgedKind) -> None:
+    assert judged("R-01", kind=kind, texts={"title": "机密★"}).stops
 
 
 @pytest.mark.parametrize(
