@@ -92,15 +92,17 @@ class PlanStatus(OpenEnum):
     ABANDONED = "abandoned"
 
 
-class RequestDraftKind(OpenEnum):
-    PROVISION = "provision"
-    CHANGE = "change"
-    RELEASE = "release"
-
-
 class RequestDraftZoneClass(OpenEnum):
     PRODUCTION = "production"
     TRIAL = "trial"
+
+
+class RequestKind(OpenEnum):
+    """A request creates a workspace, changes its whole size, or releases it."""
+
+    PROVISION = "provision"
+    CHANGE = "change"
+    RELEASE = "release"
 
 
 class RequestStatus(OpenEnum):
@@ -476,7 +478,7 @@ class RequestDetail(Model):
 class RequestDraft(Model):
     """A request as its author writes it. A change states the complete new size of its workspace."""
 
-    kind: RequestDraftKind = RequestDraftKind("provision")
+    kind: RequestKind = RequestKind("provision")
     system: str | None = None
     workspace: UUID | None = None
     zone_class: RequestDraftZoneClass = RequestDraftZoneClass("production")
