@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs") / "acts.md"
 HEAD: Final = """# Acts
 
-The acts on requests, plans, runs, migrations and statements, made from their rows in
-`orchestrator/workflows/` by `tools/list_acts.py`. The API routes, the buttons and the to-do list are made
-from the same rows; the permission tests compare the rows with a table. Acts on resources, content revisions
-and people have no rows yet and are missing here.
+The acts of people on existing objects, made from their rows in `orchestrator/workflows/` by
+`tools/list_acts.py`. The API routes, the buttons and the to-do list are made from the same rows; the
+permission tests compare the rows with a table. Acts on resources and people have no rows yet and are missing
+here.
 
 - *Who* names the roles that may act. "own" limits the act to objects of the person's organisation, "other"
   excludes those. An organisation with a substitute in `policies/xinyu-2019/duties.yml` is decided on by that
@@ -51,7 +51,7 @@ PERSONS: Final = {
     "decided_by_id": "the person who decided a dispute of it",
 }
 BODIES: Final = {Body.ANY: "", Body.OWN: " (own)", Body.OTHER: " (other)"}
-GROUPS: Final = {"migrations": "migration", "statements": "bill"}
+GROUPS: Final = {"content-revisions": "content", "migrations": "migration", "statements": "bill"}
 """Groups of commands that have another name than their noun."""
 COMMANDS: Final = {
     ("requests", "plans"): "plan",
@@ -76,7 +76,7 @@ def page() -> str:
 def section(noun: Noun) -> str:
     """Return the table of one noun."""
     rows = [COLUMNS, ("---",) * len(COLUMNS), *(cells(noun, act) for act in noun.acts)]
-    return "\n".join([f"## {noun.path.capitalize()}", "", *map(_line, rows), ""])
+    return "\n".join([f"## {noun.path.replace('-', ' ').capitalize()}", "", *map(_line, rows), ""])
 
 
 def cells(noun: Noun, act: Act) -> tuple[str, ...]:

@@ -1,60 +1,105 @@
 """Content revisions: the changes of a load, and the decision of a second person."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
+from sqlmodel import Session
 
+from orchestrator.api.acts import Answer, add_routes
 from orchestrator.api.deps import CountCursor, TheActor, TheSession, next_page
-from orchestrator.api.shapes import ReasonIn
+from orchestrator.api.shapes import Page, Shape
 from orchestrator.content import queries
+from orchestrator.content.authorities import Authority
+from orchestrator.content.differences import Verdict
+from orchestrator.content.lifecycle import RevisionStatus
 from orchestrator.content.models import ContentRevision
 from orchestrator.departments.permissions import Permission, require
+from orchestrator.workflows.act import Call
 from orchestrator.workflows.content import content_revisions
+from orchestrator.workflows.nouns import REVISIONS
 
-router = APIRouter(prefix="/content-revisions", tags=["content"])
+router = APIRouter(tags=["content"])
 
 
-@router.get("")
+class DifferenceOut(Shape):
+    """A change of the load: of one field, or of a whole row when `field` is empty."""
+
+    kind: str
+    key: str
+    field: str
+    before: Any
+    after: Any
+    verdict: Verdict
+
+
+class RevisionOut(Shape):
+    """A content revision; `version` is its ETag, `changes` the number of its differences."""
+
+    id: UUID
+    number: int
+    digest: str
+    status: RevisionStatus
+    status_at: datetime
+    version: int
+    created_at: datetime
+    author_id: UUID | None
+    reason: str | None
+    changes: int
+    approved_by: dict[Authority, UUID]
+    waits_for: list[Authority]
+
+
+class RevisionDetail(RevisionOut):
+    """A content revision with its differences."""
+
+    differences: list[DifferenceOut]
+
+
+class RevisionPage(Page):
+    """Content revisions, newest first."""
+
+    items: list[RevisionOut]
+
+
+@router.get("/content-revisions")
 def list_revisions(
     asked: Request,
     actor: TheActor,
     session: TheSession,
     cursor: CountCursor = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> dict[str, Any]:
+) -> RevisionPage:
     """List revisions, newest first."""
     require(actor, Permission.OBJECTS_READ_ALL)
-    found = queries.page(session, before=cursor, limit=limit)
-    link = next_page(asked, found[-1].number) if len(found) == limit else None
-    return {"items": [_shown(session, item, whole=False) for item in found], "next": link}
+    revisions = queries.page(session, before=cursor, limit=limit)
+    link = next_page(asked, revisions[-1].number) if len(revisions) == limit else None
+    items = [RevisionOut.model_validate(_fields(session, revision)) for revision in revisions]
+    return RevisionPage(items=items, next=link)
 
 
-@router.get("/{revision_id}")
-def read_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
+@router.get("/content-revisions/{revision_id}")
+def read_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> RevisionDetail:
     """Return one revision with its differences."""
     require(actor, Permission.OBJECTS_READ_ALL)
-    return _shown(session, queries.get(session, revision_id))
+    return _detail(session, queries.get(session, revision_id))
 
 
-@router.post("/{revision_id}/approve")
-def approve_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> dict[str, Any]:
-    """Approve the revision for your authorities; the last approval loads it. Its author must not approve."""
-    return _shown(session, content_revisions.approve_revision(session, actor, revision_id))
+def _detail(session: Session, revision: ContentRevision) -> RevisionDetail:
+    return RevisionDetail.model_validate(_fields(session, revision))
 
 
-@router.post("/{revision_id}/reject")
-def reject_revision(
-    revision_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession
-) -> dict[str, Any]:
-    """Reject the revision; it is not loaded."""
-    return _shown(session, content_revisions.reject_revision(session, actor, revision_id, body.reason))
-
-
-def _shown(session: TheSession, revision: ContentRevision, *, whole: bool = True) -> dict[str, Any]:
-    left_out = {"rows"} if whole else {"rows", "differences"}
-    return revision.model_dump(mode="json", exclude=left_out) | {
+def _fields(session: Session, revision: ContentRevision) -> dict[str, Any]:
+    return revision.model_dump(exclude={"rows"}) | {
         "changes": len(revision.differences),
         "approved_by": queries.approved_by(session, revision.id),
-        "waits_for": list(content_revisions.waits_for(session, revision)),
+        "waits_for": content_revisions.waits_for(session, revision),
     }
+
+
+def _decided(call: Call, revision: ContentRevision) -> RevisionDetail:
+    return _detail(call.session, revision)
+
+
+add_routes(router, REVISIONS, {ContentRevision: Answer(200, RevisionDetail, _decided)})

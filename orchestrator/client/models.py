@@ -10,6 +10,13 @@ from uuid import UUID
 from orchestrator.client.encoding import Model, OpenEnum
 
 
+class Authority(OpenEnum):
+    """An authority that must approve its part of a revision."""
+
+    FINANCE = "finance"
+    SMART_CITY_OFFICE = "smart_city_office"
+
+
 class CorrectionInState(OpenEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -140,6 +147,15 @@ class ResourceStatus(OpenEnum):
     RELEASED = "released"
 
 
+class RevisionStatus(OpenEnum):
+    """The status of a content revision."""
+
+    PROPOSED = "proposed"
+    LOADED = "loaded"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+
+
 class RunStatus(OpenEnum):
     """Where one execution of an engine stands."""
 
@@ -163,6 +179,16 @@ class StatementStatus(OpenEnum):
     CONFIRMED = "confirmed"
     SETTLED = "settled"
     LOCKED = "locked"
+
+
+class Verdict(OpenEnum):
+    """The action of a load on a difference."""
+
+    ADD = "add"
+    CHANGE = "change"
+    CONFLICT = "conflict"
+    REMOVE = "remove"
+    SAME = "same"
 
 
 class AwaitedOut(Model):
@@ -189,6 +215,17 @@ class DecisionIn(Model):
 
     reason: str
     upheld: bool
+
+
+class DifferenceOut(Model):
+    """A change of the load: of one field, or of a whole row when `field` is empty."""
+
+    kind: str
+    key: str
+    field: str
+    before: Any
+    after: Any
+    verdict: Verdict
 
 
 class DigestIn(Model):
@@ -555,6 +592,48 @@ class RetireIn(Model):
     stopped_on: dt.date
     sanitisation: str
     remark: str = ""
+
+
+class RevisionDetail(Model):
+    """A content revision with its differences."""
+
+    id: UUID
+    number: int
+    digest: str
+    status: RevisionStatus
+    status_at: dt.datetime
+    version: int
+    created_at: dt.datetime
+    author_id: UUID | None
+    reason: str | None
+    changes: int
+    approved_by: dict[str, UUID]
+    waits_for: tuple[Authority, ...]
+    differences: tuple[DifferenceOut, ...]
+
+
+class RevisionOut(Model):
+    """A content revision; `version` is its ETag, `changes` the number of its differences."""
+
+    id: UUID
+    number: int
+    digest: str
+    status: RevisionStatus
+    status_at: dt.datetime
+    version: int
+    created_at: dt.datetime
+    author_id: UUID | None
+    reason: str | None
+    changes: int
+    approved_by: dict[str, UUID]
+    waits_for: tuple[Authority, ...]
+
+
+class RevisionPage(Model):
+    """Content revisions, newest first."""
+
+    next: str | None = None
+    items: tuple[RevisionOut, ...]
 
 
 class RunOut(Model):

@@ -36,6 +36,8 @@ from orchestrator.client.models import (
     ResourceOut,
     ResourcePage,
     RetireIn,
+    RevisionDetail,
+    RevisionPage,
     RunOut,
     RunPage,
     SignInIn,
@@ -858,28 +860,43 @@ class Operations:
         call = Call("GET", "/usage-report/export", query={"year": year, "format": format})
         return self.connection.read_bytes(call)
 
-    def list_revisions(self, *, cursor: str | None = None, limit: int | None = None) -> dict[str, Any]:
+    def list_revisions(self, *, cursor: str | None = None, limit: int | None = None) -> RevisionPage:
         """List revisions, newest first."""
         call = Call("GET", "/content-revisions", query={"cursor": cursor, "limit": limit})
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(RevisionPage, self.connection.read_json(call))
 
-    def read_revision(self, revision_id: UUID) -> dict[str, Any]:
+    def read_revision(self, revision_id: UUID) -> RevisionDetail:
         """Return one revision with its differences."""
         call = Call("GET", f"/content-revisions/{segment(revision_id)}")
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(RevisionDetail, self.connection.read_json(call))
 
-    def approve_revision(self, revision_id: UUID) -> dict[str, Any]:
-        """Approve the revision for your authorities; the last approval loads it.
+    def approve_revision(
+        self, revision_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
+    ) -> RevisionDetail:
+        """Approve the revision for your authorities; the last approval loads it."""
+        call = Call(
+            "POST",
+            f"/content-revisions/{segment(revision_id)}/approve",
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
+        )
+        return decode(RevisionDetail, self.connection.read_json(call))
 
-        Its author must not approve.
-        """
-        call = Call("POST", f"/content-revisions/{segment(revision_id)}/approve")
-        return decode(dict[str, Any], self.connection.read_json(call))
-
-    def reject_revision(self, revision_id: UUID, body: ReasonIn) -> dict[str, Any]:
+    def reject_revision(
+        self,
+        revision_id: UUID,
+        body: ReasonIn,
+        *,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+    ) -> RevisionDetail:
         """Reject the revision; it is not loaded."""
-        call = Call("POST", f"/content-revisions/{segment(revision_id)}/reject", body=body)
-        return decode(dict[str, Any], self.connection.read_json(call))
+        call = Call(
+            "POST",
+            f"/content-revisions/{segment(revision_id)}/reject",
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
+            body=body,
+        )
+        return decode(RevisionDetail, self.connection.read_json(call))
 
     def list_audit_events(
         self, *, object_id: str | None = None, cursor: str | None = None, limit: int | None = None

@@ -85,7 +85,8 @@ class Act:
         name: The last part of the address, and the name of the command.
         permission: The permission that a person needs; of several, one is enough.
         runs: The function that carries the act out; gets the call and the locked object.
-        duty: The row of the pack's ``duties.yml``; its substitutes apply (domain §2.15) if `has_substitutes`.
+        duty: The row of the pack's ``duties.yml``, or several; their substitutes apply (domain §2.15) if
+            `has_substitutes`.
         body: Whose people may act.
         only: The column with the one person who may act.
         never_with: Columns with persons who may not act, unless the column `unless` is true.
@@ -106,7 +107,7 @@ class Act:
     statuses: Collection[str]
     permission: Permission | tuple[Permission, ...]
     runs: Callable[[Call, Any], Any]
-    duty: str = ""
+    duty: str | tuple[str, ...] = ""
     has_substitutes: bool = True
     body: Body = Body.ANY
     only: str = ""
@@ -133,10 +134,23 @@ class Act:
         """Return the permissions of which one is enough."""
         return self.permission if isinstance(self.permission, tuple) else (self.permission,)
 
+    @property
+    def duties(self) -> tuple[str, ...]:
+        """Return the rows of the pack's duties; none for an act that the pack does not list."""
+        duties = self.duty if isinstance(self.duty, tuple) else (self.duty,)
+        return tuple(duty for duty in duties if duty)
+
 
 @dataclass(frozen=True)
 class Noun:
-    """A kind of object with its acts. `subject` is its name in the audit, `path` its name in addresses."""
+    """A kind of object with its acts.
+
+    Attributes:
+        subject: Its name in the audit.
+        path: Its name in addresses, e.g. ``requests``.
+        one: The name of one such object in addresses, where `path` without its last letter is not that name.
+        owner: The column with the organisation that an object belongs to; empty if the whole city owns it.
+    """
 
     subject: str
     path: str
@@ -145,11 +159,17 @@ class Noun:
     same_person: Callable[[], BusinessError]
     acts: Sequence[Act] = ()
     not_theirs: Callable[[], BusinessError] = field(default=NotPermitted)
+    one: str = ""
+    owner: str = "organisation_code"
 
     @property
     def singular(self) -> str:
         """Return the name of one such object in addresses, e.g. ``request``."""
-        return self.path.removesuffix("s")
+        return self.one or self.path.removesuffix("s")
+
+    def owner_of(self, subject: Any) -> str | None:
+        """Return the organisation that the object belongs to; None if the whole city owns it."""
+        return getattr(subject, self.owner) if self.owner else None
 
     def act(self, name: str) -> Act:
         """Return the act of this name. Raises NotFound."""
@@ -159,9 +179,9 @@ class Noun:
         raise NotFound
 
 
-def may(act: Act, actor: Actor, pack: PolicyPack, organisation: str) -> bool:
-    """Tell whether the actor's roles include this act on objects of the organisation."""
-    substitute = substitutes_of(act, pack).get(organisation)
+def may(act: Act, actor: Actor, pack: PolicyPack, organisation: str | None) -> bool:
+    """Tell whether the actor's roles include this act on objects of the organisation, or of the city."""
+    substitute = substitutes_of(act, pack).get(organisation or "")
     if substitute is not None:
         return stands_in(act, actor, substitute)
     return any(actor.may(permission) for permission in act.permissions)
@@ -171,7 +191,7 @@ def substitutes_of(act: Act, pack: PolicyPack) -> dict[str, Substitute]:
     """Return the substitutes for this act, by the organisation that they act for (domain §2.15)."""
     if not act.has_substitutes:
         return {}
-    roles = next((duty.roles for duty in pack.duties.acts if duty.act == act.duty), ())
+    roles = {role for duty in pack.duties.acts if duty.act in act.duties for role in duty.roles}
     return {one.organisation: one for one in pack.duties.substitutes if one.role in roles}
 
 

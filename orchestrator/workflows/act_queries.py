@@ -19,18 +19,21 @@ def holds(session: Session, noun: Noun, condition: Condition, actor: Actor, subj
 def awaiting(noun: Noun, act: Act, actor: Actor, pack: PolicyPack) -> ColumnElement[bool]:
     """Return SQL over the noun's table for the objects on which this person may do this act now."""
     table = noun.table
-    clauses = [table.status.in_(list(act.awaited or act.statuses)), _right_clause(table, act, actor, pack)]
+    clauses = [table.status.in_(list(act.awaited or act.statuses)), _right_clause(noun, act, actor, pack)]
     clauses += [getattr(table, column).is_not(None) for column in act.filled]
     clauses += [getattr(table, column).is_(None) for column in act.empty]
     clauses += [condition.clause(actor) for condition in act.conditions]
     return and_(*clauses, *_person_clauses(table, act, actor))
 
 
-def _right_clause(table: Any, act: Act, actor: Actor, pack: PolicyPack) -> ColumnElement[bool]:
-    owner = table.organisation_code
+def _right_clause(noun: Noun, act: Act, actor: Actor, pack: PolicyPack) -> ColumnElement[bool]:
+    is_permitted = any(map(actor.may, act.permissions))
+    if not noun.owner:
+        return true() if is_permitted else false()
+    owner = getattr(noun.table, noun.owner)
     substitutes = substitutes_of(act, pack)
     by_actor = [code for code, one in substitutes.items() if stands_in(act, actor, one)]
-    ordinary = owner.not_in(list(substitutes)) if any(map(actor.may, act.permissions)) else false()
+    ordinary = owner.not_in(list(substitutes)) if is_permitted else false()
     bodies = {
         Body.ANY: true(),
         Body.OWN: owner == actor.organisation,

@@ -5,6 +5,7 @@ from typing import Final
 
 from orchestrator.workflows.act import Noun
 from orchestrator.workflows.billing.acts import ACTIVATE, STATEMENT
+from orchestrator.workflows.content.acts import REVISION
 from orchestrator.workflows.migrations.acts import MIGRATION
 from orchestrator.workflows.plans.acts import GENERATE_PLAN, PLAN, RUN
 from orchestrator.workflows.requests.acts import REQUEST
@@ -14,4 +15,5 @@ PLANS: Final = PLAN
 RUNS: Final = RUN
 MIGRATIONS: Final = MIGRATION
 STATEMENTS: Final = STATEMENT
-NOUNS: Final[tuple[Noun, ...]] = (REQUESTS, PLANS, RUNS, MIGRATIONS, STATEMENTS)
+REVISIONS: Final = REVISION
+NOUNS: Final[tuple[Noun, ...]] = (REQUESTS, PLANS, RUNS, MIGRATIONS, STATEMENTS, REVISIONS)

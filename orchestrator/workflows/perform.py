@@ -39,8 +39,8 @@ def perform(noun: Noun, act: Act, call: Call, key: UUID) -> Any:
 
 
 def _right(noun: Noun, act: Act, call: Call, subject: Any) -> None:
-    organisation = subject.organisation_code
-    if not call.actor.sees(organisation):
+    organisation = noun.owner_of(subject)
+    if organisation is not None and not call.actor.sees(organisation):
         raise NotFound
     if not may(act, call.actor, call.pack, organisation):
         wanted = " or ".join(act.permissions)
@@ -68,7 +68,7 @@ def _attempt(noun: Noun, act: Act, call: Call, subject: Any) -> Event:
         f"{noun.subject}:same_person_refused",
         (noun.subject, subject.id),
         call.actor.audit_name,
-        subject.organisation_code,
+        noun.owner_of(subject),
         {"act": act.name},
     )
 
@@ -122,7 +122,7 @@ def offers(noun: Noun, call: Call, subject: Any) -> list[Offer]:
     fitting = [
         act
         for act in noun.acts
-        if _is_theirs(act, call, subject)
+        if _is_theirs(noun, act, call, subject)
         and _is_next(noun, act, call, subject)
         and _is_entitled(noun, act, call, subject)
     ]
@@ -141,12 +141,13 @@ def _is_next(noun: Noun, act: Act, call: Call, subject: Any) -> bool:
     return all(holds(call.session, noun, one, call.actor, subject) for one in act.conditions if one.hides)
 
 
-def _is_theirs(act: Act, call: Call, subject: Any) -> bool:
-    if not may(act, call.actor, call.pack, subject.organisation_code):
+def _is_theirs(noun: Noun, act: Act, call: Call, subject: Any) -> bool:
+    organisation = noun.owner_of(subject)
+    if not may(act, call.actor, call.pack, organisation):
         return False
     if act.only and getattr(subject, act.only) != call.actor.person_id:
         return False
-    return act.body is not Body.OWN or call.actor.organisation == subject.organisation_code
+    return act.body is not Body.OWN or call.actor.organisation == organisation
 
 
 def _is_entitled(noun: Noun, act: Act, call: Call, subject: Any) -> bool:
@@ -155,7 +156,7 @@ def _is_entitled(noun: Noun, act: Act, call: Call, subject: Any) -> bool:
 
 
 def _blocked(noun: Noun, act: Act, call: Call, subject: Any) -> BusinessError | None:
-    if act.body is Body.OTHER and call.actor.organisation == subject.organisation_code:
+    if act.body is Body.OTHER and call.actor.organisation == noun.owner_of(subject):
         return OwnOrganisation()
     if _takes_part(act, call.actor, subject):
         return noun.same_person()

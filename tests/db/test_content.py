@@ -7,19 +7,30 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlmodel import Session
 from typer.testing import CliRunner, Result
 
 from orchestrator.adapters.content_files import read_content
+from orchestrator.adapters.policy_files import load_pack
 from orchestrator.cli import app
 from orchestrator.content.bundle import ContentBundle
-from orchestrator.content.errors import AuthorNeeded, ContentConflict, OwnRevision, StaleRevision
+from orchestrator.content.errors import (
+    AuthorNeeded,
+    ContentConflict,
+    OwnRevision,
+    StaleRevision,
+)
 from orchestrator.core.db import transaction
-from orchestrator.core.errors import NotPermitted
+from orchestrator.core.errors import BadInput, IllegalTransition, NotPermitted
 from orchestrator.departments.permissions import Actor
+from orchestrator.workflows.act import Call
 from orchestrator.workflows.content import content_revisions
+from orchestrator.workflows.nouns import REVISIONS
+from orchestrator.workflows.perform import perform
 
 ROOT = Path(__file__).resolve().parents[2]
 SLJ = "quotas/departments/SLJ.yml"
+PACK = load_pack(ROOT / "policies" / "xinyu-2019")
 Named = Callable[[str], Actor]
 
 
@@ -76,6 +87,11 @@ def propose(engine: Engine, folder: Path, author: Actor) -> Any:
     return revision
 
 
+def decide(session: Session, act: str, person: Actor, revision: Any, reason: str = "") -> Any:
+    """Perform the act on the revision as this person."""
+    return perform(REVISIONS, REVISIONS.act(act), Call(session, person, PACK, reason=reason), revision.id)
+
+
 def test_an_empty_database_is_loaded_at_once_and_a_second_time_nothing_happens(
     database_url: str, folder: Path
 ) -> None:
@@ -120,9 +136,9 @@ def test_a_later_load_waits_for_a_second_person(
     ]
     for stranger in (reviewer, administrator):
         with pytest.raises(NotPermitted), transaction(engine) as session:
-            content_revisions.approve_revision(session, stranger, revision.id)
+            decide(session, "approve", stranger, revision)
     with transaction(engine) as session:
-        content_revisions.approve_revision(session, smart_city, revision.id)
+        decide(session, "approve", smart_city, revision)
     assert limit(engine) == 40
 
 
@@ -139,8 +155,15 @@ def test_the_author_of_a_revision_is_refused_even_with_the_right_to_approve(
     both = actor("xxh.reviewer")
     edit(folder, "vcpu: 32", "vcpu: 40")
     revision = propose(engine, folder, both)
-    with pytest.raises(OwnRevision), transaction(engine) as session:
-        content_revisions.approve_revision(session, both, revision.id)
+    for act in ("approve", "reject"):
+        with pytest.raises(OwnRevision), transaction(engine) as session:
+            decide(session, act, both, revision, "因故")
+    with engine.connect() as connection:
+        refused = (
+            "SELECT body::jsonb #>> '{data,act}' FROM audit_events"
+            " WHERE action = 'content_revision:same_person_refused'"
+        )
+        assert set(connection.execute(text(refused)).scalars()) == {"approve", "reject"}
 
 
 def test_the_database_itself_refuses_an_author_as_approver(
@@ -161,19 +184,36 @@ def test_finance_lets_prices_and_budgets_in_and_the_smart_city_office_limits(
 ) -> None:
     edit(folder, '"50000.00"', '"60000.00"')
     money = propose(engine, folder, reviewer)
-    with pytest.raises(NotPermitted, match="none of which is your role"), transaction(engine) as session:
-        content_revisions.approve_revision(session, smart_city, money.id)
+    with pytest.raises(NotPermitted, match="nothing that you decide on"), transaction(engine) as session:
+        decide(session, "approve", smart_city, money)
     edit(folder, "vcpu: 32", "vcpu: 40")
     both = propose(engine, folder, reviewer)
     with transaction(engine) as session:
-        assert content_revisions.approve_revision(session, finance, both.id).status == "proposed"
+        assert decide(session, "approve", finance, both).status == "proposed"
         assert content_revisions.waits_for(session, both) == ("smart_city_office",)
     assert limit(engine) == 32
-    with pytest.raises(NotPermitted, match="waits for smart_city_office"), transaction(engine) as session:
-        content_revisions.approve_revision(session, finance, both.id)
+    with pytest.raises(NotPermitted, match="waits for the other authority"), transaction(engine) as session:
+        decide(session, "approve", finance, both)
     with transaction(engine) as session:
-        assert content_revisions.approve_revision(session, smart_city, both.id).status == "loaded"
+        assert decide(session, "approve", smart_city, both).status == "loaded"
     assert limit(engine) == 40
+
+
+def test_only_an_authority_over_its_changes_rejects_a_revision(
+    engine: Engine, folder: Path, reviewer: Actor, smart_city: Actor, finance: Actor
+) -> None:
+    edit(folder, '"50000.00"', '"60000.00"')
+    money = propose(engine, folder, reviewer)
+    with pytest.raises(NotPermitted, match="nothing that you decide on"), transaction(engine) as session:
+        decide(session, "reject", smart_city, money, "因故")
+    with pytest.raises(BadInput), transaction(engine) as session:
+        decide(session, "reject", finance, money)
+    with transaction(engine) as session:
+        rejected = decide(session, "reject", finance, money, "预算未落实")
+        assert (rejected.status, rejected.reason) == ("rejected", "预算未落实")
+    for act in ("approve", "reject"):
+        with pytest.raises(IllegalTransition), transaction(engine) as session:
+            decide(session, act, finance, money, "因故")
 
 
 def test_a_load_never_overwrites_what_was_changed_in_the_product(
@@ -198,7 +238,7 @@ def test_a_change_in_the_product_that_the_files_take_over_is_no_conflict(
     edit(folder, "memory_gb: 128", "memory_gb: 160")
     revision = propose(engine, folder, reviewer)
     with transaction(engine) as session:
-        content_revisions.approve_revision(session, smart_city, revision.id)
+        decide(session, "approve", smart_city, revision)
     assert limit(engine) == 36
 
 
@@ -210,7 +250,7 @@ def test_a_revision_is_stale_once_the_database_has_changed_under_it(
     revision = propose(engine, folder, reviewer)
     change_in_the_product(engine, 40)
     with pytest.raises(StaleRevision), transaction(engine) as session:
-        content_revisions.approve_revision(session, smart_city, revision.id)
+        decide(session, "approve", smart_city, revision)
 
 
 def test_a_limit_below_what_is_held_is_refused_whole(
@@ -222,9 +262,9 @@ def test_a_limit_below_what_is_held_is_refused_whole(
     edit(folder, '"50000.00"', '"60000.00"')
     revision = propose(engine, folder, reviewer)
     with transaction(engine) as session:
-        content_revisions.approve_revision(session, finance, revision.id)
+        decide(session, "approve", finance, revision)
     with pytest.raises(Exception, match="never_oversold"), transaction(engine) as session:
-        content_revisions.approve_revision(session, smart_city, revision.id)
+        decide(session, "approve", smart_city, revision)
     with engine.connect() as connection:
         statement = "SELECT appropriated_fen FROM budget_lines WHERE organisation_code = 'SLJ'"
         assert connection.execute(text(statement)).scalar_one() == 50_000_00

@@ -111,6 +111,7 @@ EVENTS: Mapping[str, str] = {
     "content_revision:loaded": N_("内容修订生效"),
     "content_revision:rejected": N_("内容修订未通过"),
     "content_revision:superseded": N_("内容修订已被替代"),
+    "content_revision:same_person_refused": N_("因一人多岗被拒绝"),
     "session:opened": N_("登录"),
     "session:closed": N_("退出"),
     "session:refused": N_("登录被拒绝"),

@@ -6,7 +6,6 @@ single conflict refuses the whole revision.
 
 from collections.abc import Collection, Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlmodel import Session
 
@@ -15,22 +14,19 @@ from orchestrator.content import queries, store
 from orchestrator.content.authorities import Authority, authorities_over
 from orchestrator.content.bundle import ContentBundle, Rows, row_order
 from orchestrator.content.differences import Difference, Verdict, changes, conflicts, differences
-from orchestrator.content.errors import AuthorNeeded, ContentConflict, OwnRevision, StaleRevision
+from orchestrator.content.errors import AuthorNeeded, ContentConflict, StaleRevision
 from orchestrator.content.lifecycle import RevisionStatus
 from orchestrator.content.models import ContentRevision
 from orchestrator.core import audit
-from orchestrator.core.errors import IllegalTransition, NotPermitted
 from orchestrator.core.events import Event
 from orchestrator.departments import content_rows as department_rows
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.quotas import content_rows as quota_rows
 from orchestrator.systems import content_rows as system_rows
+from orchestrator.workflows.act import Call
+from orchestrator.workflows.content.queries import authorities_of
 
 _PARTS = (department_rows, quota_rows, catalogue_rows, system_rows)
-_APPROVAL_PERMISSIONS = {
-    Authority.FINANCE: Permission.CONTENT_APPROVE_MONEY,
-    Authority.SMART_CITY_OFFICE: Permission.CONTENT_APPROVE_LIMITS,
-}
 _WRITERS = {kind: part.write for part in _PARTS for kind in part.KINDS}
 
 
@@ -76,44 +72,32 @@ def load_content(session: Session, bundle: ContentBundle, author: Actor | None) 
     return revision
 
 
-def approve_revision(session: Session, actor: Actor, revision_id: UUID) -> ContentRevision:
-    """Approve a revision for each authority that the actor represents; the last approval loads it.
-
-    Finance decides on prices and budgets, the smart-city office on the rest (domain §6.13).
+def approve_revision(call: Call, revision: ContentRevision) -> ContentRevision:
+    """Approve the revision for your authorities; the last approval loads it.
 
     Raises:
-        NotPermitted: the actor represents no authority whose approval is missing.
-        OwnRevision: the actor is the author.
-        IllegalTransition: the revision is no longer proposed.
         ContentConflict: rows were changed in the product since the proposal.
         StaleRevision: the comparison has changed since the proposal.
     """
-    revision = store.lock(session, revision_id)
-    own = _authorities_of(actor, revision)
-    if revision.author_id == actor.person_id:
-        raise OwnRevision
-    if revision.status != RevisionStatus.PROPOSED:
-        raise IllegalTransition(
-            f"This revision is {revision.status}; only a proposed one can be approved.",
-            detail_zh="该修订已办结，不能再批准",
-        )
-    missing = set(waits_for(session, revision))
-    if missing.isdisjoint(own):
-        raise NotPermitted(
-            f"Your approval is already given. This revision waits for {', '.join(sorted(missing))}.",
-            detail_zh="您已批准，该修订尚待其他单位批准",
-        )
+    session, actor = call.session, call.actor
     wanted = {(kind, key): row for kind, key, row in revision.rows}
     compared = compare(session, wanted)
     _refuse_conflicts(compared)
     if _documents(changes(compared)) != revision.differences:
         raise StaleRevision
-    approved = missing.intersection(own)
+    missing = set(waits_for(session, revision))
+    approved = missing.intersection(authorities_of(actor))
     store.approve(session, revision, sorted(approved), actor.person_id)
     _note_approval(session, revision, actor, approved)
     if approved == missing:
         _write(session, wanted, changes(compared))
         store.transition(session, revision, RevisionStatus.LOADED, actor.audit_name)
+    return revision
+
+
+def reject_revision(call: Call, revision: ContentRevision) -> ContentRevision:
+    """Reject the revision; it is not loaded."""
+    store.transition(call.session, revision, RevisionStatus.REJECTED, call.actor.audit_name, call.reason)
     return revision
 
 
@@ -124,30 +108,6 @@ def waits_for(session: Session, revision: ContentRevision) -> tuple[Authority, .
     approvals = queries.approved_by(session, revision.id)
     needed = authorities_over(revision.differences)
     return tuple(authority for authority in needed if authority not in approvals)
-
-
-def reject_revision(session: Session, actor: Actor, revision_id: UUID, reason: str) -> ContentRevision:
-    """Reject a revision; nothing is loaded.
-
-    Raises:
-        NotPermitted: the actor represents none of its authorities.
-        IllegalTransition: the revision is no longer proposed.
-    """
-    revision = store.lock(session, revision_id)
-    _authorities_of(actor, revision)
-    store.transition(session, revision, RevisionStatus.REJECTED, actor.audit_name, reason)
-    return revision
-
-
-def _authorities_of(actor: Actor, revision: ContentRevision) -> tuple[Authority, ...]:
-    needed = authorities_over(revision.differences)
-    own = tuple(authority for authority in needed if actor.may(_APPROVAL_PERMISSIONS[authority]))
-    if not own:
-        raise NotPermitted(
-            f"This revision needs the approval of {', '.join(needed)}, none of which is your role.",
-            detail_zh="该修订不属于您的审批范围",
-        )
-    return own
 
 
 def _note_approval(
