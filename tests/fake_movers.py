@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.migrations.findings import Finding, finding
-from orchestrator.migrations.kinds import SwitchOutcome
+from orchestrator.migrations.kinds import Side, SwitchOutcome
 from orchestrator.migrations.movers import (
     CleanUp,
     Mismatch,
@@ -23,7 +23,7 @@ from orchestrator.migrations.movers import (
     SideState,
     SwitchResult,
 )
-from orchestrator.migrations.transfer import Side, Transfer, other
+from orchestrator.migrations.transfer import Transfer
 from orchestrator.runs.engine import EngineRun
 
 MARKS = {"begun": 0.0, "fenced": 4.0, "opened": 20.0}
@@ -40,8 +40,8 @@ class FakeHosts:
     `events` are taken one a call, by the method's name; `calls` are the methods that were called.
     """
 
-    accepts: dict[Side, bool | None] = field(default_factory=lambda: {"source": True, "target": False})
-    name: Side = "source"
+    accepts: dict[Side, bool | None] = field(default_factory=lambda: {Side.SOURCE: True, Side.TARGET: False})
+    name: Side = Side.SOURCE
     prepared: bool = False
     ready: bool = True
     trouble: tuple[Finding, ...] = ()
@@ -56,7 +56,7 @@ class FakeHosts:
 
     def fence(self, to: Side) -> None:
         """Both sides refuse writes, because `to` takes over."""
-        self.accepts |= {"source": False, "target": False}
+        self.accepts |= {Side.SOURCE: False, Side.TARGET: False}
         self.fences.append((self.next_key(), "fence", to, len(self.fences) + 1))
 
     def open(self, to: Side, *, name_follows: bool = True) -> SwitchResult:
@@ -126,7 +126,7 @@ class FakeMovers:
             for side, accepts in hosts.accepts.items()
         }
         address = self._transfer.source.address if hosts.name == "source" else self._transfer.target.address
-        return Sides(states["source"], states["target"], address)
+        return Sides(states[Side.SOURCE], states[Side.TARGET], address)
 
     def cut_over(self) -> SwitchResult:
         result: SwitchResult = self._do("cut_over", switches, "target")
@@ -171,8 +171,8 @@ def proof(_hosts: FakeHosts, _to: Side, *, equal: bool = True) -> Proof:
 
 def _reopen(hosts: FakeHosts, side: Side) -> None:
     hosts.accepts[side] = True
-    if hosts.accepts[other(side)] is not None:
-        hosts.accepts[other(side)] = False
+    if hosts.accepts[side.other] is not None:
+        hosts.accepts[side.other] = False
     hosts.name = side
 
 

@@ -22,6 +22,7 @@ from orchestrator.migrations.lifecycle import ENDED, MigrationStatus
 from orchestrator.migrations.models import Migration
 from orchestrator.migrations.pause import WriteGaps
 from orchestrator.migrations.plan_files import MigrationPlanDocument
+from orchestrator.migrations.records import Retirement
 from orchestrator.runs.models import Run
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.migrations import reads, steps
@@ -270,7 +271,7 @@ def _plan_out(view: MigrationPlanView) -> MigrationPlanOut:
 
 
 def _record_given(body: RetireIn) -> Given:
-    return Given(content=body.model_dump(mode="json"))
+    return Given(content=Retirement(body.stopped_on, body.sanitisation, body.remark))
 
 
 ANSWERS = {

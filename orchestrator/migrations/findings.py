@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from orchestrator.migrations import after_preparation, before_preparation
+from orchestrator.migrations.kinds import Side
 
-_SIDE_ZH: Final = {"source": "源端", "target": "目标端"}
+_SIDE_ZH: Final[Mapping[str, str]] = {Side.SOURCE: "源端", Side.TARGET: "目标端"}
 
 
 @dataclass(frozen=True)

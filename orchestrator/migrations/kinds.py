@@ -1,8 +1,26 @@
-"""Purposes of bundles, directions, and outcomes of a cutover or rollback."""
+"""Sides, purposes of bundles, directions, and outcomes of a cutover or rollback."""
 
 from enum import StrEnum
 
-from orchestrator.migrations.transfer import Side
+
+class Side(StrEnum):
+    """A side of a migration: the legacy host, or the host that a request has provisioned."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+    @property
+    def other(self) -> "Side":
+        """The opposite side."""
+        return Side.TARGET if self is Side.SOURCE else Side.SOURCE
+
+
+class SideBilling(StrEnum):
+    """How a side is billed."""
+
+    NOT_BILLED = "not_billed"
+    TRIAL = "trial"
+    ACTIVE = "active"
 
 
 class Purpose(StrEnum):
@@ -27,7 +45,7 @@ class Direction(StrEnum):
     @property
     def to(self) -> Side:
         """The side that takes over."""
-        return "target" if self is Direction.CUTOVER else "source"
+        return Side.TARGET if self is Direction.CUTOVER else Side.SOURCE
 
 
 class SwitchOutcome(StrEnum):

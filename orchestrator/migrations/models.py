@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
 from orchestrator.core.plan_kinds import MIGRATION_KINDS
-from orchestrator.migrations.kinds import Direction, SwitchOutcome
+from orchestrator.migrations.kinds import Direction, Side, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 
 
@@ -23,7 +23,7 @@ class Migration(SQLModel, table=True):
     __tablename__ = "migrations"
     __table_args__ = (
         one_of("status", MigrationStatus),
-        one_of("serving_side", ("source", "target")),
+        one_of("serving_side", Side),
         Index(
             "uq_migrations_live",
             "request_id",
@@ -51,7 +51,7 @@ class Migration(SQLModel, table=True):
     reason_zh: str | None = None
     next_step: str | None = None
     next_step_zh: str | None = None
-    serving_side: str = "source"
+    serving_side: str = Side.SOURCE
     serving_address: str | None = None
     source_host: dict[str, Any] = document(dict)
     target_host: dict[str, Any] = document(dict)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from orchestrator.migrations.findings import Finding
-from orchestrator.migrations.kinds import SwitchOutcome
-from orchestrator.migrations.transfer import Side
+from orchestrator.migrations.kinds import Side, SwitchOutcome
 
 
 class MoverFailed(Exception):
@@ -92,7 +91,8 @@ class Sides:
     name_address: str | None
 
     def of(self, side: Side) -> SideState:
-        return self.source if side == "source" else self.target
+        """Return the state of one side."""
+        return self.source if side is Side.SOURCE else self.target
 
 
 @dataclass(frozen=True)

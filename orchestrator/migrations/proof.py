@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.movers import Mismatch, Proof
-from orchestrator.migrations.transfer import Side, other
 
 
 def compare(reports: Mapping[Side, Mapping[str, Any]], to: Side) -> Proof:
@@ -38,7 +38,7 @@ def _part(report: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _tables(reports: Mapping[Side, Mapping[str, Any]]) -> Iterator[Mismatch]:
-    source, target = (_part(reports[side], "tables") for side in ("source", "target"))
+    source, target = (_part(reports[side], "tables") for side in Side)
     for name in sorted(source.keys() | target.keys()):
         if source.get(name) != target.get(name):
             yield Mismatch(
@@ -47,15 +47,15 @@ def _tables(reports: Mapping[Side, Mapping[str, Any]]) -> Iterator[Mismatch]:
 
 
 def _sequences(reports: Mapping[Side, Mapping[str, Any]], to: Side) -> Iterator[Mismatch]:
-    now, before = _part(reports[to], "sequences"), _part(reports[other(to)], "sequences")
+    now, before = _part(reports[to], "sequences"), _part(reports[to.other], "sequences")
     for name, value in sorted(before.items()):
         if now.get(name, -1) < value:
-            values = {to: str(now.get(name)), other(to): str(value)}
-            yield Mismatch("sequence", name, values["source"], values["target"])
+            values = {to: str(now.get(name)), to.other: str(value)}
+            yield Mismatch("sequence", name, values[Side.SOURCE], values[Side.TARGET])
 
 
 def _files(reports: Mapping[Side, Mapping[str, Any]]) -> Iterator[Mismatch]:
-    source, target = reports["source"]["folders"], reports["target"]["folders"]
+    source, target = reports[Side.SOURCE]["folders"], reports[Side.TARGET]["folders"]
     for folder in sorted(source.keys() | target.keys()):
         ours, theirs = (side.get(folder, {"parts": {}})["parts"] for side in (source, target))
         for part in sorted(ours.keys() | theirs.keys()):

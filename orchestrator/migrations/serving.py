@@ -1,20 +1,33 @@
-"""Which side serves, judged from a reading of both. Pure: it remembers nothing, so no crash matters."""
+"""Judge which side serves from a reading of both. Pure: nothing is remembered, so a crash loses nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.movers import Sides
-from orchestrator.migrations.transfer import SIDES, Side, other
 
-Verdict = Literal["source", "target", "neither", "both", "unknown"]
+
+class Verdict(StrEnum):
+    """The sides that accept writes."""
+
+    SOURCE = "source"
+    TARGET = "target"
+    NEITHER = "neither"
+    BOTH = "both"
+    UNKNOWN = "unknown"
+
+    @property
+    def side(self) -> Side | None:
+        """The one side that accepts writes, or None."""
+        return Side(self.value) if self in (Verdict.SOURCE, Verdict.TARGET) else None
 
 
 @dataclass(frozen=True)
 class Serving:
-    """`verdict` says who accepts writes; `reopen` is the side that may safely be opened when nobody does.
+    """The verdict, and the side that may safely be opened when neither accepts writes.
 
-    `name_follows` is False when the name leads somewhere else than to the side that serves.
+    `name_follows` is False when the name does not point to the side that serves.
     """
 
     verdict: Verdict
@@ -23,33 +36,34 @@ class Serving:
 
 
 def judge(sides: Sides, addresses: Mapping[Side, str]) -> Serving:
-    """Who serves. Both open is an alarm; a side that is away leaves `unknown` unless the other is open.
+    """Return which side serves. Both sides open is an alarm.
 
-    The side that was fenced last holds every acknowledged write until the other was opened, so it may be
-    opened again; the newest fence that either database tells names the side that was to take over.
+    If one side cannot be read, the verdict is `unknown` unless the other one is open. The side that was
+    fenced last holds every acknowledged write until the other was opened, so it may be opened again; the
+    newest fence that either database reports names the side that was to take over.
     """
-    opened = {"source": sides.source.accepts_writes, "target": sides.target.accepts_writes}
-    if opened["source"] and opened["target"]:
-        return Serving("both", None, None)
-    for side in SIDES:
+    opened = {side: sides.of(side).accepts_writes for side in Side}
+    if opened[Side.SOURCE] and opened[Side.TARGET]:
+        return Serving(Verdict.BOTH, None, None)
+    for side in Side:
         if opened[side]:
             return _served(sides, addresses, side)
     if None in opened.values():
-        return Serving("unknown", None, None)
-    return Serving("neither", _fenced_last(sides), None)
+        return Serving(Verdict.UNKNOWN, None, None)
+    return Serving(Verdict.NEITHER, _fenced_last(sides), None)
 
 
 def _served(sides: Sides, addresses: Mapping[Side, str], side: Side) -> Serving:
     follows = None if sides.name_address is None else sides.name_address == addresses[side]
-    return Serving(side, None, follows)
+    return Serving(Verdict(side), None, follows)
 
 
 def _fenced_last(sides: Sides) -> Side | None:
-    """The side that served until the newest fence; the source where nothing was ever fenced."""
+    """Return the side that served until the newest fence; the source if nothing was ever fenced."""
     fences = [*sides.source.fences, *sides.target.fences]
     newest = max(fences, key=lambda fence: fence[3], default=None)
     if newest is None:
-        return "source"
+        return Side.SOURCE
     _, kind, to, _ = newest
-    side: Side = "target" if to == "target" else "source"
-    return side if kind == "open" else other(side)
+    side = Side(to)
+    return side if kind == "open" else side.other

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-Side = Literal["source", "target"]
-SIDES: Final[tuple[Side, Side]] = ("source", "target")
+from orchestrator.migrations.kinds import Side
+
 _KEY: Final = re.compile(r"[a-z0-9]{1,20}")
 _FOLDER: Final = re.compile(r"[^/\0][^\0]{0,200}")
 _LAST_PORT: Final = 65535
@@ -14,11 +14,6 @@ _LAST_PORT: Final = 65535
 
 class BadTransfer(ValueError):
     """A transfer that cannot be carried out as it is described; the text names the field."""
-
-
-def other(side: Side) -> Side:
-    """The opposite side."""
-    return "target" if side == "source" else "source"
 
 
 @dataclass(frozen=True)
@@ -102,16 +97,16 @@ class Transfer:
 
     def hosts(self) -> dict[str, MigrationHost]:
         """Every host of the transfer under the part that it plays: source, target, names."""
-        found = {"source": self.source, "target": self.target}
-        return found | ({"names": self.name.host} if self.name else {})
+        sides: dict[str, MigrationHost] = {Side.SOURCE: self.source, Side.TARGET: self.target}
+        return sides | ({"names": self.name.host} if self.name else {})
 
     def variables(self) -> dict[str, Any]:
         """The transfer as the programs on the hosts get it: data, none of which is ever code."""
         return {
             "key": self.key,
             "label": self.label,
-            "source": {"name": self.source.name, "address": self.source.address},
-            "target": {"name": self.target.name, "address": self.target.address},
+            Side.SOURCE.value: {"name": self.source.name, "address": self.source.address},
+            Side.TARGET.value: {"name": self.target.name, "address": self.target.address},
             "database": _database(self.database),
             "folders": [{"path": folder.path} for folder in self.folders],
             "names": _names(self.name),

@@ -10,7 +10,7 @@ from orchestrator.adapters.movers import reading
 from orchestrator.adapters.movers.playing import Played, Player, failed
 from orchestrator.migrations import proof
 from orchestrator.migrations.findings import Finding, finding
-from orchestrator.migrations.kinds import SwitchOutcome
+from orchestrator.migrations.kinds import Direction, Side, SwitchOutcome
 from orchestrator.migrations.movers import (
     CleanUp,
     MoverFailed,
@@ -20,14 +20,14 @@ from orchestrator.migrations.movers import (
     Sides,
     SwitchResult,
 )
-from orchestrator.migrations.transfer import Side, Transfer, other
+from orchestrator.migrations.transfer import Transfer
 from orchestrator.runs.engine import AnsibleEngine, EngineRun
 
 _SECRETS: Final = tuple(
     f"{way}_{what}" for way in ("forward", "reverse") for what in ("password", "files", "names")
 )
 _PROOFS_BESIDE_CLIENTS: Final = 3
-_NAMES: Final = {"target": "cutover", "source": "rollback"}
+_NAMES: Final = {Side.TARGET: Direction.CUTOVER, Side.SOURCE: Direction.ROLLBACK}
 
 
 class AnsibleMovers:
@@ -59,12 +59,12 @@ class AnsibleMovers:
 
     def cut_over(self) -> SwitchResult:
         """See the port."""
-        return self._switch("cut_over.yml", "target")
+        return self._switch("cut_over.yml", Side.TARGET)
 
     def roll_back(self) -> SwitchResult:
         """See the port. Where the source does not follow yet (after a failed proof), it catches up first."""
-        self._catch_up("source")
-        return self._switch("roll_back.yml", "source")
+        self._catch_up(Side.SOURCE)
+        return self._switch("roll_back.yml", Side.SOURCE)
 
     def last_switch(self, to: Side) -> SwitchResult | None:
         """See the port."""
@@ -84,7 +84,8 @@ class AnsibleMovers:
         played = self._player.require(f"prove_{_NAMES[to]}.yml")
         found = played.of("Report the content")
         return proof.compare(
-            {"source": found[self._transfer.source.name], "target": found[self._transfer.target.name]}, to
+            {Side.SOURCE: found[self._transfer.source.name], Side.TARGET: found[self._transfer.target.name]},
+            to,
         )
 
     def follow(self, to: Side) -> None:
@@ -93,7 +94,7 @@ class AnsibleMovers:
 
     def reopen(self, side: Side, *, other_is_gone: bool = False) -> None:
         """See the port."""
-        alone = side == "source" and other_is_gone
+        alone = side is Side.SOURCE and other_is_gone
         playbook = "reopen_source_alone.yml" if alone else f"reopen_{side}.yml"
         played = self._player.play(playbook)
         if not played.of("Open the side"):
@@ -123,13 +124,13 @@ class AnsibleMovers:
         while time.monotonic() < end:
             played = self._player.play("read_transfer.yml")
             if reading.follows(self._transfer, played, side) or reading.is_away(
-                self._transfer, played, other(side)
+                self._transfer, played, side.other
             ):
                 return
             if not asked:
                 asked = True
                 with contextlib.suppress(MoverFailed):
-                    self.follow(other(side))
+                    self.follow(side.other)
 
 
 def ansible_movers(engine: AnsibleEngine, transfer: Transfer, folder: Path, run: EngineRun) -> AnsibleMovers:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.adapters.playbook_bundles import play_files, playbook_bundle
-from orchestrator.migrations.kinds import Purpose
+from orchestrator.migrations.kinds import Purpose, Side
 from orchestrator.migrations.movers import Step
 from orchestrator.migrations.transfer import MigrationHost, Transfer
 
@@ -28,29 +28,34 @@ PLAYBOOKS: Final[Mapping[Purpose, tuple[str, ...]]] = {
 }
 """Which playbooks a bundle may be used for, by what it was approved for."""
 
-_BOTH: Final = ("source", "target")
+_BOTH: Final = tuple(Side)
 _STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]]] = {
     Purpose.CHECK: (("check_transfer.yml", (*_BOTH, "names"), "Check both sides", "检查前提条件"),),
     Purpose.PREPARE: (
         ("prepare_transfer.yml", ("names",), "Allow each side to switch the name", "登记域名指向令牌"),
         (
             "prepare_transfer.yml",
-            ("source",),
+            (Side.SOURCE,),
             "Publish the database, offer the folders",
             "发布数据库，提供文件夹",
         ),
         (
             "prepare_transfer.yml",
-            ("target",),
+            (Side.TARGET,),
             "Create tables and roles without write access; start the copies",
             "建表建角色（禁止写入），开始复制",
         ),
-        ("prepare_transfer.yml", ("source",), "Prepare the rollback path, idle", "准备回退通道（暂不传输）"),
+        (
+            "prepare_transfer.yml",
+            (Side.SOURCE,),
+            "Prepare the rollback path, idle",
+            "准备回退通道（暂不传输）",
+        ),
     ),
     Purpose.CUTOVER: (
         (
             "cut_over.yml",
-            ("target",),
+            (Side.TARGET,),
             "Fence the source, bring the last changes, open the target, switch the name",
             "源端停写，传输最后变更，目标端恢复写入，域名指向目标端",
         ),
@@ -58,7 +63,7 @@ _STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]
         ("follow_cutover.yml", _BOTH, "Replicate from the target to the source", "由目标端向源端反向复制"),
         (
             "roll_back.yml",
-            ("source",),
+            (Side.SOURCE,),
             "Only when a check fails or the cutover takes too long: return",
             "仅在检查失败或超时时：自动回退",
         ),
@@ -67,7 +72,7 @@ _STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]
         ("follow_cutover.yml", _BOTH, "Let the source catch up with the target", "源端追上目标端"),
         (
             "roll_back.yml",
-            ("source",),
+            (Side.SOURCE,),
             "Fence the target, bring what it accepted, open the source, switch the name",
             "目标端停写，带回其已接受的写入，源端恢复写入，域名指向源端",
         ),

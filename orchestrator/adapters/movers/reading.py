@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from orchestrator.adapters.movers.playing import Played
 from orchestrator.migrations.findings import Finding, finding, findings
-from orchestrator.migrations.kinds import SwitchOutcome
+from orchestrator.migrations.kinds import Side, SwitchOutcome
 from orchestrator.migrations.movers import Preflight, Progress, Sides, SideState, SwitchResult
-from orchestrator.migrations.transfer import SIDES, Side, Transfer, other
+from orchestrator.migrations.transfer import Transfer
 
 Answer = Mapping[str, Any]
 _READY: Final = "r"
@@ -19,7 +19,7 @@ _ROOM: Final = 2
 def by_side(transfer: Transfer, played: Played, task: str) -> dict[Side, Answer]:
     """The answers to a task by side; a side that gave none is missing."""
     found = played.of(task)
-    names: dict[Side, str] = {"source": transfer.source.name, "target": transfer.target.name}
+    names = {Side.SOURCE: transfer.source.name, Side.TARGET: transfer.target.name}
     return {side: found[name] for side, name in names.items() if name in found}
 
 
@@ -30,8 +30,8 @@ def preflight(transfer: Transfer, played: Played) -> Preflight:
     """All problems of both sides, of the name, and of what only both together can show."""
     sides = by_side(transfer, played, "Check the side")
     away = [finding("host_away", {"host": host}) for host in sorted(played.unreachable)]
-    reported = [each for side in SIDES if side in sides for each in findings(sides[side]["found"])]
-    source = sides.get("source", {"facts": {}})["facts"]
+    reported = [each for side in Side if side in sides for each in findings(sides[side]["found"])]
+    source = sides.get(Side.SOURCE, {"facts": {}})["facts"]
     files = source.get("folders", [])
     return Preflight(
         findings=(*played.refused, *away, *reported, *_together(sides), *_name(transfer, played)),
@@ -42,13 +42,16 @@ def preflight(transfer: Transfer, played: Played) -> Preflight:
 
 
 def _together(sides: Mapping[Side, Answer]) -> Iterator[Finding]:
-    if len(sides) < len(SIDES):
+    if len(sides) < len(Side):
         return
-    source, target = sides["source"]["facts"], sides["target"]["facts"]
+    source, target = sides[Side.SOURCE]["facts"], sides[Side.TARGET]["facts"]
     ours, theirs = source.get("database", {}), target.get("database", {})
     if ours and theirs:
         if theirs["version"] // 10000 < ours["version"] // 10000:
-            versions = {"source": ours["version"] // 10000, "target": theirs["version"] // 10000}
+            versions = {
+                Side.SOURCE.value: ours["version"] // 10000,
+                Side.TARGET.value: theirs["version"] // 10000,
+            }
             yield finding("versions_fall", versions)
         for extension in sorted({*ours.get("extensions", [])} - {*theirs["available_extensions"]}):
             yield finding("extension_missing", {"extension": extension})
@@ -73,11 +76,11 @@ def _name(transfer: Transfer, played: Played) -> Iterator[Finding]:
 def progress(transfer: Transfer, played: Played, at: float) -> Progress:
     """How far the target's copies are; a side that is away is trouble."""
     sides = by_side(transfer, played, "Read the side")
-    target = sides.get("target", {})
+    target = sides.get(Side.TARGET, {})
     database, pull = target.get("database") or {}, target.get("pull") or {}
     tables, sizes = database.get("tables", []), database.get("sizes", {})
     trouble = _trouble(played, sides)
-    follows_now = follows(transfer, played, "target")
+    follows_now = follows(transfer, played, Side.TARGET)
     return Progress(
         at=at,
         tables=len(tables),
@@ -106,8 +109,8 @@ def _slots(sides: Mapping[Side, Answer]) -> Iterator[Answer]:
 
 def _trouble(played: Played, sides: Mapping[Side, Answer]) -> tuple[Finding, ...]:
     away = [finding("host_away", {"host": host}) for host in sorted(played.unreachable)]
-    reported = [each for side in SIDES if side in sides for each in findings(sides[side]["trouble"])]
-    pull = sides.get("target", {}).get("pull") or {}
+    reported = [each for side in Side if side in sides for each in findings(sides[side]["trouble"])]
+    pull = sides.get(Side.TARGET, {}).get("pull") or {}
     files = [finding("files_away", {"error": pull["error"]})] if pull.get("error") else []
     lost = [
         finding("slot_lost", {"slot": slot["name"]})
@@ -145,8 +148,8 @@ def sides(transfer: Transfer, played: Played) -> Sides:
     found = by_side(transfer, played, "Read the side")
     names = list(played.of("Read the name").values())
     return Sides(
-        source=_state(transfer, found.get("source")),
-        target=_state(transfer, found.get("target")),
+        source=_state(transfer, found.get(Side.SOURCE)),
+        target=_state(transfer, found.get(Side.TARGET)),
         name_address=names[0]["address"] if names else None,
     )
 
@@ -182,7 +185,7 @@ def switch_result(answer: Answer, to: Side) -> SwitchResult:
         to=to,
         key=answer.get("switch"),
         marks=answer["marks"],
-        reason=finding(reason["code"], {"side": other(to), **reason["facts"]}) if reason else None,
+        reason=finding(reason["code"], {"side": to.other, **reason["facts"]}) if reason else None,
         fenced_at=answer.get("fence_at"),
         opened_at=answer.get("opened_at"),
         sequences=answer.get("sequences", 0),

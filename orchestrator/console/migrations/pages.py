@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Response
@@ -18,6 +18,7 @@ from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import BadInput, BusinessError
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.migrations.lifecycle import MigrationStatus
+from orchestrator.migrations.records import Retirement
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
@@ -121,18 +122,14 @@ def retire(migration_id: UUID, visit: TheVisit, sent: Sent) -> Response:
     return _back(migration_id, RETIRE.name)
 
 
-def _record(visit: Visit, typed: RetirementForm) -> dict[str, Any]:
+def _record(visit: Visit, typed: RetirementForm) -> Retirement:
     try:
         day = date.fromisoformat(typed.stopped_on.strip())
     except ValueError:
         raise BadInput(visit.say(WRONG_DAY), field="stopped_on", detail_zh=visit.say(WRONG_DAY)) from None
     if not typed.sanitisation.strip():
         raise BadInput(visit.say(NEEDED), field="sanitisation", detail_zh=visit.say(NEEDED))
-    return {
-        "stopped_on": day.isoformat(),
-        "sanitisation": typed.sanitisation.strip(),
-        "remark": typed.remark.strip(),
-    }
+    return Retirement(day, typed.sanitisation.strip(), typed.remark.strip())
 
 
 @router.post("/{migration_id}/{name}")

@@ -1,9 +1,7 @@
 """Read migrations as the view models of the pages."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from orchestrator.console.frame.acts import buttons, waiting_text
@@ -24,11 +22,23 @@ from orchestrator.console.migrations.views import (
 from orchestrator.console.requests import reading as request_reading
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.clock import now
+from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import ROLE_PERMISSIONS, Permission
 from orchestrator.migrations import queries
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.lifecycle import MAY_ROLL_BACK, MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
-from orchestrator.migrations.plan_files import stored_plan
+from orchestrator.migrations.movers import Proof
+from orchestrator.migrations.plan_files import MigrationPlanDocument, stored_host, stored_plan
+from orchestrator.migrations.records import (
+    PreflightRecord,
+    ProgressRecord,
+    stored_billing,
+    stored_preflight,
+    stored_progress,
+    stored_proof,
+    stored_retirement,
+)
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs.kinds import Decision
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, PlanStatus, RunStatus
@@ -77,6 +87,8 @@ def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
     """
     view = reads.migration_detail(visit.session, visit.actor, migration_id)
     migration = view.migration
+    plan = stored_plan(migration.plan_document)
+    preflight, copy = stored_preflight(migration.preflight), stored_progress(migration.progress)
     run = _newest_run(view)
     lines, last = _log(visit, run)
     acts = _acts(visit, view)
@@ -92,13 +104,13 @@ def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
         request_id=str(migration.request_id),
         request_number=view.request_number,
         created_at=migration.created_at,
-        budget_ms=int(migration.plan_document["pause_budget_ms"]),
-        sides=_sides(migration),
-        name_record=(migration.plan_document.get("name") or {}).get("record", ""),
+        budget_ms=plan.pause_budget_ms,
+        sides=_sides(migration, plan),
+        name_record=plan.name.record if plan.name else "",
         waits=tuple(_wait(visit, act) for act in awaited_acts(visit.call({}), migration)),
-        checked_at=_moment(migration.preflight.get("at")),
-        problems=_problems(visit, migration),
-        progress=_progress(migration.progress),
+        checked_at=preflight.at if preflight else None,
+        problems=_problems(visit, preflight, copy),
+        progress=_progress(copy) if copy else None,
         checklist=_checklist(visit, view),
         plans=tuple(_plan_row(item) for item in view.plans),
         shown=_shown(visit, view),
@@ -114,7 +126,7 @@ def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
         advice=visit.pick(migration.next_step_zh, migration.next_step),
         rollback_effects=_rollback_effects(visit, migration) if returns else (),
         may_retire=_may_retire(visit, migration),
-        retired={name: str(value) for name, value in migration.retirement.items()},
+        retired=stored_retirement(migration.retirement),
     )
 
 
@@ -141,23 +153,24 @@ def _log(visit: Visit, run: Run | None) -> tuple[tuple[str, ...], int]:
     return tuple(lines[-NEWEST_LINES:]), len(lines)
 
 
-def _sides(migration: Migration) -> tuple[SideView, ...]:
-    hosts = {"source": migration.source_host, "target": migration.target_host}
-    names = {
-        "source": migration.plan_document["source"]["host"],
-        "target": migration.plan_document["target"]["host"],
-    }
-    sides: tuple[SideView, ...] = tuple(
+def _sides(migration: Migration, plan: MigrationPlanDocument) -> tuple[SideView, ...]:
+    billing = stored_billing(migration.billing)
+    return (
         SideView(
-            side=side,
-            host=hosts[side].get("name") or names[side],
-            address=hosts[side].get("address") or "",
-            serves=migration.serving_side == side,
-            billing=str(migration.billing.get(side, "")),
-        )
-        for side in ("source", "target")
+            side=Side.SOURCE,
+            host=migration.source_host.get("name") or plan.source.host,
+            address=migration.source_host.get("address") or "",
+            serves=migration.serving_side == Side.SOURCE,
+            billing=billing.source if billing else "",
+        ),
+        SideView(
+            side=Side.TARGET,
+            host=migration.target_host.get("name") or plan.target.host,
+            address=migration.target_host.get("address") or "",
+            serves=migration.serving_side == Side.TARGET,
+            billing=billing.target if billing else "",
+        ),
     )
-    return sides
 
 
 def _acts(visit: Visit, view: MigrationView) -> ActionSet:
@@ -174,7 +187,7 @@ def _acts(visit: Visit, view: MigrationView) -> ActionSet:
 def plan_to_approve(view: MigrationView) -> MigrationPlanView | None:
     """Return the plan that awaits approval; a cutover plan stands for its rollback as well."""
     submitted = [item for item in view.plans if item.plan.status == PlanStatus.SUBMITTED]
-    cutovers = [item for item in submitted if item.act == "cutover"] or submitted
+    cutovers = [item for item in submitted if item.act == PlanKind.CUTOVER] or submitted
     return cutovers[-1] if cutovers else None
 
 
@@ -193,28 +206,36 @@ def _wait(visit: Visit, act: Act) -> Wait:
     return Wait(waiting_text(act.waiting, visit), who)
 
 
-def _moment(instant: str | None) -> datetime | None:
-    return datetime.fromisoformat(instant) if instant else None
-
-
-def _problems(visit: Visit, migration: Migration) -> tuple[Problem, ...]:
+def _problems(
+    visit: Visit, preflight: PreflightRecord | None, copy: ProgressRecord | None
+) -> tuple[Problem, ...]:
     """Return the findings of the preflight, then those of the copy."""
-    found = [*migration.preflight.get("findings", []), *migration.progress.get("trouble", [])]
+    findings = [
+        *(preflight.preflight.findings if preflight else ()),
+        *(copy.progress.trouble if copy else ()),
+    ]
     return tuple(
         Problem(
-            blocking=bool(item["blocking"]),
-            text=visit.pick(item["problem_zh"], item["problem_en"]),
-            fix=visit.pick(item["fix_zh"], item["fix_en"]),
+            blocking=finding.blocking,
+            text=visit.pick(finding.problem_zh, finding.problem_en),
+            fix=visit.pick(finding.fix_zh, finding.fix_en),
         )
-        for item in found
+        for finding in findings
     )
 
 
-def _progress(stored: Mapping[str, Any]) -> CopyProgress | None:
-    if not stored:
-        return None
+def _progress(copy: ProgressRecord) -> CopyProgress:
+    progress = copy.progress
     return CopyProgress(
-        **{name: stored[name] for name in CopyProgress.__dataclass_fields__ if name in stored},
+        database_bytes=progress.database_bytes,
+        database_bytes_done=progress.database_bytes_done,
+        file_bytes=progress.file_bytes,
+        file_bytes_done=progress.file_bytes_done,
+        files=progress.files,
+        files_done=progress.files_done,
+        bytes_a_second=copy.bytes_a_second,
+        seconds_left=copy.seconds_left,
+        ready=progress.ready,
     )
 
 
@@ -223,11 +244,12 @@ def _checklist(visit: Visit, view: MigrationView) -> tuple[Check, ...]:
     migration = view.migration
     if migration.status not in BEFORE_CUTOVER:
         return ()
-    newest = {item.act: item.plan for item in view.plans}
-    live = (PlanStatus.SUBMITTED, PlanStatus.APPROVED)
-    planned = all(act in newest and newest[act].status in live for act in ("cutover", "rollback"))
-    approved = planned and all(newest[act].status == PlanStatus.APPROVED for act in ("cutover", "rollback"))
-    ready = bool(migration.progress.get("ready"))
+    newest = {item.act: item.plan.status for item in view.plans}
+    statuses = [newest.get(act) for act in (PlanKind.CUTOVER, PlanKind.ROLLBACK)]
+    planned = all(status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED) for status in statuses)
+    approved = all(status == PlanStatus.APPROVED for status in statuses)
+    copy = stored_progress(migration.progress)
+    ready = copy is not None and copy.progress.ready
     checks = [
         Check(ready, visit.say(COPIED)),
         Check(ready, visit.say(REPLICATION_READY)),
@@ -287,26 +309,30 @@ def _switch(visit: Visit, item: MigrationSwitch) -> SwitchView:
         fenced_ms=item.fenced_ms,
         pause_ms=item.pause_ms,
         pause_at_fence_ms=item.pause_at_fence_ms,
-        proof=_proof(visit, item.proof),
+        proof=_proof(visit, stored_proof(item.proof)),
         proof_equal=item.proof_equal,
         proof_digest=item.proof_digest or "",
         reason=visit.pick(item.reason_zh, item.reason),
     )
 
 
-def _proof(visit: Visit, stored: Mapping[str, Any]) -> str:
-    names = ("tables", "rows", "sequences", "files")
-    if not all(name in stored for name in names):
+def _proof(visit: Visit, proof: Proof | None) -> str:
+    if proof is None:
         return ""
-    return visit.say(PROOF, **{name: f"{stored[name]:,}" for name in names})
+    return visit.say(
+        PROOF,
+        tables=f"{proof.tables:,}",
+        rows=f"{proof.rows:,}",
+        sequences=f"{proof.sequences:,}",
+        files=f"{proof.files:,}",
+    )
 
 
 def _rollback_effects(visit: Visit, migration: Migration) -> tuple[str, ...]:
     if migration.status not in MAY_ROLL_BACK:
         return ()
-    budget = f"{migration.plan_document['pause_budget_ms']:,}"
     return (
-        visit.say(RETURN_KEEPS, address=migration.source_host.get("address", "")),
-        visit.say(RETURN_PAUSE, budget=budget),
+        visit.say(RETURN_KEEPS, address=stored_host(migration.source_host).address),
+        visit.say(RETURN_PAUSE, budget=f"{stored_plan(migration.plan_document).pause_budget_ms:,}"),
         visit.say(RETURN_PROOF),
     )

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 from orchestrator.console.frame.views import ActionSet, Happening, Option, Pager
+from orchestrator.migrations.kinds import Side
+from orchestrator.migrations.records import Retirement
 
 MAIN_PATH = (
     "registered",
@@ -63,7 +64,7 @@ class Problem:
 class SideView:
     """One of the two sides: who serves there, where, and how it is billed."""
 
-    side: Literal["source", "target"]
+    side: Side
     host: str
     address: str
     serves: bool
@@ -210,7 +211,7 @@ class MigrationDetail:
     rollback_effects: tuple[str, ...] = ()
     may_retire: bool = False
     retirement: RetirementForm = field(default_factory=RetirementForm)
-    retired: Mapping[str, str] = field(default_factory=dict)
+    retired: Retirement | None = None
 
     @property
     def steps(self) -> tuple[tuple[str, str], ...]:

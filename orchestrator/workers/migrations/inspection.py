@@ -4,11 +4,9 @@ import time
 from typing import Final
 
 from orchestrator.core.db import transaction
-from orchestrator.migrations import serving
-from orchestrator.migrations.kinds import SwitchOutcome
+from orchestrator.migrations.kinds import Side, SwitchOutcome
 from orchestrator.migrations.movers import MoverFailed, SwitchResult
-from orchestrator.migrations.serving import Serving
-from orchestrator.migrations.transfer import Side, other
+from orchestrator.migrations.serving import Serving, Verdict, judge
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workers.migrations import reasons
@@ -27,51 +25,47 @@ def inspect(run: MoverRun) -> bool:
     if state is None:
         return False
     try:
-        found = _until_one_serves(run)
+        serving = _until_one_serves(run)
     except MoverFailed as error:
         leave_to_person(run, runs.reason_of(error.findings, str(error)))
         return False
-    if found.verdict == state.to:
+    if serving.verdict.side is state.to:
         record_switched(run, _result_on_host(run, state))
         return True
-    if found.verdict == other(state.to):
+    if serving.verdict.side is state.to.other:
         record_not_switched(run, NotSwitched(SwitchOutcome.REVERTED, reasons.UNDONE))
-    elif found.verdict == "both":
+    elif serving.verdict is Verdict.BOTH:
         leave_to_person(run, reasons.BOTH)
     else:
-        gone = state.to == "source" and not target_exists(run)
+        gone = state.to is Side.SOURCE and not target_exists(run)
         leave_to_person(run, reasons.TARGET_GONE if gone else reasons.UNKNOWN)
     return False
 
 
 def _until_one_serves(run: MoverRun) -> Serving:
-    found = _read(run)
+    serving = _read(run)
     for number in range(READS):
-        if found.verdict in ("source", "target") and found.name_follows is not False:
-            return found
-        if found.verdict == "neither" and number == 0:
+        side = serving.verdict.side
+        if serving.verdict is Verdict.BOTH or (side is not None and serving.name_follows is not False):
+            return serving
+        if side is not None:
+            run.movers.reopen(side)
+        elif serving.verdict is Verdict.NEITHER and number == 0:
             # The script may still run: it opens a side or dies within its budget.
             time.sleep(run.transfer.budget_ms / 1000 + SECONDS_TO_END_SWITCH)
-        elif found.verdict == "neither" and found.reopen is not None:
-            run.movers.reopen(found.reopen)
-        elif found.verdict in ("source", "target"):
-            run.movers.reopen("source" if found.verdict == "source" else "target")
-        elif found.verdict == "both":
-            return found
+        elif serving.reopen is not None:
+            run.movers.reopen(serving.reopen)
         else:
             time.sleep(SECONDS_TO_END_SWITCH)
-        found = _read(run)
-    return found
+        serving = _read(run)
+    return serving
 
 
 def _read(run: MoverRun) -> Serving:
-    addresses: dict[Side, str] = {
-        "source": run.transfer.source.address,
-        "target": run.transfer.target.address,
-    }
-    found = serving.judge(run.movers.sides(), addresses)
-    run.context.log.append(f"Read both sides: {found.verdict} accepts writes.")
-    return found
+    addresses = {Side.SOURCE: run.transfer.source.address, Side.TARGET: run.transfer.target.address}
+    serving = judge(run.movers.sides(), addresses)
+    run.context.log.append(f"Read both sides: {serving.verdict} accepts writes.")
+    return serving
 
 
 def _result_on_host(run: MoverRun, state: SwitchState) -> SwitchResult:
@@ -90,7 +84,7 @@ def let_source_serve_alone(run: MoverRun) -> bool:
     if target_exists(run):
         return False
     run.context.log.append("The target no longer exists in the cloud: the source is opened alone.")
-    run.movers.reopen("source", other_is_gone=True)
+    run.movers.reopen(Side.SOURCE, other_is_gone=True)
     with transaction(run.worker.engine) as session:
         switches.record_source_alone(session, run.run_id, run.plan_id)
     return True

@@ -15,9 +15,10 @@ from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
 from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.migrations.findings import Finding
-from orchestrator.migrations.kinds import Purpose
+from orchestrator.migrations.kinds import Purpose, Side
 from orchestrator.migrations.movers import MoverFailed, Movers, Preflight, Progress
 from orchestrator.migrations.plan_files import HostDocument
+from orchestrator.migrations.records import ProgressRecord
 from orchestrator.migrations.transfer import BadTransfer, MigrationHost, Transfer
 from orchestrator.runs import rendering
 from orchestrator.runs.engine import CloudError
@@ -28,111 +29,122 @@ from orchestrator.workers.migrations import switch
 from orchestrator.workers.migrations.mover_run import MoverPlan, MoverRun, open_mover_run
 from orchestrator.workers.run_context import RunContext, Worker, engine_run
 from orchestrator.workflows.migrations import acceptance, runs
-from orchestrator.workflows.migrations.runs import MigrationOrder
+from orchestrator.workflows.migrations.runs import HostReadings, MigrationOrder
 from orchestrator.workflows.plans import application, generation
 from orchestrator.workflows.plans.application import ApplyOrder
 from orchestrator.workflows.plans.generation import PlanningOrder, PlanningResult
 
-SECONDS_BETWEEN_LOOKS: Final = 1.0
-LOOKS_AT_A_GATE: Final = 8
+SECONDS_BETWEEN_READINGS: Final = 1.0
+READINGS_BEFORE_CUTOVER: Final = 8
 OWN_COPIES: Final = frozenset({"target_not_empty", "folder_exists"})
 
 
 class SourceUnknown(Exception):
-    """A host that the plan names cannot be found in its cloud."""
+    """A host that the plan names is not in its cloud."""
+
+
+# --- planning --------------------------------------------------------------------------------------
 
 
 def plan_migration(worker: Worker, context: RunContext, order: PlanningOrder) -> None:
-    """Read both sides, and lay down the plan with everything that was found."""
+    """Read both sides and record the plan with all findings."""
     try:
         with transaction(worker.engine) as session:
-            wanted = runs.migration_order(session, order.plan_id)
-            for host in _unmade_hosts(wanted):
-                runs.require_own_source(session, wanted.migration_id, host)
-        source, names = _hosts(worker, wanted)
-        transfer = wanted.transfer(source, names)
-        findings, found = _look(worker, context, order, wanted, transfer)
+            migration = runs.migration_order(session, order.plan_id)
+            for host in _external_hosts(migration):
+                runs.require_own_source(session, migration.migration_id, host)
+        transfer = migration.transfer(*_hosts(worker, migration))
+        movers = _movers_to_check(worker, context, order, transfer)
+        findings, readings = _read_hosts(movers, migration.act)
     except (BadTransfer, BusinessError, CloudError, MoverFailed, SourceUnknown) as error:
-        reason = why(error)
+        reason = reason_of_error(error)
         context.log.append(reason.en)
         with transaction(worker.engine) as session:
             generation.fail_plan(session, order.run_id, reason, None)
-            runs.tell(session, order.plan_id, reason)
+            runs.show_reason(session, order.plan_id, reason)
         return
     finally:
         worker.folders.discard(order.plan_id, purpose="check")
-    if wanted.act is PlanKind.PREPARE:
-        found |= runs.hosts_found(transfer.source, transfer.target, names)
-    result = _result(worker, wanted, transfer, findings)
+    if migration.act is PlanKind.PREPARE:
+        readings = replace(readings, transfer=transfer)
+    result = _result(worker, migration, transfer, findings)
     with transaction(worker.engine) as session:
-        runs.record_planned(session, order.run_id, result, worker.pack, found)
+        runs.record_planned(session, order.run_id, result, worker.pack, readings)
 
 
-def _unmade_hosts(order: MigrationOrder) -> list[HostDocument]:
-    return [order.plan.source, *([order.plan.name.service] if order.plan.name else [])]
+def _external_hosts(migration: MigrationOrder) -> list[HostDocument]:
+    """Return the hosts that no request has provisioned."""
+    plan = migration.plan
+    return [plan.source, *([plan.name.service] if plan.name else [])]
 
 
-def _hosts(worker: Worker, order: MigrationOrder) -> tuple[MigrationHost, MigrationHost | None]:
-    source = _host(worker, order.plan.source)
-    return source, _host(worker, order.plan.name.service) if order.plan.name else None
+def _hosts(worker: Worker, migration: MigrationOrder) -> tuple[MigrationHost, MigrationHost | None]:
+    plan = migration.plan
+    source = _host(worker, plan.source)
+    return source, _host(worker, plan.name.service) if plan.name else None
 
 
-def _host(worker: Worker, wanted: HostDocument) -> MigrationHost:
-    """A host that no request has made; the cloud itself says where a sandbox host is."""
-    if wanted.address is not None:
-        return MigrationHost(wanted.host, wanted.address, {"plugin": "ssh"})
-    for each in worker.inventories["sandbox"].list_objects(wanted.workspace or ""):
-        if each.key == f"{wanted.workspace}/instance/{wanted.host}" and each.address and each.connection:
-            return MigrationHost(wanted.host, each.address, each.connection)
-    raise SourceUnknown(f"The sandbox cloud has no host {wanted.workspace}/instance/{wanted.host}.")
+def _host(worker: Worker, document: HostDocument) -> MigrationHost:
+    """Return a host that no request has provisioned; the cloud says where a sandbox host is."""
+    if document.address is not None:
+        return MigrationHost(document.host, document.address, {"plugin": "ssh"})
+    key = f"{document.workspace}/instance/{document.host}"
+    for instance in worker.inventories["sandbox"].list_objects(document.workspace or ""):
+        if instance.key == key and instance.address and instance.connection:
+            return MigrationHost(document.host, instance.address, instance.connection)
+    raise SourceUnknown(f"The sandbox cloud has no host {key}.")
 
 
-def _look(
-    worker: Worker, context: RunContext, order: PlanningOrder, wanted: MigrationOrder, transfer: Transfer
-) -> tuple[Sequence[Finding], dict[str, Any]]:
-    """The findings that block the act, and the facts to store in the migration."""
+def _movers_to_check(worker: Worker, context: RunContext, order: PlanningOrder, transfer: Transfer) -> Movers:
     files = transfer_bundle(worker.settings.content_dir / "playbooks", transfer, Purpose.CHECK)
     folder = worker.folders.fill(order.plan_id, files, purpose="check")
-    run = engine_run(worker, context, order.workspace_id, order.cloud)
-    movers = worker.movers(transfer, folder, run)
-    if wanted.act is PlanKind.PREPARE:
-        preflight = _own_copies_aside(movers, movers.preflight())
-        return preflight.findings, {"preflight": runs.preflight_document(preflight)}
-    if wanted.act is PlanKind.CUTOVER:
-        progress = _gate(movers)
-        kept = {"progress": runs.progress_document(None, progress)}
-        return (*progress.trouble, *runs.gate_findings(progress)), kept
-    return (), {}
+    return worker.movers(transfer, folder, engine_run(worker, context, order.workspace_id, order.cloud))
 
 
-def _own_copies_aside(movers: Movers, found: Preflight) -> Preflight:
-    """Remains of an earlier attempt of this migration on the target are reused and do not block it."""
-    if not any(each.code in OWN_COPIES for each in found.findings) or not movers.sides().target.prepared:
-        return found
-    findings = [replace(each, blocking=False) if each.code in OWN_COPIES else each for each in found.findings]
-    return replace(found, findings=tuple(findings))
+def _read_hosts(movers: Movers, act: PlanKind) -> tuple[Sequence[Finding], HostReadings]:
+    """Return the findings that block the act, and the readings that the migration stores."""
+    if act is PlanKind.PREPARE:
+        preflight = _without_own_copies(movers, movers.preflight())
+        return preflight.findings, HostReadings(preflight=preflight)
+    if act is PlanKind.CUTOVER:
+        progress = _progress_before_cutover(movers)
+        return (*progress.trouble, *runs.gate_findings(progress)), HostReadings(progress=progress)
+    return (), HostReadings()
 
 
-def _gate(movers: Movers) -> Progress:
-    """The copy just before a cutover; where it has not caught up yet it gets a few looks' time."""
-    found = movers.progress()
-    for _ in range(LOOKS_AT_A_GATE):
-        if found.ready or any(each.blocking for each in found.trouble):
+def _without_own_copies(movers: Movers, preflight: Preflight) -> Preflight:
+    """Let copies of an earlier attempt of this migration on the target not block: they are continued."""
+    own = [finding for finding in preflight.findings if finding.code in OWN_COPIES]
+    if not own or not movers.sides().target.prepared:
+        return preflight
+    findings = [replace(item, blocking=False) if item in own else item for item in preflight.findings]
+    return replace(preflight, findings=tuple(findings))
+
+
+def _progress_before_cutover(movers: Movers) -> Progress:
+    """Return the progress of the copy; one that lags behind is read a few times more."""
+    progress = movers.progress()
+    for _ in range(READINGS_BEFORE_CUTOVER):
+        if progress.ready or any(finding.blocking for finding in progress.trouble):
             break
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-        found = movers.progress()
-    return found
+        time.sleep(SECONDS_BETWEEN_READINGS)
+        progress = movers.progress()
+    return progress
 
 
 def _result(
-    worker: Worker, order: MigrationOrder, transfer: Transfer, findings: Sequence[Finding]
+    worker: Worker, migration: MigrationOrder, transfer: Transfer, findings: Sequence[Finding]
 ) -> PlanningResult:
     playbooks = worker.settings.content_dir / "playbooks"
-    purpose = Purpose(order.act)
+    purpose = Purpose(migration.act)
     files = transfer_bundle(playbooks, transfer, purpose)
     shown = _steps(transfer, purpose)
-    bound = [json.dumps(shown, sort_keys=True), files["inventory/hosts.json"].decode(), order.plan.digest()]
-    if order.act is PlanKind.CUTOVER:
+    bound = [
+        json.dumps(shown, sort_keys=True),
+        files["inventory/hosts.json"].decode(),
+        migration.plan.digest(),
+    ]
+    if migration.act is PlanKind.CUTOVER:
         # An automatic rollback is approved together with its cutover.
         bound.append(rendering.bundle_digest(transfer_bundle(playbooks, transfer, Purpose.ROLLBACK)))
     return PlanningResult(
@@ -143,7 +155,7 @@ def _result(
         plan_file=None,
         plan_file_sha256="",
         changes_digest=hashlib.sha256("\n".join(bound).encode()).hexdigest(),
-        findings=[_plan_finding(each) for each in findings],
+        findings=[_plan_finding(finding) for finding in findings],
         steps=shown,
     )
 
@@ -162,18 +174,18 @@ def _steps(transfer: Transfer, purpose: Purpose) -> list[dict[str, Any]]:
     ]
 
 
-def _plan_finding(found: Finding) -> PlanFinding:
+def _plan_finding(finding: Finding) -> PlanFinding:
     return PlanFinding(
-        code=found.code,
-        address=str(found.facts.get("side", "")),
-        message=f"{found.problem_en} {found.fix_en}",
-        message_zh=f"{found.problem_zh}{found.fix_zh}",
-        blocks=found.blocking,
+        code=finding.code,
+        address=str(finding.facts.get("side", "")),
+        message=f"{finding.problem_en} {finding.fix_en}",
+        message_zh=f"{finding.problem_zh}{finding.fix_zh}",
+        blocks=finding.blocking,
     )
 
 
-def why(error: Exception) -> Reason:
-    """Reasons for ending a mover run or a plan, in both languages, with the remedy."""
+def reason_of_error(error: Exception) -> Reason:
+    """Return why a run or a plan ends, in both languages, with the remedy."""
     if isinstance(error, MoverFailed):
         return runs.reason_of(error.findings, str(error))
     if isinstance(error, BusinessError):
@@ -181,11 +193,14 @@ def why(error: Exception) -> Reason:
     return runs.reason_of((), str(error))
 
 
+# --- playing an approved plan ----------------------------------------------------------------------
+
+
 def play_migration(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
-    """Play one approved act of a migration, or find out its outcome after a takeover."""
+    """Play an approved plan of a migration, or find out its outcome after an earlier worker was lost."""
     with transaction(worker.engine) as session:
-        wanted = runs.migration_order(session, order.plan_id)
-    transfer = wanted.stored_transfer()
+        migration = runs.migration_order(session, order.plan_id)
+    transfer = migration.stored_transfer()
     files = rendering.unpack(worker.keys.decrypt(order.bundle))
     if not _is_for(files, transfer):
         with transaction(worker.engine) as session:
@@ -193,37 +208,37 @@ def play_migration(worker: Worker, context: RunContext, order: ApplyOrder) -> No
         return
     plan = MoverPlan(order.plan_id, order.workspace_id, order.cloud)
     run = open_mover_run(worker, context, plan, transfer, files)
-    if wanted.act is PlanKind.PREPARE:
+    if migration.act is PlanKind.PREPARE:
         _prepare(run)
-    elif wanted.act is PlanKind.CLEAN_UP:
-        _clean_up(run, remove_copies=wanted.serves == "source")
+    elif migration.act is PlanKind.CLEAN_UP:
+        _clean_up(run, remove_copies=migration.serves is Side.SOURCE)
     else:
-        switch.switch(run, after_takeover=order.act == ApplyAct.VERIFY)
+        switch.switch(run, after_takeover=order.act is ApplyAct.VERIFY)
     worker.folders.discard(order.plan_id)
 
 
 def _is_for(files: Mapping[str, bytes], transfer: Transfer) -> bool:
-    """Whether the approved variables are still this transfer: the target is where Terraform's output says."""
+    """Return whether the approved variables still describe this transfer, whose target Terraform reports."""
     approved = json.loads(files["vars.json"])
     return bool(approved["transfer"] == json.loads(json.dumps(transfer.variables())))
 
 
-def _prepare(at: MoverRun) -> None:
-    with transaction(at.worker.engine) as session:
-        runs.begin_preparation(session, at.plan_id, f"worker:{at.worker.name}")
+def _prepare(run: MoverRun) -> None:
+    with transaction(run.worker.engine) as session:
+        runs.begin_preparation(session, run.plan_id, f"worker:{run.worker.name}")
     try:
-        sides = at.movers.sides()
+        sides = run.movers.sides()
         if not (sides.source.prepared and sides.target.prepared):
-            at.movers.prepare()
-        _follow_the_copy(at)
+            run.movers.prepare()
+        _wait_for_copy(run)
     except (MoverFailed, Stopped) as error:
         cancelled = isinstance(error, Stopped) and error.why == "cancelled"
-        reason = why(error) if isinstance(error, MoverFailed) else _stopped(error)
-        with transaction(at.worker.engine) as session:
-            runs.record_failed(session, at.run_id, reason, cancelled=cancelled)
+        reason = reason_of_error(error) if isinstance(error, MoverFailed) else _stopped(error)
+        with transaction(run.worker.engine) as session:
+            runs.record_failed(session, run.run_id, reason, cancelled=cancelled)
         return
-    with transaction(at.worker.engine) as session:
-        runs.record_prepared(session, at.run_id)
+    with transaction(run.worker.engine) as session:
+        runs.record_prepared(session, run.run_id)
 
 
 class Stopped(Exception):
@@ -234,28 +249,28 @@ class Stopped(Exception):
         super().__init__(why)
 
 
-def _follow_the_copy(at: MoverRun) -> None:
-    """Look at the copy until it is complete; every look is stored with its rate."""
-    before: Progress | None = None
+def _wait_for_copy(run: MoverRun) -> None:
+    """Record the progress of the copy with its rate, once a second, until the copy is complete."""
+    earlier: Progress | None = None
     while True:
-        found = at.movers.progress()
-        document = runs.progress_document(before, found)
-        with transaction(at.worker.engine) as session:
-            runs.keep_progress(session, at.plan_id, document)
-        at.context.log.append(_progress_line(document))
-        if found.ready:
+        progress = run.movers.progress()
+        record = ProgressRecord.since(earlier, progress)
+        with transaction(run.worker.engine) as session:
+            runs.record_progress(session, run.plan_id, record)
+        run.context.log.append(_progress_line(progress))
+        if progress.ready:
             return
-        if reason := at.should_stop():
+        if reason := run.should_stop():
             raise Stopped(reason)
-        before = found
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        earlier = progress
+        time.sleep(SECONDS_BETWEEN_READINGS)
 
 
-def _progress_line(document: Mapping[str, Any]) -> str:
-    rows = f"{document['database_bytes_done']:,} of {document['database_bytes']:,} bytes of tables"
-    files = f"{document['files_done']:,} of {document['files']:,} files"
-    trouble = "".join(f" {each['problem_en']}" for each in document["trouble"])
-    return f"Copied: {rows}, {files}.{trouble}"
+def _progress_line(progress: Progress) -> str:
+    tables = f"{progress.database_bytes_done:,} of {progress.database_bytes:,} bytes of tables"
+    files = f"{progress.files_done:,} of {progress.files:,} files"
+    trouble = "".join(f" {finding.problem_en}" for finding in progress.trouble)
+    return f"Copied: {tables}, {files}.{trouble}"
 
 
 def _stopped(error: Exception) -> Reason:
@@ -267,12 +282,12 @@ def _stopped(error: Exception) -> Reason:
     )
 
 
-def _clean_up(at: MoverRun, *, remove_copies: bool) -> None:
+def _clean_up(run: MoverRun, *, remove_copies: bool) -> None:
     try:
-        found = at.movers.clean_up(remove_copies=remove_copies)
+        result = run.movers.clean_up(remove_copies=remove_copies)
     except MoverFailed as error:
-        with transaction(at.worker.engine) as session:
-            runs.record_failed(session, at.run_id, why(error))
+        with transaction(run.worker.engine) as session:
+            runs.record_failed(session, run.run_id, reason_of_error(error))
         return
-    with transaction(at.worker.engine) as session:
-        acceptance.record_cleaned_up(session, at.run_id, found.removed, found.left)
+    with transaction(run.worker.engine) as session:
+        acceptance.record_cleaned_up(session, run.run_id, result)

@@ -13,9 +13,8 @@ from uuid import UUID
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.core.plan_kinds import PlanKind
-from orchestrator.migrations.kinds import Direction, SwitchOutcome
+from orchestrator.migrations.kinds import Direction, Side, SwitchOutcome
 from orchestrator.migrations.movers import MoverFailed
-from orchestrator.migrations.transfer import Side
 from orchestrator.runs import queries as run_queries
 from orchestrator.runs import rendering
 from orchestrator.runs.outcomes import Reason
@@ -98,7 +97,7 @@ def make_switch(run: MoverRun) -> bool:
 def _play(run: MoverRun, to: Side) -> bool:
     run.context.log.append(f"Switching to the {to}.")
     try:
-        result = run.movers.cut_over() if to == "target" else run.movers.roll_back()
+        result = run.movers.cut_over() if to is Side.TARGET else run.movers.roll_back()
     except MoverFailed as error:
         run.context.log.append(f"The switch was interrupted: {error}")
         return inspection.inspect(run)
@@ -107,7 +106,7 @@ def _play(run: MoverRun, to: Side) -> bool:
         return True
     if result.outcome is SwitchOutcome.UNKNOWN:
         return inspection.inspect(run)
-    if to == "source" and not inspection.target_exists(run):
+    if to is Side.SOURCE and not inspection.target_exists(run):
         inspection.leave_to_person(run, reasons.TARGET_GONE)
     else:
         reason = reasons.of_script(result.reason)
@@ -222,8 +221,8 @@ def _roll_back_automatically(run: MoverRun, reason: Reason) -> None:
         with transaction(run.worker.engine) as session:
             switches.leave_switched(session, run.run_id, run.plan_id, reason)
         return
-    equal, unequal = _compare(rollback, "source")
-    trouble = _start_following(rollback, "source") if equal else unequal
+    equal, unequal = _compare(rollback, Side.SOURCE)
+    trouble = _start_following(rollback, Side.SOURCE) if equal else unequal
     with transaction(run.worker.engine) as session:
         switches.end_automatic_rollback(session, run.run_id, rollback.plan_id)
     _end(run, trouble or reason)

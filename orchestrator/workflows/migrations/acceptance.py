@@ -1,6 +1,6 @@
 """Acceptance of a migration, and the record of its clean-up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,10 +12,12 @@ from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Actor
 from orchestrator.migrations import queries, store
 from orchestrator.migrations.errors import NotProven, TrialTooShort
-from orchestrator.migrations.kinds import Direction, SwitchOutcome
+from orchestrator.migrations.kinds import Direction, SideBilling, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration
+from orchestrator.migrations.movers import CleanUp
 from orchestrator.migrations.plan_files import stored_plan
+from orchestrator.migrations.records import Billing
 from orchestrator.resource_requests import store as requests
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resources import store as resources
@@ -26,7 +28,7 @@ from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.outcomes import Reason
 from orchestrator.workflows.billing import usage
 
-BILLED = {"source": "not_billed", "target": "active"}
+BILLED = Billing(SideBilling.ACTIVE)
 
 
 def accept(session: Session, migration: Migration, actor: Actor) -> None:
@@ -39,20 +41,16 @@ def accept(session: Session, migration: Migration, actor: Actor) -> None:
     usage.hand_over(session, (), rows, run_queries.last_apply(session, workspace.id), actor.audit_name)
     if request.status == RequestStatus.IN_TRIAL:
         requests.transition(session, request, RequestStatus.FULFILLED, actor.audit_name)
-    migration.billing = BILLED
-    store.transition(session, migration, MigrationStatus.ACCEPTED, actor.audit_name, {"billing": BILLED})
+    migration.billing = BILLED.document()
+    facts = {"billing": migration.billing}
+    store.transition(session, migration, MigrationStatus.ACCEPTED, actor.audit_name, facts)
 
 
 def _require_proof(session: Session, migration: Migration) -> None:
-    done = [
-        item for item in queries.switches(session, migration.id) if item.outcome == SwitchOutcome.SWITCHED
-    ]
-    if (
-        not done
-        or done[-1].direction != Direction.CUTOVER
-        or not done[-1].proof_equal
-        or not done[-1].followed_at
-    ):
+    switches = queries.switches(session, migration.id)
+    switched = [switch for switch in switches if switch.outcome == SwitchOutcome.SWITCHED]
+    last = switched[-1] if switched else None
+    if last is None or last.direction != Direction.CUTOVER or not last.proof_equal or not last.followed_at:
         raise NotProven
 
 
@@ -62,19 +60,18 @@ def _require_trial(session: Session, migration: Migration) -> None:
         raise TrialTooShort(f"The trial run lasts at least {days} days, since {migration.trial_since}.")
 
 
-def record_cleaned_up(
-    session: Session, run_id: UUID, removed: Mapping[str, Sequence[str]], left: Sequence[str]
-) -> None:
-    """Record the removed parts; with nothing left the migration is finalised or aborted."""
+def record_cleaned_up(session: Session, run_id: UUID, result: CleanUp) -> None:
+    """Record the removed parts; if every host was cleaned, the migration is finalised or aborted."""
     run = run_store.lock_run(session, run_id)
     if run.plan_id is None:
         raise IllegalTransition("This run has no plan.")
     plan = run_store.lock_plan(session, run.plan_id)
     migration = store.lock(session, queries.act_of_plan(session, plan.id).migration_id)
     worker = f"worker:{run.worker}"
-    run.outcome = {"removed": {host: list(names) for host, names in removed.items()}, "left": list(left)}
-    if left:
-        reason = _left_behind(left)
+    removed = {host: list(names) for host, names in result.removed.items()}
+    run.outcome = {"removed": removed, "left": list(result.left)}
+    if result.left:
+        reason = _left_behind(result.left)
         run_store.transition_run(session, run, RunStatus.FAILED, worker, reason=reason)
         run_store.transition_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
         run_store.transition_plan(session, plan, PlanStatus.ABANDONED, worker)
@@ -83,7 +80,7 @@ def record_cleaned_up(
     run_store.transition_plan(session, plan, PlanStatus.APPLIED, worker)
     final = migration.status == MigrationStatus.ACCEPTED
     status = MigrationStatus.FINALISED if final else MigrationStatus.ABORTED
-    store.transition(session, migration, status, worker, {"removed": run.outcome["removed"]})
+    store.transition(session, migration, status, worker, {"removed": removed})
     _close_rollback_path(session, migration, worker)
 
 

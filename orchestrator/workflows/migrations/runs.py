@@ -1,8 +1,7 @@
-"""Orders and records of a worker that plans, prepares or cleans up a migration."""
+"""Input and records of a worker that plans, prepares or cleans up a migration."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlmodel import Session
@@ -13,6 +12,7 @@ from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.migrations import queries, store
 from orchestrator.migrations.errors import ForeignSource
 from orchestrator.migrations.findings import Finding, finding
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.lifecycle import BEFORE_PREPARATION, MigrationStatus
 from orchestrator.migrations.models import Migration
 from orchestrator.migrations.movers import Preflight, Progress
@@ -24,7 +24,7 @@ from orchestrator.migrations.plan_files import (
     stored_plan,
     transfer_of,
 )
-from orchestrator.migrations.progress import rate
+from orchestrator.migrations.records import PreflightRecord, ProgressRecord
 from orchestrator.migrations.transfer import MigrationHost, Transfer
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.runs import queries as run_queries
@@ -50,21 +50,44 @@ class MigrationOrder:
     target: MigrationHost
     source: MigrationHost | None
     names: MigrationHost | None
-    serves: str
+    serves: Side
 
     def transfer(self, source: MigrationHost, names: MigrationHost | None) -> Transfer:
-        """The transfer with these hosts. Raises BadMove."""
+        """Return the transfer with these hosts.
+
+        Raises:
+            BadTransfer: The transfer cannot be carried out as the plan describes it.
+        """
         return transfer_of(self.plan, self.number, source, self.target, names)
 
     def stored_transfer(self) -> Transfer:
-        """The transfer with the hosts that were approved. Raises BadMove."""
+        """Return the transfer with the hosts that were approved.
+
+        Raises:
+            IllegalTransition: No preflight has found the source yet.
+            BadTransfer: The transfer cannot be carried out as the plan describes it.
+        """
         if self.source is None:
             raise IllegalTransition("No preflight has found the source of this migration.")
         return self.transfer(self.source, self.names)
 
 
+@dataclass(frozen=True)
+class HostReadings:
+    """Readings of the hosts while a plan is made; the migration stores those that were taken."""
+
+    preflight: Preflight | None = None
+    progress: Progress | None = None
+    transfer: Transfer | None = None
+    """The transfer whose hosts were found."""
+
+
 def migration_order(session: Session, plan_id: UUID) -> MigrationOrder:
-    """The order behind an execution plan. Raises TargetNotApplied if the target is not the applied one."""
+    """Return the input for a worker that plans or plays this execution plan.
+
+    Raises:
+        TargetNotApplied: No applied plan of the request has created the target.
+    """
     act = queries.act_of_plan(session, plan_id)
     migration = queries.get(session, act.migration_id)
     return MigrationOrder(
@@ -75,7 +98,7 @@ def migration_order(session: Session, plan_id: UUID) -> MigrationOrder:
         target=target_host(session, migration),
         source=stored_host(migration.source_host) if migration.source_host else None,
         names=stored_host(migration.names_host) if migration.names_host else None,
-        serves=migration.serving_side,
+        serves=Side(migration.serving_side),
     )
 
 
@@ -83,7 +106,7 @@ def require_own_source(session: Session, migration_id: UUID, host: HostDocument)
     """Refuse a source in another organisation's workspace.
 
     Raises:
-        ForeignSource: the workspace was made for another organisation.
+        ForeignSource: The workspace was created for another organisation.
     """
     owner = queries.get(session, migration_id).organisation_code
     for workspace in run_queries.workspaces(session):
@@ -92,25 +115,18 @@ def require_own_source(session: Session, migration_id: UUID, host: HostDocument)
 
 
 def record_planned(
-    session: Session,
-    run_id: UUID,
-    result: PlanningResult,
-    pack: PolicyPack,
-    found: Mapping[str, Any],
+    session: Session, run_id: UUID, result: PlanningResult, pack: PolicyPack, readings: HostReadings
 ) -> ExecutionPlan:
-    """Store the plan and the findings before it: `found` are columns of the migration.
+    """Store the plan with the readings of the hosts, and return it.
 
-    An unblocked preparation plan designs the migration; an unblocked cutover plan passes the cutover check.
+    An unblocked preparation plan makes the migration designed; an unblocked cutover plan makes a migration
+    that was rolled back rehearsed again.
     """
     plan = generation.record_plan(session, run_id, result, pack)
     act = queries.act_of_plan(session, plan.id)
     migration = store.lock(session, act.migration_id)
     worker = f"worker:{run_store.lock_run(session, run_id).worker}"
-    for name, value in found.items():
-        setattr(migration, name, value)
-    if "preflight" in found:
-        migration.preflight = {**found["preflight"], "at": now(session).isoformat()}
-    store.touch(session, migration)
+    _store_readings(session, migration, readings)
     if plan.status != PlanStatus.SUBMITTED:
         _say(session, migration, Reason(plan.reason or "", plan.reason_zh or ""))
     elif act.act == PlanKind.PREPARE and migration.status == S.REGISTERED:
@@ -121,18 +137,32 @@ def record_planned(
     return plan
 
 
-def tell(session: Session, plan_id: UUID, reason: Reason) -> None:
+def _store_readings(session: Session, migration: Migration, readings: HostReadings) -> None:
+    if readings.transfer is not None:
+        hosts = readings.transfer.hosts()
+        migration.source_host = host_document(readings.transfer.source)
+        migration.target_host = host_document(readings.transfer.target)
+        migration.names_host = host_document(hosts["names"]) if "names" in hosts else {}
+        migration.serving_address = readings.transfer.source.address
+    if readings.preflight is not None:
+        migration.preflight = PreflightRecord(readings.preflight, now(session)).document()
+    if readings.progress is not None:
+        migration.progress = ProgressRecord(readings.progress).document()
+    store.touch(session, migration)
+
+
+def show_reason(session: Session, plan_id: UUID, reason: Reason) -> None:
     """Show on the migration why its plan failed."""
     _say(session, _locked(session, plan_id), reason)
 
 
 def gate_findings(progress: Progress) -> list[Finding]:
-    """Return why the copy is not ready, where its findings do not say so."""
-    if progress.ready or any(each.blocking for each in progress.trouble):
+    """Return why the copy is not ready for a cutover, unless its own findings say so."""
+    if progress.ready or any(finding.blocking for finding in progress.trouble):
         return []
     if progress.tables_done < progress.tables:
         return [finding("still_copying", {"tables": progress.tables - progress.tables_done})]
-    return [finding("not_following", {"side": "target"})]
+    return [finding("not_following", {"side": Side.TARGET})]
 
 
 def _say(session: Session, migration: Migration, reason: Reason) -> None:
@@ -141,63 +171,25 @@ def _say(session: Session, migration: Migration, reason: Reason) -> None:
     store.touch(session, migration)
 
 
-def hosts_found(source: MigrationHost, target: MigrationHost, names: MigrationHost | None) -> dict[str, Any]:
-    """The hosts as columns of the migration."""
-    return {
-        "source_host": host_document(source),
-        "target_host": host_document(target),
-        "names_host": host_document(names) if names else {},
-        "serving_address": source.address,
-    }
-
-
-def preflight_document(found: Preflight) -> dict[str, Any]:
-    """A preflight as it is stored and shown; `at` is added when it is kept."""
-    return {
-        "passed": found.passed,
-        "findings": [finding_document(each) for each in found.findings],
-        "database_bytes": found.database_bytes,
-        "file_bytes": found.file_bytes,
-        "files": found.files,
-    }
-
-
-def finding_document(found: Finding) -> dict[str, Any]:
-    """One finding as it is stored and shown."""
-    return {**asdict(found), "facts": {name: str(value) for name, value in found.facts.items()}}
-
-
-def progress_document(before: Progress | None, found: Progress) -> dict[str, Any]:
-    """Progress with the rate since the look before, as it is stored and shown."""
-    document = asdict(found)
-    document["trouble"] = [finding_document(each) for each in found.trouble]
-    pace = rate(before, found) if before is not None and found.at > before.at else None
-    document["bytes_a_second"] = round(pace.bytes_a_second) if pace else None
-    left = pace.seconds_left if pace else None
-    document["seconds_left"] = None if left is None else round(left, 1)
-    return document
-
-
 def begin_preparation(session: Session, plan_id: UUID, worker: str) -> None:
-    """Record that the approved plan is played: from now on the hosts hold parts of the mover."""
+    """Record that the preparation begins: from now on the hosts hold parts of the mover."""
     migration = _locked(session, plan_id)
     if migration.status == S.DESIGNED:
-        store.transition(
-            session, migration, S.RESOURCES_READY, worker, {"target": migration.target_host["address"]}
-        )
+        facts = {"target": stored_host(migration.target_host).address}
+        store.transition(session, migration, S.RESOURCES_READY, worker, facts)
     if migration.status == S.RESOURCES_READY:
         store.transition(session, migration, S.REPLICATING, worker)
 
 
-def keep_progress(session: Session, plan_id: UUID, document: Mapping[str, Any]) -> None:
-    """Record the progress of the copy; pages read it from here and ask no host."""
+def record_progress(session: Session, plan_id: UUID, record: ProgressRecord) -> None:
+    """Record the progress of the copy; pages show this record and read no host."""
     migration = _locked(session, plan_id)
-    migration.progress = dict(document)
+    migration.progress = record.document()
     store.touch(session, migration)
 
 
 def record_prepared(session: Session, run_id: UUID) -> None:
-    """The copy is complete, changes follow and the rollback path is prepared: a cutover may be planned."""
+    """Record that the copy is complete, changes are replicated and the rollback path is prepared."""
     run, plan = _run_and_plan(session, run_id)
     worker = f"worker:{run.worker}"
     run.outcome = {"ready_at": now(session).isoformat()}
@@ -208,7 +200,7 @@ def record_prepared(session: Session, run_id: UUID) -> None:
 
 
 def record_failed(session: Session, run_id: UUID, reason: Reason, *, cancelled: bool = False) -> None:
-    """Preparing or cleaning up did not come to its end; it is safe to plan it again."""
+    """Record that a preparation or a clean-up failed; it is safe to plan it again."""
     run, plan = _run_and_plan(session, run_id)
     worker = f"worker:{run.worker}"
     ended = RunStatus.CANCELLED if cancelled and run.status == RunStatus.RUNNING else RunStatus.FAILED
@@ -231,15 +223,15 @@ def reason_of(findings: Sequence[Finding], otherwise: str) -> Reason:
             "请查看日志，处理后重试。",
         )
     return Reason(
-        " ".join(each.problem_en for each in findings),
-        "".join(each.problem_zh for each in findings),
-        " ".join(each.fix_en for each in findings),
-        "".join(each.fix_zh for each in findings),
+        " ".join(finding.problem_en for finding in findings),
+        "".join(finding.problem_zh for finding in findings),
+        " ".join(finding.fix_en for finding in findings),
+        "".join(finding.fix_zh for finding in findings),
     )
 
 
 def refusal_reason(error: BusinessError) -> Reason:
-    """A business error as the reason of a run."""
+    """Return a business error as the reason of a run."""
     return Reason(error.detail, error.zh)
 
 

@@ -4,7 +4,6 @@ Nothing here touches a host: the steps queue runs, and workers play them. `docs/
 """
 
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session
@@ -20,6 +19,7 @@ from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.pause import WriteGaps
 from orchestrator.migrations.plan_files import MigrationPlanDocument, stored_plan
+from orchestrator.migrations.records import Retirement
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.runs import store as run_store
@@ -231,14 +231,11 @@ def clean_up(call: Call, migration: Migration) -> Run:
 
 
 def retire(call: Call, migration: Migration) -> Migration:
-    """Record that the legacy system was stopped and its media sanitised; the migration has ended.
-
-    `call.content` is {stopped_on, sanitisation, remark}.
-    """
-    record: dict[str, Any] = call.content
-    if not str(record.get("sanitisation", "")).strip():
+    """Record that the legacy system was stopped and its media sanitised; the migration has ended."""
+    record: Retirement = call.content
+    if not record.sanitisation.strip():
         raise BadInput("Say how the media were sanitised.", field="sanitisation")
-    migration.retirement = {**record, "recorded_on": today(call.session).isoformat()}
+    migration.retirement = replace(record, recorded_on=today(call.session)).document()
     facts = {"record": migration.retirement}
     store.transition(call.session, migration, S.LEGACY_RETIRED, call.actor.audit_name, facts)
     return migration

@@ -17,12 +17,12 @@ from orchestrator.core.errors import IllegalTransition
 from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.core.transitions import Transition
 from orchestrator.migrations import queries, store
-from orchestrator.migrations.kinds import UNDECIDED, Direction, SwitchOutcome
+from orchestrator.migrations.kinds import UNDECIDED, Direction, Side, SideBilling, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.movers import Proof, SwitchResult
-from orchestrator.migrations.plan_files import stored_plan
-from orchestrator.migrations.transfer import Side
+from orchestrator.migrations.plan_files import stored_host, stored_plan
+from orchestrator.migrations.records import Billing
 from orchestrator.resources import store as resources
 from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.runs import queries as run_queries
@@ -94,7 +94,7 @@ def begin_switch(session: Session, run_id: UUID, plan_id: UUID, *, automatic: bo
         run_store.change_plan(session, plan, change)
     if plan.kind == PlanKind.CUTOVER:
         store.transition(session, migration, S.CUTTING_OVER, worker, {"plan": plan.number})
-    addresses = (migration.source_host["address"], migration.target_host["address"])
+    addresses = [stored_host(host).address for host in (migration.source_host, migration.target_host)]
     before, after = addresses if plan.kind == PlanKind.CUTOVER else reversed(addresses)
     switch = MigrationSwitch(
         migration_id=migration.id,
@@ -129,13 +129,13 @@ def record_switched(session: Session, run_id: UUID, plan_id: UUID, result: Switc
     switch.outcome, switch.switch_key = SwitchOutcome.SWITCHED, result.key
     switch.marks, switch.fenced_ms = dict(result.marks), result.fenced_ms
     switch.fenced_at, switch.opened_at = _instant(result.fenced_at), _instant(result.opened_at)
-    billing = _billing(session, migration, run, result.to)
+    billing = _billing(session, migration, run, result.to).document()
     switch.name_switched, switch.billing = result.name_switched, billing
     store.keep_switch(session, switch)
     migration.serving_side, migration.serving_address = result.to, switch.to_address
     migration.billing = billing
-    migration.trial_since = today(session) if result.to == "target" else None
-    status = S.TRIAL_RUN if result.to == "target" else S.ROLLED_BACK
+    migration.trial_since = today(session) if result.to is Side.TARGET else None
+    status = S.TRIAL_RUN if result.to is Side.TARGET else S.ROLLED_BACK
     store.transition(session, migration, status, f"worker:{run.worker}", _facts(switch))
 
 
@@ -152,18 +152,18 @@ def record_named(session: Session, run_id: UUID, plan_id: UUID) -> None:
     store.touch(session, migration)
 
 
-def _billing(session: Session, migration: Migration, run: Run, to: Side) -> dict[str, str]:
+def _billing(session: Session, migration: Migration, run: Run, to: Side) -> Billing:
     """Return the billing state of both sides from now on.
 
-    A legacy source is no resource of the cloud. The target is in its free trial until it is accepted, and
-    again after a rollback of an accepted one; a target activated before the migration is billed throughout.
+    The target is in its free trial until it is accepted, and again after a rollback of an accepted one; a
+    target that was activated before the migration is billed throughout.
     """
     rows = resources.lock_all(session, run.workspace_id)
     active = [row for row in rows if row.status == ResourceStatus.ACTIVE]
-    if to == "source" and migration.status == S.ACCEPTED:
+    if to is Side.SOURCE and migration.status == S.ACCEPTED:
         usage.return_to_trial(session, active, run, f"worker:{run.worker}")
         active = []
-    return {"source": "not_billed", "target": "active" if active else "trial"}
+    return Billing(SideBilling.ACTIVE if active else SideBilling.TRIAL)
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def record_source_alone(session: Session, run_id: UUID, plan_id: UUID) -> None:
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
-    missing = migration.serving_side == "target"
+    missing = migration.serving_side == Side.TARGET
     facts = {"ordered_by": str(run.started_by), "writes_may_be_missing": missing}
     store.note(session, migration, "migration:source_alone", f"worker:{run.worker}", facts)
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from orchestrator.core.clock import now
 from orchestrator.core.db import transaction
 from orchestrator.migrations import store
-from orchestrator.migrations.kinds import SwitchOutcome
+from orchestrator.migrations.kinds import Side, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.migrations.movers import SwitchResult
@@ -86,7 +86,9 @@ def switch(engine: Engine, host: hosts.Host, migration_id: UUID, kind: str) -> d
         store.add_switch(session, begun)
         if kind == "cutover":
             store.lock(session, migration_id).status = MigrationStatus.CUTTING_OVER
-        result = SwitchResult(SwitchOutcome.SWITCHED, "target" if kind == "cutover" else "source", None, {})
+        result = SwitchResult(
+            SwitchOutcome.SWITCHED, Side.TARGET if kind == "cutover" else Side.SOURCE, None, {}
+        )
         switches.record_switched(session, run.id, made.id, result)
         return dict(store.lock(session, migration_id).billing)
 

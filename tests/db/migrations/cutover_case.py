@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.workers.migrations import switch
@@ -127,7 +128,7 @@ class CutoverCase:
         """The target host no longer exists in its cloud, and nobody can read it."""
         for objects in self.cloud.objects.values():
             objects.pop("instance/web", None)
-        self.hosts.accepts["target"] = None
+        self.hosts.accepts[Side.TARGET] = None
 
     def events(self, action: str) -> list[Any]:
         """Audit bodies of this action."""

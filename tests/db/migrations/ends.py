@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from orchestrator.migrations.transfer import Side
+from orchestrator.migrations.kinds import Side
 from tests.db.migrations.cutover_case import CutoverCase
 
 
@@ -32,9 +32,9 @@ def assert_record_is_true(case: CutoverCase) -> None:
     assert case.hosts.serving() == [case.migration.serving_side]
 
 
-MADE = End("succeeded", ["cutover switched"], "trial_run", ["target"])
-REFUSED = End("failed", ["cutover refused"], "rolled_back", ["source"])
-REVERTED = End("failed", ["cutover reverted"], "rolled_back", ["source"])
-BACK = End("succeeded", ["rollback switched"], "rolled_back", ["source"])
-BACK_REFUSED = End("failed", ["rollback refused"], "trial_run", ["target"])
-BACK_REVERTED = End("failed", ["rollback reverted"], "trial_run", ["target"])
+MADE = End("succeeded", ["cutover switched"], "trial_run", [Side.TARGET])
+REFUSED = End("failed", ["cutover refused"], "rolled_back", [Side.SOURCE])
+REVERTED = End("failed", ["cutover reverted"], "rolled_back", [Side.SOURCE])
+BACK = End("succeeded", ["rollback switched"], "rolled_back", [Side.SOURCE])
+BACK_REFUSED = End("failed", ["rollback refused"], "trial_run", [Side.TARGET])
+BACK_REVERTED = End("failed", ["rollback reverted"], "trial_run", [Side.TARGET])

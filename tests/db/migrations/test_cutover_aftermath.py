@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.errors import IllegalTransition
 from orchestrator.migrations.errors import NotInThisStep
-from orchestrator.migrations.transfer import Side
+from orchestrator.migrations.kinds import Side
 from tests import fake_movers as on
 from tests.db.migrations.cutover_case import CutoverCase
 from tests.db.migrations.ends import (
@@ -33,7 +33,7 @@ UNPROVEN: dict[str, Callable[[FakeHosts], None]] = {
 def test_a_cutover_that_is_not_proven_is_rolled_back_automatically(cutover: CutoverCase, name: str) -> None:
     UNPROVEN[name](cutover.hosts)
     run = cutover.carry_out("cut-over")
-    assert end_of(cutover, run.status) == End("failed", TWO, "rolled_back", ["source"])
+    assert end_of(cutover, run.status) == End("failed", TWO, "rolled_back", [Side.SOURCE])
     there, back = cutover.switches
     assert (there.automatic, there.proof_equal is True) == (False, False)
     assert (back.automatic, back.proof_equal, back.followed_at is not None) == (True, True, True)
@@ -59,7 +59,7 @@ def test_an_automatic_rollback_that_comes_to_nothing_leaves_the_target_serving_a
     cutover.hosts.events["roll_back"].append(event)
     run = cutover.carry_out("cut-over")
     outcomes = ["cutover switched", f"rollback {outcome}"]
-    assert end_of(cutover, run.status) == End("failed", outcomes, "trial_run", ["target"])
+    assert end_of(cutover, run.status) == End("failed", outcomes, "trial_run", [Side.TARGET])
     assert "person" in (cutover.migration.reason or "")
     assert_record_is_true(cutover)
     assert_explained(cutover)
@@ -69,7 +69,7 @@ def test_an_automatic_rollback_whose_answer_is_lost_after_opening_is_made(cutove
     UNPROVEN["unequal"](cutover.hosts)
     cutover.hosts.events["roll_back"].append(on.is_lost_open)
     run = cutover.carry_out("cut-over")
-    assert end_of(cutover, run.status) == End("failed", TWO, "rolled_back", ["source"])
+    assert end_of(cutover, run.status) == End("failed", TWO, "rolled_back", [Side.SOURCE])
     assert_record_is_true(cutover)
 
 
@@ -91,7 +91,7 @@ def test_an_automatic_rollback_that_is_not_equal_says_so(cutover: CutoverCase) -
     UNPROVEN["unequal"](cutover.hosts)
     UNPROVEN["unequal"](cutover.hosts)
     run = cutover.carry_out("cut-over")
-    assert end_of(cutover, run.status) == End("failed", TWO, "rolled_back", ["source"])
+    assert end_of(cutover, run.status) == End("failed", TWO, "rolled_back", [Side.SOURCE])
     assert [switch.proof_equal for switch in cutover.switches] == [False, False]
     assert "follow" not in cutover.hosts.calls
     assert_explained(cutover)
@@ -142,13 +142,13 @@ def test_a_rollback_whose_target_does_not_follow_fails_and_the_source_serves(rol
 def both_open(hosts: FakeHosts, to: Side) -> object:
     """Both sides accept writes; the answer is lost."""
     result = on.is_lost_open(hosts, to)
-    hosts.accepts |= {"source": True, "target": True}
+    hosts.accepts |= {Side.SOURCE: True, Side.TARGET: True}
     return result
 
 
 UNDECIDED: dict[str, Event] = {
-    "target unreadable": on.loses("target"),
-    "source unreadable": on.loses("source"),
+    "target unreadable": on.loses(Side.TARGET),
+    "source unreadable": on.loses(Side.SOURCE),
     "both open": both_open,
 }
 
@@ -168,16 +168,16 @@ def test_a_cutover_that_leaves_nobody_known_to_serve_needs_a_person(cutover: Cut
 
 
 AFTERWARDS: dict[str, tuple[dict[Side, bool | None], End]] = {
-    "the fenced source is opened again": ({"source": False, "target": False}, REVERTED),
-    "the source had served on": ({"source": True, "target": False}, REVERTED),
-    "the target had opened": ({"source": False, "target": True}, MADE),
+    "the fenced source is opened again": ({Side.SOURCE: False, Side.TARGET: False}, REVERTED),
+    "the source had served on": ({Side.SOURCE: True, Side.TARGET: False}, REVERTED),
+    "the target had opened": ({Side.SOURCE: False, Side.TARGET: True}, MADE),
 }
 
 
 @pytest.mark.parametrize("name", AFTERWARDS)
 def test_an_inspection_ends_a_cutover_that_was_unknown(cutover: CutoverCase, name: str) -> None:
     accepts, end = AFTERWARDS[name]
-    cutover.hosts.events["cut_over"].append(on.loses("target"))
+    cutover.hosts.events["cut_over"].append(on.loses(Side.TARGET))
     cutover.carry_out("cut-over")
     cutover.hosts.accepts.update(accepts)
     run = cutover.carry_out("inspect")
@@ -188,7 +188,7 @@ def test_an_inspection_ends_a_cutover_that_was_unknown(cutover: CutoverCase, nam
 def test_an_inspection_that_still_cannot_read_a_side_leaves_it_to_a_person_again(
     cutover: CutoverCase,
 ) -> None:
-    cutover.hosts.events["cut_over"].append(on.loses("target"))
+    cutover.hosts.events["cut_over"].append(on.loses(Side.TARGET))
     cutover.carry_out("cut-over")
     assert cutover.carry_out("inspect").status == "failed"
     assert cutover.outcomes == [("cutover", "unknown")]
@@ -196,9 +196,9 @@ def test_an_inspection_that_still_cannot_read_a_side_leaves_it_to_a_person_again
 
 
 def test_an_inspection_whose_worker_is_killed_is_taken_over(cutover: CutoverCase) -> None:
-    cutover.hosts.events["cut_over"].append(on.loses("target"))
+    cutover.hosts.events["cut_over"].append(on.loses(Side.TARGET))
     cutover.carry_out("cut-over")
-    cutover.hosts.accepts["target"] = False
+    cutover.hosts.accepts[Side.TARGET] = False
     cutover.hosts.events["reopen"].append(on.kills)
     run = cutover.carry_out_twice("inspect")
     assert end_of(cutover, run.status) == REVERTED
@@ -222,7 +222,7 @@ def test_nothing_can_be_inspected_while_nothing_has_failed(rollback: CutoverCase
 
 
 def test_a_target_that_its_cloud_lost_in_a_cutover_lets_the_source_serve_alone(cutover: CutoverCase) -> None:
-    cutover.hosts.events["cut_over"].append(on.loses("target"))
+    cutover.hosts.events["cut_over"].append(on.loses(Side.TARGET))
     cutover.carry_out("cut-over")
     cutover.lose_target()
     run = cutover.carry_out("inspect")
@@ -236,7 +236,7 @@ def test_a_target_that_its_cloud_lost_on_trial_lets_the_source_serve_alone_with_
     rollback: CutoverCase,
 ) -> None:
     rollback.lose_target()
-    rollback.hosts.accepts["source"] = False
+    rollback.hosts.accepts[Side.SOURCE] = False
     rollback.hosts.events["roll_back"].append(on.is_refused)
     assert rollback.carry_out("roll-back").status == "failed"
     assert "may not have reached the source" in (rollback.migration.reason or "")
@@ -248,7 +248,7 @@ def test_a_target_that_its_cloud_lost_on_trial_lets_the_source_serve_alone_with_
 
 
 def test_a_target_that_is_only_away_never_lets_the_source_serve_alone(rollback: CutoverCase) -> None:
-    rollback.hosts.events["roll_back"].append(on.loses("target"))
+    rollback.hosts.events["roll_back"].append(on.loses(Side.TARGET))
     rollback.carry_out("roll-back")
     rollback.carry_out("inspect")
     assert "reopen_alone" not in rollback.hosts.calls
@@ -267,6 +267,6 @@ def test_a_rollback_and_a_cutover_change_the_billing_with_the_side_that_serves(r
 
 def test_a_result_of_an_earlier_switch_is_not_taken_for_this_one(rollback: CutoverCase) -> None:
     rollback.hosts.events["roll_back"].append(on.kills_open)
-    rollback.hosts.events["last_switch"].append(lambda hosts, _to: hosts.journal["target"])
+    rollback.hosts.events["last_switch"].append(lambda hosts, _to: hosts.journal[Side.TARGET])
     rollback.carry_out_twice("roll-back")
     assert (rollback.switches[-1].outcome, rollback.switches[-1].switch_key) == ("switched", None)

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from orchestrator.migrations.findings import finding
+from orchestrator.migrations.kinds import Side
 from tests import fake_movers as on
 from tests.db.migrations.cutover_case import CutoverCase
 from tests.db.migrations.ends import (
@@ -62,7 +63,7 @@ def test_a_cutover_whose_precondition_fails_after_it_was_ordered_touches_nothing
     run_id = cutover.order("cut-over")
     spoil(cutover)
     cutover.work(run_id)
-    assert end_of(cutover, cutover.run(run_id).status) == End("failed", [], "rehearsed", ["source"])
+    assert end_of(cutover, cutover.run(run_id).status) == End("failed", [], "rehearsed", [Side.SOURCE])
     assert "cut_over" not in cutover.hosts.calls
     assert (cutover.plan_status("cutover"), cutover.plan_status("rollback")) == ("abandoned", "superseded")
     assert_explained(cutover)
@@ -73,7 +74,7 @@ def test_a_worker_killed_before_the_switch_began_is_followed_by_one_that_touches
 ) -> None:
     cutover.hosts.events["progress"].append(on.kills)
     run = cutover.carry_out_twice("cut-over")
-    assert end_of(cutover, run.status) == End("failed", [], "rehearsed", ["source"])
+    assert end_of(cutover, run.status) == End("failed", [], "rehearsed", [Side.SOURCE])
     assert "cut_over" not in cutover.hosts.calls
     assert_explained(cutover)
 
@@ -82,7 +83,7 @@ def test_a_rollback_is_not_held_up_by_the_state_of_the_copy(rollback: CutoverCas
     rollback.hosts.ready = False
     run = rollback.carry_out("roll-back")
     assert end_of(rollback, run.status, 1) == End(
-        "succeeded", ["rollback switched"], "rolled_back", ["source"]
+        "succeeded", ["rollback switched"], "rolled_back", [Side.SOURCE]
     )
 
 

@@ -20,10 +20,10 @@ from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
 from orchestrator.adapters.movers.bundles import transfer_bundle
 from orchestrator.adapters.movers.playing import Player
 from orchestrator.demo.sample_system import sample_bundle
-from orchestrator.migrations.kinds import Purpose
+from orchestrator.migrations.kinds import Purpose, Side
 from orchestrator.migrations.pause import Acknowledged, read_record
 from orchestrator.migrations.serving import judge
-from orchestrator.migrations.transfer import DatabasePart, FolderPart, MigrationHost, NamePart, Side, Transfer
+from orchestrator.migrations.transfer import DatabasePart, FolderPart, MigrationHost, NamePart, Transfer
 from orchestrator.runs.engine import EngineRun
 from tests.ports.sandbox.daemon import INSTANCE, ROOT, Daemon, unprivileged, wait_until
 
@@ -223,7 +223,7 @@ def wait_until_ready(movers: AnsibleMovers, seconds: float = 90) -> None:
 def reset(world: World, transfer: Transfer) -> None:
     """Whatever a test left: the source serves again, nothing is prepared, the target holds no copy."""
     movers = world.movers(transfer, "rollback")
-    addresses: dict[Side, str] = {"source": world.legacy.address, "target": world.target.address}
+    addresses: dict[Side, str] = {Side.SOURCE: world.legacy.address, Side.TARGET: world.target.address}
     sides = movers.sides()
     if not sides.source.prepared:
         return
@@ -231,7 +231,7 @@ def reset(world: World, transfer: Transfer) -> None:
     if serving.verdict == "target":
         assert movers.roll_back().outcome == "switched"
     elif serving.verdict == "neither" or serving.name_follows is False:
-        movers.reopen("source")
+        movers.reopen(Side.SOURCE)
     world.movers(transfer, "clean_up").clean_up(remove_copies=True)
 
 

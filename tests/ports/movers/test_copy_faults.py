@@ -7,9 +7,10 @@ import pytest
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
 from orchestrator.migrations.findings import Finding
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.movers import MoverFailed, Progress
 from orchestrator.migrations.serving import judge
-from orchestrator.migrations.transfer import DatabasePart, FolderPart, Side, Transfer
+from orchestrator.migrations.transfer import DatabasePart, FolderPart, Transfer
 from tests.ports.movers.faults import pids_of, stopped
 from tests.ports.movers.legacy import (
     UPLOADS,
@@ -173,7 +174,7 @@ def test_an_early_row_on_the_target_stops_the_copy_and_the_cutover_and_never_rea
     with world.clients(pause=0.05) as clients:
         result = movers.cut_over()
         assert result.outcome == "switched"
-        proof = movers.prove("target")
+        proof = movers.prove(Side.TARGET)
         assert [each.name for each in proof.mismatches] == ["public.station"]
         clients.wait_for(20)
         assert movers.roll_back().outcome == "switched"
@@ -208,11 +209,11 @@ def test_a_role_that_was_let_write_after_the_preflight_stops_the_cutover_by_name
         assert found.fix_zh
     expect_one_side(world, world.legacy)
     assert movers.cut_over().outcome == "switched"
-    assert movers.prove("target").equal
+    assert movers.prove(Side.TARGET).equal
     with world.admin(world.target) as target:
         target.execute("CREATE ROLE stranger LOGIN PASSWORD 'let me in'; GRANT INSERT ON report TO stranger")
         try:
-            movers.follow("target")
+            movers.follow(Side.TARGET)
             back = movers.roll_back()
         finally:
             target.execute("DROP OWNED BY stranger; DROP ROLE stranger")
@@ -235,7 +236,7 @@ def test_a_byte_altered_on_the_target_is_found_and_is_not_carried_back(
         file.write_bytes(b"X" + file.read_bytes()[1:])
         with world.clients(pause=0.05) as clients:
             assert movers.cut_over().outcome == "switched"
-            proof = movers.prove("target")
+            proof = movers.prove(Side.TARGET)
             assert {(each.kind, each.name) for each in proof.mismatches} == {("table", "public.person")}
             clients.wait_for(20)
             assert movers.roll_back().outcome == "switched"
@@ -253,12 +254,12 @@ def test_a_byte_altered_on_the_target_after_reverse_replication_began_is_replica
     movers = world.movers(transfer, "cutover")
     wait_until_ready(movers)
     assert movers.cut_over().outcome == "switched"
-    assert movers.prove("target").equal
-    movers.follow("target")
+    assert movers.prove(Side.TARGET).equal
+    movers.follow(Side.TARGET)
     with world.admin(world.target) as target:
         target.execute("UPDATE person SET phone = '0' WHERE id = 8")
     assert movers.roll_back().outcome == "switched"
-    assert movers.prove("source").equal
+    assert movers.prove(Side.SOURCE).equal
     with world.admin(world.legacy) as source:
         assert source.execute("SELECT phone FROM person WHERE id = 8").fetchone() == ("0",)
         source.execute("UPDATE person SET phone = '0790-8' WHERE id = 8")
@@ -273,10 +274,10 @@ def test_without_a_rollback_path_the_target_goes_on_serving_and_a_rollback_is_re
     wait_until_ready(movers)
     with world.clients(pause=0.05) as clients:
         assert movers.cut_over().outcome == "switched"
-        assert movers.prove("target").equal
+        assert movers.prove(Side.TARGET).equal
         with world.admin(world.target, "postgres") as target:
             target.execute("ALTER ROLE govcloud_copy_reverse NOLOGIN")
-        movers.follow("target")
+        movers.follow(Side.TARGET)
         clients.wait_for(20)
         wait_for_trouble(movers, "other_side_away")
         assert world.movers(transfer, "rollback", seconds_to_follow=1).roll_back().outcome == "refused"
@@ -302,7 +303,7 @@ def test_a_target_destroyed_in_the_middle_of_the_copy_leaves_the_source_serving_
         progress = movers.progress()
         assert "host_away" in codes(progress)
         assert movers.cut_over().outcome == "unknown"
-        addresses: dict[Side, str] = {"source": world.legacy.address, "target": world.target.address}
+        addresses: dict[Side, str] = {Side.SOURCE: world.legacy.address, Side.TARGET: world.target.address}
         assert judge(movers.sides(), addresses).verdict == "source"
         clients.wait_for(20)
         cleaned_up = world.movers(transfer, "clean_up").clean_up(remove_copies=True)

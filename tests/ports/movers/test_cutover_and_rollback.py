@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.movers import SwitchResult
 from orchestrator.migrations.pause import write_pause
 from orchestrator.migrations.serving import judge
@@ -94,7 +95,9 @@ def test_every_acknowledged_write_is_on_the_serving_side_after_a_cutover_a_rollb
         expect_all_stored(world, acknowledged, world.target)
         assert {each.address for each in acknowledged} == {world.legacy.address, world.target.address}
         assert (
-            judge(movers.sides(), {"source": world.legacy.address, "target": world.target.address}).verdict
+            judge(
+                movers.sides(), {Side.SOURCE: world.legacy.address, Side.TARGET: world.target.address}
+            ).verdict
             == "target"
         )
         assert movers.roll_back().outcome == "switched"
@@ -112,12 +115,12 @@ def test_what_clients_take_away_after_the_opening_does_not_make_the_sides_unequa
     first, second = sorted((uploads / "0000").iterdir())[:2]
     first.unlink()
     second.rename(uploads / "0001" / "moved.bin")
-    proof = movers.prove("target")
+    proof = movers.prove(Side.TARGET)
     assert proof.equal, (proof.mismatches, different_files(world))
     assert proof.later_files == 3
-    movers.follow("target")
+    movers.follow(Side.TARGET)
     assert movers.roll_back().outcome == "switched"
-    assert movers.prove("source").equal
+    assert movers.prove(Side.SOURCE).equal
 
 
 def test_names_that_are_no_utf8_are_moved_proven_and_reported_in_a_form_that_any_store_keeps(
@@ -133,7 +136,7 @@ def test_names_that_are_no_utf8_are_moved_proven_and_reported_in_a_form_that_any
     uploads = os.fsencode(world.root(world.target) / UPLOADS)
     Path(os.fsdecode(uploads + b"/" + file)).unlink()
     Path(os.fsdecode(uploads + b"/" + folder + b"/late-" + file)).write_text("late")
-    proof = movers.prove("target")
+    proof = movers.prove(Side.TARGET)
     assert proof.equal, proof.mismatches
     assert proof.later_files == 2
     text = json.dumps(asdict(proof), ensure_ascii=False)
@@ -141,9 +144,9 @@ def test_names_that_are_no_utf8_are_moved_proven_and_reported_in_a_form_that_any
     assert {r"\xb1\xa8\xb1\xed", r"\\xb1\\xa8\\xb1\\xed"} <= set(
         proof.reports["source"]["folders"][UPLOADS]["parts"]
     )
-    movers.follow("target")
+    movers.follow(Side.TARGET)
     assert movers.roll_back().outcome == "switched"
-    assert movers.prove("source").equal
+    assert movers.prove(Side.SOURCE).equal
     back = os.fsencode(world.root(world.legacy) / UPLOADS)
     assert Path(os.fsdecode(back + b"/" + folder + b"/late-" + file)).read_text() == "late"
 
@@ -164,8 +167,8 @@ def test_folders_alone_are_not_cut_over_while_a_process_could_still_write_in_the
         ended = movers.cut_over()
         assert ended.outcome == "switched", ended
         assert (world.root(world.target) / UPLOADS / "held.log").read_bytes() == b"acknowledged"
-        assert movers.prove("target").equal
-        movers.follow("target")
+        assert movers.prove(Side.TARGET).equal
+        movers.follow(Side.TARGET)
         assert movers.roll_back().outcome == "switched"
     finally:
         reset(world, transfer)

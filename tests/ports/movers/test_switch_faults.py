@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.movers import MoverFailed, SwitchResult
 from orchestrator.migrations.serving import Serving, judge
-from orchestrator.migrations.transfer import Side, Transfer
+from orchestrator.migrations.transfer import Transfer
 from tests.ports.movers.faults import begun, begun_rollback, kill_database, pids_of, slow_arrival, stopped
 from tests.ports.movers.legacy import (
     Clients,
@@ -42,7 +43,7 @@ def movers(world: World, prepared: Transfer) -> AnsibleMovers:
 
 
 def serving(world: World, movers: AnsibleMovers) -> Serving:
-    addresses: dict[Side, str] = {"source": world.legacy.address, "target": world.target.address}
+    addresses: dict[Side, str] = {Side.SOURCE: world.legacy.address, Side.TARGET: world.target.address}
     return judge(movers.sides(), addresses)
 
 
@@ -68,7 +69,7 @@ def test_a_cutover_killed_before_the_fence_has_changed_nothing(
         clients.wait_for(20)
         found = serving(world, movers)
         assert (found.verdict, found.name_follows) == ("source", True)
-        movers.reopen("source")
+        movers.reopen(Side.SOURCE)
 
 
 def test_a_cutover_killed_between_fence_and_opening_leaves_both_closed_and_the_source_is_reopened(
@@ -83,7 +84,7 @@ def test_a_cutover_killed_between_fence_and_opening_leaves_both_closed_and_the_s
         assert not world.may_write(world.target)
         found = serving(world, movers)
         assert (found.verdict, found.reopen) == ("neither", "source")
-        movers.reopen("source")
+        movers.reopen(Side.SOURCE)
         clients.wait_for(20)
         assert serving(world, movers).verdict == "source"
     wait_until_ready(movers)
@@ -97,7 +98,7 @@ def test_a_cutover_that_was_held_up_opens_nothing_after_the_source_was_let_serve
             switch = begun(world, prepared, movers)
             switch.wait_for("fenced")
             with stopped([switch.pid]):
-                movers.reopen("source")
+                movers.reopen(Side.SOURCE)
             assert switch.result().outcome == "unknown"
         clients.wait_for(20)
         expect_one_side(world, world.legacy)
@@ -141,11 +142,11 @@ def bring_home(world: World, movers: AnsibleMovers, result: SwitchResult) -> Non
     if found.verdict == "target":
         assert result.outcome == "switched"
         assert movers.roll_back().outcome == "switched"
-        assert movers.prove("source").equal
-        movers.follow("source")
+        assert movers.prove(Side.SOURCE).equal
+        movers.follow(Side.SOURCE)
     else:
         assert result.outcome in {"reverted", "unknown"}
-        movers.reopen(found.reopen or "source")
+        movers.reopen(found.reopen or Side.SOURCE)
 
 
 def test_a_cutover_killed_after_the_opening_leaves_the_target_serving_and_the_name_is_led_there(
@@ -163,17 +164,17 @@ def test_a_cutover_killed_after_the_opening_leaves_the_target_serving_and_the_na
                     os.kill(pid, signal.SIGKILL)
         found = serving(world, movers)
         assert (found.verdict, found.name_follows) == ("target", False)
-        movers.reopen("target")
+        movers.reopen(Side.TARGET)
         found = serving(world, movers)
         assert (found.verdict, found.name_follows) == ("target", True)
         clients.wait_for(40)
         expect_one_side(world, world.target)
         expect_all_stored(world, clients.acknowledged(), world.target)
         with pytest.raises(MoverFailed):
-            movers.prove("target")
+            movers.prove(Side.TARGET)
         assert movers.roll_back().outcome == "switched"
-        assert movers.prove("source").equal
-        movers.follow("source")
+        assert movers.prove(Side.SOURCE).equal
+        movers.follow(Side.SOURCE)
         clients.wait_for(20)
         clients.stop()
         expect_one_side(world, world.legacy)
@@ -185,8 +186,8 @@ def test_a_rollback_killed_between_fence_and_opening_reopens_the_target_whatever
 ) -> None:
     with a_serving_legacy_system(world) as clients:
         assert movers.cut_over().outcome == "switched"
-        assert movers.prove("target").equal
-        movers.follow("target")
+        assert movers.prove(Side.TARGET).equal
+        movers.follow(Side.TARGET)
         with world.admin(world.target) as target:  # As if the source's clock were an hour ahead.
             target.execute(AN_HOUR_AHEAD.format(key=prepared.key))
         clients.wait_for(20)
@@ -196,9 +197,9 @@ def test_a_rollback_killed_between_fence_and_opening_reopens_the_target_whatever
             assert back.kill().outcome == "unknown"
         found = serving(world, movers)
         assert (found.verdict, found.reopen) == ("neither", "target")
-        movers.reopen("target")
+        movers.reopen(Side.TARGET)
         clients.wait_for(20)
         expect_one_side(world, world.target)
         assert movers.roll_back().outcome == "switched"
-        assert movers.prove("source").equal
-        movers.follow("source")
+        assert movers.prove(Side.SOURCE).equal
+        movers.follow(Side.SOURCE)

@@ -10,18 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.migrations import after_preparation, before_preparation, findings
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.movers import Progress
 from orchestrator.migrations.pause import Acknowledged, read_record, write_pause
 from orchestrator.migrations.progress import rate
 from orchestrator.migrations.proof import compare
-from orchestrator.migrations.transfer import (
-    BadTransfer,
-    DatabasePart,
-    FolderPart,
-    MigrationHost,
-    Side,
-    Transfer,
-)
+from orchestrator.migrations.transfer import BadTransfer, DatabasePart, FolderPart, MigrationHost, Transfer
 
 PLAYBOOKS = Path(__file__).resolve().parents[3] / "playbooks"
 SOURCE = MigrationHost("legacy-1", "10.10.0.1", {"plugin": "sandbox", "host_root": "/hosts/a"})
@@ -82,7 +76,7 @@ def report() -> dict[str, Any]:
 
 
 def test_equal_reports_prove_and_count() -> None:
-    proof = compare({"source": report(), "target": report()}, "target")
+    proof = compare({Side.SOURCE: report(), Side.TARGET: report()}, Side.TARGET)
     assert proof.equal
     assert (proof.tables, proof.rows, proof.sequences, proof.files, proof.file_bytes) == (1, 2, 1, 2, 10)
 
@@ -104,15 +98,15 @@ def test_any_difference_is_a_mismatch_of_its_kind(path: tuple[str, ...], value: 
     for name in path[:-1]:
         place = place[name]
     place[path[-1]] = value
-    proof = compare({"source": report(), "target": target}, "target")
+    proof = compare({Side.SOURCE: report(), Side.TARGET: target}, Side.TARGET)
     assert [each.kind for each in proof.mismatches] == [kind]
 
 
 def test_a_sequence_of_the_side_that_serves_may_be_ahead() -> None:
     ahead = report()
     ahead["database"]["sequences"]["public.s"] = 99
-    assert compare({"source": report(), "target": ahead}, "target").equal
-    assert not compare({"source": report(), "target": ahead}, "source").equal
+    assert compare({Side.SOURCE: report(), Side.TARGET: ahead}, Side.TARGET).equal
+    assert not compare({Side.SOURCE: report(), Side.TARGET: ahead}, Side.SOURCE).equal
 
 
 def test_the_gap_of_the_switch_is_distinguished_from_a_longer_stall() -> None:
@@ -152,7 +146,7 @@ def test_a_side_that_was_read_earlier_cannot_be_the_later_look() -> None:
 
 
 def test_sides_are_each_others_opposite() -> None:
-    side: Side = "source"
+    side: Side = Side.SOURCE
     assert transfer().hosts()[side] is SOURCE
     assert transfer().movers == ("postgresql_logical",)
     assert transfer(folders=(FolderPart("srv/x"),)).movers == ("postgresql_logical", "files_stream")

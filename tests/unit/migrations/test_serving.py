@@ -2,11 +2,11 @@
 
 import pytest
 
+from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.movers import Sides, SideState
 from orchestrator.migrations.serving import judge
-from orchestrator.migrations.transfer import Side
 
-ADDRESSES: dict[Side, str] = {"source": "10.0.0.1", "target": "198.18.0.1"}
+ADDRESSES: dict[Side, str] = {Side.SOURCE: "10.0.0.1", Side.TARGET: "198.18.0.1"}
 TO_TARGET = (("c1", "fence", "target", 1),)
 OPENED = (*TO_TARGET, ("c1", "open", "target", 2))
 BACK = (*OPENED, ("c2", "fence", "source", 3))
@@ -55,6 +55,6 @@ def test_when_nobody_serves_the_side_that_was_fenced_last_may_be_opened_again(
 
 
 def test_a_name_that_leads_elsewhere_is_seen() -> None:
-    sides = Sides(side(False), side(True), ADDRESSES["source"])
+    sides = Sides(side(False), side(True), ADDRESSES[Side.SOURCE])
     assert judge(sides, ADDRESSES).name_follows is False
-    assert judge(Sides(side(False), side(True), ADDRESSES["target"]), ADDRESSES).name_follows is True
+    assert judge(Sides(side(False), side(True), ADDRESSES[Side.TARGET]), ADDRESSES).name_follows is True
