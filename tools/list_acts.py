@@ -22,8 +22,7 @@ HEAD: Final = """# Acts
 
 The acts of people on existing objects, made from their rows in `orchestrator/workflows/` by
 `tools/list_acts.py`. The API routes, the buttons and the to-do list are made from the same rows; the
-permission tests compare the rows with a table. Acts on resources and people have no rows yet and are missing
-here.
+permission tests compare the rows with a table. Acts on people have no rows yet and are missing here.
 
 - *Who* names the roles that may act. "own" limits the act to objects of the person's organisation, "other"
   excludes those. An organisation with a substitute in `policies/xinyu-2019/duties.yml` is decided on by that

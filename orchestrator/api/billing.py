@@ -14,18 +14,19 @@ from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx, report
 from orchestrator.api.acts import Answer, Given, add_choice, add_routes
 from orchestrator.api.billing_inputs import CorrectionIn, DecisionIn
 from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
-from orchestrator.api.shapes import Page, ReasonIn, ResourceOut, Shape
+from orchestrator.api.shapes import Page, ResourceOut, Shape
 from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.models import LARGEST_POSITION, UsageStatement
 from orchestrator.billing.months import month_text, parse_month
 from orchestrator.billing.statement_document import StatementDocument, as_json
 from orchestrator.departments.permissions import Permission, require, visible_to
+from orchestrator.resources.models import Resource
 from orchestrator.settings import Settings
 from orchestrator.workflows.billing import month_close, reports, usage
 from orchestrator.workflows.billing import statements as stating
 from orchestrator.workflows.billing.acts import LET_STAND, UPHOLD
-from orchestrator.workflows.nouns import STATEMENTS
+from orchestrator.workflows.nouns import RESOURCES, STATEMENTS
 
 router = APIRouter(tags=["billing"])
 
@@ -243,16 +244,8 @@ add_routes(router, STATEMENTS, {UsageStatement: STATEMENT}, besides={UPHOLD.name
 add_choice(router, STATEMENTS, "decide", STATEMENT, decide_dispute)
 
 
-@router.post("/resources/{resource_id}/suspend")
-def suspend_resource(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
-    """Bill the resource as suspended from today on."""
-    return ResourceOut.model_validate(usage.suspend_resource(session, actor, resource_id, body.reason))
-
-
-@router.post("/resources/{resource_id}/resume")
-def resume_resource(resource_id: UUID, body: ReasonIn, actor: TheActor, session: TheSession) -> ResourceOut:
-    """Bill the resource in full again from today on."""
-    return ResourceOut.model_validate(usage.resume_resource(session, actor, resource_id, body.reason))
+RESOURCE = Answer(200, ResourceOut, lambda _call, row: ResourceOut.model_validate(row))
+add_routes(router, RESOURCES, {Resource: RESOURCE})
 
 
 @router.post("/resources/{resource_id}/usage-corrections", status_code=201)

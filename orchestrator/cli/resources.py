@@ -5,11 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.connection import api, find, pages
-from orchestrator.cli.showing import ORGANISATION, SYSTEM, AsJson, at, print_json, show_list
+from orchestrator.cli.showing import ORGANISATION, SYSTEM, AsJson, at, print_json, show_fields, show_list
 
 app = typer.Typer(no_args_is_help=True, help="Resources and workspaces.")
 drift_app = typer.Typer(no_args_is_help=True, help="Drift: differences between reality and the state.")
 
+Reference = Annotated[str, typer.Argument(metavar="RESOURCE", help="Its id, or the first letters of it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason, shown to everyone who can see the resource.")]
 Workspace = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its key, e.g. slj-2019-0001, or id.")]
 
 
@@ -34,8 +36,28 @@ def list_resources(
         "ip_address",
         "trial_ends_on",
         drifted,
+        "id",
     )
     show_list(found, columns, as_json=as_json)
+
+
+@app.command()
+def suspend(resource: Reference, reason: Reason, as_json: AsJson = False) -> None:
+    """Suspend a resource: it is billed as suspended from today on."""
+    _act(resource, "suspend", reason, as_json=as_json)
+
+
+@app.command()
+def resume(resource: Reference, reason: Reason, as_json: AsJson = False) -> None:
+    """Resume a suspended resource: it is billed in full from today on."""
+    _act(resource, "resume", reason, as_json=as_json)
+
+
+def _act(resource: str, act: str, reason: str, *, as_json: bool) -> None:
+    with api() as client:
+        path = f"/resources/{find(client, '/resources', resource)}/{act}"
+        changed = client.post(path, {"reason": reason})
+    show_fields(changed, ("id", "address", "status", ORGANISATION, SYSTEM), as_json=as_json)
 
 
 @app.command("workspaces")

@@ -833,14 +833,38 @@ class Operations:
         )
         return decode(StatementOut, self.connection.read_json(call))
 
-    def suspend_resource(self, resource_id: UUID, body: ReasonIn) -> ResourceOut:
-        """Bill the resource as suspended from today on."""
-        call = Call("POST", f"/resources/{segment(resource_id)}/suspend", body=body)
+    def suspend_resource(
+        self,
+        resource_id: UUID,
+        body: ReasonIn,
+        *,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+    ) -> ResourceOut:
+        """Bill the resource as suspended from today on: less if the price list says so."""
+        call = Call(
+            "POST",
+            f"/resources/{segment(resource_id)}/suspend",
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
+            body=body,
+        )
         return decode(ResourceOut, self.connection.read_json(call))
 
-    def resume_resource(self, resource_id: UUID, body: ReasonIn) -> ResourceOut:
+    def resume_resource(
+        self,
+        resource_id: UUID,
+        body: ReasonIn,
+        *,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+    ) -> ResourceOut:
         """Bill the resource in full again from today on."""
-        call = Call("POST", f"/resources/{segment(resource_id)}/resume", body=body)
+        call = Call(
+            "POST",
+            f"/resources/{segment(resource_id)}/resume",
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
+            body=body,
+        )
         return decode(ResourceOut, self.connection.read_json(call))
 
     def correct_usage(self, resource_id: UUID, body: CorrectionIn) -> dict[str, Any]:

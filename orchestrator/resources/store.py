@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from orchestrator.core import audit, transitions
 from orchestrator.core.clock import now
 from orchestrator.core.events import Event
+from orchestrator.core.rows import lock_row
 from orchestrator.core.transitions import Transition
 from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
 from orchestrator.resources.models import DriftCase, Resource
@@ -44,6 +45,15 @@ class Found:
     cloud_id: str | None
     ip_address: str | None
     connection: Mapping[str, Any]
+
+
+def lock(session: Session, resource_id: UUID) -> Resource:
+    """Lock and return a resource.
+
+    Raises:
+        NotFound: it does not exist.
+    """
+    return lock_row(session, Resource, resource_id)
 
 
 def lock_all(session: Session, workspace_id: UUID) -> Sequence[Resource]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from orchestrator.workflows.act import Noun
-from orchestrator.workflows.billing.acts import ACTIVATE, STATEMENT
+from orchestrator.workflows.billing.acts import ACTIVATE, RESOURCE, STATEMENT
 from orchestrator.workflows.content.acts import REVISION
 from orchestrator.workflows.migrations.acts import MIGRATION
 from orchestrator.workflows.plans.acts import GENERATE_PLAN, PLAN, RUN
@@ -14,6 +14,7 @@ REQUESTS: Final = replace(REQUEST, acts=(*REQUEST.acts, GENERATE_PLAN, ACTIVATE)
 PLANS: Final = PLAN
 RUNS: Final = RUN
 MIGRATIONS: Final = MIGRATION
+RESOURCES: Final = RESOURCE
 STATEMENTS: Final = STATEMENT
 REVISIONS: Final = REVISION
-NOUNS: Final[tuple[Noun, ...]] = (REQUESTS, PLANS, RUNS, MIGRATIONS, STATEMENTS, REVISIONS)
+NOUNS: Final[tuple[Noun, ...]] = (REQUESTS, PLANS, RUNS, MIGRATIONS, RESOURCES, STATEMENTS, REVISIONS)

@@ -100,6 +100,9 @@ def test_a_request_goes_from_a_file_to_resources_by_commands(say: Say, file: Pat
     assert "is fulfilled" in done(say("slj.officer", "requests", "activate", number))
     assert "[bold]短信[/bold]" in done(say("slj.clerk", "requests", "show", number))
     made = json.loads(done(say("slj.clerk", "resources", "list", "--request", number, "--json")))
+    for command, status in (("suspend", "suspended"), ("resume", "active")):
+        changed = done(say("slj.officer", "resources", command, made[0]["id"][:8], "--reason", "汛期已过"))
+        assert f"{'status:':<20} {status}" in changed
     file.with_name("release.yaml").write_text(RELEASE.format(made[0]["workspace_id"]), encoding="utf-8")
     release = done(say("slj.clerk", "requests", "draft", str(file.with_name("release.yaml"))))
     assert "Its plan will destroy, with all data: instance/sms" in release

@@ -5,6 +5,7 @@ import io
 import json
 from typing import Any
 
+import httpx2
 import openpyxl
 import pypdfium2
 import pytest
@@ -144,6 +145,27 @@ def test_suspending_and_resuming_belong_to_the_department_and_are_billed_from_th
         for one in months.lines(callers, months.current(callers, "2019-07"))
     }
     assert {("ECS-X86-CPU", "suspended", "2019-07-01"), ("ECS-X86-CPU", "active", "2019-07-11")} <= states
+
+
+def test_the_page_of_a_resource_offers_its_acts_to_the_officer_of_the_department(
+    callers: Callers, june: hosts.Host
+) -> None:
+    def page(username: str, method: str, path: str, **options: Any) -> httpx2.Response:
+        bearer = {"Authorization": f"Bearer {callers(username).token}"}
+        return callers.http.request(method, f"/console/resources{path}", headers=bearer, **options)
+
+    one, act = f"?only={june.instance}", f"/{june.instance}/suspend"
+    assert f"/console/resources{act}" in page(OFFICER, "GET", one).text
+    assert f"/console/resources{act}" not in page("slj.clerk", "GET", one).text
+    assert page("mzj.officer", "POST", act, data=NO).status_code == 404
+    refused = page(OFFICER, "POST", act, data={"reason": " "})
+    assert (refused.status_code, "请填写意见" in refused.text) == (422, True)
+    done = page(OFFICER, "POST", act, data=NO)
+    assert (done.status_code, done.headers["location"]) == (
+        303,
+        f"/console/resources{one}&done=resources.suspend",
+    )
+    assert f"/console/resources/{june.instance}/resume" in page(OFFICER, "GET", one).text
 
 
 def test_usage_is_corrected_by_the_centre_with_a_reason(

@@ -112,9 +112,10 @@ def _badges(session: Session, actor: Actor, service: Service) -> dict[str, int]:
     return {"approvals": to_do.count(session, to_do.Queue(actor, service.pack, NOUNS)), "runs": len(active)}
 
 
-def go(path: str, done: str = "") -> RedirectResponse:
+def go(path: str, done: str = "", **query: str) -> RedirectResponse:
     """Redirect to another page of the console, which confirms the act named by `done`."""
-    return RedirectResponse(f"{path}?{urlencode({'done': done})}" if done else path, SEE_OTHER)
+    wanted = urlencode(query | {"done": done} if done else query)
+    return RedirectResponse(f"{path}?{wanted}" if wanted else path, SEE_OTHER)
 
 
 def words_of(error: BusinessError, language: Language) -> str:

@@ -12,6 +12,7 @@ def item(visit: Visit, found: Resource) -> ResourceItem:
     """One resource in the list."""
     request = request_queries.get(visit.session, found.request_id)
     return ResourceItem(
+        id=str(found.id),
         name=found.address.partition("/")[2] or found.address,
         kind=found.kind,
         organisation=visit.names.organisation(found.organisation_code),

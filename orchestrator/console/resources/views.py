@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from orchestrator.console.frame.views import Pager
+from orchestrator.console.frame.views import ActionSet, Pager
 
 
 @dataclass(frozen=True)
 class ResourceItem:
     """One resource in the list; `drift_note` names the differences, ready for the reader."""
 
+    id: str
     name: str
     kind: str
     organisation: str
@@ -33,9 +34,14 @@ class DriftCheck:
 
 @dataclass(frozen=True)
 class ResourceList:
-    """Page ``resources/list.html``; `is_one` is true for a link to a single resource."""
+    """Page ``resources/list.html``; `acts` are the buttons of a single resource, None for a list."""
 
     rows: tuple[ResourceItem, ...]
     pager: Pager
     checks: tuple[DriftCheck, ...] = ()
-    is_one: bool = False
+    acts: ActionSet | None = None
+
+    @property
+    def is_one(self) -> bool:
+        """Return True if the page shows a single resource."""
+        return self.acts is not None

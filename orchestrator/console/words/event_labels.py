@@ -95,6 +95,7 @@ EVENTS: Mapping[str, str] = {
     "resource:active": N_("资源正式开通"),
     "resource:changing": N_("资源变更中"),
     "resource:suspended": N_("资源已暂停"),
+    "resource:same_person_refused": N_("因一人多岗被拒绝"),
     "resource:releasing": N_("资源释放中"),
     "resource:released": N_("资源已释放"),
     "drift:found": N_("发现配置漂移"),

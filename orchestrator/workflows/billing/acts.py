@@ -17,7 +17,10 @@ from orchestrator.billing.months import month_text
 from orchestrator.core.errors import BusinessError, NotPermitted
 from orchestrator.departments.permissions import Permission
 from orchestrator.resource_requests.lifecycle import RequestStatus
+from orchestrator.resources import store as resource_store
 from orchestrator.resources.errors import NotInTrial
+from orchestrator.resources.lifecycle import ResourceStatus
+from orchestrator.resources.models import Resource
 from orchestrator.workflows.act import Act, Body, Condition, Noun, Text
 from orchestrator.workflows.billing import queries, statement_steps, usage
 
@@ -62,6 +65,36 @@ OWN_OR_APPLIER = Condition(
     queries.is_of_own_organisation_or_applied,
     partial(NotPermitted, "Only the department itself and the provider dispute a statement."),
     is_entitlement=True,
+)
+
+SUSPEND = Act(
+    name="suspend",
+    label=Text("暂停", "Suspend"),
+    statuses={ResourceStatus.ACTIVE},
+    permission=P.RESOURCES_ACTIVATE,
+    body=Body.OWN,
+    needs_reason=True,
+    runs=usage.suspend_resource,
+    done=Text("已暂停，自今日起按暂停计费。", "Suspended. It is billed as suspended from today on."),
+)
+RESUME = Act(
+    name="resume",
+    label=Text("恢复", "Resume"),
+    statuses={ResourceStatus.SUSPENDED},
+    permission=P.RESOURCES_ACTIVATE,
+    body=Body.OWN,
+    needs_reason=True,
+    runs=usage.resume_resource,
+    tone="primary",
+    done=Text("已恢复，自今日起全额计费。", "Resumed. It is billed in full from today on."),
+)
+RESOURCE = Noun(
+    subject="resource",
+    path="resources",
+    table=Resource,
+    lock=resource_store.lock,
+    acts=(SUSPEND, RESUME),
+    same_person=NotPermitted,
 )
 
 ISSUE = Act(

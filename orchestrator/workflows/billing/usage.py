@@ -15,8 +15,7 @@ from orchestrator.billing.models import MeteredResource, UsageEvent
 from orchestrator.billing.rating import BillingState
 from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.core.clock import now, today
-from orchestrator.core.errors import BadInput, IllegalTransition
-from orchestrator.core.rows import lock_row
+from orchestrator.core.errors import BadInput
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.migrations import queries as migration_queries
 from orchestrator.quotas import store as quotas
@@ -113,40 +112,29 @@ def release_resource(session: Session, row: Resource, actor: str) -> None:
     resources.transition(session, row, ResourceStatus.RELEASING, actor)
 
 
-def suspend_resource(session: Session, actor: Actor, resource_id: UUID, reason: str) -> Resource:
-    """Bill the resource as suspended from today on: less if the price list says so.
-
-    Raises:
-        IllegalTransition: the resource is not active.
-    """
-    return _pause(session, actor, resource_id, ResourceStatus.SUSPENDED, reason)
+def suspend_resource(call: Call, resource: Resource) -> Resource:
+    """Bill the resource as suspended from today on: less if the price list says so."""
+    return _pause(call, resource, EventKind.SUSPENDED)
 
 
-def resume_resource(session: Session, actor: Actor, resource_id: UUID, reason: str) -> Resource:
-    """Bill the resource in full again from today on.
-
-    Raises:
-        IllegalTransition: the resource is not suspended.
-    """
-    row = _lock(session, actor, Permission.RESOURCES_ACTIVATE, resource_id)
-    if row.status != ResourceStatus.SUSPENDED:
-        raise IllegalTransition(f"A resource that is {row.status} cannot be resumed.")
-    return _pause(session, actor, resource_id, ResourceStatus.ACTIVE, reason)
+def resume_resource(call: Call, resource: Resource) -> Resource:
+    """Bill the resource in full again from today on."""
+    return _pause(call, resource, EventKind.RESUMED)
 
 
-def _pause(
-    session: Session, actor: Actor, resource_id: UUID, status: ResourceStatus, reason: str
-) -> Resource:
-    row = _lock(session, actor, Permission.RESOURCES_ACTIVATE, resource_id)
-    resources.transition(session, row, status, actor.audit_name, {"reason": reason})
-    kind, state = EventKind.RESUMED, BillingState.ACTIVE
-    if status is ResourceStatus.SUSPENDED:
-        kind, state = EventKind.SUSPENDED, BillingState.SUSPENDED
-    origin = _origin(session, _run_behind(session, row))
+def _pause(call: Call, resource: Resource, kind: EventKind) -> Resource:
+    status, state = ResourceStatus.ACTIVE, BillingState.ACTIVE
+    if kind is EventKind.SUSPENDED:
+        status, state = ResourceStatus.SUSPENDED, BillingState.SUSPENDED
+    session, actor = call.session, call.actor.audit_name
+    resources.transition(session, resource, status, actor, {"reason": call.reason})
+    origin = _origin(session, _run_behind(session, resource))
     _write(
-        session, row, billing.Happening(kind, today(session), state, None, origin, actor.audit_name, reason)
+        session,
+        resource,
+        billing.Happening(kind, today(session), state, None, origin, actor, call.reason),
     )
-    return row
+    return resource
 
 
 def hand_over(
@@ -192,7 +180,8 @@ def correct_usage(
         BadInput: the day is in the future or before the resource was first billed, the SKUs do not fit, or
             billing would continue after the release.
     """
-    row = _lock(session, actor, Permission.USAGE_CORRECT, resource_id)
+    row = resources.lock(session, resource_id)
+    require(actor, Permission.USAGE_CORRECT, row.organisation_code)
     if row.opened_on is None or not row.opened_on <= correction.day <= today(session):
         raise BadInput("Choose a day between the opening of the resource and today.", field="day")
     _require_fitting_skus(session, correction)
@@ -240,12 +229,6 @@ def _require_before_release(session: Session, row: Resource, correction: UsageCo
         raise BadInput(
             f"The resource was released on {released} and is not billed from then on.", field="day"
         )
-
-
-def _lock(session: Session, actor: Actor, permission: Permission, resource_id: UUID) -> Resource:
-    row = lock_row(session, Resource, resource_id)
-    require(actor, permission, row.organisation_code)
-    return row
 
 
 def _run_behind(session: Session, row: Resource) -> Run:

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from alembic import command
@@ -19,7 +20,11 @@ from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources.models import Resource
 from orchestrator.runs.models import Run
 from orchestrator.schema import revisions
+from orchestrator.workflows.act import Act, Call
 from orchestrator.workflows.billing import usage
+from orchestrator.workflows.billing.acts import RESUME, SUSPEND
+from orchestrator.workflows.nouns import RESOURCES
+from orchestrator.workflows.perform import perform
 from tests.db.billing import hosts
 
 CPU, MEM, SSD, BACKUP = "ECS-X86-CPU", "ECS-X86-MEM", "EVS-SSD", "BAK-VM"
@@ -40,6 +45,12 @@ def gap(engine: Engine) -> tuple[str, date] | None:
         return found and (found[1], found[2])
 
 
+def act(session: Session, username: str, act: Act, resource: UUID, reason: str) -> None:
+    perform(
+        RESOURCES, act, Call(session, hosts.actor(session, username), hosts.PACK, reason=reason), resource
+    )
+
+
 def correct(engine: Engine, host: hosts.Host, by: str = "xxh.reviewer", **what: Any) -> None:
     with transaction(engine) as session:
         correction = usage.UsageCorrection(**{"reason": "found late", **what})
@@ -57,10 +68,10 @@ def test_activation_resize_suspension_and_release_give_days_without_gap_or_overl
     hosts.resize(engine, host, 4, 16)
     hosts.on_day(engine, "2019-06-28")
     with transaction(engine) as session:
-        usage.suspend_resource(session, hosts.actor(session, "slj.officer"), host.instance, "not needed")
+        act(session, "slj.officer", SUSPEND, host.instance, "not needed")
     hosts.on_day(engine, "2019-07-03")
     with transaction(engine) as session:
-        usage.resume_resource(session, hosts.actor(session, "slj.officer"), host.instance, "needed")
+        act(session, "slj.officer", RESUME, host.instance, "needed")
     hosts.on_day(engine, "2019-07-10")
     hosts.release(engine, host)
     assert intervals(engine, CPU) == [
@@ -199,7 +210,7 @@ def test_only_the_centre_corrects_usage_and_others_do_not_learn_what_exists(engi
 def test_only_what_is_suspended_is_resumed(engine: Engine) -> None:
     host = hosts.in_production(engine)
     with pytest.raises(IllegalTransition), transaction(engine) as session:
-        usage.resume_resource(session, hosts.actor(session, "slj.officer"), host.instance, "?")
+        act(session, "slj.officer", RESUME, host.instance, "?")
 
 
 @pytest.mark.invariant(4)

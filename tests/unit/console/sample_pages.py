@@ -230,6 +230,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "page": ResourceList(
                 rows=(
                     ResourceItem(
+                        "i1",
                         "web-1",
                         "instance",
                         DEPARTMENT,
@@ -244,6 +245,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                         "GC-2019-0007",
                     ),
                     ResourceItem(
+                        "i2",
                         "web-1-data",
                         "volume",
                         DEPARTMENT,
@@ -260,6 +262,35 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
                 ),
                 pager=Pager(total=2),
                 checks=(DriftCheck("slj-2019-0007", "/console/workspaces/w1/check-drift"),),
+            )
+        },
+    ),
+    "resource": (
+        "resources/list.html",
+        {
+            "page": ResourceList(
+                rows=(
+                    ResourceItem(
+                        "i1",
+                        "web-1",
+                        "instance",
+                        DEPARTMENT,
+                        SYSTEM,
+                        "4 vCPU · 16 GB",
+                        "政务外网",
+                        "127.16.3.10",
+                        "active",
+                        "none",
+                        "",
+                        "r7",
+                        "GC-2019-0007",
+                    ),
+                ),
+                pager=Pager(),
+                acts=ActionSet(
+                    (Action("suspend", "/console/resources/i1/suspend", needs_reason=True, label="暂停"),),
+                    hidden={"version": "3"},
+                ),
             )
         },
     ),

@@ -86,6 +86,8 @@ EXPECTED: Final = {
     "migrations.clean-up": Right(APPLIER),
     "migrations.retire": Right(APPLIER),
     "migrations.abort": Right(f"{CLERK} {OFFICER} {REVIEWER}"),
+    "resources.suspend": Right(OFFICER, "own"),
+    "resources.resume": Right(OFFICER, "own"),
     "statements.issue": Right(REVIEWER, "other", "confirmed_by_id"),
     "statements.confirm": Right(OFFICER, "own", "verified_by_id decided_by_id"),
     "statements.dispute": Right(f"{OFFICER} {APPLIER}", never_with="decided_by_id"),
