@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.runs.engine import LogSink
@@ -52,14 +51,6 @@ def readable(event: Mapping[str, Any]) -> Iterator[str]:
         yield f"  at {place}"
     for line in str(diagnostic.get("detail", "")).splitlines():
         yield f"  {line}" if line else ""
-
-
-def recorded_events(path: Path) -> tuple[Mapping[str, Any], ...]:
-    """Return the events in the output file of an ended Terraform; an incomplete last line is skipped."""
-    if not path.is_file():
-        return ()
-    lines = path.read_text(errors="replace").splitlines()
-    return tuple(event for event in map(_parsed, lines) if event is not None)
 
 
 def _parsed(text: str) -> Mapping[str, Any] | None:

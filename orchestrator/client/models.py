@@ -134,9 +134,8 @@ class RequestStatus(OpenEnum):
 
 
 class ResourceStatus(OpenEnum):
-    """Where a resource stands; billing runs only in active, changing and suspended."""
+    """The status of a resource; it is billed only in active, changing and suspended."""
 
-    ORDERED = "ordered"
     PROVISIONING = "provisioning"
     FAILED = "failed"
     TRIAL = "trial"

@@ -44,13 +44,3 @@ def round_half_up(amount: Fraction | int) -> int:
     doubled = 2 * abs(Fraction(amount)) + 1
     magnitude = doubled.numerator // (2 * doubled.denominator)
     return -magnitude if amount < 0 else magnitude
-
-
-def prorate(monthly_fen: Fraction | int, days: int, days_in_month: int) -> int:
-    """Return the share of a monthly amount for `days` days, rounded once to whole fen.
-
-    Raises ValueError unless 0 <= days <= days_in_month and days_in_month >= 1.
-    """
-    if days_in_month < 1 or not 0 <= days <= days_in_month:
-        raise ValueError(f"{days} of {days_in_month} days is not a part of a month")
-    return round_half_up(Fraction(monthly_fen) * days / days_in_month)

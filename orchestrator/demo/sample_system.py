@@ -3,7 +3,6 @@
 Its hosts are made without a request, because a legacy system is there before this service is.
 """
 
-import json
 import signal
 import subprocess
 import sys
@@ -161,9 +160,3 @@ def lost(acknowledged: list[Acknowledged], host: MigrationHost) -> tuple[int, in
     rows = sum(found.get(each.write, 0) != 1 for each in acknowledged)
     files = {path.stem for path in uploads.glob("*/*.bin")}
     return rows, sum(each.kind == "picture" and each.write not in files for each in acknowledged)
-
-
-def names_of(host: MigrationHost) -> dict[str, str]:
-    """Return the address that the name service on the host answers now."""
-    found: dict[str, str] = json.loads((root_of(host) / NAMES_FILE).read_text())
-    return found

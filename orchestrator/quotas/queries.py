@@ -44,18 +44,6 @@ def limits(session: Session, organisation: str) -> Sequence[QuotaLimit]:
     ).all()
 
 
-def cloud_budget(session: Session, organisation: str, day: date) -> BudgetLine | None:
-    """Return the organisation's budget line for cloud services in the fiscal year of `day`, or None."""
-    return session.exec(
-        select(BudgetLine).where(
-            BudgetLine.organisation_code == organisation,
-            BudgetLine.fiscal_year == day.year,
-            BudgetLine.purpose == CLOUD_PURPOSE,
-            BudgetLine.payer == "department",
-        )
-    ).one_or_none()
-
-
 def budget_lines(session: Session, organisation: str | None = None) -> Sequence[BudgetLine]:
     """Budget lines of one organisation or of all."""
     statement = select(BudgetLine).order_by(BudgetLine.organisation_code, col(BudgetLine.fiscal_year))

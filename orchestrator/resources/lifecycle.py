@@ -1,4 +1,4 @@
-"""States of a resource (domain §4.2)."""
+"""Statuses of a resource (domain §4.2) and of a drift case."""
 
 from enum import StrEnum
 
@@ -6,9 +6,8 @@ from orchestrator.core.lifecycle import Lifecycle
 
 
 class ResourceStatus(StrEnum):
-    """Where a resource stands; billing runs only in active, changing and suspended."""
+    """The status of a resource; it is billed only in active, changing and suspended."""
 
-    ORDERED = "ordered"
     PROVISIONING = "provisioning"
     FAILED = "failed"
     TRIAL = "trial"
@@ -19,12 +18,18 @@ class ResourceStatus(StrEnum):
     RELEASED = "released"
 
 
+class DriftStatus(StrEnum):
+    """The status of a drift case; a later drift check without a difference closes it."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
 S = ResourceStatus
 
 RESOURCE_LIFECYCLE: Lifecycle[ResourceStatus] = Lifecycle(
     noun="resource",
     transitions={
-        S.ORDERED: {S.PROVISIONING},
         S.PROVISIONING: {S.FAILED, S.TRIAL, S.ACTIVE},
         S.FAILED: {S.PROVISIONING, S.RELEASED},
         S.TRIAL: {S.ACTIVE, S.RELEASING},
@@ -37,10 +42,10 @@ RESOURCE_LIFECYCLE: Lifecycle[ResourceStatus] = Lifecycle(
 )
 
 STANDING = frozenset({S.TRIAL, S.ACTIVE, S.CHANGING, S.SUSPENDED})
-"""Delivered and still wanted."""
+"""In these statuses a resource is delivered and still in use."""
 
 DELIVERED = STANDING | {S.RELEASING}
-"""The department has used these, or could: no plan replaces them."""
+"""In these statuses the department may have stored data on the resource: no plan replaces it."""
 
 BEGUN = frozenset({S.PROVISIONING, S.CHANGING, S.RELEASING})
-"""An apply began on these; after one that failed they exist in part, or nobody knows yet."""
+"""An apply has begun on these; after one that failed they exist in part, or this is not known yet."""

@@ -9,7 +9,7 @@ from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
-from orchestrator.resources.lifecycle import ResourceStatus
+from orchestrator.resources.lifecycle import DriftStatus, ResourceStatus
 
 
 class Resource(SQLModel, table=True):
@@ -54,7 +54,7 @@ class DriftCase(SQLModel, table=True):
 
     __tablename__ = "drift_cases"
     __table_args__ = (
-        one_of("status", ("open", "closed")),
+        one_of("status", DriftStatus),
         Index("uq_drift_cases_open", "workspace_id", unique=True, postgresql_where=sql("status = 'open'")),
     )
 
@@ -62,7 +62,7 @@ class DriftCase(SQLModel, table=True):
     workspace_id: UUID = Field(foreign_key="workspaces.id", index=True)
     run_id: UUID = Field(foreign_key="runs.id")
     organisation_code: str = Field(foreign_key="organisations.code", index=True)
-    status: str = "open"
+    status: str = DriftStatus.OPEN
     opened_at: datetime = instant()
     closed_at: datetime | None = instant(nullable=True)
     findings: list[dict[str, Any]] = document(list)

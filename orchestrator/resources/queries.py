@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from orchestrator.core.rows import get_row
-from orchestrator.resources.lifecycle import BEGUN
+from orchestrator.resources.lifecycle import BEGUN, DriftStatus, ResourceStatus
 from orchestrator.resources.models import DriftCase, Resource
 
 
@@ -24,7 +24,9 @@ def page(
 ) -> Sequence[Resource]:
     """Return unreleased resources, oldest first; `after` is the last id of the previous page."""
     order = (col(Resource.created_at), col(Resource.id))
-    statement = select(Resource).where(Resource.status != "released").order_by(*order).limit(limit)
+    statement = (
+        select(Resource).where(Resource.status != ResourceStatus.RELEASED).order_by(*order).limit(limit)
+    )
     if organisation is not None:
         statement = statement.where(Resource.organisation_code == organisation)
     if after is not None:
@@ -39,7 +41,7 @@ def of_workspace(session: Session, workspace_id: UUID, *, released: bool = False
     """Return the resources of a workspace, ordered by address."""
     statement = select(Resource).where(Resource.workspace_id == workspace_id).order_by(Resource.address)
     if not released:
-        statement = statement.where(Resource.status != "released")
+        statement = statement.where(Resource.status != ResourceStatus.RELEASED)
     return session.exec(statement).all()
 
 
@@ -61,7 +63,11 @@ def of_request(session: Session, request_id: UUID) -> Sequence[Resource]:
 
 def open_drift(session: Session, organisation: str | None = None) -> Sequence[DriftCase]:
     """Return the open drift cases, newest first."""
-    statement = select(DriftCase).where(DriftCase.status == "open").order_by(col(DriftCase.opened_at).desc())
+    statement = (
+        select(DriftCase)
+        .where(DriftCase.status == DriftStatus.OPEN)
+        .order_by(col(DriftCase.opened_at).desc())
+    )
     if organisation is not None:
         statement = statement.where(DriftCase.organisation_code == organisation)
     return session.exec(statement).all()

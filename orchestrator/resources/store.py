@@ -14,7 +14,7 @@ from orchestrator.core.clock import now
 from orchestrator.core.events import Event
 from orchestrator.core.rows import lock_row
 from orchestrator.core.transitions import Transition
-from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
+from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, DriftStatus, ResourceStatus
 from orchestrator.resources.models import DriftCase, Resource
 
 
@@ -158,7 +158,7 @@ def open_drift(session: Session, drift: Drift, actor: str) -> DriftCase:
     """Open a drift case, or replace the findings of the open one."""
     case = session.exec(
         select(DriftCase)
-        .where(DriftCase.workspace_id == drift.workspace_id, DriftCase.status == "open")
+        .where(DriftCase.workspace_id == drift.workspace_id, DriftCase.status == DriftStatus.OPEN)
         .with_for_update()
     ).one_or_none()
     case = case or DriftCase(
@@ -178,9 +178,11 @@ def open_drift(session: Session, drift: Drift, actor: str) -> DriftCase:
 
 def close_drift(session: Session, workspace_id: UUID, actor: str) -> None:
     """Close the open case, because reality agrees with the state again."""
-    statement = select(DriftCase).where(DriftCase.workspace_id == workspace_id, DriftCase.status == "open")
+    statement = select(DriftCase).where(
+        DriftCase.workspace_id == workspace_id, DriftCase.status == DriftStatus.OPEN
+    )
     for case in session.exec(statement.with_for_update()):
-        case.status = "closed"
+        case.status = DriftStatus.CLOSED
         case.closed_at = now(session)
         session.add(case)
         audit.record(

@@ -62,9 +62,3 @@ class StateRefused(BusinessError):
     """This run may not write that state."""
 
     zh = "该执行无权写入此状态文件"
-
-
-class RunNotActive(BusinessError):
-    """This run is not in progress."""
-
-    zh = "该执行未在进行中"

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from orchestrator.core.errors import NotFound
@@ -100,12 +99,6 @@ def plan_page(
     if before is not None:
         statement = statement.where(ExecutionPlan.number < before)
     return session.exec(statement).all()
-
-
-def plan_count(session: Session, statuses: Collection[PlanStatus]) -> int:
-    """Return the number of plans in these statuses."""
-    statement = select(func.count()).select_from(ExecutionPlan).where(col(ExecutionPlan.status).in_(statuses))
-    return session.exec(statement).one()
 
 
 def approvals(session: Session, plan_id: UUID) -> Sequence[Approval]:

@@ -29,14 +29,6 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Crumb:
-    """One step of the path above the page; the last one has no address."""
-
-    label: str
-    path: str = ""
-
-
-@dataclass(frozen=True)
 class Option:
     """One entry of a select box; `label` is ready for the reader."""
 

@@ -120,7 +120,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "inspect": N_("核实两端"),
     },
     "resource": {
-        "ordered": N_("已下单"),
         "provisioning": N_("开通中"),
         "failed": N_("失败"),
         "trial": N_("试用中"),

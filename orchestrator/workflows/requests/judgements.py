@@ -10,10 +10,10 @@ from sqlmodel import Session
 from orchestrator.catalogue.specification import sku_quantities
 from orchestrator.core import audit
 from orchestrator.core.clock import today
-from orchestrator.core.errors import BadInput, NotFound, NotPermitted
+from orchestrator.core.errors import BadInput, NotFound
 from orchestrator.core.events import Event
 from orchestrator.departments import queries as department_queries
-from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor, Permission, Role, require
+from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor
 from orchestrator.policies import rules
 from orchestrator.policies.classified_marks import marked_fields
 from orchestrator.policies.facts import BudgetClaim, Claim, LineFacts, PricePeriod, RequestFacts
@@ -26,7 +26,7 @@ from orchestrator.resource_requests.errors import ClassifiedContent, RuleRefuses
 from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import queries as run_queries
-from orchestrator.runs.errors import NotApproved, OwnOrganisation
+from orchestrator.runs.errors import NotApproved
 from orchestrator.runs.kinds import Decision
 from orchestrator.runs.models import ExecutionPlan
 from orchestrator.systems import queries as system_queries
@@ -175,24 +175,6 @@ def _refusal(request: ResourceRequest, results: Sequence[rules.RuleResult], acto
         detail_zh=" ".join(result.message_zh for result in stopping),
         results=[_document(result) for result in results],
     ).noted(note)
-
-
-def require_reviewer(
-    actor: Actor, request: ResourceRequest, pack: PolicyPack, permission: Permission
-) -> None:
-    """Require the role that reviews requests of this organisation, held by a person of another organisation.
-
-    Raises:
-        NotPermitted: the actor lacks the role. Requests of the centre are reviewed by the smart-city office.
-        OwnOrganisation: no organisation decides on itself (domain §2.15).
-    """
-    role = Role(rules.approving_role(Role.CENTRE_REVIEWER, request.organisation_code, pack))
-    if role is Role.CENTRE_REVIEWER:
-        require(actor, permission, request.organisation_code)
-    elif role not in actor.roles:
-        raise NotPermitted(f"Requests of {request.organisation_code} are reviewed by the role {role}.")
-    if actor.organisation == request.organisation_code:
-        raise OwnOrganisation
 
 
 def required_approvals(session: Session, request: ResourceRequest, pack: PolicyPack) -> tuple[str, ...]:

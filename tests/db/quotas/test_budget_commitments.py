@@ -19,6 +19,7 @@ from orchestrator.quotas.models import BudgetCommitment
 from orchestrator.resource_requests import store as requests
 from orchestrator.workflows.people.accounts import actor_named
 from tests.db.billing import hosts
+from tests.db.quotas import lines
 from tests.factories import a_draft
 
 ACTOR, DAY = "person:1", date(2019, 6, 19)
@@ -36,7 +37,7 @@ class Bought(NamedTuple):
 @pytest.fixture
 def bought(session: Session) -> Bought:
     workspace = hosts.in_trial(session).workspace
-    line = queries.cloud_budget(session, "SLJ", today(session))
+    line = lines.cloud_budget(session, "SLJ", today(session))
     assert line is not None
     change = Change(line.id, [CPU], (), {CPU.key: CPU.quantity})
     takes = [Take(Counter.budget(line.id), CPU.amount_fen), Take(QUOTA, VCPU)]

@@ -16,11 +16,12 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from orchestrator.core.clock import now, today
-from orchestrator.quotas import queries, store
+from orchestrator.quotas import store
 from orchestrator.quotas.arithmetic import Take, takes
 from orchestrator.quotas.errors import HoldEnded, NothingLeft
 from orchestrator.resource_requests import store as requests
 from orchestrator.workflows.people.accounts import actor_named
+from tests.db.quotas import lines
 from tests.factories import a_draft
 
 ORGANISATIONS = {"SLJ": "slj.clerk", "SCJG": "scjg.clerk"}
@@ -73,7 +74,7 @@ class Holds(RuleBasedStateMachine):
             self.connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
         self.lines = {
-            code: queries.cloud_budget(self.session, code, today(self.session)) for code in ORGANISATIONS
+            code: lines.cloud_budget(self.session, code, today(self.session)) for code in ORGANISATIONS
         }
         self.live: dict[UUID, Held] = {}
         self.committed: list[Held] = []

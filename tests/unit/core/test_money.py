@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.money import format_cny, format_plain, parse_cny, prorate, round_half_up
+from orchestrator.core.money import format_cny, format_plain, parse_cny, round_half_up
 
 AMOUNTS = st.integers(min_value=-(10**15), max_value=10**15)
 
@@ -72,10 +72,4 @@ MONTH = (33_600, 48_000, 10_000, 10_000)
 def test_the_stated_lines_of_part_of_a_month_are_reproduced(
     days: int, days_in_month: int, lines: tuple[int, ...]
 ) -> None:
-    assert tuple(prorate(amount, days, days_in_month) for amount in MONTH) == lines
-
-
-@pytest.mark.parametrize(("days", "days_in_month"), [(-1, 30), (31, 30), (0, 0)])
-def test_more_days_than_the_month_has_are_refused(days: int, days_in_month: int) -> None:
-    with pytest.raises(ValueError, match="not a part of a month"):
-        prorate(100, days, days_in_month)
+    assert tuple(round_half_up(Fraction(amount * days, days_in_month)) for amount in MONTH) == lines
