@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from orchestrator.core.stop_reasons import StopReason
 from orchestrator.runs.engine import EngineRun, LogSink, ShouldStop
 
 _TICK_SECONDS: Final = 0.002
@@ -32,7 +33,7 @@ class ProcessOutcome:
     """How a process ended. A negative `returncode` is the signal that ended it."""
 
     returncode: int
-    stopped_because: str | None
+    stopped_because: StopReason | None
     stderr_tail: str
 
 
@@ -98,7 +99,7 @@ def run_process(
             _follow(process.pid, _Lines(written, on_line), stop)
     except BaseException:
         # An error on our side must not lose the state of the objects that the process has made.
-        stop.interrupt("error")
+        stop.interrupt(StopReason.ERROR)
         _follow(process.pid, None, stop)
         raise
     finally:
@@ -169,7 +170,7 @@ class _Stop:
     """Decides when a process must end, interrupts it once, and kills it after the grace period."""
 
     def __init__(self, pid: int, should_stop: ShouldStop, limits: TimeLimits) -> None:
-        self.reason: str | None = None
+        self.reason: StopReason | None = None
         self._pid = pid
         self._should_stop = should_stop
         self._idle = limits.idle_seconds
@@ -197,7 +198,7 @@ class _Stop:
         elif self.reason is None and (reason := self._why(now)):
             self.interrupt(reason)
 
-    def interrupt(self, reason: str) -> None:
+    def interrupt(self, reason: StopReason) -> None:
         """Send the interrupt, unless it has been sent."""
         if self.reason is None:
             self.reason = reason
@@ -205,11 +206,11 @@ class _Stop:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGINT)
 
-    def _why(self, now: float) -> str | None:
+    def _why(self, now: float) -> StopReason | None:
         if now >= self._must_end_at:
-            return "timeout"
+            return StopReason.TIMEOUT
         if now - self._last_output_at >= self._idle:
-            return "idle"
+            return StopReason.IDLE
         if now < self._ask_at:
             return None
         self._ask_at = now + _ASK_EVERY_SECONDS

@@ -9,21 +9,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestrator.core.stop_reasons import StopReason
+
 LogSink = Callable[[str], None]
 EventSink = Callable[[Mapping[str, Any]], None]
-ShouldStop = Callable[[], str | None]
+ShouldStop = Callable[[], StopReason | None]
 
 
 @dataclass(frozen=True)
 class EngineResult:
     """How one engine process ended.
 
-    `returncode` is negative when a signal ended the process. `stopped_because` is one of
-    ``cancelled``, ``timeout``, ``idle``, ``lease lost``, ``worker stopping`` when we ended it ourselves.
+    `returncode` is negative when a signal ended the process. `stopped_because` is set when the worker
+    ended it.
     """
 
     returncode: int
-    stopped_because: str | None = None
+    stopped_because: StopReason | None = None
     events: tuple[Mapping[str, Any], ...] = ()
     stderr_tail: str = ""
 

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlannedObject
 
-_KINDS = {
-    "instance": ("host", "云主机"),
-    "volume": ("disk", "云硬盘"),
-    "network": ("network", "网络"),
-    "security_group": ("security group", "安全组"),
-    "port": ("network port", "网络端口"),
+_KINDS: Mapping[str, tuple[str, str]] = {
+    ObjectKind.INSTANCE: ("host", "云主机"),
+    ObjectKind.VOLUME: ("disk", "云硬盘"),
+    ObjectKind.NETWORK: ("network", "网络"),
+    ObjectKind.SECURITY_GROUP: ("security group", "安全组"),
+    ObjectKind.PORT: ("network port", "网络端口"),
 }
 _SHOWN = frozenset({"arch", "image", "memory_gb", "pool", "power", "size_gb", "tier", "vcpu"})
 """Attributes whose values stand in a sentence; of any other, such as a label, only the name does."""
@@ -70,9 +71,9 @@ def _sentence(item: PlannedObject) -> Sentence:
 
 def _size(item: PlannedObject) -> str:
     facts: Mapping[str, Any] = item.after or item.before
-    if item.kind == "instance":
+    if item.kind == ObjectKind.INSTANCE:
         return f"{facts.get('vcpu')} vCPU, {facts.get('memory_gb')} GB"
-    if item.kind == "volume":
+    if item.kind == ObjectKind.VOLUME:
         return f"{facts.get('size_gb')} GB {facts.get('tier')}"
     return ""
 

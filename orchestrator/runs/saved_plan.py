@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.core.plan_kinds import PlanKind
 
-SIZED = frozenset({"instance", "volume"})
+SIZED = frozenset({ObjectKind.INSTANCE, ObjectKind.VOLUME})
 """Kinds whose every object somebody asked for, in a size that was quoted; the others come along with them."""
 
 TAINTED = "replace_because_tainted"

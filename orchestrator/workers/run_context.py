@@ -20,6 +20,7 @@ from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.core.lease import WorkspaceLease, workspace_lease
 from orchestrator.core.sealing import Keys, new_token, token_hash
+from orchestrator.core.stop_reasons import StopReason
 from orchestrator.migrations.movers import Movers
 from orchestrator.migrations.transfer import Transfer
 from orchestrator.policies.pack import PolicyPack
@@ -153,14 +154,14 @@ def _backend(url: str, workspace_id: UUID, context: RunContext) -> dict[str, str
     }
 
 
-def _lease_watch(context: RunContext) -> Callable[[], str | None]:
-    return lambda: None if context.lease.is_alive() else "lease lost"
+def _lease_watch(context: RunContext) -> Callable[[], StopReason | None]:
+    return lambda: None if context.lease.is_alive() else StopReason.LEASE_LOST
 
 
-def _stopper(worker: Worker, context: RunContext) -> Callable[[], str | None]:
+def _stopper(worker: Worker, context: RunContext) -> Callable[[], StopReason | None]:
     lease_lost = _lease_watch(context)
 
-    def should_stop() -> str | None:
+    def should_stop() -> StopReason | None:
         if why := lease_lost() or context.job.abort_reason():
             return why
         with transaction(worker.engine) as session:

@@ -16,6 +16,7 @@ from orchestrator.adapters.engine_process import (
     run_process,
     stderr_path,
 )
+from orchestrator.core.stop_reasons import StopReason
 from orchestrator.runs.engine import ShouldStop
 from tests.running import wait_until
 
@@ -23,7 +24,7 @@ ENV = {"PATH": os.environ["PATH"]}
 LIMITS = TimeLimits(timeout_seconds=20, idle_seconds=20, grace_seconds=5)
 
 
-def never() -> str | None:
+def never() -> StopReason | None:
     return None
 
 
@@ -47,7 +48,7 @@ def run_python(
 
 def stop_after(seconds: float) -> ShouldStop:
     began = time.monotonic()
-    return lambda: "cancelled" if time.monotonic() - began > seconds else None
+    return lambda: StopReason.CANCELLED if time.monotonic() - began > seconds else None
 
 
 def is_alive(pid: int) -> bool:
@@ -100,12 +101,12 @@ print("interrupts", count)
 """
     lines: list[str] = []
     outcome = run_python(tmp_path, program, lines=lines, should_stop=stop_after(0.3))
-    assert (outcome.returncode, outcome.stopped_because) == (0, "cancelled")
+    assert (outcome.returncode, outcome.stopped_because) == (0, StopReason.CANCELLED)
     assert lines == ["interrupts 1"]
 
 
 def test_a_question_that_cannot_be_answered_is_no_reason_to_stop(tmp_path: Path) -> None:
-    def unanswerable() -> str | None:
+    def unanswerable() -> StopReason | None:
         raise ConnectionError("the database is away")
 
     outcome = run_python(tmp_path, "import time; time.sleep(1.5)", should_stop=unanswerable)
@@ -146,7 +147,7 @@ time.sleep(60)
     outcome = run_python(
         tmp_path, program, lines=lines, should_stop=stop_after(0.3), limits=replace(LIMITS, grace_seconds=0.5)
     )
-    assert (outcome.returncode, outcome.stopped_because) == (-9, "cancelled")
+    assert (outcome.returncode, outcome.stopped_because) == (-9, StopReason.CANCELLED)
     time.sleep(0.1)
     assert not is_alive(int(lines[0]))
 
@@ -161,8 +162,10 @@ def test_what_a_process_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
 def test_time_limit_and_silence_each_have_their_reason(tmp_path: Path) -> None:
     talking = "import time\nwhile True: print('.'); time.sleep(0.05)"
     silence = replace(LIMITS, idle_seconds=2.5)
-    assert run_python(tmp_path, talking, limits=TimeLimits(3.0, 2.5)).stopped_because == "timeout"
-    assert run_python(tmp_path, "import time; time.sleep(30)", limits=silence).stopped_because == "idle"
+    assert run_python(tmp_path, talking, limits=TimeLimits(3.0, 2.5)).stopped_because is StopReason.TIMEOUT
+    assert (
+        run_python(tmp_path, "import time; time.sleep(30)", limits=silence).stopped_because is StopReason.IDLE
+    )
 
 
 def test_a_kept_descriptor_is_inherited_and_others_are_not(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from orchestrator.adapters.terraform import (
     events_path,
     find_terraform,
 )
-from orchestrator.adapters.terraform_events import recorded_events
+from orchestrator.core.stop_reasons import StopReason
 from orchestrator.runs.engine import EngineError, EngineRun, PlanMode, TerraformEngine
 from orchestrator.settings import Settings
 from tests.parts import skip_without
@@ -63,7 +63,7 @@ class Watched:
 
     def __init__(self, *, secrets: tuple[str, ...] = (), timeout: float = 60) -> None:
         self.lines: list[str] = []
-        self.stop: str | None = None
+        self.stop: StopReason | None = None
         self.run = EngineRun(
             run_id="run",
             environment={},
@@ -213,10 +213,10 @@ def test_a_cancelled_apply_keeps_what_it_made(terraform: TerraformEngine, slow: 
         run_id="run",
         environment={},
         log=cancelled.lines.append,
-        should_stop=lambda: "cancelled" if time.monotonic() - began > 1.5 else None,
+        should_stop=lambda: StopReason.CANCELLED if time.monotonic() - began > 1.5 else None,
     )
     result = terraform.apply(slow, run)
-    assert (result.returncode, result.stopped_because) == (1, "cancelled")
+    assert (result.returncode, result.stopped_because) == (1, StopReason.CANCELLED)
     assert time.monotonic() - began < 200
     state = json.loads((slow / "terraform.tfstate").read_text())
     assert "first" in [resource["name"] for resource in state["resources"]]
@@ -226,11 +226,10 @@ def test_the_events_of_a_killed_terraform_can_be_read_afterwards(
     terraform: TerraformEngine, slow: Path
 ) -> None:
     result = terraform.apply(slow, Watched(timeout=1.5).run)
-    assert result.stopped_because == "timeout"
-    path = events_path(slow, "apply")
-    with path.open("a") as file:
-        file.write('{"type": "incomplete')
-    made = [e["hook"]["resource"]["addr"] for e in recorded_events(path) if e["type"] == "apply_complete"]
+    assert result.stopped_because is StopReason.TIMEOUT
+    lines = events_path(slow, "apply").read_text().splitlines()
+    events = [json.loads(line) for line in lines if line.endswith("}")]
+    made = [event["hook"]["resource"]["addr"] for event in events if event["type"] == "apply_complete"]
     assert made == ["terraform_data.first"]
 
 

@@ -8,6 +8,7 @@ from orchestrator.console.frame.views import BudgetEffect, CostLine, QuotaBar, Q
 from orchestrator.console.frame.visit import Visit
 from orchestrator.quotas import queries
 from orchestrator.quotas.arithmetic import CounterKind
+from orchestrator.quotas.models import HoldStatus
 from orchestrator.resource_requests.models import ResourceRequest
 
 
@@ -41,7 +42,7 @@ def held_classes(visit: Visit, request_id: UUID) -> tuple[dict[str, int], bool]:
         for counter, amount in counters.items()
         if (counter.kind, counter.owner) == (CounterKind.QUOTA, "production")
     }
-    return amounts, found[0].status == "live"
+    return amounts, found[0].status == HoldStatus.LIVE
 
 
 def plan_quota(visit: Visit, request: ResourceRequest) -> QuotaCard | None:

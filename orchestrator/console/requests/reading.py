@@ -25,6 +25,7 @@ from orchestrator.console.words import labels
 from orchestrator.core import audit
 from orchestrator.core.calendar import add_working_days, business_date
 from orchestrator.core.errors import NotFound
+from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Permission
 from orchestrator.quotas import queries as quota_queries
@@ -246,9 +247,9 @@ def resource_row(visit: Visit, item: Resource) -> ResourceRow:
 
 def spec_words(visit: Visit, kind: str, spec: Mapping[str, Any]) -> str:
     """A resource's size in words; other kinds have none."""
-    if kind == "instance":
+    if kind == ObjectKind.INSTANCE:
         return f"{spec.get('vcpu', '?')} vCPU · {spec.get('memory_gb', '?')} GB"
-    if kind == "volume":
+    if kind == ObjectKind.VOLUME:
         return f"{spec.get('size_gb', '?')} GB {visit.word(str(spec.get('tier', '')), 'tier')}"
     return "—"
 

@@ -21,6 +21,7 @@ from orchestrator.core.db import libpq_url
 from orchestrator.core.jobs.enqueueing import MAINTENANCE
 from orchestrator.core.jobs.ledger import Ledger, PatientConnector
 from orchestrator.core.lease import LeaseBusy
+from orchestrator.core.stop_reasons import StopReason
 
 MINUTE: Final = "maintenance.minute"
 """A handler of this name runs once a minute in one worker, as ``handler(context, timestamp=)``."""
@@ -57,14 +58,14 @@ class JobContext:
 
     job_id: int
     attempt: int
-    _why_abort: Callable[[], str | None]
+    _why_abort: Callable[[], StopReason | None]
 
     def should_abort(self) -> bool:
         """Return whether the handler should stop soon."""
         return self.abort_reason() is not None
 
-    def abort_reason(self) -> str | None:
-        """Return ``cancelled`` (by a person), ``worker stopping`` (this process must end soon) or None."""
+    def abort_reason(self) -> StopReason | None:
+        """Return CANCELLED, WORKER_STOPPING or None."""
         return self._why_abort()
 
 
@@ -91,7 +92,7 @@ def run_worker(
 ) -> None:
     """Run jobs until SIGTERM, SIGINT or `stop`.
 
-    The first signal lets running jobs end, the second asks them to stop ("worker stopping"). Signals are
+    The first signal lets running jobs end, the second asks them to stop (WORKER_STOPPING). Signals are
     handled when this is the main thread. Returns when every handler has ended and its end is recorded.
     """
     asyncio.run(_Service(database_url, handlers, share).run(stop))
@@ -218,10 +219,10 @@ class _Service:
         def run(context: procrastinate.JobContext, **args: Any) -> None:
             job_id = context.job.id or 0
 
-            def why_abort() -> str | None:
+            def why_abort() -> StopReason | None:
                 if context.should_abort() or job_id in ledger.abort_requested:
-                    return "cancelled"
-                return "worker stopping" if self._hurry else None
+                    return StopReason.CANCELLED
+                return StopReason.WORKER_STOPPING if self._hurry else None
 
             handler(JobContext(job_id, context.job.attempts + 1, why_abort), **args)
 

@@ -4,6 +4,7 @@ import time
 from typing import Final
 
 from orchestrator.core.db import transaction
+from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.migrations.kinds import Side, SwitchOutcome
 from orchestrator.migrations.movers import MoverFailed, SwitchResult
 from orchestrator.migrations.serving import Serving, Verdict, judge
@@ -96,7 +97,7 @@ def target_exists(run: MoverRun) -> bool:
         workspace = run_queries.workspace(session, run.plan.workspace_id)
     objects = run.worker.inventories[run.plan.cloud].list_objects(workspace.key)
     address = run.transfer.target.address
-    return any(thing.kind == "instance" and thing.address == address for thing in objects)
+    return any(item.kind == ObjectKind.INSTANCE and item.address == address for item in objects)
 
 
 # --- the record of the switch ----------------------------------------------------------------------

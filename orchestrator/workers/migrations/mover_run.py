@@ -13,6 +13,7 @@ from orchestrator.adapters.movers import reading
 from orchestrator.core.db import transaction
 from orchestrator.migrations.movers import Movers
 from orchestrator.migrations.transfer import Transfer
+from orchestrator.runs.engine import ShouldStop
 from orchestrator.workers.run_context import RunContext, Worker, engine_run
 from orchestrator.workflows.migrations import switches
 
@@ -32,14 +33,14 @@ class MoverPlan:
 
 @dataclass(frozen=True)
 class MoverRun:
-    """One run of a migration plan, its transfer and movers; `should_stop` says why to stop waiting."""
+    """One run of a migration plan, its transfer and movers; `should_stop` is asked while the run waits."""
 
     worker: Worker
     context: RunContext
     plan: MoverPlan
     transfer: Transfer
     movers: Movers
-    should_stop: Callable[[], str | None]
+    should_stop: ShouldStop
 
     @property
     def run_id(self) -> UUID:

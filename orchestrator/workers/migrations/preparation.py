@@ -14,6 +14,7 @@ from orchestrator.adapters.movers.bundles import steps, transfer_bundle
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
 from orchestrator.core.plan_kinds import PlanKind
+from orchestrator.core.stop_reasons import StopReason
 from orchestrator.migrations.findings import Finding
 from orchestrator.migrations.kinds import Purpose, Side
 from orchestrator.migrations.movers import MoverFailed, Movers, Preflight, Progress
@@ -232,7 +233,7 @@ def _prepare(run: MoverRun) -> None:
             run.movers.prepare()
         _wait_for_copy(run)
     except (MoverFailed, Stopped) as error:
-        cancelled = isinstance(error, Stopped) and error.why == "cancelled"
+        cancelled = isinstance(error, Stopped) and error.why is StopReason.CANCELLED
         reason = reason_of_error(error) if isinstance(error, MoverFailed) else _stopped(error)
         with transaction(run.worker.engine) as session:
             runs.record_failed(session, run.run_id, reason, cancelled=cancelled)
@@ -244,7 +245,7 @@ def _prepare(run: MoverRun) -> None:
 class Stopped(Exception):
     """The run was stopped while it waited for the copy."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: StopReason) -> None:
         self.why = why
         super().__init__(why)
 

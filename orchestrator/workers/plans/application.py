@@ -12,6 +12,7 @@ from cryptography.fernet import InvalidToken
 from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
+from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.core.plan_kinds import MIGRATION_KINDS, TERRAFORM_KINDS, PlanKind
 from orchestrator.runs import queries, rendering, saved_plan, state_files
 from orchestrator.runs.engine import CloudError, CloudObject, EngineError, EngineResult, EngineRun
@@ -271,7 +272,7 @@ def _outputs(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _from_state(address: str, spec: Mapping[str, Any], instances: Mapping[str, Any]) -> ObjectFound:
     kind, name = address.split("/", 1)
-    output = instances.get(name, {}) if kind == "instance" else {}
+    output = instances.get(name, {}) if kind == ObjectKind.INSTANCE else {}
     return ObjectFound(
         address=address,
         kind=kind,

@@ -12,6 +12,7 @@ from orchestrator.adapters.run_folders import PLAN_FILE, sha256_of
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
 from orchestrator.core.plan_kinds import MIGRATION_KINDS, PlanKind
+from orchestrator.core.stop_reasons import StopReason
 from orchestrator.runs import rendering, saved_plan
 from orchestrator.runs.engine import EngineError, EngineResult
 from orchestrator.runs.outcomes import Reason
@@ -59,7 +60,7 @@ class EngineFailed(Exception):
 
     def __init__(self, act: str, result: EngineResult) -> None:
         self.exit_code = result.returncode
-        self.cancelled = result.stopped_because == "cancelled"
+        self.cancelled = result.stopped_because is StopReason.CANCELLED
         why, why_zh = why_ended(result)
         self.reason = Reason(
             f"terraform {act} failed: {why}.",
@@ -71,16 +72,16 @@ class EngineFailed(Exception):
 
 
 _STOPPED = {
-    "cancelled": ("a person cancelled it", "已由人员取消"),
-    "lease lost": ("the database was away for too long", "数据库长时间不可用"),
-    "idle": ("it was silent for too long", "长时间没有输出"),
-    "timeout": ("it took too long", "超过时限"),
-    "worker stopping": ("its worker had to end", "工作进程被要求停止"),
+    StopReason.CANCELLED: ("a person cancelled it", "已由人员取消"),
+    StopReason.LEASE_LOST: ("the database was away for too long", "数据库长时间不可用"),
+    StopReason.IDLE: ("it was silent for too long", "长时间没有输出"),
+    StopReason.TIMEOUT: ("it took too long", "超过时限"),
+    StopReason.WORKER_STOPPING: ("its worker had to end", "工作进程被要求停止"),
 }
 
 
 def why_ended(result: EngineResult) -> tuple[str, str]:
-    """Why an engine ended otherwise than meant, in both languages."""
+    """Return why an engine failed or was stopped, in both languages."""
     if result.stopped_because:
         return _STOPPED.get(result.stopped_because, (result.stopped_because,) * 2)
     said = (_last_error(result) or f"exit code {result.returncode}").rstrip(".")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.resources import queries as resource_queries
 from orchestrator.resources.models import Resource
@@ -31,7 +32,7 @@ class BaselineOrder:
 
 def is_reachable(row: Resource) -> bool:
     """Whether the playbook can reach it: a host with an address."""
-    return row.kind == "instance" and row.ip_address is not None
+    return row.kind == ObjectKind.INSTANCE and row.ip_address is not None
 
 
 def order_baseline(

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from orchestrator.core.errors import IllegalTransition
 from orchestrator.core.plan_kinds import PlanKind
+from orchestrator.core.stop_reasons import StopReason
 from orchestrator.departments.permissions import Actor
 from orchestrator.runs import queries, store
 from orchestrator.runs.kinds import RunKind
@@ -88,6 +89,6 @@ def _cancel_waiting(session: Session, run: Run, actor: Actor) -> None:
     store.transition_plan(session, plan, ended, actor.audit_name, reason=CANCELLED_WAITING)
 
 
-def stop_reason(session: Session, run_id: UUID) -> str | None:
+def stop_reason(session: Session, run_id: UUID) -> StopReason | None:
     """Return why a running run must stop, or None."""
-    return "cancelled" if queries.is_cancel_requested(session, run_id) else None
+    return StopReason.CANCELLED if queries.is_cancel_requested(session, run_id) else None

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from orchestrator.catalogue.specification import host_addresses
 from orchestrator.core.errors import NotFound
+from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.drafting import LineDraft, RequestDraft
 from orchestrator.resource_requests.lifecycle import PENDING
@@ -17,7 +18,7 @@ from orchestrator.resource_requests.models import RequestLine, ResourceRequest
 from orchestrator.resources import queries as resource_queries
 from orchestrator.runs import queries as run_queries
 
-LISTED_KINDS = ("instance", "volume")
+LISTED_KINDS = (ObjectKind.INSTANCE, ObjectKind.VOLUME)
 """Kinds whose data is lost for good. The plan lists the other objects that go with a host."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine, BundleError
+from orchestrator.core.stop_reasons import StopReason
 from orchestrator.runs.engine import AnsibleEngine, EngineRun
 from tests.ports.sandbox.daemon import ROOT, Daemon, all_pids, command_line, wait_until
 
@@ -63,7 +64,9 @@ class Bundle:
         (self.folder / "project/test.yml").write_text(text)
         return "test.yml"
 
-    def run(self, *, should_stop: Callable[[], str | None] = lambda: None, **options: Any) -> EngineRun:
+    def run(
+        self, *, should_stop: Callable[[], StopReason | None] = lambda: None, **options: Any
+    ) -> EngineRun:
         return EngineRun("run-1", {}, self.lines.append, should_stop, **options)
 
     def read(self, name: str) -> str:
@@ -188,7 +191,7 @@ def test_a_host_of_another_cloud_in_the_expected_place_is_refused(
 def test_a_host_that_stops_in_mid_task_is_unreachable(
     engine: AnsibleEngine, bundle: Bundle, host_cloud: Daemon
 ) -> None:
-    def stop_host() -> str | None:
+    def stop_host() -> StopReason | None:
         if sleepers(bundle):
             host_cloud.ask(op="stop", id=bundle.host["id"])
         return None
@@ -199,12 +202,20 @@ def test_a_host_that_stops_in_mid_task_is_unreachable(
     assert any("stopped while a command ran" in line for line in bundle.lines)
 
 
-@pytest.mark.parametrize("why", ["cancelled", "timeout", "idle"])
+@pytest.mark.parametrize("why", [StopReason.CANCELLED, StopReason.TIMEOUT, StopReason.IDLE])
 def test_a_play_that_must_stop_ends_with_every_process_of_it(
-    engine: AnsibleEngine, bundle: Bundle, why: str
+    engine: AnsibleEngine, bundle: Bundle, why: StopReason
 ) -> None:
-    limits = {"cancelled": {}, "timeout": {"timeout_seconds": 3.0}, "idle": {"idle_seconds": 2.5}}[why]
-    stop = (lambda: "cancelled" if sleepers(bundle) else None) if why == "cancelled" else (lambda: None)
+    limits = {
+        StopReason.CANCELLED: {},
+        StopReason.TIMEOUT: {"timeout_seconds": 3.0},
+        StopReason.IDLE: {"idle_seconds": 2.5},
+    }[why]
+    stop = (
+        (lambda: StopReason.CANCELLED if sleepers(bundle) else None)
+        if why is StopReason.CANCELLED
+        else (lambda: None)
+    )
     result = engine.run(bundle.folder, bundle.write_playbook(SLOW), bundle.run(should_stop=stop, **limits))
     assert result.stopped_because == why
     assert result.returncode != 0
@@ -213,7 +224,7 @@ def test_a_play_that_must_stop_ends_with_every_process_of_it(
 
 
 def test_a_killed_player_leaves_no_ansible_behind(engine: AnsibleEngine, bundle: Bundle) -> None:
-    def kill_player() -> str | None:
+    def kill_player() -> StopReason | None:
         if sleepers(bundle):
             player = next(pid for pid in players(bundle) if b"ansible_play" in command_line(pid))
             os.kill(player, 9)
@@ -230,10 +241,10 @@ def test_the_fence_is_held_down_to_ansible_playbook(
     lease = tmp_path / "lease"
     holders: set[bytes] = set()
 
-    def look() -> str | None:
+    def look() -> StopReason | None:
         if sleepers(bundle):
             holders.update(command_line(pid).split(b"\0")[1] for pid in players(bundle) if holds(pid, lease))
-            return "cancelled"
+            return StopReason.CANCELLED
         return None
 
     with lease.open("w") as file:
