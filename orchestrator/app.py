@@ -10,6 +10,7 @@ import uvicorn
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.routing import APIRoute
 
 from orchestrator import __version__
 from orchestrator.api import (
@@ -38,6 +39,20 @@ from orchestrator.wiring import service
 DESCRIPTION = """Departments ask for compute and storage, operators approve and apply exactly the plan
 they saw, finance and audit read. Errors are RFC 9457 problems; amounts are integer fen (0.01 CNY)."""
 
+PARTS: Final = (
+    people,
+    catalogue,
+    requests,
+    plans,
+    runs,
+    migrations,
+    resources,
+    billing,
+    content,
+    audit,
+    state,
+)
+"""The parts of the API, in the order of the document."""
 FILE_THREADS: Final = 16
 """Threads that read static files, beside one for every call that is worked on."""
 BEFORE_EVERY_CALL: Final = (Depends(require_storable_texts), Depends(hold_slot, scope="function"))
@@ -90,21 +105,14 @@ class WebServer(uvicorn.Server):
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1")
-    for part in (
-        people,
-        catalogue,
-        requests,
-        plans,
-        runs,
-        migrations,
-        resources,
-        billing,
-        content,
-        audit,
-        state,
-    ):
+    for part in PARTS:
         api.include_router(part.router)
     return api
+
+
+def api_routes() -> list[APIRoute]:
+    """Return the routes of the API."""
+    return [route for part in PARTS for route in part.router.routes if isinstance(route, APIRoute)]
 
 
 @cache

@@ -169,11 +169,13 @@ class Shapes:
             name = self.wanted.pop(0)
             if "enum" in schemas[name]:
                 enums[name] = enum_class(name, schemas[name]["enum"], schemas[name].get("description"))
+            elif "properties" not in schemas[name]:
+                enums[name] = "\n".join([f"{name} = {self.annotation(schemas[name], name)}", ""])
             elif name not in models:
                 models[name] = self._model(name, schemas[name])
         enums |= {name: enum_class(name, values) for name, values in self.enums.items()}
         self.written = {*enums, *models}
-        # Defaults of models are values of enums, so the enums come first.
+        # Defaults of models are values of enums, and their members name free values, so these come first.
         return "\n\n".join(classes[name] for classes in (enums, models) for name in sorted(classes))
 
     def _model(self, name: str, schema: Schema) -> str:

@@ -19,7 +19,7 @@ from orchestrator.api.deps import (
     TheSession,
     TheVersion,
 )
-from orchestrator.api.shapes import DigestIn, ReasonIn
+from orchestrator.api.shapes import DigestBody, ReasonBody
 from orchestrator.core.errors import NotFound
 from orchestrator.core.idempotency import KeyedCall, once
 from orchestrator.departments.permissions import Actor
@@ -51,12 +51,12 @@ def nothing_given() -> Given:
     return Given()
 
 
-def reason_given(body: ReasonIn) -> Given:
+def reason_given(body: ReasonBody) -> Given:
     """Read a reason."""
     return Given(reason=body.reason)
 
 
-def digest_given(body: DigestIn) -> Given:
+def digest_given(body: DigestBody) -> Given:
     """Read the digest that was shown."""
     return Given(digest=body.digest)
 

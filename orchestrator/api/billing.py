@@ -2,23 +2,34 @@
 
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from orchestrator.adapters.statement_files.pdf import Fonts, as_pdf, packaged_fonts
 from orchestrator.adapters.statement_files.tables import as_csv, as_xlsx, report_as_csv, report_as_xlsx
 from orchestrator.api.acts import Answer, Given, add_choice, add_routes
-from orchestrator.api.billing_inputs import CorrectionIn, DecisionIn
+from orchestrator.api.billing_inputs import DisputeDecision, UsageCorrectionBody
 from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
-from orchestrator.api.shapes import Page, ResourceOut, Shape
+from orchestrator.api.resource_shapes import ResourceDetail
+from orchestrator.api.statement_shapes import (
+    MonthClose,
+    SkuMovementDetail,
+    StatementDetail,
+    StatementLineDetail,
+    StatementLineOrigin,
+    StatementLinePage,
+    StatementPage,
+    UsageEventDetail,
+    UsageReport,
+)
 from orchestrator.billing import statement_queries as queries
 from orchestrator.billing.lifecycle import StatementStatus
 from orchestrator.billing.models import LARGEST_POSITION, UsageStatement
 from orchestrator.billing.months import month_text, parse_month
+from orchestrator.billing.rating import BillingState, LineKind
 from orchestrator.billing.statement_document import StatementDocument, as_json
 from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.resources.models import Resource
@@ -31,6 +42,7 @@ from orchestrator.workflows.nouns import RESOURCES, STATEMENTS
 router = APIRouter(tags=["billing"])
 
 Month = Annotated[str, Query(pattern=r"^\d{4}-\d{2}$")]
+ORIGIN: TypeAdapter[StatementLineOrigin] = TypeAdapter(StatementLineOrigin)
 Position = Annotated[int, Path(ge=1, le=LARGEST_POSITION)]
 Format = Literal["json", "csv", "xlsx", "pdf"]
 MEDIA: dict[str, str] = {
@@ -47,81 +59,8 @@ def files(*formats: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": "The file.", "content": {MEDIA[name]: binary for name in formats}}}
 
 
-class StatementOut(Shape):
-    """A statement; `version` is its ETag, amounts are in fen."""
-
-    id: UUID
-    organisation_code: str
-    month: date
-    revision: int
-    replaces_id: UUID | None
-    number: str | None
-    status: StatementStatus
-    version: int
-    line_count: int
-    total_fen: int
-    issued_on: date | None
-    answer_due: date | None
-    digest: str | None
-    verified_by_id: UUID | None
-    confirmed_by_id: UUID | None
-    confirmed_on: date | None
-    disputed_by_id: UUID | None
-    dispute_reason: str | None
-    decided_by_id: UUID | None
-    decision_reason: str | None
-
-
-class StatementPage(Page):
-    """Statements, newest month first."""
-
-    items: list[StatementOut]
-
-
-class StatementLineOut(BaseModel):
-    """A line and the resource that it belongs to; a counter-line names the line that it reverses."""
-
-    position: int
-    kind: str
-    month: str
-    resource_id: UUID
-    address: str
-    system: str | None
-    zone: str
-    sku: str
-    quantity: Decimal
-    state: str
-    catalogue: str
-    price_fen: int | None
-    percent_of_spec: int | None
-    discount_percent: Decimal
-    starts: date
-    ends: date
-    month_days: int
-    amount_fen: int
-    payers: list[str]
-    shares_fen: list[int]
-    run_id: UUID
-    reverses_statement_id: UUID | None
-    reverses_position: int | None
-
-
-class StatementLinePage(Page):
-    """Lines in the order of the statement."""
-
-    items: list[StatementLineOut]
-
-
-class MonthOut(BaseModel):
-    """Progress of a month close: the number of statements in each status."""
-
-    month: str
-    statements: dict[str, int]
-    to_meter: int
-
-
 @router.post("/months/{month}/close", status_code=202)
-def close_month(month: str, actor: TheActor, session: TheSession, *, again: bool = False) -> MonthOut:
+def close_month(month: str, actor: TheActor, session: TheSession, *, again: bool = False) -> MonthClose:
     """Open the month's statements and meter them. A repeated call continues where the last one stopped."""
     day = parse_month(month)
     count = month_close.order_close(session, actor, day, again=again)
@@ -129,15 +68,15 @@ def close_month(month: str, actor: TheActor, session: TheSession, *, again: bool
 
 
 @router.get("/months/{month}")
-def read_month(month: str, actor: TheActor, session: TheSession) -> MonthOut:
+def read_month(month: str, actor: TheActor, session: TheSession) -> MonthClose:
     """Return the progress of a month close."""
     require(actor, Permission.OBJECTS_READ_ALL)
     day = parse_month(month)
     return _month(session, day, len(queries.of_month(session, day, StatementStatus.OPEN)))
 
 
-def _month(session: TheSession, month: date, to_meter: int) -> MonthOut:
-    return MonthOut(month=month_text(month), statements=queries.statuses(session, month), to_meter=to_meter)
+def _month(session: TheSession, month: date, to_meter: int) -> MonthClose:
+    return MonthClose(month=month_text(month), statements=queries.statuses(session, month), to_meter=to_meter)
 
 
 @router.get("/statements")
@@ -161,14 +100,14 @@ def list_statements(
         after=cursor,
         limit=limit,
     )
-    items = [StatementOut.model_validate(row) for row in found]
+    items = [StatementDetail.model_validate(row) for row in found]
     return StatementPage(items=items, next=next_page(asked, found[-1].id) if len(found) == limit else None)
 
 
 @router.get("/statements/{statement_id}")
 def read_statement(
     statement_id: UUID, actor: TheActor, session: TheSession, response: Response
-) -> StatementOut:
+) -> StatementDetail:
     """Return one statement."""
     return _shown(stating.read_statement(session, actor, statement_id), response)
 
@@ -192,19 +131,20 @@ def list_statement_lines(
 @router.get("/statements/{statement_id}/lines/{position}")
 def trace_statement_line(
     statement_id: UUID, position: Position, actor: TheActor, session: TheSession
-) -> dict[str, Any]:
+) -> StatementLineOrigin:
     """Return a line and its origin: usage, run, plan with its digest, approvals, request."""
     row = stating.read_statement(session, actor, statement_id)
-    item = queries.line(session, row.id, position)
-    return {"line": line_out(item).model_dump(mode="json"), **reports.trace(session, item)}
+    line = queries.line(session, row.id, position)
+    return ORIGIN.validate_python({"line": line_out(line), **reports.trace(session, line)})
 
 
 @router.get("/statements/{statement_id}/movement")
-def list_statement_movement(statement_id: UUID, actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
+def list_statement_movement(
+    statement_id: UUID, actor: TheActor, session: TheSession
+) -> list[SkuMovementDetail]:
     """List opening, increases, decreases and closing quantity of every SKU."""
     row = stating.read_statement(session, actor, statement_id)
-    found = queries.movements(session, row.id)
-    return [item.model_dump(mode="json", exclude={"statement_id"}) for item in found]
+    return [SkuMovementDetail.model_validate(one) for one in queries.movements(session, row.id)]
 
 
 @router.get("/statements/{statement_id}/export", response_class=Response, responses=files(*MEDIA))
@@ -234,24 +174,24 @@ def fonts(settings: Settings) -> Fonts:
     return Fonts(settings.fonts_dir or packaged_fonts(), settings.body_font, settings.heading_font)
 
 
-def decide_dispute(body: DecisionIn) -> Given:
+def decide_dispute(body: DisputeDecision) -> Given:
     """Decide a dispute; the response is the statement that continues: this one, or its next revision."""
     return Given(reason=body.reason, act=UPHOLD if body.upheld else LET_STAND)
 
 
-STATEMENT = Answer(200, StatementOut, lambda _call, row: StatementOut.model_validate(row))
+STATEMENT = Answer(200, StatementDetail, lambda _call, row: StatementDetail.model_validate(row))
 add_routes(router, STATEMENTS, {UsageStatement: STATEMENT}, besides={UPHOLD.name, LET_STAND.name})
 add_choice(router, STATEMENTS, "decide", STATEMENT, decide_dispute)
 
 
-RESOURCE = Answer(200, ResourceOut, lambda _call, row: ResourceOut.model_validate(row))
+RESOURCE = Answer(200, ResourceDetail, lambda _call, row: ResourceDetail.model_validate(row))
 add_routes(router, RESOURCES, {Resource: RESOURCE})
 
 
 @router.post("/resources/{resource_id}/usage-corrections", status_code=201)
 def correct_usage(
-    resource_id: UUID, body: CorrectionIn, actor: TheActor, session: TheSession
-) -> dict[str, Any]:
+    resource_id: UUID, body: UsageCorrectionBody, actor: TheActor, session: TheSession
+) -> UsageEventDetail:
     """Correct recorded usage; a confirmed month gets counter-lines in the next open month."""
     correction = usage.UsageCorrection(
         day=body.day,
@@ -260,17 +200,15 @@ def correct_usage(
         skus=None if body.skus is None else [item.use() for item in body.skus],
         once=body.once,
     )
-    event = usage.correct_usage(session, actor, resource_id, correction)
-    document: dict[str, Any] = event.model_dump(mode="json")
-    return document
+    return UsageEventDetail.model_validate(usage.correct_usage(session, actor, resource_id, correction))
 
 
 @router.get("/usage-report")
 def read_usage_report(
     actor: TheActor, session: TheSession, year: Annotated[int, Query(ge=2019, le=2100)]
-) -> dict[str, Any]:
+) -> UsageReport:
     """Return the stated amounts of a year by department and month, with held, committed and spent budget."""
-    return reports.usage_report(session, year, visible_to(actor))
+    return UsageReport.model_validate(reports.usage_report(session, year, visible_to(actor)))
 
 
 @router.get("/usage-report/export", response_class=Response, responses=files("csv", "xlsx"))
@@ -287,12 +225,12 @@ def export_usage_report(
     return Response(content, media_type=MEDIA[format], headers=headers)
 
 
-def line_out(item: queries.ListedLine) -> StatementLineOut:
+def line_out(item: queries.ListedLine) -> StatementLineDetail:
     """Return a line as the API shows it."""
     line, resource = item.line, item.resource
-    return StatementLineOut(
+    return StatementLineDetail(
         position=line.position,
-        kind=line.kind,
+        kind=LineKind(line.kind),
         month=month_text(line.month),
         resource_id=line.resource_id,
         address=resource.address,
@@ -300,7 +238,7 @@ def line_out(item: queries.ListedLine) -> StatementLineOut:
         zone=resource.zone,
         sku=line.sku_code,
         quantity=line.quantity,
-        state=line.billing_state,
+        state=BillingState(line.billing_state),
         catalogue=line.catalogue_code,
         price_fen=line.price_fen,
         percent_of_spec=line.percent,
@@ -317,6 +255,6 @@ def line_out(item: queries.ListedLine) -> StatementLineOut:
     )
 
 
-def _shown(row: UsageStatement, response: Response) -> StatementOut:
+def _shown(row: UsageStatement, response: Response) -> StatementDetail:
     response.headers["ETag"] = f'"{row.version}"'
-    return StatementOut.model_validate(row)
+    return StatementDetail.model_validate(row)

@@ -6,20 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.api.shapes import ReasonIn
+from orchestrator.api.shapes import ReasonBody
 from orchestrator.billing.intervals import SkuUse
 from orchestrator.billing.rating import Spec
 
 Quantity = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6)]
 
 
-class DecisionIn(ReasonIn):
+class DisputeDecision(ReasonBody):
     """The decision about a dispute."""
 
     upheld: bool
 
 
-class SpecIn(BaseModel):
+class SpecBody(BaseModel):
     """The size to which a percentage refers."""
 
     model_config = ConfigDict(extra="forbid")
@@ -29,24 +29,24 @@ class SpecIn(BaseModel):
     memory_gb: Quantity
 
 
-class SkuUseIn(BaseModel):
+class SkuUseBody(BaseModel):
     """A quantity of one SKU."""
 
     model_config = ConfigDict(extra="forbid")
 
     sku: str
     quantity: Quantity
-    spec: SpecIn | None = None
+    spec: SpecBody | None = None
 
     def use(self) -> SkuUse:
         """Return the use as the workflow takes it."""
         return SkuUse(self.sku, self.quantity, Spec(**self.spec.model_dump()) if self.spec else None)
 
 
-class CorrectionIn(ReasonIn):
+class UsageCorrectionBody(ReasonBody):
     """The correct usage from a day on: the billing state, or all SKUs; `once` is charged on that day only."""
 
     day: date
     state: Literal["active", "suspended", "waived", "none"] | None = None
-    skus: list[SkuUseIn] | None = None
+    skus: list[SkuUseBody] | None = None
     once: bool = False

@@ -1,6 +1,5 @@
 """Content revisions: the changes of a load, and the decision of a second person."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,12 +7,9 @@ from fastapi import APIRouter, Query, Request
 from sqlmodel import Session
 
 from orchestrator.api.acts import Answer, add_routes
+from orchestrator.api.content_shapes import RevisionDetail, RevisionPage, RevisionSummary
 from orchestrator.api.deps import CountCursor, TheActor, TheSession, next_page
-from orchestrator.api.shapes import Page, Shape
 from orchestrator.content import queries
-from orchestrator.content.authorities import Authority
-from orchestrator.content.differences import Verdict
-from orchestrator.content.lifecycle import RevisionStatus
 from orchestrator.content.models import ContentRevision
 from orchestrator.departments.permissions import Permission, require
 from orchestrator.workflows.act import Call
@@ -21,46 +17,6 @@ from orchestrator.workflows.content import content_revisions
 from orchestrator.workflows.nouns import REVISIONS
 
 router = APIRouter(tags=["content"])
-
-
-class DifferenceOut(Shape):
-    """A change of the load: of one field, or of a whole row when `field` is empty."""
-
-    kind: str
-    key: str
-    field: str
-    before: Any
-    after: Any
-    verdict: Verdict
-
-
-class RevisionOut(Shape):
-    """A content revision; `version` is its ETag, `changes` the number of its differences."""
-
-    id: UUID
-    number: int
-    digest: str
-    status: RevisionStatus
-    status_at: datetime
-    version: int
-    created_at: datetime
-    author_id: UUID | None
-    reason: str | None
-    changes: int
-    approved_by: dict[Authority, UUID]
-    waits_for: list[Authority]
-
-
-class RevisionDetail(RevisionOut):
-    """A content revision with its differences."""
-
-    differences: list[DifferenceOut]
-
-
-class RevisionPage(Page):
-    """Content revisions, newest first."""
-
-    items: list[RevisionOut]
 
 
 @router.get("/content-revisions")
@@ -75,7 +31,7 @@ def list_revisions(
     require(actor, Permission.OBJECTS_READ_ALL)
     revisions = queries.page(session, before=cursor, limit=limit)
     link = next_page(asked, revisions[-1].number) if len(revisions) == limit else None
-    items = [RevisionOut.model_validate(_fields(session, revision)) for revision in revisions]
+    items = [RevisionSummary.model_validate(_fields(session, revision)) for revision in revisions]
     return RevisionPage(items=items, next=link)
 
 

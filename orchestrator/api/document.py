@@ -6,7 +6,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
+
+from orchestrator.api.examples import BODIES, RESPONSES
+from orchestrator.api.problems import MEANINGS, SHAPES, Problem
+from orchestrator.api.problems import schema as problem_schema
 
 Document = dict[str, Any]
 
@@ -26,55 +30,16 @@ SECURITY_SCHEMES: Final[Document] = {
         "A write must come from the service's own pages.",
     },
 }
-PROBLEMS: Final = {
-    401: "No valid token or session was sent, or the password is wrong.",
-    403: "Your roles, or your part in this matter, do not allow it.",
-    404: "The object does not exist, or not for you.",
-    409: "The status does not allow it, a rule refuses it, or the digest is no longer current.",
-    412: "The object is no longer at the version in If-Match.",
-    422: "The input is not valid; `errors` names every field.",
-    428: "If-Match is missing.",
-    429: "Too many wrong passwords; repeat the call later.",
-    500: "The service made an error; it was logged.",
-    503: "Too many calls at once; nothing was done. Repeat the call after Retry-After seconds.",
-}
-"""The meaning of every status of a problem, by its number."""
-
-
-class WrongField(BaseModel):
-    """A field of the input that is not valid."""
-
-    field: str = Field(examples=["lines.0.vcpu"])
-    message: str = Field(examples=["Input should be a valid integer"])
-
-
-class Problem(BaseModel):
-    """An error (RFC 9457). Some problems have further members, such as `current` or `results`."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "urn:govcloud:problem:not_permitted",
-                    "title": "Your roles do not include this act.",
-                    "status": 403,
-                    "detail": "This act needs the permission plans:apply.",
-                    "title_zh": "您没有执行此操作的权限",
-                    "permission": "plans:apply",
-                }
-            ]
-        },
-    )
-
-    type: str = Field(description="Stable name of the problem.", pattern="^urn:govcloud:problem:[a-z_]+$")
-    title: str
-    status: int
-    detail: str
-    title_zh: str | None = None
-    detail_zh: str | None = None
-    field: str | None = Field(default=None, description="Path of the first wrong field.")
-    errors: list[WrongField] | None = None
+OWN_ACCOUNT: Final = frozenset({"read_me", "list_tokens"})
+"""Reads that every person may make."""
+NAMES_NO_OBJECT: Final = frozenset({"close_month", "read_month"})
+"""Their paths name a month, not an object that could be missing."""
+NEEDS_AN_OBJECT: Final = frozenset({"read_catalogue", "draft_request"})
+"""An object that no path parameter names, such as the price list in force, can be missing."""
+CHANGES_NOTHING: Final = frozenset({"quote_lines"})
+OWN_TOKENS: Final = frozenset({"create_token", "revoke_token"})
+READS_WITH_CONFLICT: Final = frozenset({"verify_audit"})
+"""Reads that refuse to answer from damaged files."""
 
 
 def operation_id(route: APIRoute) -> str:
@@ -88,17 +53,29 @@ def describe(app: FastAPI) -> Document:
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for model in (WrongField, Problem):
-        schemas[model.__name__] = _schema(model)
+    models: list[type[BaseModel]] = [Problem, *SHAPES.values()]
+    for model in models:
+        schemas |= _schemas(model)
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
-    document["components"]["responses"] = {f"Problem{status}": _problem(status) for status in PROBLEMS}
+    document["components"]["responses"] = {f"Problem{status}": _problem(status) for status in MEANINGS}
     document["security"] = [{name: []} for name in SECURITY_SCHEMES]
     for method, operation in operations(document):
+        _add_examples(operation)
         if operation["operationId"] == SIGN_IN:
             operation["security"] = []
         for status in problems(method, operation):
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     return document
+
+
+def _add_examples(operation: Document) -> None:
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if body and (name := body["schema"]["$ref"].rsplit("/", 1)[1]) in BODIES:
+        body["example"] = BODIES[name]
+    if operation["operationId"] in RESPONSES:
+        content = operation["responses"]["200"]["content"]["application/json"]
+        content["example"] = RESPONSES[operation["operationId"]]
 
 
 def operations(document: Document) -> Iterator[tuple[str, Document]]:
@@ -110,29 +87,34 @@ def operations(document: Document) -> Iterator[tuple[str, Document]]:
 
 
 def problems(method: str, operation: Document) -> list[int]:
-    """Return the statuses with which the operation can be refused."""
-    if operation["operationId"] == SIGN_IN:
-        return [401, 422, 429, 500, 503]
-    names = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
+    """Return the statuses with which the operation can be refused, in ascending order."""
+    name = operation["operationId"]
+    if name == SIGN_IN:
+        return [401, 403, 422, 429, 500, 503]
+    parameters = operation.get("parameters", ())
+    headers = {parameter["name"].lower() for parameter in parameters if parameter["in"] == "header"}
+    has_path = any(parameter["in"] == "path" for parameter in parameters)
+    is_write = method != "get"
     by_condition = {
-        409: method != "get",
-        412: "if-match" in names,
-        428: "if-match" in names and method == "put",
+        403: name not in OWN_ACCOUNT,
+        404: (has_path and name not in NAMES_NO_OBJECT) or name in NEEDS_AN_OBJECT,
+        409: (is_write and name not in CHANGES_NOTHING | OWN_TOKENS) or name in READS_WITH_CONFLICT,
+        412: "if-match" in headers,
+        428: "if-match" in headers and method == "put",
     }
-    return sorted(
-        [401, 403, 404, 422, 500, 503, *(status for status, is_so in by_condition.items() if is_so)]
-    )
+    return sorted([401, 422, 500, 503, *(status for status, applies in by_condition.items() if applies)])
 
 
-def _schema(model: type[BaseModel]) -> Document:
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return schema
+def _schemas(model: type[BaseModel]) -> Document:
+    """Return the schema of a model and of every model that it refers to, by name."""
+    whole = model.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    parts: Document = whole.pop("$defs", {})
+    return parts | {model.__name__: whole}
 
 
 def _problem(status: int) -> Document:
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    response: Document = {"description": PROBLEMS[status], "content": content}
+    content = {"application/problem+json": {"schema": problem_schema(status)}}
+    response: Document = {"description": MEANINGS[status], "content": content}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         seconds = {"type": "integer"}
         response["headers"] = {

@@ -12,12 +12,16 @@ from orchestrator.api.shapes import Shape
 from orchestrator.core.db import transaction
 from orchestrator.departments import queries
 from orchestrator.departments.errors import WrongCredentials
+from orchestrator.departments.permissions import Permission, Role
 from orchestrator.workflows.people import accounts
 
 router = APIRouter(tags=["people"])
 
+Scopes = Annotated[list[str], Field(json_schema_extra={"items": {"$ref": "#/components/schemas/Permission"}})]
+"""Permissions. The workflow refuses an unknown one together with those that the person does not have."""
 
-class SignInIn(BaseModel):
+
+class Credentials(BaseModel):
     """A local account."""
 
     model_config = ConfigDict(extra="forbid")
@@ -26,46 +30,46 @@ class SignInIn(BaseModel):
     password: Annotated[str, Field(max_length=200)]
 
 
-class TokenIn(BaseModel):
+class TokenBody(BaseModel):
     """A new token; an empty list of scopes grants no rights."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-    scopes: list[str]
+    scopes: Scopes
     expires_in_days: Annotated[float, Field(gt=0, le=365)] = 30
 
 
-class TokenOut(Shape):
+class TokenDetail(Shape):
     """A token without its secret."""
 
     id: UUID
     name: str
-    scopes: list[str]
+    scopes: list[Permission]
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
 
 
-class NewTokenOut(TokenOut):
+class NewToken(TokenDetail):
     """A token with its secret, which is shown only once."""
 
     token: str
 
 
-class MeOut(BaseModel):
+class OwnRights(BaseModel):
     """The person who calls."""
 
     person_id: UUID
     name: str
     name_en: str
     organisation: str
-    roles: list[str]
-    permissions: list[str]
+    roles: list[Role]
+    permissions: list[Permission]
 
 
 @router.post("/session", status_code=204)
-def sign_in(body: SignInIn, response: Response, service: TheService) -> None:
+def sign_in(body: Credentials, response: Response, service: TheService) -> None:
     """Open a browser session; the cookie is HttpOnly."""
     response.headers["Cache-Control"] = "no-store"
     open_session(body.username, body.password, response, service)
@@ -97,9 +101,9 @@ def open_session(username: str, password: str, response: Response, service: TheS
 
 
 @router.get("/me")
-def read_me(actor: TheActor) -> MeOut:
+def read_me(actor: TheActor) -> OwnRights:
     """Return your roles and permissions today, through this identity."""
-    return MeOut(
+    return OwnRights(
         person_id=actor.person_id,
         name=actor.name,
         name_en=actor.name_en,
@@ -110,22 +114,22 @@ def read_me(actor: TheActor) -> MeOut:
 
 
 @router.get("/tokens")
-def list_tokens(actor: TheActor, session: TheSession) -> list[TokenOut]:
+def list_tokens(actor: TheActor, session: TheSession) -> list[TokenDetail]:
     """List your tokens."""
-    return [TokenOut.model_validate(item) for item in queries.tokens_of(session, actor.person_id)]
+    return [TokenDetail.model_validate(item) for item in queries.tokens_of(session, actor.person_id)]
 
 
 @router.post("/tokens", status_code=201)
-def create_token(body: TokenIn, actor: TheActor, session: TheSession, response: Response) -> NewTokenOut:
+def create_token(body: TokenBody, actor: TheActor, session: TheSession, response: Response) -> NewToken:
     """Create a token; a token cannot create tokens with more rights than its own."""
     response.headers["Cache-Control"] = "no-store"
     secret, row = accounts.create_token(
         session, actor, body.name, body.scopes, timedelta(days=body.expires_in_days)
     )
-    return NewTokenOut(token=secret, **TokenOut.model_validate(row).model_dump())
+    return NewToken(token=secret, **TokenDetail.model_validate(row).model_dump())
 
 
 @router.delete("/tokens/{token_id}")
-def revoke_token(token_id: UUID, actor: TheActor, session: TheSession) -> TokenOut:
+def revoke_token(token_id: UUID, actor: TheActor, session: TheSession) -> TokenDetail:
     """Revoke one of your tokens."""
-    return TokenOut.model_validate(accounts.revoke_token(session, actor, token_id))
+    return TokenDetail.model_validate(accounts.revoke_token(session, actor, token_id))

@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from orchestrator.api.acts import Answer, add_routes
 from orchestrator.api.deps import TheActor, TheNumberPage, TheSession
-from orchestrator.api.shapes import Page, PlanDetail, PlanOut, RunOut
+from orchestrator.api.plan_shapes import PlanDetail, PlanPage, PlanSummary
+from orchestrator.api.run_shapes import RunDetail
 from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.runs import queries
@@ -18,12 +19,6 @@ from orchestrator.workflows.nouns import PLANS
 from orchestrator.workflows.plans import approval
 
 router = APIRouter(tags=["plans"])
-
-
-class PlanPage(Page):
-    """Plans, newest first."""
-
-    items: list[PlanOut]
 
 
 @router.get("/plans")
@@ -37,7 +32,7 @@ def list_plans(
     plans = queries.plan_page(
         session, status or (), organisation=visible_to(actor), before=page.cursor, limit=page.limit
     )
-    return PlanPage(items=[PlanOut.model_validate(plan) for plan in plans], next=page.link(plans))
+    return PlanPage(items=[PlanSummary.model_validate(plan) for plan in plans], next=page.link(plans))
 
 
 @router.get("/plans/{plan_id}")
@@ -59,19 +54,20 @@ def detail(session: Session, plan: ExecutionPlan) -> PlanDetail:
         changes = queries.artifact(session, plan.id).changes.get("objects", [])
     except NotFound:
         changes = []
-    approvals = [row.model_dump(mode="json") for row in queries.approvals(session, plan.id)]
-    return PlanDetail(
-        **PlanOut.model_validate(plan).model_dump(),
-        members=plan.members,
-        changes=changes,
-        approvals=approvals,
-        missing_approvals=approval.missing_approvals(session, plan),
-        runs=[RunOut.model_validate(run) for run in queries.runs_of_plan(session, plan.id)],
+    return PlanDetail.model_validate(
+        PlanSummary.model_validate(plan).model_dump()
+        | {
+            "members": plan.members,
+            "changes": changes,
+            "approvals": queries.approvals(session, plan.id),
+            "missing_approvals": approval.missing_approvals(session, plan),
+            "runs": queries.runs_of_plan(session, plan.id),
+        }
     )
 
 
 ANSWERS = {
     ExecutionPlan: Answer(200, PlanDetail, lambda call, plan: detail(call.session, plan)),
-    Run: Answer(202, RunOut, lambda _call, run: RunOut.model_validate(run)),
+    Run: Answer(202, RunDetail, lambda _call, run: RunDetail.model_validate(run)),
 }
 add_routes(router, PLANS, ANSWERS)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from orchestrator.api.acts import Answer, Given, add_routes, call_of
@@ -18,14 +17,22 @@ from orchestrator.api.deps import (
     TheSession,
     TheVersion,
 )
-from orchestrator.api.shapes import LineOut, Page, QuoteOut, RequestDetail, RequestOut, RunOut
+from orchestrator.api.request_shapes import (
+    QuoteBody,
+    QuoteDetail,
+    RequestDetail,
+    RequestHold,
+    RequestPage,
+    RequestSummary,
+)
+from orchestrator.api.run_shapes import RunDetail
 from orchestrator.core.errors import VersionRequired
 from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.models import HoldItem, HoldStatus
 from orchestrator.resource_requests import queries
-from orchestrator.resource_requests.drafting import MOST_LINES, LineDraft, RequestDraft
+from orchestrator.resource_requests.drafting import RequestDraft
 from orchestrator.resource_requests.lifecycle import RequestStatus
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs.models import Run
@@ -40,25 +47,11 @@ from orchestrator.workflows.requests.steps import Submission
 router = APIRouter(tags=["requests"])
 
 
-class QuoteIn(BaseModel):
-    """Lines to price; nothing is stored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    lines: tuple[LineDraft, ...] = Field(max_length=MOST_LINES)
-
-
-class RequestPage(Page):
-    """Requests, newest first."""
-
-    items: list[RequestOut]
-
-
 @router.post("/quotes")
-def quote_lines(body: QuoteIn, actor: TheActor, session: TheSession) -> QuoteOut:
+def quote_lines(body: QuoteBody, actor: TheActor, session: TheSession) -> QuoteDetail:
     """Return the price of lines, from the rater that also bills."""
     require(actor, Permission.REQUESTS_READ)
-    return QuoteOut.model_validate(quotation.quote_lines(session, body.lines))
+    return QuoteDetail.model_validate(quotation.quote_lines(session, body.lines))
 
 
 @router.post("/requests", status_code=201)
@@ -89,7 +82,7 @@ def list_requests(
     """List the requests of your organisation, or of all if you may read all."""
     chosen = queries.Filter(visible_to(actor), status or (), search)
     requests = queries.page(session, chosen, before=page.cursor, limit=page.limit)
-    items = [RequestOut.model_validate(request) for request in requests]
+    items = [RequestSummary.model_validate(request) for request in requests]
     return RequestPage(items=items, next=page.link(requests))
 
 
@@ -125,25 +118,27 @@ def _shown(session: Session, request: ResourceRequest, response: Response) -> Re
 
 def detail(session: Session, request: ResourceRequest) -> RequestDetail:
     """Return a request with everything that belongs to it."""
-    return RequestDetail(
-        **RequestOut.model_validate(request).model_dump(),
-        lines=[LineOut.model_validate(line) for line in queries.lines(session, request.id)],
-        quote=request.quote,
-        judgement=request.judgement,
-        hold=_hold_of(session, request),
-        comments=[comment.model_dump(mode="json") for comment in queries.comments(session, request.id)],
-        removals=removed_by_request(session, request),
+    return RequestDetail.model_validate(
+        RequestSummary.model_validate(request).model_dump()
+        | {
+            "lines": queries.lines(session, request.id),
+            "quote": request.quote,
+            "judgement": request.judgement,
+            "hold": _hold_of(session, request),
+            "comments": queries.comments(session, request.id),
+            "removals": removed_by_request(session, request),
+        }
     )
 
 
-def _hold_of(session: Session, request: ResourceRequest) -> dict[str, Any] | None:
+def _hold_of(session: Session, request: ResourceRequest) -> RequestHold | None:
     found = quota_queries.hold_of(session, request.id)
-    return _hold(found[0].status, found[0].expires_at, found[1]) if found else None
+    return _hold(HoldStatus(found[0].status), found[0].expires_at, found[1]) if found else None
 
 
-def _hold(status: str, expires_at: datetime, items: Iterable[Take | HoldItem]) -> dict[str, Any]:
+def _hold(status: HoldStatus, expires_at: datetime, items: Iterable[Take | HoldItem]) -> RequestHold:
     amounts = {str(item.counter): item.amount for item in items}
-    return {"status": status, "expires_at": expires_at.isoformat(), "amounts": amounts}
+    return RequestHold(status=status, expires_at=expires_at.isoformat(), amounts=amounts)
 
 
 def _submitted(call: Call, submission: Submission) -> RequestDetail:
@@ -155,6 +150,6 @@ def _submitted(call: Call, submission: Submission) -> RequestDetail:
 ANSWERS = {
     ResourceRequest: Answer(200, RequestDetail, lambda call, request: detail(call.session, request)),
     Submission: Answer(200, RequestDetail, _submitted),
-    Run: Answer(202, RunOut, lambda _call, run: RunOut.model_validate(run)),
+    Run: Answer(202, RunDetail, lambda _call, run: RunDetail.model_validate(run)),
 }
 add_routes(router, REQUESTS, ANSWERS, besides={EDIT.name})

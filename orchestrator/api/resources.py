@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from orchestrator.api.deps import TheActor, TheSession, next_page
-from orchestrator.api.shapes import Page, ResourceOut, RunOut, WorkspaceOut
+from orchestrator.api.resource_shapes import DriftCaseDetail, ResourceDetail, ResourcePage, WorkspaceDetail
+from orchestrator.api.run_shapes import RunDetail
 from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.resources import queries
 from orchestrator.resources.models import Resource
@@ -16,12 +17,6 @@ from orchestrator.runs import queries as run_queries
 from orchestrator.workflows.plans import drift
 
 router = APIRouter(tags=["resources"])
-
-
-class ResourcePage(Page):
-    """Resources, oldest first."""
-
-    items: list[ResourceOut]
 
 
 @dataclass(frozen=True)
@@ -48,36 +43,31 @@ def list_resources(
 
 
 def _page(resources: Iterable[Resource], link: str | None = None) -> ResourcePage:
-    return ResourcePage(items=[ResourceOut.model_validate(resource) for resource in resources], next=link)
+    return ResourcePage(items=[ResourceDetail.model_validate(resource) for resource in resources], next=link)
 
 
 @router.get("/resources/{resource_id}")
-def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> ResourceOut:
+def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> ResourceDetail:
     """Return one resource."""
     resource = queries.get(session, resource_id)
     require(actor, Permission.REQUESTS_READ, resource.organisation_code)
-    return ResourceOut.model_validate(resource)
+    return ResourceDetail.model_validate(resource)
 
 
 @router.get("/workspaces")
-def list_workspaces(actor: TheActor, session: TheSession) -> list[WorkspaceOut]:
+def list_workspaces(actor: TheActor, session: TheSession) -> list[WorkspaceDetail]:
     """List the workspaces that are not released."""
     workspaces = run_queries.workspaces(session, visible_to(actor))
-    return [WorkspaceOut.model_validate(workspace) for workspace in workspaces]
+    return [WorkspaceDetail.model_validate(workspace) for workspace in workspaces]
 
 
 @router.post("/workspaces/{workspace_id}/drift-checks", status_code=202)
-def check_drift(workspace_id: UUID, actor: TheActor, session: TheSession) -> RunOut:
+def check_drift(workspace_id: UUID, actor: TheActor, session: TheSession) -> RunDetail:
     """Start a drift check, which compares reality with the state and changes nothing."""
-    return RunOut.model_validate(drift.check_drift(session, actor, workspace_id))
+    return RunDetail.model_validate(drift.check_drift(session, actor, workspace_id))
 
 
 @router.get("/drift-cases")
-def list_drift_cases(actor: TheActor, session: TheSession) -> list[dict[str, Any]]:
+def list_drift_cases(actor: TheActor, session: TheSession) -> list[DriftCaseDetail]:
     """List the open drift cases."""
-    return [_case(case) for case in queries.open_drift(session, visible_to(actor))]
-
-
-def _case(case: Any) -> dict[str, Any]:
-    document: dict[str, Any] = case.model_dump(mode="json")
-    return document
+    return [DriftCaseDetail.model_validate(case) for case in queries.open_drift(session, visible_to(actor))]

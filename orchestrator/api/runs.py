@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from orchestrator.api.acts import Answer, add_routes
 from orchestrator.api.deps import HIGHEST, TheActor, TheService, TheSession, next_page, whole_number
-from orchestrator.api.shapes import Page, RunOut
+from orchestrator.api.run_shapes import RunDetail, RunLog, RunPage
 from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.runs import queries
 from orchestrator.runs.models import Run
@@ -30,12 +30,6 @@ def forbid_storing(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
-class RunPage(Page):
-    """Runs, newest first."""
-
-    items: list[RunOut]
-
-
 @router.get("/runs")
 def list_runs(
     asked: Request,
@@ -48,13 +42,13 @@ def list_runs(
     own = visible_to(actor)
     found = queries.run_page(session, organisation=own, before=cursor, limit=limit)
     link = next_page(asked, found[-1].id) if len(found) == limit else None
-    return RunPage(items=[RunOut.model_validate(item) for item in found], next=link)
+    return RunPage(items=[RunDetail.model_validate(item) for item in found], next=link)
 
 
 @router.get("/runs/{run_id}")
-def read_run(run: Annotated[Run, Depends(readable_run)]) -> RunOut:
+def read_run(run: Annotated[Run, Depends(readable_run)]) -> RunDetail:
     """Return one run."""
-    return RunOut.model_validate(run)
+    return RunDetail.model_validate(run)
 
 
 @router.get("/runs/{run_id}/log")
@@ -62,7 +56,7 @@ def read_run_log(
     run: Annotated[Run, Depends(readable_run)],
     session: TheSession,
     after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0,
-) -> dict[str, list[str] | int]:
+) -> RunLog:
     """Return the lines of the log after line `after`; `last` is the number of the last one."""
     numbered = [
         (chunk.first_line + offset, line)
@@ -70,7 +64,7 @@ def read_run_log(
         for offset, line in enumerate(chunk.text.split("\n"))
     ]
     later = [(number, line) for number, line in numbered if number > after]
-    return {"lines": [line for _, line in later], "last": later[-1][0] if later else after}
+    return RunLog(lines=[line for _, line in later], last=later[-1][0] if later else after)
 
 
 @router.get(
@@ -95,4 +89,4 @@ async def stream_run_log(
         yield ServerSentEvent(data={}, event="done")
 
 
-add_routes(router, RUNS, {Run: Answer(200, RunOut, lambda _call, run: RunOut.model_validate(run))})
+add_routes(router, RUNS, {Run: Answer(200, RunDetail, lambda _call, run: RunDetail.model_validate(run))})

@@ -1,16 +1,13 @@
-"""Responses that several routes share. Amounts are integer fen, instants are UTC, dates are Asia/Shanghai."""
+"""Shapes that several nouns share. Amounts are integer fen, instants are UTC, dates are Asia/Shanghai."""
 
-from datetime import date, datetime
-from typing import Any
-from uuid import UUID
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from orchestrator.core.documents import Reason
-from orchestrator.resource_requests.drafting import LineFields
-from orchestrator.resource_requests.lifecycle import RequestStatus
-from orchestrator.resources.lifecycle import ResourceStatus
-from orchestrator.runs.lifecycle import PlanStatus, RunStatus
+
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""An instant as a stored document writes it, with its offset."""
 
 
 class Shape(BaseModel):
@@ -19,163 +16,21 @@ class Shape(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-class QuoteOut(Shape):
-    """A price: a whole month, and from today to the end of the fiscal year."""
-
-    catalogue: str
-    monthly_fen: int
-    year_fen: int
-    lines: list[dict[str, Any]]
+class ResourceAttributes(RootModel[dict[str, Any]]):
+    """Attributes of one object by name, named as in Terraform; sensitive values are `***`."""
 
 
-class LineOut(LineFields):
-    """`count` equal hosts of a request, with the code of their resource pool."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    pool_code: str
-
-
-class RequestOut(Shape):
-    """A resource request; `version` is its ETag."""
-
-    id: UUID
-    number: str
-    kind: str
-    organisation_code: str
-    system_code: str | None
-    zone_class: str
-    target_workspace_id: UUID | None
-    title: str
-    justification: str
-    status: RequestStatus
-    status_at: datetime
-    version: int
-    requester_id: UUID
-    endorser_id: UUID | None
-    reviewer_id: UUID | None
-    created_at: datetime
-    submitted_at: datetime | None
-    reason: str | None
-    catalogue_code: str | None
-    monthly_fen: int
-    year_fen: int
-
-
-class RequestDetail(RequestOut):
-    """A request with its lines, price, policy results and hold.
-
-    `removals` are the live hosts and data disks that its plan will destroy, by address.
-    """
-
-    lines: list[LineOut]
-    quote: dict[str, Any]
-    judgement: list[dict[str, Any]]
-    hold: dict[str, Any] | None
-    comments: list[dict[str, Any]]
-    removals: list[str] = []
-
-
-class RunOut(Shape):
-    """One execution of an engine."""
-
-    id: UUID
-    kind: str
-    workspace_id: UUID
-    plan_id: UUID | None
-    organisation_code: str
-    status: RunStatus
-    status_at: datetime
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    attempt: int
-    exit_code: int | None
-    reason: str | None
-    reason_zh: str | None
-    next_step: str | None
-    next_step_zh: str | None
-    outcome: dict[str, Any]
-
-
-class PlanOut(Shape):
-    """An execution plan; an approval must send its `tuple_digest`."""
-
-    id: UUID
-    number: str
-    kind: str
-    request_id: UUID
-    workspace_id: UUID
-    organisation_code: str
-    status: PlanStatus
-    status_at: datetime
-    version: int
-    reason: str | None
-    reason_zh: str | None
-    created_at: datetime
-    expires_at: datetime | None
-    author_id: UUID
-    applier_id: UUID | None
-    required_approvals: list[str]
-    tuple_digest: str | None
-    monthly_fen: int
-    catalogue_code: str | None
-    summary: dict[str, Any]
-    findings: list[dict[str, Any]]
-
-
-class PlanDetail(PlanOut):
-    """A plan with the members of the approved tuple, its changes, its approvals and its runs."""
-
-    members: dict[str, Any]
-    changes: list[dict[str, Any]]
-    approvals: list[dict[str, Any]]
-    missing_approvals: list[str]
-    runs: list[RunOut]
-
-
-class ResourceOut(Shape):
-    """A resource; `address` is its logical name in the workspace."""
-
-    id: UUID
-    workspace_id: UUID
-    address: str
-    kind: str
-    request_id: UUID
-    organisation_code: str
-    system_code: str | None
-    status: ResourceStatus
-    status_at: datetime
-    version: int
-    cloud_id: str | None
-    ip_address: str | None
-    trial_ends_on: date | None
-    opened_on: date | None
-    released_on: date | None
-    spec: dict[str, Any]
-    drift: dict[str, Any]
-
-
-class WorkspaceOut(Shape):
-    """One Terraform state and its system."""
-
-    id: UUID
-    key: str
-    cloud: str
-    zone: str
-    organisation_code: str
-    system_code: str | None
-    origin_request_id: UUID
-    serial: int
+class AttributeValue(RootModel[Any]):
+    """The value of one attribute or field: any JSON value."""
 
 
 class Page(BaseModel):
-    """The link to the next page, absent on the last one."""
+    """The address of the next page; null on the last one."""
 
     next: str | None = None
 
 
-class ReasonIn(BaseModel):
+class ReasonBody(BaseModel):
     """The reason, shown to everyone who can see the object."""
 
     model_config = ConfigDict(extra="forbid")
@@ -183,7 +38,7 @@ class ReasonIn(BaseModel):
     reason: Reason
 
 
-class DigestIn(BaseModel):
+class DigestBody(BaseModel):
     """The digest that you were shown."""
 
     model_config = ConfigDict(extra="forbid")

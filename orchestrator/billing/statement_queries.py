@@ -169,10 +169,11 @@ def unissued_after(session: Session, month: date, organisations: Sequence[str]) 
     return session.exec(statement.order_by(col(UsageStatement.month), UsageStatement.organisation_code)).all()
 
 
-def statuses(session: Session, month: date) -> dict[str, int]:
+def statuses(session: Session, month: date) -> dict[StatementStatus, int]:
     """Return the number of statements of a month by status."""
     statement = select(UsageStatement.status, func.count()).where(UsageStatement.month == month)
-    return dict(session.exec(statement.group_by(UsageStatement.status)).all())
+    counts = session.exec(statement.group_by(UsageStatement.status)).all()
+    return {StatementStatus(status): count for status, count in counts}
 
 
 def flaw(session: Session, month: date, organisations: Sequence[str]) -> tuple[str, str, str, date] | None:

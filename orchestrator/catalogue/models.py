@@ -1,6 +1,7 @@
 """SKUs and their prices by day."""
 
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column
@@ -10,14 +11,40 @@ from sqlmodel import Field, SQLModel
 from orchestrator.core.db import one_of
 
 
+class Fulfilment(StrEnum):
+    """The way in which a SKU is delivered."""
+
+    TERRAFORM = "terraform"
+    ANSIBLE = "ansible"
+    MANUAL = "manual"
+    INCLUDED = "included"
+
+
+class SkuBilling(StrEnum):
+    """The way in which a SKU is billed."""
+
+    MONTHLY = "monthly"
+    ONE_OFF = "one_off"
+    PERCENT_OF_SPEC = "percent_of_spec"
+
+
+class QuotaClass(StrEnum):
+    """The resource class that a SKU takes of quota and pool."""
+
+    VCPU = "vcpu"
+    MEMORY_GB = "memory_gb"
+    BLOCK_GB = "block_gb"
+    NONE = "none"
+
+
 class Sku(SQLModel, table=True):
     """A priced unit; `fulfilment` names how it is delivered."""
 
     __tablename__ = "skus"
     __table_args__ = (
-        one_of("fulfilment", ("terraform", "ansible", "manual", "included")),
-        one_of("billing", ("monthly", "one_off", "percent_of_spec")),
-        one_of("quota_class", ("vcpu", "memory_gb", "block_gb", "none")),
+        one_of("fulfilment", Fulfilment),
+        one_of("billing", SkuBilling),
+        one_of("quota_class", QuotaClass),
     )
 
     code: str = Field(primary_key=True)

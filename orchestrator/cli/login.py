@@ -59,18 +59,15 @@ def quote(
     """Price the hosts of a request; nothing is stored."""
     from orchestrator.cli.connection import signed_in
     from orchestrator.cli.request_files import read_request
-    from orchestrator.client.models import QuoteIn
+    from orchestrator.client.models import QuoteBody
 
     draft = read_request(file)
     with signed_in() as client:
-        price = client.quote_lines(QuoteIn(lines=draft.lines))
+        price = client.quote_lines(QuoteBody(lines=draft.lines))
     if as_json:
         print_json(price)
         return
-    rows = [
-        (line["sku"], line["quantity"], cny(line["price_fen"] or 0), cny(line["amount_fen"]))
-        for line in price.lines
-    ]
+    rows = [(line.sku, line.quantity, cny(line.price_fen or 0), cny(line.amount_fen)) for line in price.lines]
     print_table(("SKU", "quantity", "unit price", "a month"), rows)
     typer.echo(f"A month {cny(price.monthly_fen)}, until the end of the year {cny(price.year_fen)}.")
     typer.echo(f"Prices of {price.catalogue}.")

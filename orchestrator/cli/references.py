@@ -8,7 +8,7 @@ from orchestrator.cli.connection import NoSuchThing
 
 if TYPE_CHECKING:
     from orchestrator.client.api import ApiClient
-    from orchestrator.client.models import MigrationOut, PlanOut, RequestOut, RunOut
+    from orchestrator.client.models import MigrationSummary, PlanSummary, RequestSummary, RunDetail
 
 SHORTEST_PREFIX = 6
 MOST_A_PAGE = 200
@@ -48,7 +48,7 @@ def request_id(client: "ApiClient", reference: str) -> UUID:
     """Return the id of a request."""
     from orchestrator.client.api import every
 
-    def candidates() -> "Iterator[RequestOut]":
+    def candidates() -> "Iterator[RequestSummary]":
         return every(lambda page: client.list_requests(search=reference, cursor=page, limit=MOST_A_PAGE))
 
     return find("request", reference, candidates)
@@ -58,7 +58,7 @@ def plan_id(client: "ApiClient", reference: str) -> UUID:
     """Return the id of an execution plan."""
     from orchestrator.client.api import every
 
-    def candidates() -> "Iterator[PlanOut]":
+    def candidates() -> "Iterator[PlanSummary]":
         return every(lambda page: client.list_plans(cursor=page, limit=MOST_A_PAGE))
 
     return find("plan", reference, candidates)
@@ -68,7 +68,7 @@ def run_id(client: "ApiClient", reference: str) -> UUID:
     """Return the id of a run."""
     from orchestrator.client.api import every
 
-    def candidates() -> "Iterator[RunOut]":
+    def candidates() -> "Iterator[RunDetail]":
         return every(lambda page: client.list_runs(cursor=page, limit=MOST_A_PAGE))
 
     return find("run", reference, candidates)
@@ -78,7 +78,7 @@ def migration_id(client: "ApiClient", reference: str) -> UUID:
     """Return the id of a migration."""
     from orchestrator.client.api import every
 
-    def candidates() -> "Iterator[MigrationOut]":
+    def candidates() -> "Iterator[MigrationSummary]":
         return every(lambda page: client.list_migrations(cursor=page, limit=MOST_A_PAGE))
 
     return find("migration", reference, candidates)

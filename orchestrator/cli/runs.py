@@ -10,7 +10,7 @@ from orchestrator.cli.showing import ORGANISATION, AsJson, at, print_json, show_
 
 if TYPE_CHECKING:
     from orchestrator import api_client
-    from orchestrator.client.models import RunOut
+    from orchestrator.client.models import RunDetail
 
 app = typer.Typer(no_args_is_help=True, help="Runs of Terraform and Ansible.")
 
@@ -52,7 +52,7 @@ def log(
     if as_json:
         print_json(lines)
     else:
-        typer.echo("\n".join(lines["lines"]))
+        typer.echo("\n".join(lines.lines))
 
 
 @app.command()
@@ -73,7 +73,7 @@ def show_ordered(client: "api_client.ApiClient", run: dict[str, Any], *, follow:
         raise typer.Exit(1)
 
 
-def _show(run: "RunOut | dict[str, Any]", *, as_json: bool) -> None:
+def _show(run: "RunDetail | dict[str, Any]", *, as_json: bool) -> None:
     times = (at("started_at"), at("finished_at"))
     plain = ("id", "kind", "status", "plan_id", "attempt", *times, "reason", "next_step")
     show_fields(run, plain, as_json=as_json)

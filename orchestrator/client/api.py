@@ -6,7 +6,7 @@ from typing import Final, Protocol, Self, TypeVar
 from uuid import UUID
 
 from orchestrator.client.connection import Connection, Unreachable
-from orchestrator.client.models import RunStatus, SignInIn, TokenIn
+from orchestrator.client.models import Credentials, RunStatus, TokenBody
 from orchestrator.client.operations import Operations
 
 STREAM_PAUSE_SECONDS: Final = 0.2
@@ -76,7 +76,7 @@ def every(read_page: Callable[[str | None], Page[T_co]]) -> Iterator[T_co]:
 def sign_in(url: str, username: str, password: str, *, name: str, days: float) -> str:
     """Return a new token with all rights of a person, created with their password."""
     with ApiClient(url) as client:
-        client.sign_in(SignInIn(username=username, password=password))
+        client.sign_in(Credentials(username=username, password=password))
         rights = client.read_me().permissions
-        token = client.create_token(TokenIn(name=name, scopes=rights, expires_in_days=days))
+        token = client.create_token(TokenBody(name=name, scopes=rights, expires_in_days=days))
     return token.token

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from orchestrator.client.encoding import Model, OpenEnum
 
+AttributeValue = Any
+
 
 class Authority(OpenEnum):
     """An authority that must approve its part of a revision."""
@@ -17,11 +19,76 @@ class Authority(OpenEnum):
     SMART_CITY_OFFICE = "smart_city_office"
 
 
-class CorrectionInState(OpenEnum):
+class BillingState(OpenEnum):
+    """State in which a resource is billed: at the price, at the price for suspended resources, at 0.00."""
+
     ACTIVE = "active"
     SUSPENDED = "suspended"
     WAIVED = "waived"
-    NONE = "none"
+
+
+class BudgetState(OpenEnum):
+    """Status of a budget line."""
+
+    PROVISIONAL = "provisional"
+    APPROVED = "approved"
+    CLOSED = "closed"
+
+
+class Classification(OpenEnum):
+    """Whether the department has confirmed that a system holds no classified information."""
+
+    UNDETERMINED = "undetermined"
+    MIXED = "mixed"
+    NON_CLASSIFIED_CONFIRMED = "non_classified_confirmed"
+
+
+class ContentDifferenceVerdict(OpenEnum):
+    ADD = "add"
+    CHANGE = "change"
+    CONFLICT = "conflict"
+    REMOVE = "remove"
+
+
+class Decision(OpenEnum):
+    """A person's decision about the plan that was shown."""
+
+    APPROVED = "approved"
+    RETURNED = "returned"
+    REFUSED = "refused"
+
+
+class DepartmentDetailOfficerFiling(OpenEnum):
+    CURRENT = "current"
+    LAPSED = "lapsed"
+    NEVER_FILED = "never_filed"
+
+
+class Direction(OpenEnum):
+    """Of a switch: a cutover leads to the target, a rollback to the source."""
+
+    CUTOVER = "cutover"
+    ROLLBACK = "rollback"
+
+
+class DriftStatus(OpenEnum):
+    """The status of a drift case; a later drift check without a difference closes it."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class EventKind(OpenEnum):
+    """Kind of a usage event; *charged* is a one-off charge and changes nothing that lasts."""
+
+    OPENED = "opened"
+    RESIZED = "resized"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
+    WAIVED = "waived"
+    RELEASED = "released"
+    CORRECTED = "corrected"
+    CHARGED = "charged"
 
 
 class ExportStatementFormat(OpenEnum):
@@ -34,6 +101,26 @@ class ExportStatementFormat(OpenEnum):
 class ExportUsageReportFormat(OpenEnum):
     CSV = "csv"
     XLSX = "xlsx"
+
+
+class Fulfilment(OpenEnum):
+    """The way in which a SKU is delivered."""
+
+    TERRAFORM = "terraform"
+    ANSIBLE = "ansible"
+    MANUAL = "manual"
+    INCLUDED = "included"
+
+
+class HoldStatus(OpenEnum):
+    """Status of a hold; only a live one holds amounts."""
+
+    LIVE = "live"
+    COMMITTED = "committed"
+    RELEASED = "released"
+
+
+HostReport = dict[str, Any]
 
 
 class LineDraftDiskTier(OpenEnum):
@@ -61,6 +148,17 @@ class LineDraftPurpose(OpenEnum):
     OTHER = "other"
 
 
+class LineKind(OpenEnum):
+    """Kind of a statement line: of the month itself, or a correction of an earlier month.
+
+    A counter-line reverses a line that turned out wrong; a right line replaces it.
+    """
+
+    ORDINARY = "ordinary"
+    COUNTER = "counter"
+    RIGHT = "right"
+
+
 class MigrationStatus(OpenEnum):
     """Status of a migration; the serving side is recorded apart."""
 
@@ -78,6 +176,83 @@ class MigrationStatus(OpenEnum):
     FINALISED = "finalised"
     LEGACY_RETIRED = "legacy_retired"
     ABORTED = "aborted"
+
+
+class MismatchKind(OpenEnum):
+    TABLE = "table"
+    SEQUENCE = "sequence"
+    FILES = "files"
+
+
+class OrganisationKind(OpenEnum):
+    """The kinds of organisations."""
+
+    CITY_DEPT = "city_dept"
+    CITY_UNIT = "city_unit"
+    COUNTY = "county"
+    COMMITTEE = "committee"
+    COUNTY_INFORMATIZATION = "county_informatization"
+    VERTICAL = "vertical"
+    PROVIDER = "provider"
+    AUTHORITY = "authority"
+
+
+class Payer(OpenEnum):
+    """Who pays: the department, or the city's central budget."""
+
+    DEPARTMENT = "department"
+    CENTRAL = "central"
+
+
+class Permission(OpenEnum):
+    """A right, written ``noun:action``."""
+
+    AUDIT_READ = "audit:read"
+    CONTENT_APPROVE_LIMITS = "content:approve_limits"
+    CONTENT_APPROVE_MONEY = "content:approve_money"
+    CONTENT_PROPOSE = "content:propose"
+    OBJECTS_READ_ALL = "objects:read_all"
+    PEOPLE_MANAGE = "people:manage"
+    PLANS_APPLY = "plans:apply"
+    PLANS_APPROVE = "plans:approve"
+    PLANS_APPROVE_FINANCE = "plans:approve_finance"
+    PLANS_APPROVE_LEVEL_3 = "plans:approve_level_3"
+    PLANS_AUTHOR = "plans:author"
+    REQUESTS_DRAFT = "requests:draft"
+    REQUESTS_ENDORSE = "requests:endorse"
+    REQUESTS_READ = "requests:read"
+    REQUESTS_REVIEW = "requests:review"
+    RESOURCES_ACTIVATE = "resources:activate"
+    RESOURCES_CHECK_DRIFT = "resources:check_drift"
+    RUNS_CANCEL = "runs:cancel"
+    RUNS_RECOVER = "runs:recover"
+    STATEMENTS_CLOSE = "statements:close"
+    STATEMENTS_CONFIRM = "statements:confirm"
+    STATEMENTS_DECIDE = "statements:decide"
+    STATEMENTS_DISPUTE = "statements:dispute"
+    STATEMENTS_VERIFY = "statements:verify"
+    SYSTEM_MANAGE = "system:manage"
+    TOKENS_OWN = "tokens:own"
+    USAGE_CORRECT = "usage:correct"
+
+
+class PlanFileHostReachedBy(OpenEnum):
+    SANDBOX = "sandbox"
+    SSH = "ssh"
+
+
+class PlanKind(OpenEnum):
+    """The kind of an execution plan: what its run carries out."""
+
+    PROVISION = "provision"
+    CHANGE = "change"
+    RELEASE = "release"
+    UNDO = "undo"
+    BASELINE = "baseline"
+    PREPARE = "prepare"
+    CUTOVER = "cutover"
+    ROLLBACK = "rollback"
+    CLEAN_UP = "clean_up"
 
 
 class PlanStatus(OpenEnum):
@@ -99,9 +274,22 @@ class PlanStatus(OpenEnum):
     ABANDONED = "abandoned"
 
 
-class RequestDraftZoneClass(OpenEnum):
-    PRODUCTION = "production"
-    TRIAL = "trial"
+class PlannedChangeAction(OpenEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    REPLACE = "replace"
+    NO_OP = "no-op"
+    READ = "read"
+
+
+class QuotaClass(OpenEnum):
+    """The resource class that a SKU takes of quota and pool."""
+
+    VCPU = "vcpu"
+    MEMORY_GB = "memory_gb"
+    BLOCK_GB = "block_gb"
+    NONE = "none"
 
 
 class RequestKind(OpenEnum):
@@ -133,6 +321,17 @@ class RequestStatus(OpenEnum):
     EXPIRED = "expired"
 
 
+ResourceAttributes = dict[str, Any]
+
+
+class ResourceClass(OpenEnum):
+    """The kinds of amounts that quotas and pools count."""
+
+    VCPU = "vcpu"
+    MEMORY_GB = "memory_gb"
+    BLOCK_GB = "block_gb"
+
+
 class ResourceStatus(OpenEnum):
     """The status of a resource; it is billed only in active, changing and suspended."""
 
@@ -155,6 +354,29 @@ class RevisionStatus(OpenEnum):
     SUPERSEDED = "superseded"
 
 
+class Role(OpenEnum):
+    """The roles of domain §4.4."""
+
+    DEPARTMENT_CLERK = "department_clerk"
+    INFORMATION_OFFICER = "information_officer"
+    CENTRE_REVIEWER = "centre_reviewer"
+    CENTRE_APPROVER = "centre_approver"
+    SMART_CITY_OFFICE = "smart_city_office"
+    APPLIER = "applier"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    TECHNICAL_ADMINISTRATOR = "technical_administrator"
+
+
+class RunKind(OpenEnum):
+    """The kind of a run."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    DRIFT = "drift"
+    INSPECT = "inspect"
+
+
 class RunStatus(OpenEnum):
     """Where one execution of an engine stands."""
 
@@ -164,6 +386,30 @@ class RunStatus(OpenEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Side(OpenEnum):
+    """A side of a migration: the legacy host, or the host that a request has provisioned."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+class SidesBillingSource(OpenEnum):
+    NOT_BILLED = "not_billed"
+
+
+class SidesBillingTarget(OpenEnum):
+    TRIAL = "trial"
+    ACTIVE = "active"
+
+
+class SkuBilling(OpenEnum):
+    """The way in which a SKU is billed."""
+
+    MONTHLY = "monthly"
+    ONE_OFF = "one_off"
+    PERCENT_OF_SPEC = "percent_of_spec"
 
 
 class StatementStatus(OpenEnum):
@@ -180,57 +426,333 @@ class StatementStatus(OpenEnum):
     LOCKED = "locked"
 
 
+class SwitchOutcome(OpenEnum):
+    """How a cutover or rollback ended."""
+
+    UNDER_WAY = "under_way"
+    SWITCHED = "switched"
+    REFUSED = "refused"
+    REVERTED = "reverted"
+    UNKNOWN = "unknown"
+
+
+SystemAttributes = dict[str, Any]
+
+
+class UsageCorrectionBodyState(OpenEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    WAIVED = "waived"
+    NONE = "none"
+
+
+class UsageEventDetailBillingState(OpenEnum):
+    NONE = "none"
+
+
 class Verdict(OpenEnum):
-    """The action of a load on a difference."""
+    """The verdict of one rule. ``refuse`` is final; ``block`` lasts until its cause is removed."""
 
-    ADD = "add"
-    CHANGE = "change"
-    CONFLICT = "conflict"
-    REMOVE = "remove"
-    SAME = "same"
+    PASS = "pass"
+    WARN = "warn"
+    ESCALATE = "escalate"
+    BLOCK = "block"
+    REFUSE = "refuse"
+    UNKNOWN = "unknown"
 
 
-class AwaitedOut(Model):
-    """An awaited act, and the permissions that allow it."""
+class ZoneClass(OpenEnum):
+    """The use of the hosts. A trial holds production quota from submission on, and trial quota as well."""
+
+    PRODUCTION = "production"
+    TRIAL = "trial"
+
+
+class ApprovedTuple(Model):
+    """The members that an approval binds; `tuple_digest` is over them. Empty until the plan was generated."""
+
+    plan_id: UUID | None = None
+    kind: PlanKind | None = None
+    workspace: str | None = None
+    bundle_digest: str | None = None
+    lock_file_digest: str | None = None
+    engine_version: str | None = None
+    plan_file_sha256: str | None = None
+    changes_digest: str | None = None
+    state_lineage: str | None = None
+    state_serial: int | None = None
+    catalogue: str | None = None
+    monthly_fen: int | None = None
+    hold: str | None = None
+    expires_at: str | None = None
+
+
+class AttributeDrift(Model):
+    """One attribute whose real value differs from the Terraform state."""
+
+    attribute: str
+    state: AttributeValue
+    reality: AttributeValue
+
+
+class AuditEventDetail(Model):
+    """One event. `body` is the JSON text that was hashed; `hash` covers `previous_hash`, `seq` and `body`."""
+
+    seq: int
+    at: dt.datetime
+    actor: str
+    action: str
+    object_type: str
+    object_id: str
+    organisation_code: str | None
+    body: str
+    previous_hash: str
+    hash: str
+
+
+class AuditEventPage(Model):
+    """Events, newest first."""
+
+    next: str | None = None
+    items: tuple[AuditEventDetail, ...]
+
+
+class AuditVerification(Model):
+    """The result of a verification of the whole chain.
+
+    `heads` counts the signed heads, `torn_heads` are the numbers of incomplete lines in their file, and
+    `altered_statements` the numbers of statements whose digest differs from the audited one.
+    """
+
+    ok: bool
+    events: int
+    heads: int
+    torn_heads: tuple[int, ...]
+    findings: tuple[ChainFinding, ...]
+    altered_statements: tuple[str, ...]
+
+
+class AwaitedAct(Model):
+    """An act that the migration waits for, and the permissions of which one allows it."""
 
     act: str
-    permissions: tuple[str, ...]
+    permissions: tuple[Permission, ...]
     text_en: str
     text_zh: str
 
 
-class CorrectionIn(Model):
-    """The correct usage from a day on: the billing state, or all SKUs; `once` is charged on that day only."""
+class BudgetLineDetail(Model):
+    """Money of one payer for one purpose in one fiscal year."""
 
-    reason: str
-    day: dt.date
-    state: CorrectionInState | None = None
-    skus: tuple[SkuUseIn, ...] | None = None
-    once: bool = False
+    id: UUID
+    organisation_code: str
+    fiscal_year: int
+    purpose: str
+    payer: Payer
+    state: BudgetState
+    appropriated_fen: int
+    held_fen: int
+    committed_fen: int
+    spent_fen: int
+    free_fen: int
 
 
-class DecisionIn(Model):
+class CatalogueVersion(Model):
+    """A version of the price list, in force from `valid_from` to before `valid_to`."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    valid_from: dt.date
+    valid_to: dt.date | None
+
+
+class ChainFinding(Model):
+    """One defect of the chain, at the event with this number."""
+
+    seq: int
+    problem: str
+
+
+class ChangeCounts(Model):
+    """The number of resources that the plan creates, updates, deletes and replaces."""
+
+    create: int
+    update: int
+    delete: int
+    replace: int
+
+
+class ChangeSentence(Model):
+    """One change in both languages."""
+
+    action: PlannedChangeAction
+    en: str
+    zh: str
+
+
+class ChangeSummary(Model):
+    """The plan in plain words; empty until the plan was generated."""
+
+    counts: ChangeCounts | None = None
+    sentences: tuple[ChangeSentence, ...] | None = None
+    steps: tuple[PlaybookStep, ...] | None = None
+
+
+class ContentDifference(Model):
+    """A difference in one field, or in a whole row when `field` is empty, and the action of a load on it.
+
+    For a whole row, `before` and `after` are objects of its fields, or null where the row is absent.
+    """
+
+    kind: str
+    key: str
+    field: str
+    before: AttributeValue
+    after: AttributeValue
+    verdict: ContentDifferenceVerdict
+
+
+class CopyProgress(Model):
+    """Progress of the first copy; `at` is in seconds since 1970.
+
+    Empty until replication was prepared. `ready`: the copy is complete, changes are replicated, the
+    rollback path is prepared, nothing blocks.
+    """
+
+    at: float | None = None
+    tables: int | None = None
+    tables_done: int | None = None
+    database_bytes: int | None = None
+    database_bytes_done: int | None = None
+    files: int | None = None
+    files_done: int | None = None
+    file_bytes: int | None = None
+    file_bytes_done: int | None = None
+    retained_bytes: int | None = None
+    follows: bool | None = None
+    ready: bool | None = None
+    trouble: tuple[MigrationFinding, ...] | None = None
+    bytes_a_second: int | None = None
+    seconds_left: float | None = None
+
+
+class Credentials(Model):
+    """A local account."""
+
+    username: str
+    password: str
+
+
+class DatabaseReport(Model):
+    """Tables, and the current values of the sequences, by name."""
+
+    tables: dict[str, TableReport]
+    sequences: dict[str, int]
+
+
+class DepartmentDetail(Model):
+    """An organisation with its quota, its budget, the filing of its information officer, and its systems."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    kind: OrganisationKind
+    parent_code: str | None
+    quota: tuple[QuotaLimitDetail, ...]
+    budget_lines: tuple[BudgetLineDetail, ...]
+    officer_filing: DepartmentDetailOfficerFiling
+    systems: tuple[SystemDetail, ...]
+
+
+class DepartmentSummary(Model):
+    """An organisation."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    kind: OrganisationKind
+    parent_code: str | None
+
+
+class DepartmentUsage(Model):
+    """The cloud budget and the statements of one department in a year."""
+
+    organisation: str
+    name_zh: str
+    name_en: str
+    appropriated_fen: int
+    held_fen: int
+    committed_fen: int
+    spent_fen: int
+    free_fen: int
+    stated_fen: int
+    months: tuple[ReportedMonth, ...]
+
+
+class DigestBody(Model):
+    """The digest that you were shown."""
+
+    digest: str
+
+
+class DisputeDecision(Model):
     """The decision about a dispute."""
 
     reason: str
     upheld: bool
 
 
-class DifferenceOut(Model):
-    """A change of the load: of one field, or of a whole row when `field` is empty."""
+class DriftCaseDetail(Model):
+    """A difference between state and reality that a person has to decide about."""
 
-    kind: str
-    key: str
-    field: str
-    before: Any
-    after: Any
-    verdict: Verdict
+    id: UUID
+    workspace_id: UUID
+    run_id: UUID
+    organisation_code: str
+    status: DriftStatus
+    opened_at: dt.datetime
+    closed_at: dt.datetime | None
+    findings: tuple[DriftFinding, ...]
 
 
-class DigestIn(Model):
-    """The digest that you were shown."""
+class DriftFinding(Model):
+    """One object that differs: it is `gone`, or `unknown` to the state, or has other attributes."""
 
-    digest: str
+    address: str
+    gone: bool
+    unknown: bool
+    changes: tuple[AttributeDrift, ...]
+
+
+class EqualityProof(Model):
+    """Comparison of both sides after the switch; `digest` covers both reports. Empty until it was made."""
+
+    equal: bool | None = None
+    mismatches: tuple[Mismatch, ...] | None = None
+    tables: int | None = None
+    rows: int | None = None
+    sequences: int | None = None
+    files: int | None = None
+    file_bytes: int | None = None
+    later_files: int | None = None
+    digest: str | None = None
+    reports: dict[str, SideReport] | None = None
+
+
+class FilesReport(Model):
+    """Number, bytes and hash of the files of one subfolder."""
+
+    files: int
+    bytes: int
+    hash: str
+
+
+class FolderReport(Model):
+    """The subfolders by path; `later` is the number of files that were written after the fence."""
+
+    parts: dict[str, FilesReport]
+    later: int
 
 
 class LineDraft(Model):
@@ -249,35 +771,6 @@ class LineDraft(Model):
     host_services: tuple[LineDraftHostServices, ...] = ()
     ports: tuple[int, ...] = ()
     pool: str
-
-
-class LineOut(Model):
-    """`count` equal hosts of a request, with the code of their resource pool."""
-
-    key: str
-    label: str
-    purpose: LineDraftPurpose = LineDraftPurpose("app")
-    image: LineDraftImage = LineDraftImage("debian-12")
-    count: int = 1
-    vcpu: int
-    memory_gb: int
-    disk_gb: int
-    disk_tier: LineDraftDiskTier = LineDraftDiskTier("SSD")
-    backup_gb: int = 0
-    host_services: tuple[LineDraftHostServices, ...] = ()
-    ports: tuple[int, ...] = ()
-    pool_code: str
-
-
-class MeOut(Model):
-    """The person who calls."""
-
-    person_id: UUID
-    name: str
-    name_en: str
-    organisation: str
-    roles: tuple[str, ...]
-    permissions: tuple[str, ...]
 
 
 class MigrationDetail(Model):
@@ -299,23 +792,78 @@ class MigrationDetail(Model):
     reason_zh: str | None
     next_step: str | None
     next_step_zh: str | None
-    serving_side: str
+    serving_side: Side
     serving_address: str | None
     trial_since: dt.date | None
     request_number: str
-    plan_document: dict[str, Any]
-    target: dict[str, Any]
-    preflight: dict[str, Any]
-    progress: dict[str, Any]
-    billing: dict[str, Any]
-    retirement: dict[str, Any]
-    plans: tuple[MigrationPlanOut, ...]
-    switches: tuple[SwitchOut, ...]
-    awaited: tuple[AwaitedOut, ...]
+    plan_document: MigrationPlanFile
+    target: MigrationTarget
+    preflight: Preflight
+    progress: CopyProgress
+    billing: SidesBilling
+    retirement: Retirement
+    plans: tuple[MigrationPlanDetail, ...]
+    switches: tuple[SwitchDetail, ...]
+    awaited: tuple[AwaitedAct, ...]
 
 
-class MigrationOut(Model):
-    """A migration; `version` is its ETag, `serving_side` is source or target."""
+class MigrationFinding(Model):
+    """One problem and its fix; a `blocking` one must be fixed before the migration goes on."""
+
+    code: str
+    blocking: bool
+    problem_en: str
+    problem_zh: str
+    fix_en: str
+    fix_zh: str
+    facts: dict[str, str]
+
+
+class MigrationPage(Model):
+    """Migrations, newest first."""
+
+    next: str | None = None
+    items: tuple[MigrationSummary, ...]
+
+
+class MigrationPlanDetail(Model):
+    """One execution plan of the migration; plans of one `round` belong together."""
+
+    act: PlanKind
+    round: int
+    plan: PlanSummary
+    approvals: tuple[PlanApproval, ...]
+    missing_approvals: tuple[Role, ...]
+    runs: tuple[RunDetail, ...]
+
+
+class MigrationPlanFile(Model):
+    """The migration plan as it was registered."""
+
+    plan: str
+    title: str
+    system: str
+    source: PlanFileHost
+    target: PlanFileTarget
+    database: PlanFileDatabase | None
+    folders: tuple[str, ...]
+    name: PlanFileName | None
+    files_port: int
+    pause_budget_ms: int
+    trial_days: int
+    windows: tuple[PlanFileWindow, ...]
+
+
+class MigrationRegistration(Model):
+    """The text of a plan file, the file's name in error messages, and the request of the target."""
+
+    plan: str
+    file: str = "plan.yml"
+    request: str
+
+
+class MigrationSummary(Model):
+    """A migration; `version` is its ETag."""
 
     id: UUID
     number: str
@@ -333,54 +881,111 @@ class MigrationOut(Model):
     reason_zh: str | None
     next_step: str | None
     next_step_zh: str | None
-    serving_side: str
+    serving_side: Side
     serving_address: str | None
     trial_since: dt.date | None
 
 
-class MigrationPage(Model):
-    """Migrations, newest first."""
+class MigrationTarget(Model):
+    """The target host; empty until a plan of the migration was generated."""
 
-    next: str | None = None
-    items: tuple[MigrationOut, ...]
-
-
-class MigrationPlanOut(Model):
-    """One execution plan of the migration."""
-
-    act: str
-    round: int
-    plan: PlanOut
-    approvals: tuple[dict[str, Any], ...]
-    missing_approvals: tuple[str, ...]
-    runs: tuple[RunOut, ...]
+    name: str | None = None
+    address: str | None = None
 
 
-class MonthOut(Model):
-    """Progress of a month close: the number of statements in each status."""
+class Mismatch(Model):
+    """A table, a sequence or a folder of files that differs between the sides."""
+
+    kind: MismatchKind
+    name: str
+    source: str
+    target: str
+
+
+class MonthClose(Model):
+    """Progress of a month close: the number of statements by status, and of those still to be metered."""
 
     month: str
     statements: dict[str, int]
     to_meter: int
 
 
-class NewTokenOut(Model):
+class NewToken(Model):
     """A token with its secret, which is shown only once."""
 
     id: UUID
     name: str
-    scopes: tuple[str, ...]
+    scopes: tuple[Permission, ...]
     created_at: dt.datetime
     expires_at: dt.datetime
     revoked_at: dt.datetime | None
     token: str
 
 
-class PauseIn(Model):
+class OriginApproval(Model):
+    """One decision about the plan."""
+
+    role: Role
+    approver_id: UUID
+    decision: Decision
+    digest: str
+    at: dt.datetime
+
+
+class OriginPlan(Model):
+    """The plan that the run carried out, with the approved digest."""
+
+    id: UUID
+    number: str
+    digest: str | None
+    status: PlanStatus
+
+
+class OriginRequest(Model):
+    """The request that the plan belongs to."""
+
+    id: UUID
+    number: str
+    title: str
+
+
+class OriginRun(Model):
+    """The run that made the billed quantity."""
+
+    id: UUID
+    kind: RunKind
+    status: RunStatus
+
+
+class OwnRights(Model):
+    """The person who calls."""
+
+    person_id: UUID
+    name: str
+    name_en: str
+    organisation: str
+    roles: tuple[Role, ...]
+    permissions: tuple[Permission, ...]
+
+
+class PauseMeasurement(Model):
     """The longest gap between writes that the clients saw, and the gap during which the sides were fenced."""
 
     longest_ms: float
     at_fence_ms: float
+
+
+class PlanApproval(Model):
+    """The decision of one approver about the digest that was shown."""
+
+    id: UUID
+    plan_id: UUID
+    role: Role
+    approver_id: UUID
+    decision: Decision
+    digest: str
+    reason: str | None
+    at: dt.datetime
 
 
 class PlanDetail(Model):
@@ -388,7 +993,7 @@ class PlanDetail(Model):
 
     id: UUID
     number: str
-    kind: str
+    kind: PlanKind
     request_id: UUID
     workspace_id: UUID
     organisation_code: str
@@ -401,79 +1006,260 @@ class PlanDetail(Model):
     expires_at: dt.datetime | None
     author_id: UUID
     applier_id: UUID | None
-    required_approvals: tuple[str, ...]
+    required_approvals: tuple[Role, ...]
     tuple_digest: str | None
     monthly_fen: int
     catalogue_code: str | None
-    summary: dict[str, Any]
-    findings: tuple[dict[str, Any], ...]
-    members: dict[str, Any]
-    changes: tuple[dict[str, Any], ...]
-    approvals: tuple[dict[str, Any], ...]
-    missing_approvals: tuple[str, ...]
-    runs: tuple[RunOut, ...]
+    summary: ChangeSummary
+    findings: tuple[PlanFinding, ...]
+    members: ApprovedTuple
+    changes: tuple[PlannedChange, ...]
+    approvals: tuple[PlanApproval, ...]
+    missing_approvals: tuple[Role, ...]
+    runs: tuple[RunDetail, ...]
 
 
-class PlanOut(Model):
-    """An execution plan; an approval must send its `tuple_digest`."""
+class PlanFileDatabase(Model):
+    """The database to migrate; `admin` is a file below each host's root."""
 
-    id: UUID
-    number: str
-    kind: str
-    request_id: UUID
-    workspace_id: UUID
-    organisation_code: str
-    status: PlanStatus
-    status_at: dt.datetime
-    version: int
-    reason: str | None
-    reason_zh: str | None
-    created_at: dt.datetime
-    expires_at: dt.datetime | None
-    author_id: UUID
-    applier_id: UUID | None
-    required_approvals: tuple[str, ...]
-    tuple_digest: str | None
-    monthly_fen: int
-    catalogue_code: str | None
-    summary: dict[str, Any]
-    findings: tuple[dict[str, Any], ...]
+    name: str
+    writers: tuple[str, ...]
+    port: int
+    admin: str
+
+
+class PlanFileHost(Model):
+    """A host that this service has not made."""
+
+    host: str
+    reached_by: PlanFileHostReachedBy
+    workspace: str | None
+    address: str | None
+
+
+class PlanFileName(Model):
+    """The name that clients know, and the host whose service answers for it."""
+
+    record: str
+    service: PlanFileHost
+    port: int
+
+
+class PlanFileTarget(Model):
+    """The key of the host in the request that provisions the target."""
+
+    host: str
+
+
+class PlanFileWindow(Model):
+    """A time in which a cutover may begin, in the city's time; `ends` is not included."""
+
+    begins: str
+    ends: str
+
+
+class PlanFinding(Model):
+    """A fact that keeps a plan from being submitted (`blocks`) or that the approver must know."""
+
+    code: str
+    address: str
+    message: str
+    message_zh: str
+    blocks: bool
 
 
 class PlanPage(Model):
     """Plans, newest first."""
 
     next: str | None = None
-    items: tuple[PlanOut, ...]
+    items: tuple[PlanSummary, ...]
 
 
-class QuoteIn(Model):
+class PlanSummary(Model):
+    """An execution plan; an approval must send its `tuple_digest`."""
+
+    id: UUID
+    number: str
+    kind: PlanKind
+    request_id: UUID
+    workspace_id: UUID
+    organisation_code: str
+    status: PlanStatus
+    status_at: dt.datetime
+    version: int
+    reason: str | None
+    reason_zh: str | None
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    author_id: UUID
+    applier_id: UUID | None
+    required_approvals: tuple[Role, ...]
+    tuple_digest: str | None
+    monthly_fen: int
+    catalogue_code: str | None
+    summary: ChangeSummary
+    findings: tuple[PlanFinding, ...]
+
+
+class PlannedChange(Model):
+    """One object that the plan touches, before and after; `unknown` attributes are known after the apply."""
+
+    address: str
+    logical: str
+    type: str
+    kind: str
+    action: PlannedChangeAction
+    before: ResourceAttributes
+    after: ResourceAttributes
+    unknown: ResourceAttributes
+    never_worked: bool
+    deposed: bool
+
+
+class PlaybookStep(Model):
+    """One playbook that the plan plays, with its hosts and their addresses."""
+
+    playbook: str
+    host: str
+    address: str
+    text_en: str | None = None
+    text_zh: str | None = None
+
+
+class PoolCapacity(Model):
+    """One resource class of a pool; `allocatable` is capacity times overcommit, rounded down."""
+
+    resource_class: ResourceClass
+    capacity: int
+    allocatable: int
+    held: int
+    committed: int
+
+
+class PoolDetail(Model):
+    """A resource pool: the capacity of one zone and architecture."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    zone: str
+    arch: str
+    overcommit_percent: int
+    warn_at_percent: int
+    free: bool
+    expiry_days: int | None
+    capacities: tuple[PoolCapacity, ...]
+
+
+class Preflight(Model):
+    """The result of the last check of both sides; empty before the first one."""
+
+    passed: bool | None = None
+    findings: tuple[MigrationFinding, ...] | None = None
+    database_bytes: int | None = None
+    file_bytes: int | None = None
+    files: int | None = None
+    at: dt.datetime | None = None
+
+
+class PriceList(Model):
+    """The price catalogue in force, with every SKU."""
+
+    catalogue: CatalogueVersion
+    skus: tuple[PricedSku, ...]
+
+
+class PricedSku(Model):
+    """A SKU with its price: `price_fen` for a unit and month, or `percent` of a spec; both null for tiers."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    unit: str
+    product_group: str
+    billing: SkuBilling
+    quota_class: QuotaClass
+    fulfilment: Fulfilment
+    payer: Payer
+    arch: str | None
+    disk_tier: str | None
+    price_fen: int | None
+    percent: int | None
+
+
+class QuotaLimitDetail(Model):
+    """The limit of an organisation for one resource class in all zones of a zone class."""
+
+    organisation_code: str
+    zone_class: ZoneClass
+    resource_class: ResourceClass
+    amount: int
+    held: int
+    committed: int
+
+
+class QuoteBody(Model):
     """Lines to price; nothing is stored."""
 
     lines: tuple[LineDraft, ...]
 
 
-class QuoteOut(Model):
+class QuoteDetail(Model):
     """A price: a whole month, and from today to the end of the fiscal year."""
 
     catalogue: str
     monthly_fen: int
     year_fen: int
-    lines: tuple[dict[str, Any], ...]
+    lines: tuple[QuoteLine, ...]
 
 
-class ReasonIn(Model):
+class QuoteLine(Model):
+    """The price of one SKU for a whole month; `price_fen` is null for tiers and percentages."""
+
+    sku: str
+    quantity: int
+    price_fen: int | None
+    amount_fen: int
+
+
+class QuotedCommitment(Model):
+    """Money for a quantity of one SKU on one resource over the days from `starts` to before `ends`."""
+
+    address: str
+    sku: str
+    quantity: int
+    catalogue: str
+    price_fen: int | None
+    starts: dt.date
+    ends: dt.date
+    amount_fen: int
+
+
+class ReasonBody(Model):
     """The reason, shown to everyone who can see the object."""
 
     reason: str
 
 
-class RegisterIn(Model):
-    """The text of a plan file, the file's name in error messages, and the request of the target."""
+class ReportedMonth(Model):
+    """The current statement of one month."""
 
-    plan: str
-    file: str = "plan.yml"
-    request: str
+    month: str
+    statement_id: UUID
+    number: str | None
+    status: StatementStatus
+    total_fen: int
+
+
+class RequestComment(Model):
+    """The reason of a person who returned, refused, declined or rejected the request."""
+
+    id: UUID
+    request_id: UUID
+    person_id: UUID
+    at: dt.datetime
+    act: str
+    text: str
 
 
 class RequestDetail(Model):
@@ -484,10 +1270,10 @@ class RequestDetail(Model):
 
     id: UUID
     number: str
-    kind: str
+    kind: RequestKind
     organisation_code: str
     system_code: str | None
-    zone_class: str
+    zone_class: ZoneClass
     target_workspace_id: UUID | None
     title: str
     justification: str
@@ -503,12 +1289,12 @@ class RequestDetail(Model):
     catalogue_code: str | None
     monthly_fen: int
     year_fen: int
-    lines: tuple[LineOut, ...]
-    quote: dict[str, Any]
-    judgement: tuple[dict[str, Any], ...]
-    hold: dict[str, Any] | None
-    comments: tuple[dict[str, Any], ...]
-    removals: tuple[str, ...] = ()
+    lines: tuple[RequestLine, ...]
+    quote: RequestQuote
+    judgement: tuple[RuleResult, ...]
+    hold: RequestHold | None
+    comments: tuple[RequestComment, ...]
+    removals: tuple[str, ...]
 
 
 class RequestDraft(Model):
@@ -517,21 +1303,68 @@ class RequestDraft(Model):
     kind: RequestKind = RequestKind("provision")
     system: str | None = None
     workspace: UUID | None = None
-    zone_class: RequestDraftZoneClass = RequestDraftZoneClass("production")
+    zone_class: ZoneClass = ZoneClass("production")
     title: str
     justification: str
     lines: tuple[LineDraft, ...] = ()
 
 
-class RequestOut(Model):
+class RequestHold(Model):
+    """The amounts held for a request by counter, such as `quota:production:vcpu`; money is in fen."""
+
+    status: HoldStatus
+    expires_at: dt.datetime
+    amounts: dict[str, int]
+
+
+class RequestLine(Model):
+    """`count` equal hosts of a request, with the code of their resource pool."""
+
+    key: str
+    label: str
+    purpose: LineDraftPurpose = LineDraftPurpose("app")
+    image: LineDraftImage = LineDraftImage("debian-12")
+    count: int = 1
+    vcpu: int
+    memory_gb: int
+    disk_gb: int
+    disk_tier: LineDraftDiskTier = LineDraftDiskTier("SSD")
+    backup_gb: int = 0
+    host_services: tuple[LineDraftHostServices, ...] = ()
+    ports: tuple[int, ...] = ()
+    pool_code: str
+
+
+class RequestPage(Model):
+    """Requests, newest first."""
+
+    next: str | None = None
+    items: tuple[RequestSummary, ...]
+
+
+class RequestQuote(Model):
+    """The stored price of a request; empty until its first submission.
+
+    `budgets` are the fen that the request takes from each budget line, `basis` is the digest of the
+    inputs.
+    """
+
+    lines: tuple[QuoteLine, ...] | None = None
+    basis: str | None = None
+    budget_line: UUID | None = None
+    commitments: tuple[QuotedCommitment, ...] | None = None
+    budgets: dict[str, int] | None = None
+
+
+class RequestSummary(Model):
     """A resource request; `version` is its ETag."""
 
     id: UUID
     number: str
-    kind: str
+    kind: RequestKind
     organisation_code: str
     system_code: str | None
-    zone_class: str
+    zone_class: ZoneClass
     target_workspace_id: UUID | None
     title: str
     justification: str
@@ -549,14 +1382,7 @@ class RequestOut(Model):
     year_fen: int
 
 
-class RequestPage(Model):
-    """Requests, newest first."""
-
-    next: str | None = None
-    items: tuple[RequestOut, ...]
-
-
-class ResourceOut(Model):
+class ResourceDetail(Model):
     """A resource; `address` is its logical name in the workspace."""
 
     id: UUID
@@ -574,18 +1400,36 @@ class ResourceOut(Model):
     trial_ends_on: dt.date | None
     opened_on: dt.date | None
     released_on: dt.date | None
-    spec: dict[str, Any]
-    drift: dict[str, Any]
+    spec: ResourceAttributes
+    drift: ResourceDrift
+
+
+class ResourceDrift(Model):
+    """The difference that the last drift check found at a resource; empty where it found none."""
+
+    address: str | None = None
+    gone: bool | None = None
+    unknown: bool | None = None
+    changes: tuple[AttributeDrift, ...] | None = None
 
 
 class ResourcePage(Model):
     """Resources, oldest first."""
 
     next: str | None = None
-    items: tuple[ResourceOut, ...]
+    items: tuple[ResourceDetail, ...]
 
 
-class RetireIn(Model):
+class Retirement(Model):
+    """The record of the retirement of the legacy system; empty before it."""
+
+    stopped_on: dt.date | None = None
+    sanitisation: str | None = None
+    remark: str | None = None
+    recorded_on: dt.date | None = None
+
+
+class RetirementBody(Model):
     """The record of the retirement of the legacy system."""
 
     stopped_on: dt.date
@@ -608,11 +1452,18 @@ class RevisionDetail(Model):
     changes: int
     approved_by: dict[str, UUID]
     waits_for: tuple[Authority, ...]
-    differences: tuple[DifferenceOut, ...]
+    differences: tuple[ContentDifference, ...]
 
 
-class RevisionOut(Model):
-    """A content revision; `version` is its ETag, `changes` the number of its differences."""
+class RevisionPage(Model):
+    """Content revisions, newest first."""
+
+    next: str | None = None
+    items: tuple[RevisionSummary, ...]
+
+
+class RevisionSummary(Model):
+    """A content revision: its number of changes, the authorities that approved and those missing."""
 
     id: UUID
     number: int
@@ -628,18 +1479,29 @@ class RevisionOut(Model):
     waits_for: tuple[Authority, ...]
 
 
-class RevisionPage(Model):
-    """Content revisions, newest first."""
+class RuleResult(Model):
+    """The verdict of one rule.
 
-    next: str | None = None
-    items: tuple[RevisionOut, ...]
+    `facts` are the facts used, as pairs of name and text. `clause` and `quote_zh` are empty for a rule
+    that is not taken from the notice.
+    """
+
+    rule_id: str
+    verdict: Verdict
+    stops: bool
+    clause: str
+    quote_zh: str
+    message_zh: str
+    message_en: str
+    facts: tuple[tuple[Any, ...], ...]
+    missing: tuple[str, ...]
 
 
-class RunOut(Model):
+class RunDetail(Model):
     """One execution of an engine."""
 
     id: UUID
-    kind: str
+    kind: RunKind
     workspace_id: UUID
     plan_id: UUID | None
     organisation_code: str
@@ -654,32 +1516,76 @@ class RunOut(Model):
     reason_zh: str | None
     next_step: str | None
     next_step_zh: str | None
-    outcome: dict[str, Any]
+    outcome: RunOutcome
+
+
+class RunLog(Model):
+    """Lines of a log; `last` is the number of the last one."""
+
+    lines: tuple[str, ...]
+    last: int
+
+
+class RunOutcome(Model):
+    """The result of a run; the members depend on its kind, and an unfinished run has none."""
+
+    report: dict[str, HostReport] | None = None
+    objects: tuple[str, ...] | None = None
+    findings: tuple[DriftFinding, ...] | None = None
+    ready_at: dt.datetime | None = None
+    serving: Side | None = None
+    removed: dict[str, tuple[str, ...]] | None = None
+    left: tuple[str, ...] | None = None
 
 
 class RunPage(Model):
     """Runs, newest first."""
 
     next: str | None = None
-    items: tuple[RunOut, ...]
+    items: tuple[RunDetail, ...]
 
 
-class SignInIn(Model):
-    """A local account."""
+class SideReport(Model):
+    """The content of one side, as a program read it there."""
 
-    username: str
-    password: str
+    database: DatabaseReport | None
+    folders: dict[str, FolderReport]
 
 
-class SkuUseIn(Model):
+class SidesBilling(Model):
+    """The billing state of both sides; empty before the first cutover."""
+
+    source: SidesBillingSource | None = None
+    target: SidesBillingTarget | None = None
+
+
+class SkuMovementDetail(Model):
+    """Movement of the billed quantity of one SKU: opening + increases - decreases = closing."""
+
+    sku_code: str
+    opening: str
+    increases: str
+    decreases: str
+    closing: str
+
+
+class SkuUseBody(Model):
     """A quantity of one SKU."""
 
     sku: str
     quantity: float | str
-    spec: SpecIn | None = None
+    spec: SpecBody | None = None
 
 
-class SpecIn(Model):
+class SkuUseDetail(Model):
+    """A quantity of one SKU; only SKUs billed as a percentage of a spec have a spec."""
+
+    sku: str
+    quantity: str
+    spec: SpecDetail | None = None
+
+
+class SpecBody(Model):
     """The size to which a percentage refers."""
 
     arch: str
@@ -687,42 +1593,15 @@ class SpecIn(Model):
     memory_gb: float | str
 
 
-class StatementLineOut(Model):
-    """A line and the resource that it belongs to; a counter-line names the line that it reverses."""
+class SpecDetail(Model):
+    """The size to which a percentage refers."""
 
-    position: int
-    kind: str
-    month: str
-    resource_id: UUID
-    address: str
-    system: str | None
-    zone: str
-    sku: str
-    quantity: str
-    state: str
-    catalogue: str
-    price_fen: int | None
-    percent_of_spec: int | None
-    discount_percent: str
-    starts: dt.date
-    ends: dt.date
-    month_days: int
-    amount_fen: int
-    payers: tuple[str, ...]
-    shares_fen: tuple[int, ...]
-    run_id: UUID
-    reverses_statement_id: UUID | None
-    reverses_position: int | None
+    arch: str
+    vcpu: str
+    memory_gb: str
 
 
-class StatementLinePage(Model):
-    """Lines in the order of the statement."""
-
-    next: str | None = None
-    items: tuple[StatementLineOut, ...]
-
-
-class StatementOut(Model):
+class StatementDetail(Model):
     """A statement; `version` is its ETag, amounts are in fen."""
 
     id: UUID
@@ -747,61 +1626,194 @@ class StatementOut(Model):
     decision_reason: str | None
 
 
+class StatementLineDetail(Model):
+    """A line and the resource that it belongs to; a counter-line names the line that it reverses."""
+
+    position: int
+    kind: LineKind
+    month: str
+    resource_id: UUID
+    address: str
+    system: str | None
+    zone: str
+    sku: str
+    quantity: str
+    state: BillingState
+    catalogue: str
+    price_fen: int | None
+    percent_of_spec: int | None
+    discount_percent: str
+    starts: dt.date
+    ends: dt.date
+    month_days: int
+    amount_fen: int
+    payers: tuple[str, ...]
+    shares_fen: tuple[int, ...]
+    run_id: UUID
+    reverses_statement_id: UUID | None
+    reverses_position: int | None
+
+
+class StatementLineOrigin(Model):
+    """A line and its origin: usage and run, and of a run with a plan also plan, approvals and request."""
+
+    line: StatementLineDetail
+    intervals: tuple[UsageIntervalDetail, ...]
+    run: OriginRun
+    plan: OriginPlan | None = None
+    approvals: tuple[OriginApproval, ...] | None = None
+    request: OriginRequest | None = None
+
+
+class StatementLinePage(Model):
+    """Lines in the order of the statement."""
+
+    next: str | None = None
+    items: tuple[StatementLineDetail, ...]
+
+
 class StatementPage(Model):
     """Statements, newest month first."""
 
     next: str | None = None
-    items: tuple[StatementOut, ...]
+    items: tuple[StatementDetail, ...]
 
 
-class SwitchOut(Model):
-    """A cutover or rollback; the script measures `fenced_ms`, clients `pause_ms` and `pause_at_fence_ms`."""
+class SwitchDetail(Model):
+    """A cutover or rollback; the script measures `fenced_ms`, clients `pause_ms` and `pause_at_fence_ms`.
+
+    `marks` are milliseconds since the fence began: begun, shut, fenced, caught_up, files, opened,
+    named.
+    """
 
     number: int
-    direction: str
+    direction: Direction
     automatic: bool
     plan_id: UUID
     run_id: UUID
-    outcome: str
+    outcome: SwitchOutcome
     began_at: dt.datetime
     from_address: str
     to_address: str
     fenced_at: dt.datetime | None
     opened_at: dt.datetime | None
-    marks: dict[str, Any]
+    marks: dict[str, float]
     fenced_ms: float | None
     name_switched: bool
     pause_ms: float | None
     pause_at_fence_ms: float | None
-    billing: dict[str, Any]
+    billing: SidesBilling
     reason: str | None
     reason_zh: str | None
-    proof: dict[str, Any]
+    proof: EqualityProof
     proof_digest: str | None
     proof_equal: bool | None
     followed_at: dt.datetime | None
 
 
-class TokenIn(Model):
+class SystemDetail(Model):
+    """A government information system; `mlps_level` 0 means not graded yet."""
+
+    code: str
+    organisation_code: str
+    name_zh: str
+    name_en: str
+    network: str
+    hosting: str
+    mlps_level: int
+    classification: Classification
+    zombie: bool
+    attributes: SystemAttributes
+
+
+class TableReport(Model):
+    """Number and hash of the rows of one table."""
+
+    rows: int
+    hash: str
+
+
+class TokenBody(Model):
     """A new token; an empty list of scopes grants no rights."""
 
     name: str
-    scopes: tuple[str, ...]
+    scopes: tuple[Permission, ...]
     expires_in_days: float = 30
 
 
-class TokenOut(Model):
+class TokenDetail(Model):
     """A token without its secret."""
 
     id: UUID
     name: str
-    scopes: tuple[str, ...]
+    scopes: tuple[Permission, ...]
     created_at: dt.datetime
     expires_at: dt.datetime
     revoked_at: dt.datetime | None
 
 
-class WorkspaceOut(Model):
+class UsageCorrectionBody(Model):
+    """The correct usage from a day on: the billing state, or all SKUs; `once` is charged on that day only."""
+
+    reason: str
+    day: dt.date
+    state: UsageCorrectionBodyState | None = None
+    skus: tuple[SkuUseBody, ...] | None = None
+    once: bool = False
+
+
+class UsageEventDetail(Model):
+    """A change of the billing of a resource from `day` on.
+
+    A null `billing_state` leaves the state as it is, `none` ends billing; null `skus` leave the
+    quantities.
+    """
+
+    seq: int
+    resource_id: UUID
+    kind: EventKind
+    day: dt.date
+    at: dt.datetime
+    billing_state: Any
+    skus: tuple[SkuUseDetail, ...] | None
+    run_id: UUID
+    state_serial: int
+    actor: str
+    reason: str | None
+
+
+class UsageIntervalDetail(Model):
+    """One quantity of one SKU on the days from `starts` to before `ends`; null if it goes on.
+
+    The spec is the size to which a percentage refers.
+    """
+
+    id: UUID
+    resource_id: UUID
+    organisation_code: str
+    sku_code: str
+    quantity: str
+    spec_arch: str
+    spec_vcpu: str | None
+    spec_memory_gb: str | None
+    billing_state: BillingState
+    event_seq: int
+    run_id: UUID
+    state_serial: int
+    starts: dt.date
+    ends: dt.date | None
+
+
+class UsageReport(Model):
+    """The usage report of a year; `stated` is the total in CNY, as people read it."""
+
+    year: int
+    departments: tuple[DepartmentUsage, ...]
+    stated_fen: int
+    stated: str
+
+
+class WorkspaceDetail(Model):
     """One Terraform state and its system."""
 
     id: UUID

@@ -4,51 +4,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 from uuid import UUID
 
 from orchestrator.client.connection import Call, Connection, etag, segment
 from orchestrator.client.encoding import decode
 from orchestrator.client.models import (
-    CorrectionIn,
-    DecisionIn,
-    DigestIn,
+    AuditEventPage,
+    AuditVerification,
+    Credentials,
+    DepartmentDetail,
+    DepartmentSummary,
+    DigestBody,
+    DisputeDecision,
+    DriftCaseDetail,
     ExportStatementFormat,
     ExportUsageReportFormat,
-    MeOut,
     MigrationDetail,
     MigrationPage,
+    MigrationRegistration,
     MigrationStatus,
-    MonthOut,
-    NewTokenOut,
-    PauseIn,
+    MonthClose,
+    NewToken,
+    OwnRights,
+    PauseMeasurement,
     PlanDetail,
     PlanPage,
     PlanStatus,
-    QuoteIn,
-    QuoteOut,
-    ReasonIn,
-    RegisterIn,
+    PoolDetail,
+    PriceList,
+    QuoteBody,
+    QuoteDetail,
+    ReasonBody,
     RequestDetail,
     RequestDraft,
     RequestPage,
     RequestStatus,
-    ResourceOut,
+    ResourceDetail,
     ResourcePage,
-    RetireIn,
+    RetirementBody,
     RevisionDetail,
     RevisionPage,
-    RunOut,
+    RunDetail,
+    RunLog,
     RunPage,
-    SignInIn,
+    SkuMovementDetail,
+    StatementDetail,
+    StatementLineOrigin,
     StatementLinePage,
-    StatementOut,
     StatementPage,
     StatementStatus,
-    SwitchOut,
-    TokenIn,
-    TokenOut,
-    WorkspaceOut,
+    SwitchDetail,
+    TokenBody,
+    TokenDetail,
+    UsageCorrectionBody,
+    UsageEventDetail,
+    UsageReport,
+    WorkspaceDetail,
 )
 
 
@@ -58,55 +69,55 @@ class Operations:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def sign_in(self, body: SignInIn) -> None:
+    def sign_in(self, body: Credentials) -> None:
         """Open a browser session; the cookie is HttpOnly."""
         call = Call("POST", "/session", body=body)
         self.connection.read_bytes(call)
 
-    def read_me(self) -> MeOut:
+    def read_me(self) -> OwnRights:
         """Return your roles and permissions today, through this identity."""
         call = Call("GET", "/me")
-        return decode(MeOut, self.connection.read_json(call))
+        return decode(OwnRights, self.connection.read_json(call))
 
-    def list_tokens(self) -> tuple[TokenOut, ...]:
+    def list_tokens(self) -> tuple[TokenDetail, ...]:
         """List your tokens."""
         call = Call("GET", "/tokens")
-        return decode(tuple[TokenOut, ...], self.connection.read_json(call))
+        return decode(tuple[TokenDetail, ...], self.connection.read_json(call))
 
-    def create_token(self, body: TokenIn) -> NewTokenOut:
+    def create_token(self, body: TokenBody) -> NewToken:
         """Create a token; a token cannot create tokens with more rights than its own."""
         call = Call("POST", "/tokens", body=body)
-        return decode(NewTokenOut, self.connection.read_json(call))
+        return decode(NewToken, self.connection.read_json(call))
 
-    def revoke_token(self, token_id: UUID) -> TokenOut:
+    def revoke_token(self, token_id: UUID) -> TokenDetail:
         """Revoke one of your tokens."""
         call = Call("DELETE", f"/tokens/{segment(token_id)}")
-        return decode(TokenOut, self.connection.read_json(call))
+        return decode(TokenDetail, self.connection.read_json(call))
 
-    def read_catalogue(self) -> dict[str, Any]:
+    def read_catalogue(self) -> PriceList:
         """Return the price catalogue in force today, in fen per unit and month."""
         call = Call("GET", "/catalogue")
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(PriceList, self.connection.read_json(call))
 
-    def list_pools(self) -> tuple[dict[str, Any], ...]:
+    def list_pools(self) -> tuple[PoolDetail, ...]:
         """List pools with capacity, held and committed amounts."""
         call = Call("GET", "/pools")
-        return decode(tuple[dict[str, Any], ...], self.connection.read_json(call))
+        return decode(tuple[PoolDetail, ...], self.connection.read_json(call))
 
-    def list_departments(self) -> tuple[dict[str, Any], ...]:
+    def list_departments(self) -> tuple[DepartmentSummary, ...]:
         """List every organisation."""
         call = Call("GET", "/departments")
-        return decode(tuple[dict[str, Any], ...], self.connection.read_json(call))
+        return decode(tuple[DepartmentSummary, ...], self.connection.read_json(call))
 
-    def read_department(self, code: str) -> dict[str, Any]:
+    def read_department(self, code: str) -> DepartmentDetail:
         """Return one organisation with quota, budget, filing and systems."""
         call = Call("GET", f"/departments/{segment(code)}")
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(DepartmentDetail, self.connection.read_json(call))
 
-    def quote_lines(self, body: QuoteIn) -> QuoteOut:
+    def quote_lines(self, body: QuoteBody) -> QuoteDetail:
         """Return the price of lines, from the rater that also bills."""
         call = Call("POST", "/quotes", body=body)
-        return decode(QuoteOut, self.connection.read_json(call))
+        return decode(QuoteDetail, self.connection.read_json(call))
 
     def list_requests(
         self,
@@ -190,7 +201,7 @@ class Operations:
     def decline_request(
         self,
         request_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -229,7 +240,7 @@ class Operations:
     def return_request(
         self,
         request_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -246,7 +257,7 @@ class Operations:
     def refuse_request(
         self,
         request_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -263,7 +274,7 @@ class Operations:
     def reject_request(
         self,
         request_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -280,7 +291,7 @@ class Operations:
     def cancel_request(
         self,
         request_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -296,7 +307,7 @@ class Operations:
 
     def plans_request(
         self, request_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Order a plan for an approved request, or the undo of one that is being cancelled; return its
         run.
         """
@@ -305,7 +316,7 @@ class Operations:
             f"/requests/{segment(request_id)}/plans",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def activate_request(
         self, request_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
@@ -337,7 +348,7 @@ class Operations:
     def approve_plan(
         self,
         plan_id: UUID,
-        body: DigestIn,
+        body: DigestBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -354,7 +365,7 @@ class Operations:
     def return_plan(
         self,
         plan_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -371,7 +382,7 @@ class Operations:
     def refuse_plan(
         self,
         plan_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -387,7 +398,7 @@ class Operations:
 
     def apply_plan(
         self, plan_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Order the apply of an approved plan and return its run; the approval is claimed here, durably
         and once.
         """
@@ -396,12 +407,12 @@ class Operations:
             f"/plans/{segment(plan_id)}/apply",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def withdraw_plan(
         self,
         plan_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -431,15 +442,15 @@ class Operations:
         call = Call("GET", "/runs", query={"cursor": cursor, "limit": limit})
         return decode(RunPage, self.connection.read_json(call))
 
-    def read_run(self, run_id: UUID) -> RunOut:
+    def read_run(self, run_id: UUID) -> RunDetail:
         """Return one run."""
         call = Call("GET", f"/runs/{segment(run_id)}")
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
-    def read_run_log(self, run_id: UUID, *, after: int | None = None) -> dict[str, Any]:
+    def read_run_log(self, run_id: UUID, *, after: int | None = None) -> RunLog:
         """Return the lines of the log after line `after`; `last` is the number of the last one."""
         call = Call("GET", f"/runs/{segment(run_id)}/log", query={"after": after})
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(RunLog, self.connection.read_json(call))
 
     def stream_run_log(self, run_id: UUID, *, after: int | None = None) -> Iterator[tuple[int, list[str]]]:
         """Stream the log as server-sent events ``lines`` (a JSON list), then ``done`` after the run's end."""
@@ -448,14 +459,14 @@ class Operations:
 
     def cancel_run(
         self, run_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Cancel a waiting run, or ask a running one to stop with a single interrupt."""
         call = Call(
             "POST",
             f"/runs/{segment(run_id)}/cancel",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def list_migrations(
         self,
@@ -468,7 +479,9 @@ class Operations:
         call = Call("GET", "/migrations", query={"status": status, "cursor": cursor, "limit": limit})
         return decode(MigrationPage, self.connection.read_json(call))
 
-    def register_migration(self, body: RegisterIn, *, idempotency_key: str | None = None) -> MigrationDetail:
+    def register_migration(
+        self, body: MigrationRegistration, *, idempotency_key: str | None = None
+    ) -> MigrationDetail:
         """Register the migration of one of your systems; all errors of the plan are returned at once."""
         call = Call("POST", "/migrations", headers={"Idempotency-Key": idempotency_key}, body=body)
         return decode(MigrationDetail, self.connection.read_json(call))
@@ -478,12 +491,12 @@ class Operations:
         call = Call("GET", f"/migrations/{segment(migration_id)}")
         return decode(MigrationDetail, self.connection.read_json(call))
 
-    def record_switch_pause(self, migration_id: UUID, number: int, body: PauseIn) -> SwitchOut:
+    def record_switch_pause(self, migration_id: UUID, number: int, body: PauseMeasurement) -> SwitchDetail:
         """Record the write pause that the clients saw at a cutover or rollback."""
         call = Call(
             "POST", f"/migrations/{segment(migration_id)}/switches/{segment(number)}/pause", body=body
         )
-        return decode(SwitchOut, self.connection.read_json(call))
+        return decode(SwitchDetail, self.connection.read_json(call))
 
     def inspect_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
@@ -498,19 +511,19 @@ class Operations:
 
     def preflight_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Check both sides, read-only, and plan the preparation of replication when nothing blocks it."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/preflight",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def approve_migration(
         self,
         migration_id: UUID,
-        body: DigestIn,
+        body: DigestBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -526,30 +539,30 @@ class Operations:
 
     def start_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Prepare replication in both directions and start the copies, from the approved plan."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/start",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def plan_cutover_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Check the preconditions and plan the next cutover together with its rollback."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/plan-cutover",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def approve_cutover_migration(
         self,
         migration_id: UUID,
-        body: DigestIn,
+        body: DigestBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -565,14 +578,14 @@ class Operations:
 
     def cut_over_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Cut over to the target from the approved plan, inside a window."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/cut-over",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def accept_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
@@ -587,74 +600,74 @@ class Operations:
 
     def roll_back_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Roll back to the source with every write that the target has accepted."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/roll-back",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def plan_rollback_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Plan another rollback, when the rollback approved with the cutover could not be used."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/plan-rollback",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def plan_finalisation_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Plan to finalise: the rollback path is removed with everything else of the movers."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/plan-finalisation",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def finalise_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Finalise from the approved plan: there is no rollback afterwards."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/finalise",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def plan_clean_up_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Plan to give the migration up: the source serves on, everything of the movers is removed."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/plan-clean-up",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def clean_up_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> RunOut:
+    ) -> RunDetail:
         """Give the migration up from the approved plan; the source serves on."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/clean-up",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
     def retire_migration(
         self,
         migration_id: UUID,
-        body: RetireIn,
+        body: RetirementBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -671,7 +684,7 @@ class Operations:
     def abort_migration(
         self,
         migration_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -692,38 +705,38 @@ class Operations:
         call = Call("GET", "/resources", query={"request_id": request_id, "cursor": cursor, "limit": limit})
         return decode(ResourcePage, self.connection.read_json(call))
 
-    def read_resource(self, resource_id: UUID) -> ResourceOut:
+    def read_resource(self, resource_id: UUID) -> ResourceDetail:
         """Return one resource."""
         call = Call("GET", f"/resources/{segment(resource_id)}")
-        return decode(ResourceOut, self.connection.read_json(call))
+        return decode(ResourceDetail, self.connection.read_json(call))
 
-    def list_workspaces(self) -> tuple[WorkspaceOut, ...]:
+    def list_workspaces(self) -> tuple[WorkspaceDetail, ...]:
         """List the workspaces that are not released."""
         call = Call("GET", "/workspaces")
-        return decode(tuple[WorkspaceOut, ...], self.connection.read_json(call))
+        return decode(tuple[WorkspaceDetail, ...], self.connection.read_json(call))
 
-    def check_drift(self, workspace_id: UUID) -> RunOut:
+    def check_drift(self, workspace_id: UUID) -> RunDetail:
         """Start a drift check, which compares reality with the state and changes nothing."""
         call = Call("POST", f"/workspaces/{segment(workspace_id)}/drift-checks")
-        return decode(RunOut, self.connection.read_json(call))
+        return decode(RunDetail, self.connection.read_json(call))
 
-    def list_drift_cases(self) -> tuple[dict[str, Any], ...]:
+    def list_drift_cases(self) -> tuple[DriftCaseDetail, ...]:
         """List the open drift cases."""
         call = Call("GET", "/drift-cases")
-        return decode(tuple[dict[str, Any], ...], self.connection.read_json(call))
+        return decode(tuple[DriftCaseDetail, ...], self.connection.read_json(call))
 
-    def close_month(self, month: str, *, again: bool | None = None) -> MonthOut:
+    def close_month(self, month: str, *, again: bool | None = None) -> MonthClose:
         """Open the month's statements and meter them.
 
         A repeated call continues where the last one stopped.
         """
         call = Call("POST", f"/months/{segment(month)}/close", query={"again": again})
-        return decode(MonthOut, self.connection.read_json(call))
+        return decode(MonthClose, self.connection.read_json(call))
 
-    def read_month(self, month: str) -> MonthOut:
+    def read_month(self, month: str) -> MonthClose:
         """Return the progress of a month close."""
         call = Call("GET", f"/months/{segment(month)}")
-        return decode(MonthOut, self.connection.read_json(call))
+        return decode(MonthClose, self.connection.read_json(call))
 
     def list_statements(
         self,
@@ -748,10 +761,10 @@ class Operations:
         )
         return decode(StatementPage, self.connection.read_json(call))
 
-    def read_statement(self, statement_id: UUID) -> StatementOut:
+    def read_statement(self, statement_id: UUID) -> StatementDetail:
         """Return one statement."""
         call = Call("GET", f"/statements/{segment(statement_id)}")
-        return decode(StatementOut, self.connection.read_json(call))
+        return decode(StatementDetail, self.connection.read_json(call))
 
     def list_statement_lines(
         self, statement_id: UUID, *, cursor: str | None = None, limit: int | None = None
@@ -762,15 +775,15 @@ class Operations:
         )
         return decode(StatementLinePage, self.connection.read_json(call))
 
-    def trace_statement_line(self, statement_id: UUID, position: int) -> dict[str, Any]:
+    def trace_statement_line(self, statement_id: UUID, position: int) -> StatementLineOrigin:
         """Return a line and its origin: usage, run, plan with its digest, approvals, request."""
         call = Call("GET", f"/statements/{segment(statement_id)}/lines/{segment(position)}")
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(StatementLineOrigin, self.connection.read_json(call))
 
-    def list_statement_movement(self, statement_id: UUID) -> tuple[dict[str, Any], ...]:
+    def list_statement_movement(self, statement_id: UUID) -> tuple[SkuMovementDetail, ...]:
         """List opening, increases, decreases and closing quantity of every SKU."""
         call = Call("GET", f"/statements/{segment(statement_id)}/movement")
-        return decode(tuple[dict[str, Any], ...], self.connection.read_json(call))
+        return decode(tuple[SkuMovementDetail, ...], self.connection.read_json(call))
 
     def export_statement(self, statement_id: UUID, *, format: ExportStatementFormat | None = None) -> bytes:
         """Return the statement as a file: JSON, CSV for spreadsheets, a workbook, or PDF/A for the seals."""
@@ -779,34 +792,34 @@ class Operations:
 
     def issue_statement(
         self, statement_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> StatementOut:
+    ) -> StatementDetail:
         """Issue a statement whose figures the centre has verified: number, amounts and digest are fixed."""
         call = Call(
             "POST",
             f"/statements/{segment(statement_id)}/issue",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(StatementOut, self.connection.read_json(call))
+        return decode(StatementDetail, self.connection.read_json(call))
 
     def confirm_statement(
         self, statement_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
-    ) -> StatementOut:
+    ) -> StatementDetail:
         """Confirm a statement for its department. From then on only counter-lines correct its month."""
         call = Call(
             "POST",
             f"/statements/{segment(statement_id)}/confirm",
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
         )
-        return decode(StatementOut, self.connection.read_json(call))
+        return decode(StatementDetail, self.connection.read_json(call))
 
     def dispute_statement(
         self,
         statement_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
-    ) -> StatementOut:
+    ) -> StatementDetail:
         """Dispute a statement for its department or the provider."""
         call = Call(
             "POST",
@@ -814,16 +827,16 @@ class Operations:
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
             body=body,
         )
-        return decode(StatementOut, self.connection.read_json(call))
+        return decode(StatementDetail, self.connection.read_json(call))
 
     def decide_dispute(
         self,
         statement_id: UUID,
-        body: DecisionIn,
+        body: DisputeDecision,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
-    ) -> StatementOut:
+    ) -> StatementDetail:
         """Decide a dispute; the response is the statement that continues: this one, or its next revision."""
         call = Call(
             "POST",
@@ -831,16 +844,16 @@ class Operations:
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
             body=body,
         )
-        return decode(StatementOut, self.connection.read_json(call))
+        return decode(StatementDetail, self.connection.read_json(call))
 
     def suspend_resource(
         self,
         resource_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
-    ) -> ResourceOut:
+    ) -> ResourceDetail:
         """Bill the resource as suspended from today on: less if the price list says so."""
         call = Call(
             "POST",
@@ -848,16 +861,16 @@ class Operations:
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
             body=body,
         )
-        return decode(ResourceOut, self.connection.read_json(call))
+        return decode(ResourceDetail, self.connection.read_json(call))
 
     def resume_resource(
         self,
         resource_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
-    ) -> ResourceOut:
+    ) -> ResourceDetail:
         """Bill the resource in full again from today on."""
         call = Call(
             "POST",
@@ -865,19 +878,19 @@ class Operations:
             headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
             body=body,
         )
-        return decode(ResourceOut, self.connection.read_json(call))
+        return decode(ResourceDetail, self.connection.read_json(call))
 
-    def correct_usage(self, resource_id: UUID, body: CorrectionIn) -> dict[str, Any]:
+    def correct_usage(self, resource_id: UUID, body: UsageCorrectionBody) -> UsageEventDetail:
         """Correct recorded usage; a confirmed month gets counter-lines in the next open month."""
         call = Call("POST", f"/resources/{segment(resource_id)}/usage-corrections", body=body)
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(UsageEventDetail, self.connection.read_json(call))
 
-    def read_usage_report(self, *, year: int) -> dict[str, Any]:
+    def read_usage_report(self, *, year: int) -> UsageReport:
         """Return the stated amounts of a year by department and month, with held, committed and spent
         budget.
         """
         call = Call("GET", "/usage-report", query={"year": year})
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(UsageReport, self.connection.read_json(call))
 
     def export_usage_report(self, *, year: int, format: ExportUsageReportFormat | None = None) -> bytes:
         """Return the usage report as a file: CSV for spreadsheets, or a workbook."""
@@ -908,7 +921,7 @@ class Operations:
     def reject_revision(
         self,
         revision_id: UUID,
-        body: ReasonIn,
+        body: ReasonBody,
         *,
         idempotency_key: str | None = None,
         if_match: int | None = None,
@@ -924,12 +937,12 @@ class Operations:
 
     def list_audit_events(
         self, *, object_id: str | None = None, cursor: str | None = None, limit: int | None = None
-    ) -> dict[str, Any]:
+    ) -> AuditEventPage:
         """List events, newest first."""
         call = Call("GET", "/audit/events", query={"object_id": object_id, "cursor": cursor, "limit": limit})
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(AuditEventPage, self.connection.read_json(call))
 
-    def verify_audit(self) -> dict[str, Any]:
+    def verify_audit(self) -> AuditVerification:
         """Verify the whole chain against the signed heads."""
         call = Call("GET", "/audit/verification")
-        return decode(dict[str, Any], self.connection.read_json(call))
+        return decode(AuditVerification, self.connection.read_json(call))

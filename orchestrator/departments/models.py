@@ -1,6 +1,7 @@
 """Organisations, people, their identities, roles, tokens and sessions."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
@@ -10,23 +11,25 @@ from sqlmodel import Field, SQLModel
 from orchestrator.core.db import document, id_field, instant, one_of
 from orchestrator.departments.permissions import Role
 
-ORGANISATION_KINDS = (
-    "city_dept",
-    "city_unit",
-    "county",
-    "committee",
-    "county_informatization",
-    "vertical",
-    "provider",
-    "authority",
-)
+
+class OrganisationKind(StrEnum):
+    """The kinds of organisations."""
+
+    CITY_DEPT = "city_dept"
+    CITY_UNIT = "city_unit"
+    COUNTY = "county"
+    COMMITTEE = "committee"
+    COUNTY_INFORMATIZATION = "county_informatization"
+    VERTICAL = "vertical"
+    PROVIDER = "provider"
+    AUTHORITY = "authority"
 
 
 class Organisation(SQLModel, table=True):
     """A body that asks, reviews, funds or executes."""
 
     __tablename__ = "organisations"
-    __table_args__ = (one_of("kind", ORGANISATION_KINDS),)
+    __table_args__ = (one_of("kind", OrganisationKind),)
 
     code: str = Field(primary_key=True)
     name_zh: str

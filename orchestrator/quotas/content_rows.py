@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Session, select
 
 from orchestrator.quotas.errors import StillInUse
-from orchestrator.quotas.models import RESOURCE_CLASSES, BudgetLine, PoolCapacity, QuotaLimit, ResourcePool
+from orchestrator.quotas.models import BudgetLine, PoolCapacity, QuotaLimit, ResourceClass, ResourcePool
 
 Row = Mapping[str, Any]
 _POOL_FIELDS = (
@@ -93,8 +93,8 @@ def _budget_line(session: Session, key: str, row: Row | None) -> None:
 def _pool(session: Session, key: str, row: Row | None) -> None:
     pool = session.get(ResourcePool, key)
     if row is None:
-        for name in RESOURCE_CLASSES:
-            session.delete(session.get(PoolCapacity, (key, name)))
+        for resource_class in ResourceClass:
+            session.delete(session.get(PoolCapacity, (key, resource_class)))
         session.flush()
         session.delete(pool)
         return
@@ -104,8 +104,8 @@ def _pool(session: Session, key: str, row: Row | None) -> None:
         setattr(pool, name, value)
     session.add(pool)
     session.flush()
-    for name in RESOURCE_CLASSES:
-        _capacity(session, pool, name, row[name])
+    for resource_class in ResourceClass:
+        _capacity(session, pool, resource_class, row[resource_class])
 
 
 def _capacity(session: Session, pool: ResourcePool, name: str, amount: int) -> None:

@@ -14,7 +14,30 @@ from sqlmodel import Field, SQLModel
 from orchestrator.core.db import id_field, instant, one_of
 from orchestrator.quotas.arithmetic import Counter
 
-RESOURCE_CLASSES = ("vcpu", "memory_gb", "block_gb")
+
+class ResourceClass(StrEnum):
+    """The kinds of amounts that quotas and pools count."""
+
+    VCPU = "vcpu"
+    MEMORY_GB = "memory_gb"
+    BLOCK_GB = "block_gb"
+
+
+class Payer(StrEnum):
+    """Who pays: the department, or the city's central budget."""
+
+    DEPARTMENT = "department"
+    CENTRAL = "central"
+
+
+class BudgetState(StrEnum):
+    """Status of a budget line."""
+
+    PROVISIONAL = "provisional"
+    APPROVED = "approved"
+    CLOSED = "closed"
+
+
 ZONE_CLASSES = ("production", "trial")
 
 
@@ -24,7 +47,7 @@ class QuotaLimit(SQLModel, table=True):
     __tablename__ = "quota_limits"
     __table_args__ = (
         one_of("zone_class", ZONE_CLASSES),
-        one_of("resource_class", RESOURCE_CLASSES),
+        one_of("resource_class", ResourceClass),
         CheckConstraint("held >= 0 AND committed >= 0", name="amounts_not_negative"),
         CheckConstraint("held + committed <= amount", name="never_oversold"),
     )
@@ -58,7 +81,7 @@ class PoolCapacity(SQLModel, table=True):
 
     __tablename__ = "pool_capacities"
     __table_args__ = (
-        one_of("resource_class", RESOURCE_CLASSES),
+        one_of("resource_class", ResourceClass),
         CheckConstraint("held >= 0 AND committed >= 0", name="amounts_not_negative"),
         CheckConstraint("held + committed <= allocatable", name="never_oversold"),
     )
@@ -78,8 +101,8 @@ class BudgetLine(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("organisation_code", "fiscal_year", "purpose", "payer"),
         UniqueConstraint("id", "fiscal_year"),
-        one_of("payer", ("department", "central")),
-        one_of("state", ("provisional", "approved", "closed")),
+        one_of("payer", Payer),
+        one_of("state", BudgetState),
         CheckConstraint(
             "held_fen >= 0 AND committed_fen >= 0 AND spent_fen >= 0", name="amounts_not_negative"
         ),
@@ -91,7 +114,7 @@ class BudgetLine(SQLModel, table=True):
     fiscal_year: int
     purpose: str
     payer: str
-    state: str = "approved"
+    state: str = BudgetState.APPROVED
     appropriated_fen: int = Field(sa_column=Column(BigInteger, nullable=False))
     held_fen: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     committed_fen: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from orchestrator.resource_requests.kinds import RequestKind
+from orchestrator.resource_requests.kinds import RequestKind, ZoneClass
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -132,7 +132,7 @@ class RequestDraft(BaseModel):
     kind: RequestKind = RequestKind.PROVISION
     system: str | None = Field(default=None, max_length=40)
     workspace: UUID | None = None
-    zone_class: Literal["production", "trial"] = "production"
+    zone_class: ZoneClass = ZoneClass.PRODUCTION
     title: Text
     justification: LongText
     lines: tuple[LineDraft, ...] = Field(default=(), max_length=MOST_LINES)

@@ -1,4 +1,4 @@
-"""Kinds of resource requests."""
+"""Kinds of resource requests, and the zone classes that they ask for."""
 
 from enum import StrEnum
 
@@ -9,3 +9,10 @@ class RequestKind(StrEnum):
     PROVISION = "provision"
     CHANGE = "change"
     RELEASE = "release"
+
+
+class ZoneClass(StrEnum):
+    """The use of the hosts. A trial holds production quota from submission on, and trial quota as well."""
+
+    PRODUCTION = "production"
+    TRIAL = "trial"

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
-from orchestrator.resource_requests.kinds import RequestKind
+from orchestrator.resource_requests.kinds import RequestKind, ZoneClass
 from orchestrator.resource_requests.lifecycle import RequestStatus
 
 
@@ -23,7 +23,7 @@ class ResourceRequest(SQLModel, table=True):
     __table_args__ = (
         one_of("kind", RequestKind),
         one_of("status", RequestStatus),
-        one_of("zone_class", ("production", "trial")),
+        one_of("zone_class", ZoneClass),
         CheckConstraint("endorser_id <> requester_id OR filed_by_officer", name="endorser_is_another_person"),
         CheckConstraint(
             "reviewer_id <> requester_id AND reviewer_id <> endorser_id", name="reviewer_is_another_person"
@@ -36,7 +36,7 @@ class ResourceRequest(SQLModel, table=True):
     kind: str = RequestKind.PROVISION
     organisation_code: str = Field(foreign_key="organisations.code", index=True)
     system_code: str | None = Field(default=None, foreign_key="systems.code")
-    zone_class: str = "production"
+    zone_class: str = ZoneClass.PRODUCTION
     target_workspace_id: UUID | None = Field(default=None, foreign_key="workspaces.id")
     title: str
     justification: str

@@ -17,8 +17,8 @@ from orchestrator.departments.permissions import Permission, Role
 from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
 from orchestrator.policies.rules import Verdict
-from orchestrator.resource_requests.drafting import HostService, LineDraft, RequestDraft
-from orchestrator.resource_requests.kinds import RequestKind
+from orchestrator.resource_requests.drafting import HostService, LineDraft
+from orchestrator.resource_requests.kinds import RequestKind, ZoneClass
 from orchestrator.resource_requests.lifecycle import REQUEST_LIFECYCLE, RequestStatus
 from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
 from orchestrator.runs.kinds import RunKind
@@ -46,7 +46,7 @@ CODES: Mapping[str, type[StrEnum]] = {
 }
 CHOICES: Mapping[str, Collection[str]] = {
     "request_kind": tuple(RequestKind),
-    "zone_class": get_args(RequestDraft.model_fields["zone_class"].annotation),
+    "zone_class": tuple(ZoneClass),
     "purpose": get_args(LineDraft.model_fields["purpose"].annotation),
     "image": get_args(LineDraft.model_fields["image"].annotation),
     "tier": get_args(LineDraft.model_fields["disk_tier"].annotation),

@@ -100,8 +100,9 @@ def test_a_version_is_sent_as_etag(server: Server, client: ApiClient) -> None:
 
 
 def test_a_value_in_a_path_stays_one_segment(server: Server, client: ApiClient) -> None:
-    server.answer({})
-    client.read_department("../runs?x")
+    server.answer({}, 404)
+    with pytest.raises(ApiProblem):
+        client.read_department("../runs?x")
     assert server.received[0][1] == "/api/v1/departments/..%2Fruns%3Fx"
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from orchestrator.client.encoding import UnexpectedResponse, decode, encode
 from orchestrator.client.models import (
-    CorrectionIn,
-    ReasonIn,
-    RunOut,
+    ReasonBody,
+    RunDetail,
     RunPage,
     RunStatus,
-    SkuUseIn,
+    SkuUseBody,
+    UsageCorrectionBody,
 )
 
 RUN_ID = "018f0000-0000-7000-8000-000000000001"
@@ -34,7 +34,7 @@ RUN: dict[str, Any] = {
     "reason_zh": None,
     "next_step": None,
     "next_step_zh": None,
-    "outcome": {"findings": [{"address": "web"}]},
+    "outcome": {"findings": [{"address": "instance/web", "gone": True, "unknown": False, "changes": []}]},
 }
 
 
@@ -47,11 +47,11 @@ def test_a_response_is_read_into_types_and_written_back_unchanged() -> None:
 
 
 def test_members_of_a_newer_service_are_ignored() -> None:
-    assert decode(RunOut, RUN | {"colour": "red"}) == decode(RunOut, RUN)
+    assert decode(RunDetail, RUN | {"colour": "red"}) == decode(RunDetail, RUN)
 
 
 def test_a_value_of_a_newer_service_is_kept_and_equals_no_known_one() -> None:
-    run = decode(RunOut, RUN | {"status": "paused"})
+    run = decode(RunDetail, RUN | {"status": "paused"})
     assert isinstance(run.status, RunStatus)
     assert (run.status, f"{run.status}", run.status.value) == ("paused", "paused", "paused")
     assert run.status not in set(RunStatus)
@@ -64,34 +64,34 @@ def test_a_value_of_a_newer_service_is_kept_and_equals_no_known_one() -> None:
 )
 def test_a_response_of_another_shape_is_named(document: Any) -> None:
     with pytest.raises(
-        UnexpectedResponse, match=r"is not a RunOut .*Use the client of the service's version"
+        UnexpectedResponse, match=r"is not a RunDetail .*Use the client of the service's version"
     ):
-        decode(RunOut, document)
+        decode(RunDetail, document)
 
 
 def test_members_that_were_not_given_are_not_sent_and_have_their_defaults() -> None:
-    use = SkuUseIn(sku="CPU", quantity=2)
-    correction = CorrectionIn(reason="r", day=date(2019, 6, 1), skus=(use,))
+    use = SkuUseBody(sku="CPU", quantity=2)
+    correction = UsageCorrectionBody(reason="r", day=date(2019, 6, 1), skus=(use,))
     assert encode(correction) == {
         "reason": "r",
         "day": "2019-06-01",
         "skus": [{"sku": "CPU", "quantity": 2}],
     }
     assert (correction.once, correction.state, use.spec) == (False, None, None)
-    assert correction == CorrectionIn(reason="r", day=date(2019, 6, 1), skus=(use,), once=False)
+    assert correction == UsageCorrectionBody(reason="r", day=date(2019, 6, 1), skus=(use,), once=False)
 
 
 def test_a_model_is_frozen_and_compared_by_its_members() -> None:
-    reason = ReasonIn(reason="r")
-    assert reason == ReasonIn(reason="r")
-    assert len({reason, ReasonIn(reason="r"), ReasonIn(reason="s")}) == 2
-    assert repr(reason) == "ReasonIn(reason='r')"
-    with pytest.raises(AttributeError, match=r"ReasonIn\.reason is read-only"):
+    reason = ReasonBody(reason="r")
+    assert reason == ReasonBody(reason="r")
+    assert len({reason, ReasonBody(reason="r"), ReasonBody(reason="s")}) == 2
+    assert repr(reason) == "ReasonBody(reason='r')"
+    with pytest.raises(AttributeError, match=r"ReasonBody\.reason is read-only"):
         reason.reason = "s"  # type: ignore[misc]
 
 
 def test_a_model_has_all_members_and_no_other() -> None:
     with pytest.raises(TypeError, match=r"missing members \['reason'\]"):
-        ReasonIn()  # type: ignore[call-arg]
+        ReasonBody()  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"unknown members \['why'\]"):
-        ReasonIn(reason="r", why="x")  # type: ignore[call-arg]
+        ReasonBody(reason="r", why="x")  # type: ignore[call-arg]
