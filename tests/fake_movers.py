@@ -125,15 +125,17 @@ class FakeMovers:
             side: SideState(accepts is not None, hosts.prepared, accepts, tuple(hosts.fences))
             for side, accepts in hosts.accepts.items()
         }
-        address = self._transfer.source.address if hosts.name == "source" else self._transfer.target.address
+        address = (
+            self._transfer.source.address if hosts.name is Side.SOURCE else self._transfer.target.address
+        )
         return Sides(states[Side.SOURCE], states[Side.TARGET], address)
 
     def cut_over(self) -> SwitchResult:
-        result: SwitchResult = self._do("cut_over", switches, "target")
+        result: SwitchResult = self._do("cut_over", switches, Side.TARGET)
         return result
 
     def roll_back(self) -> SwitchResult:
-        result: SwitchResult = self._do("roll_back", switches, "source")
+        result: SwitchResult = self._do("roll_back", switches, Side.SOURCE)
         return result
 
     def last_switch(self, to: Side) -> SwitchResult | None:

@@ -117,11 +117,11 @@ def test_a_cutover_that_exceeds_its_budget_reverts(
     assert result.reason.code == "over_budget"
 
 
-@pytest.mark.parametrize("which", ["source", "target"])
+@pytest.mark.parametrize("which", Side)
 def test_a_database_killed_between_fence_and_opening_costs_no_write(
     world: World, prepared: Transfer, movers: AnsibleMovers, which: Side
 ) -> None:
-    host = world.legacy if which == "source" else world.target
+    host = world.legacy if which is Side.SOURCE else world.target
     with world.clients(pause=0.05) as clients:
         with slow_arrival(world, prepared, "marker", 2):
             switch = begun(world, prepared, movers)
