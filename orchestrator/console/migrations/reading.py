@@ -136,7 +136,7 @@ def _may_retire(visit: Visit, migration: Migration) -> bool:
 
 def _newest_run(view: MigrationView) -> Run | None:
     """Return the run to follow: a running one before one that has ended, then the newest plan's."""
-    runs = list(chain.from_iterable(item.runs for item in view.plans))
+    runs = list(chain.from_iterable(plan_view.runs for plan_view in view.plans))
     return max(reversed(runs), key=lambda run: (not _ended(run), run.created_at), default=None)
 
 
@@ -186,8 +186,8 @@ def _acts(visit: Visit, view: MigrationView) -> ActionSet:
 
 def plan_to_approve(view: MigrationView) -> MigrationPlanView | None:
     """Return the plan that awaits approval; a cutover plan stands for its rollback as well."""
-    submitted = [item for item in view.plans if item.plan.status == PlanStatus.SUBMITTED]
-    cutovers = [item for item in submitted if item.act == PlanKind.CUTOVER] or submitted
+    submitted = [plan_view for plan_view in view.plans if plan_view.plan.status == PlanStatus.SUBMITTED]
+    cutovers = [plan_view for plan_view in submitted if plan_view.act == PlanKind.CUTOVER] or submitted
     return cutovers[-1] if cutovers else None
 
 
@@ -244,7 +244,7 @@ def _checklist(visit: Visit, view: MigrationView) -> tuple[Check, ...]:
     migration = view.migration
     if migration.status not in BEFORE_CUTOVER:
         return ()
-    newest = {item.act: item.plan.status for item in view.plans}
+    newest = {plan_view.act: plan_view.plan.status for plan_view in view.plans}
     statuses = [newest.get(act) for act in (PlanKind.CUTOVER, PlanKind.ROLLBACK)]
     planned = all(status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED) for status in statuses)
     approved = all(status == PlanStatus.APPROVED for status in statuses)
@@ -260,59 +260,59 @@ def _checklist(visit: Visit, view: MigrationView) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _plan_row(item: MigrationPlanView) -> MigrationPlanRow:
+def _plan_row(plan_view: MigrationPlanView) -> MigrationPlanRow:
     return MigrationPlanRow(
-        id=str(item.plan.id),
-        number=item.plan.number,
-        act=item.act,
-        round=item.round,
-        status=item.plan.status,
-        missing=tuple(item.missing) if item.plan.status == PlanStatus.SUBMITTED else (),
-        runs=tuple((str(run.id), run.status) for run in item.runs),
+        id=str(plan_view.plan.id),
+        number=plan_view.plan.number,
+        act=plan_view.act,
+        round=plan_view.round,
+        status=plan_view.plan.status,
+        missing=tuple(plan_view.missing) if plan_view.plan.status == PlanStatus.SUBMITTED else (),
+        runs=tuple((str(run.id), run.status) for run in plan_view.runs),
     )
 
 
 def _shown(visit: Visit, view: MigrationView) -> ShownPlan | None:
-    item = plan_to_approve(view)
-    if item is None:
+    plan_view = plan_to_approve(view)
+    if plan_view is None:
         return None
     steps = tuple(
         (str(step["host"]), visit.pick(step["text_zh"], step["text_en"]))
-        for step in item.plan.summary.get("steps", [])
+        for step in plan_view.plan.summary.get("steps", [])
     )
     return ShownPlan(
-        id=str(item.plan.id),
-        number=item.plan.number,
-        act=item.act,
-        digest=item.plan.tuple_digest or "",
+        id=str(plan_view.plan.id),
+        number=plan_view.plan.number,
+        act=plan_view.act,
+        digest=plan_view.plan.tuple_digest or "",
         steps=steps,
         approved_by=tuple(
-            f"{visit.names.person(given.approver_id)} · {visit.word(given.role, 'role')}"
-            for given in item.approvals
-            if given.decision == Decision.APPROVED
+            f"{visit.names.person(approval.approver_id)} · {visit.word(approval.role, 'role')}"
+            for approval in plan_view.approvals
+            if approval.decision == Decision.APPROVED
         ),
-        missing=tuple(item.missing),
+        missing=tuple(plan_view.missing),
     )
 
 
-def _switch(visit: Visit, item: MigrationSwitch) -> SwitchView:
+def _switch(visit: Visit, switch: MigrationSwitch) -> SwitchView:
     return SwitchView(
-        number=item.number,
-        direction=item.direction,
-        automatic=item.automatic,
-        outcome=item.outcome,
-        at=item.began_at,
-        from_address=item.from_address,
-        to_address=item.to_address,
-        run_id=str(item.run_id),
-        fenced_so_far_ms=queries.fenced_so_far_ms(visit.session, item),
-        fenced_ms=item.fenced_ms,
-        pause_ms=item.pause_ms,
-        pause_at_fence_ms=item.pause_at_fence_ms,
-        proof=_proof(visit, stored_proof(item.proof)),
-        proof_equal=item.proof_equal,
-        proof_digest=item.proof_digest or "",
-        reason=visit.pick(item.reason_zh, item.reason),
+        number=switch.number,
+        direction=switch.direction,
+        automatic=switch.automatic,
+        outcome=switch.outcome,
+        at=switch.began_at,
+        from_address=switch.from_address,
+        to_address=switch.to_address,
+        run_id=str(switch.run_id),
+        fenced_so_far_ms=queries.fenced_so_far_ms(visit.session, switch),
+        fenced_ms=switch.fenced_ms,
+        pause_ms=switch.pause_ms,
+        pause_at_fence_ms=switch.pause_at_fence_ms,
+        proof=_proof(visit, stored_proof(switch.proof)),
+        proof_equal=switch.proof_equal,
+        proof_digest=switch.proof_digest or "",
+        reason=visit.pick(switch.reason_zh, switch.reason),
     )
 
 

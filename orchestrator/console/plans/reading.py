@@ -124,8 +124,8 @@ def _why_not(visit: Visit, plan: ExecutionPlan) -> str:
 
 def _sentences(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
     stored = tuple(
-        Sentence(item["action"], visit.pick(item["zh"], item["en"]))
-        for item in plan.summary.get("sentences", [])
+        Sentence(sentence["action"], visit.pick(sentence["zh"], sentence["en"]))
+        for sentence in plan.summary.get("sentences", [])
     )
     if plan.kind in MIGRATION_KINDS:
         return tuple(
@@ -164,26 +164,26 @@ def _objects(visit: Visit, plan: ExecutionPlan) -> list[dict[str, Any]]:
 
 def _resources(visit: Visit, plan: ExecutionPlan) -> tuple[ResourceDiff, ...]:
     order = {effect: i for i, effect in enumerate(("delete", "replace", "create", "update"))}
-    touched = [item for item in _objects(visit, plan) if item["action"] in EFFECTS]
-    touched.sort(key=lambda item: (order[item["action"]], item["address"]))
+    touched = [change for change in _objects(visit, plan) if change["action"] in EFFECTS]
+    touched.sort(key=lambda change: (order[change["action"]], change["address"]))
     return tuple(
         ResourceDiff(
-            address=item["address"],
-            effect=item["action"],
-            name=f"{visit.word(item['kind'], 'resource_kind')} {item['logical'].partition('/')[2]}",
-            attributes=_attributes(item),
+            address=change["address"],
+            effect=change["action"],
+            name=f"{visit.word(change['kind'], 'resource_kind')} {change['logical'].partition('/')[2]}",
+            attributes=_attributes(change),
         )
-        for item in touched
+        for change in touched
     )
 
 
-def _attributes(item: Mapping[str, Any]) -> tuple[AttributeDiff, ...]:
-    before, after, unknown = item["before"], item["after"], item.get("unknown") or {}
-    found = [
+def _attributes(change: Mapping[str, Any]) -> tuple[AttributeDiff, ...]:
+    before, after, unknown = change["before"], change["after"], change.get("unknown") or {}
+    attributes = [
         AttributeDiff(name, _text(before.get(name)), _text(after.get(name)), unknown=bool(unknown.get(name)))
         for name in sorted({*before, *after, *unknown})
     ]
-    return tuple(one for one in found if one.unknown or one.before is not None or one.after is not None)
+    return tuple(one for one in attributes if one.unknown or one.before is not None or one.after is not None)
 
 
 def _text(value: Any) -> str | None:
@@ -206,11 +206,11 @@ def _hosts(visit: Visit, plan: ExecutionPlan) -> tuple[HostSteps, ...]:
 def _findings(visit: Visit, plan: ExecutionPlan) -> tuple[Finding, ...]:
     return tuple(
         Finding(
-            item["code"],
-            "block" if item["blocks"] else "warn",
-            visit.pick(item["message_zh"], item["message"]),
+            finding["code"],
+            "block" if finding["blocks"] else "warn",
+            visit.pick(finding["message_zh"], finding["message"]),
         )
-        for item in plan.findings
+        for finding in plan.findings
     )
 
 
@@ -242,9 +242,9 @@ def _approval(visit: Visit, role: str, given: Approval | None) -> ApprovalRow:
 def _duties(visit: Visit, plan: ExecutionPlan) -> tuple[DutyHolder, ...]:
     name = visit.names.person
     approvers = [
-        item.approver_id
-        for item in queries.approvals(visit.session, plan.id)
-        if item.decision == Decision.APPROVED
+        decision.approver_id
+        for decision in queries.approvals(visit.session, plan.id)
+        if decision.decision == Decision.APPROVED
     ]
     return (
         DutyHolder("requester", name(plan.requester_id)),
@@ -257,8 +257,8 @@ def _duties(visit: Visit, plan: ExecutionPlan) -> tuple[DutyHolder, ...]:
 
 def _member_order(name: str) -> int:
     """Order the members as on the page; one without a label comes last, but is never left out."""
-    known = list(WORDS["bound"])
-    return known.index(name) if name in known else len(known)
+    labelled = list(WORDS["bound"])
+    return labelled.index(name) if name in labelled else len(labelled)
 
 
 def _member(name: str, value: Any) -> BoundMember:

@@ -144,13 +144,13 @@ def findings(visit: Visit, documents: Iterable[Mapping[str, Any]]) -> tuple[Find
     """Stored results of the policy pack's rules."""
     return tuple(
         Finding(
-            rule=item["rule_id"],
-            verdict=item["verdict"],
-            message=visit.pick(item["message_zh"], item["message_en"]),
-            clause=item.get("clause") or "",
-            quote=item.get("quote_zh") or "",
+            rule=result["rule_id"],
+            verdict=result["verdict"],
+            message=visit.pick(result["message_zh"], result["message_en"]),
+            clause=result.get("clause") or "",
+            quote=result.get("quote_zh") or "",
         )
-        for item in documents
+        for result in documents
     )
 
 
@@ -187,10 +187,10 @@ def _other_fields(visit: Visit, line: RequestLine) -> Iterator[tuple[str, str]]:
 
 
 def _holds(visit: Visit, request: ResourceRequest) -> tuple[HoldRow, ...]:
-    found = quota_queries.hold_of(visit.session, request.id)
-    if found is None:
+    hold_and_items = quota_queries.hold_of(visit.session, request.id)
+    if hold_and_items is None:
         return ()
-    held, items = found
+    held, items = hold_and_items
     expires = held.expires_at if held.status == HoldStatus.LIVE else None
     return tuple(
         HoldRow(kind, subject, amount, held.status, expires)
@@ -226,22 +226,22 @@ def _plan_row(plan: ExecutionPlan) -> PlanRow:
     )
 
 
-def _kind_first(item: Resource) -> tuple[int, str]:
+def _kind_first(resource: Resource) -> tuple[int, str]:
     """Sort hosts and disks before networks and ports."""
     kinds = list(labels.WORDS["resource_kind"])
-    return kinds.index(item.kind) if item.kind in kinds else len(kinds), item.address
+    return kinds.index(resource.kind) if resource.kind in kinds else len(kinds), resource.address
 
 
-def resource_row(visit: Visit, item: Resource) -> ResourceRow:
+def resource_row(visit: Visit, resource: Resource) -> ResourceRow:
     """One delivered resource."""
     return ResourceRow(
-        name=item.address.partition("/")[2] or item.address,
-        kind=item.kind,
-        spec=spec_words(visit, item.kind, item.spec),
-        zone=zone_of(visit, item.workspace_id),
-        address=item.ip_address or "",
-        status=item.status,
-        drift="found" if item.drift else "none",
+        name=resource.address.partition("/")[2] or resource.address,
+        kind=resource.kind,
+        spec=spec_words(visit, resource.kind, resource.spec),
+        zone=zone_of(visit, resource.workspace_id),
+        address=resource.ip_address or "",
+        status=resource.status,
+        drift="found" if resource.drift else "none",
     )
 
 
@@ -260,8 +260,10 @@ def zone_of(visit: Visit, workspace_id: UUID) -> str:
 
 
 def _events(visit: Visit, objects: Sequence[UUID]) -> list[audit.AuditEvent]:
-    found = [event for item in objects for event in audit.page(visit.session, object_id=str(item), limit=200)]
-    return sorted(found, key=lambda event: event.seq)
+    events = [
+        event for subject in objects for event in audit.page(visit.session, object_id=str(subject), limit=200)
+    ]
+    return sorted(events, key=lambda event: event.seq)
 
 
 def timeline_of(visit: Visit, subject: UUID) -> tuple[Happening, ...]:

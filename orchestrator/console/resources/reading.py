@@ -8,21 +8,21 @@ from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resources.models import Resource
 
 
-def item(visit: Visit, found: Resource) -> ResourceItem:
+def item(visit: Visit, resource: Resource) -> ResourceItem:
     """One resource in the list."""
-    request = request_queries.get(visit.session, found.request_id)
+    request = request_queries.get(visit.session, resource.request_id)
     return ResourceItem(
-        id=str(found.id),
-        name=found.address.partition("/")[2] or found.address,
-        kind=found.kind,
-        organisation=visit.names.organisation(found.organisation_code),
-        system=visit.names.system(found.system_code),
-        spec=spec_words(visit, found.kind, found.spec),
-        zone=zone_of(visit, found.workspace_id),
-        address=found.ip_address or "",
-        status=found.status,
-        drift="found" if found.drift else "none",
-        drift_note=" ".join(drift_words(visit, [found.drift])) if found.drift else "",
+        id=str(resource.id),
+        name=resource.address.partition("/")[2] or resource.address,
+        kind=resource.kind,
+        organisation=visit.names.organisation(resource.organisation_code),
+        system=visit.names.system(resource.system_code),
+        spec=spec_words(visit, resource.kind, resource.spec),
+        zone=zone_of(visit, resource.workspace_id),
+        address=resource.ip_address or "",
+        status=resource.status,
+        drift="found" if resource.drift else "none",
+        drift_note=" ".join(drift_words(visit, [resource.drift])) if resource.drift else "",
         request_id=str(request.id),
         request_number=request.number,
     )

@@ -97,7 +97,10 @@ def target_exists(run: MoverRun) -> bool:
         workspace = run_queries.workspace(session, run.plan.workspace_id)
     objects = run.worker.inventories[run.plan.cloud].list_objects(workspace.key)
     address = run.transfer.target.address
-    return any(item.kind == ObjectKind.INSTANCE and item.address == address for item in objects)
+    return any(
+        cloud_object.kind == ObjectKind.INSTANCE and cloud_object.address == address
+        for cloud_object in objects
+    )
 
 
 # --- the record of the switch ----------------------------------------------------------------------

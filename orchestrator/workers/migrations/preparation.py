@@ -118,7 +118,9 @@ def _without_own_copies(movers: Movers, preflight: Preflight) -> Preflight:
     own = [finding for finding in preflight.findings if finding.code in OWN_COPIES]
     if not own or not movers.sides().target.prepared:
         return preflight
-    findings = [replace(item, blocking=False) if item in own else item for item in preflight.findings]
+    findings = [
+        replace(finding, blocking=False) if finding in own else finding for finding in preflight.findings
+    ]
     return replace(preflight, findings=tuple(findings))
 
 

@@ -100,8 +100,12 @@ def _applied(worker: Worker, order: ApplyOrder) -> ApplyResult:
 
 def _left_behind(state: Sequence[ObjectFound], seen: Sequence[ObjectFound]) -> Reason | None:
     """Return who must remove which objects that the Terraform state does not know, or None."""
-    known = {item.address for item in state}
-    left = ", ".join(f"{item.address} ({item.cloud_id})" for item in seen if item.address not in known)
+    in_state = {seen_object.address for seen_object in state}
+    left = ", ".join(
+        f"{seen_object.address} ({seen_object.cloud_id})"
+        for seen_object in seen
+        if seen_object.address not in in_state
+    )
     if not left:
         return None
     return Reason(
@@ -262,7 +266,7 @@ def _in_state(worker: Worker, order: ApplyOrder) -> list[ObjectFound]:
     kinds = worker.modules.contract(order.cloud).kinds
     managed, tainted = state_files.managed_objects(state, kinds), state_files.tainted_addresses(state, kinds)
     objects = [_from_state(address, spec, connections) for address, spec in sorted(managed.items())]
-    return [replace(item, tainted=item.address in tainted) for item in objects]
+    return [replace(resource, tainted=resource.address in tainted) for resource in objects]
 
 
 def _outputs(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -288,20 +292,22 @@ def _in_cloud(worker: Worker, order: ApplyOrder) -> list[ObjectFound]:
     objects: Sequence[CloudObject] = inventory.list_objects(order.workspace_key) if inventory else ()
     return [
         ObjectFound(
-            address=item.key.removeprefix(f"{order.workspace_key}/"),
-            kind=item.kind,
-            cloud_id=item.cloud_id,
-            ip_address=item.address,
+            address=cloud_object.key.removeprefix(f"{order.workspace_key}/"),
+            kind=cloud_object.kind,
+            cloud_id=cloud_object.cloud_id,
+            ip_address=cloud_object.address,
             connection={},
-            spec=item.spec,
+            spec=cloud_object.spec,
         )
-        for item in objects
+        for cloud_object in objects
     ]
 
 
 def _merge(state: Sequence[ObjectFound], cloud: Sequence[ObjectFound]) -> list[ObjectFound]:
-    known = {item.address: item for item in cloud} | {item.address: item for item in state}
-    return [known[address] for address in sorted(known)]
+    by_address = {resource.address: resource for resource in cloud} | {
+        resource.address: resource for resource in state
+    }
+    return [by_address[address] for address in sorted(by_address)]
 
 
 def _record(worker: Worker, order: ApplyOrder, result: ApplyResult) -> None:

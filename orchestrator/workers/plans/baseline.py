@@ -59,9 +59,9 @@ def _record(worker: Worker, order: ApplyOrder, result: EngineResult) -> None:
 
 def reports(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return host name -> the field `baseline` of the report task's result."""
-    found: dict[str, Any] = {}
+    by_host: dict[str, Any] = {}
     for event in events:
         data = event.get("event_data", {})
         if event.get("event") == "runner_on_ok" and data.get("task") == REPORT_TASK:
-            found[str(data.get("host"))] = data.get("res", {}).get("baseline", {})
-    return found
+            by_host[str(data.get("host"))] = data.get("res", {}).get("baseline", {})
+    return by_host

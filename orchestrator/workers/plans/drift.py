@@ -33,7 +33,7 @@ def _look(worker: Worker, context: RunContext, order: DriftOrder) -> None:
         folder = worker.folders.fill(order.run_id, files, purpose="drift")
         require(worker.terraform.init(folder, run), "init", (0,))
         require(worker.terraform.plan(folder, run, PlanMode.REFRESH_ONLY), "plan", (0, 2))
-        found = drift_findings(worker.terraform.show(folder, run), worker.modules.contract(order.cloud))
+        findings = drift_findings(worker.terraform.show(folder, run), worker.modules.contract(order.cloud))
         existing = _existing(worker, order)
     except EngineError as error:
         _fail(worker, order, EngineFailed("show", error.result))
@@ -47,14 +47,14 @@ def _look(worker: Worker, context: RunContext, order: DriftOrder) -> None:
     finally:
         worker.folders.discard(order.run_id, purpose="drift")
     with transaction(worker.engine) as session:
-        drift.record_drift(session, order.run_id, found, existing)
+        drift.record_drift(session, order.run_id, findings, existing)
 
 
 def _existing(worker: Worker, order: DriftOrder) -> list[str]:
     """Return the address of every object in the cloud; Terraform reads only objects in its state."""
     inventory = worker.inventories.get(order.cloud)
-    found = inventory.list_objects(order.workspace_key) if inventory else ()
-    return [item.key.removeprefix(f"{order.workspace_key}/") for item in found]
+    objects = inventory.list_objects(order.workspace_key) if inventory else ()
+    return [cloud_object.key.removeprefix(f"{order.workspace_key}/") for cloud_object in objects]
 
 
 def _fail_unread(worker: Worker, order: DriftOrder, error: CloudError) -> None:
@@ -78,15 +78,15 @@ def _fail(worker: Worker, order: DriftOrder, failure: EngineFailed) -> None:
 def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[dict[str, Any]]:
     """Return the differences by logical address: missing, or the attributes with another value."""
     findings = []
-    for item in plan.get("resource_drift", []):
-        kind = contract.kinds.get(item["type"], item["type"])
-        before, after = item["change"].get("before") or {}, item["change"].get("after")
+    for drifted in plan.get("resource_drift", []):
+        kind = contract.kinds.get(drifted["type"], drifted["type"])
+        before, after = drifted["change"].get("before") or {}, drifted["change"].get("after")
         changes = [
             {"attribute": name, "state": before.get(name), "reality": (after or {}).get(name)}
             for name in sorted({*before, *(after or {})})
             if before.get(name) != (after or {}).get(name)
         ]
-        address = f"{kind}/{item.get('index', item['name'])}"
+        address = f"{kind}/{drifted.get('index', drifted['name'])}"
         findings.append(
             {
                 "address": address,

@@ -33,10 +33,10 @@ def lock_for(
 
 def plan_to(session: Session, migration: Migration, act: str) -> ExecutionPlan:
     """The newest plan for an act, locked. Raises NotInThisStep when there is none."""
-    found = current_plan(session, migration.id, act)
-    if found is None:
+    plan = current_plan(session, migration.id, act)
+    if plan is None:
         raise NotInThisStep(f"This migration has no {act} plan.")
-    return run_store.lock_plan(session, found.id)
+    return run_store.lock_plan(session, plan.id)
 
 
 def supersede_rollback(session: Session, migration: Migration, actor: str) -> None:

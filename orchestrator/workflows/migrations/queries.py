@@ -24,7 +24,7 @@ def plan_in(
     """Return a clause: the newest plan of one of these acts is in one of these statuses, or none is."""
 
     def clause(actor: Actor) -> ColumnElement[bool]:
-        found = (
+        plans = (
             select(ExecutionPlan.id)
             .join(MigrationAct, col(MigrationAct.plan_id) == ExecutionPlan.id)
             .where(
@@ -35,7 +35,7 @@ def plan_in(
                 *(one(actor) for one in further),
             )
         )
-        return ~found.exists() if absent else found.exists()
+        return ~plans.exists() if absent else plans.exists()
 
     return clause
 

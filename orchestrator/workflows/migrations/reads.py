@@ -68,8 +68,8 @@ def migration_detail(session: Session, actor: Actor, migration_id: UUID) -> Migr
 
 def current_plan(session: Session, migration_id: UUID, act: str) -> ExecutionPlan | None:
     """The newest plan of a migration for an act, or None."""
-    found = [item for item in queries.acts(session, migration_id) if item.act == act]
-    return run_queries.plan(session, found[-1].plan_id) if found else None
+    rounds = [row for row in queries.acts(session, migration_id) if row.act == act]
+    return run_queries.plan(session, rounds[-1].plan_id) if rounds else None
 
 
 def _plan_view(session: Session, act: str, number: int, plan_id: UUID) -> MigrationPlanView:

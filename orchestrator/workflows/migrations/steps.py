@@ -22,6 +22,7 @@ from orchestrator.migrations.plan_files import MigrationPlanDocument, stored_pla
 from orchestrator.migrations.records import Retirement
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.kinds import RequestKind
+from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.runs import store as run_store
 from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import PlanStatus
@@ -45,10 +46,13 @@ TWO_APPROVALS = (Role.CENTRE_APPROVER, Role.SMART_CITY_OFFICE)
 def register(
     session: Session, actor: Actor, document: MigrationPlanDocument, request_number: str
 ) -> Migration:
-    """A department registers the migration of one of its systems onto the hosts of a request.
+    """Register the migration of one of the department's systems onto the hosts of a request.
 
-    Needs `requests:draft` in the system's own organisation. Raises BadInput for a system or request that is
-    not there, AlreadyMigrating while another migration uses the request's hosts.
+    Needs `requests:draft` in the organisation of the system.
+
+    Raises:
+        BadInput: The organisation has no such system, or no such request for hosts of it.
+        AlreadyMigrating: Another migration uses the hosts of the request.
     """
     require(actor, Permission.REQUESTS_DRAFT)
     system = system_queries.find(session, document.system)
@@ -58,22 +62,16 @@ def register(
             field="system",
             detail_zh=f"本单位没有系统 {document.system}",
         )
-    found = [
-        item
-        for item in request_queries.page(
-            session, request_queries.Filter(actor.organisation, text=request_number)
-        )
-        if item.number == request_number and item.kind == RequestKind.PROVISION
-    ]
-    if not found or found[0].system_code != document.system:
+    request = _provision(session, actor, request_number)
+    if request is None or request.system_code != document.system:
         raise BadInput(
             f"There is no request {request_number} for hosts of {document.system}.",
             field="request",
             detail_zh=f"没有为 {document.system} 申请主机的申请单 {request_number}",
         )
-    if queries.live_of_request(session, found[0].id) is not None:
+    if queries.live_of_request(session, request.id) is not None:
         raise AlreadyMigrating
-    made = Migration(
+    migration = Migration(
         number="",
         plan_key=document.plan,
         plan_digest=document.digest(),
@@ -81,10 +79,18 @@ def register(
         title=document.title,
         system_code=document.system,
         organisation_code=actor.organisation,
-        request_id=found[0].id,
+        request_id=request.id,
         registered_by=actor.person_id,
     )
-    return store.add(session, made, actor.audit_name)
+    return store.add(session, migration, actor.audit_name)
+
+
+def _provision(session: Session, actor: Actor, number: str) -> ResourceRequest | None:
+    """Return the request for hosts with this number among those of the actor's organisation."""
+    own = request_queries.Filter(actor.organisation, text=number)
+    requests = request_queries.page(session, own)
+    matching = (row for row in requests if row.number == number and row.kind == RequestKind.PROVISION)
+    return next(matching, None)
 
 
 def preflight(call: Call, migration: Migration) -> Run:

@@ -55,25 +55,27 @@ class SwitchState:
 
 def switch_state(session: Session, plan_id: UUID) -> SwitchState | None:
     """Return the record of a plan's switch, or None before it has begun."""
-    found = queries.switch_of_plan(session, plan_id)
-    if found is None:
+    switch = queries.switch_of_plan(session, plan_id)
+    if switch is None:
         return None
-    earlier = queries.switches(session, found.migration_id)
+    earlier = queries.switches(session, switch.migration_id)
     return SwitchState(
-        number=found.number,
-        direction=Direction(found.direction),
-        outcome=SwitchOutcome(found.outcome),
-        proof_equal=found.proof_equal,
-        followed=found.followed_at is not None,
-        name_switched=found.name_switched,
-        known_keys=frozenset(item.switch_key for item in earlier if item.switch_key and item.id != found.id),
+        number=switch.number,
+        direction=Direction(switch.direction),
+        outcome=SwitchOutcome(switch.outcome),
+        proof_equal=switch.proof_equal,
+        followed=switch.followed_at is not None,
+        name_switched=switch.name_switched,
+        known_keys=frozenset(
+            other.switch_key for other in earlier if other.switch_key and other.id != switch.id
+        ),
     )
 
 
 def partner_plan(session: Session, plan_id: UUID) -> UUID | None:
     """Return the plan of the rollback that was approved together with a cutover."""
-    found = queries.partner(session, queries.act_of_plan(session, plan_id), PlanKind.ROLLBACK)
-    return found.plan_id if found else None
+    rollback = queries.partner(session, queries.act_of_plan(session, plan_id), PlanKind.ROLLBACK)
+    return rollback.plan_id if rollback else None
 
 
 def in_window(session: Session, plan_id: UUID) -> bool:
@@ -113,9 +115,9 @@ def begin_switch(session: Session, run_id: UUID, plan_id: UUID, *, automatic: bo
 
 def record_fenced(session: Session, plan_id: UUID, fenced_for_ms: float) -> None:
     """Record since when both sides are fenced, so that the page can count on while the switch runs."""
-    found = queries.switch_of_plan(session, plan_id)
-    if found is not None and found.outcome == SwitchOutcome.UNDER_WAY:
-        switch = store.lock_switch(session, found.migration_id, found.number)
+    under_way = queries.switch_of_plan(session, plan_id)
+    if under_way is not None and under_way.outcome == SwitchOutcome.UNDER_WAY:
+        switch = store.lock_switch(session, under_way.migration_id, under_way.number)
         switch.fenced_at = queries.clock_on_the_wall(session) - timedelta(milliseconds=fenced_for_ms)
         store.keep_switch(session, switch)
 
@@ -339,11 +341,11 @@ def _end(session: Session, run: Run, plan: ExecutionPlan, reason: Reason) -> Non
 
 
 def _supersede_rollback(session: Session, plan: ExecutionPlan, actor: str) -> None:
-    found = queries.partner(session, queries.act_of_plan(session, plan.id), PlanKind.ROLLBACK)
-    if found is not None:
-        other = run_store.lock_plan(session, found.plan_id)
-        if other.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
-            run_store.transition_plan(session, other, PlanStatus.SUPERSEDED, actor)
+    rollback = queries.partner(session, queries.act_of_plan(session, plan.id), PlanKind.ROLLBACK)
+    if rollback is not None:
+        rollback_plan = run_store.lock_plan(session, rollback.plan_id)
+        if rollback_plan.status in (PlanStatus.SUBMITTED, PlanStatus.APPROVED):
+            run_store.transition_plan(session, rollback_plan, PlanStatus.SUPERSEDED, actor)
 
 
 def _facts(switch: MigrationSwitch) -> dict[str, Any]:
@@ -366,7 +368,7 @@ def _migration_of(session: Session, plan: ExecutionPlan) -> Migration:
 
 
 def _switch_of(session: Session, plan: ExecutionPlan) -> MigrationSwitch:
-    found = queries.switch_of_plan(session, plan.id)
-    if found is None:
+    switch = queries.switch_of_plan(session, plan.id)
+    if switch is None:
         raise IllegalTransition("This switch has not begun.")
-    return store.lock_switch(session, found.migration_id, found.number)
+    return store.lock_switch(session, switch.migration_id, switch.number)

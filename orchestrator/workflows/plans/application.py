@@ -213,7 +213,11 @@ def _changed_members(session: Session, plan: ExecutionPlan) -> list[str]:
 
 
 def _approved_digests(session: Session, plan: ExecutionPlan) -> list[str]:
-    return [item.digest for item in queries.approvals(session, plan.id) if item.decision == Decision.APPROVED]
+    return [
+        approval.digest
+        for approval in queries.approvals(session, plan.id)
+        if approval.decision == Decision.APPROVED
+    ]
 
 
 def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: Reason = STALE) -> None:
@@ -242,33 +246,33 @@ def announce(session: Session, run_id: UUID) -> None:
 
 
 def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None:
-    """Give every object its row before Terraform runs, so that a crash leaves nothing unknown."""
+    """Store a row for every planned object before Terraform runs: no object is unknown after a crash."""
     request = requests.lock(session, plan.request_id)
     origin = resources.Origin(
         plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
     )
-    known = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
-    objects = [
-        item
-        for item in queries.artifact(session, plan.id).changes["objects"]
-        # What an earlier replacement left behind has no row of its own.
-        if not item.get("deposed")
+    rows = {row.address: row for row in resources.lock_all(session, plan.workspace_id)}
+    changes = [
+        change
+        for change in queries.artifact(session, plan.id).changes["objects"]
+        # A leftover of an earlier replacement has no row of its own.
+        if not change.get("deposed")
     ]
-    fresh = [
-        resources.Expected(item["logical"], item["kind"], item["after"])
-        for item in objects
-        if item["action"] == CREATE and item["logical"] not in known
+    new = [
+        resources.Expected(change["logical"], change["kind"], change["after"])
+        for change in changes
+        if change["action"] == CREATE and change["logical"] not in rows
     ]
-    resources.expect(session, origin, fresh, actor)
-    for item in objects:
-        if item["logical"] in known:
-            _announce(session, known[item["logical"]], item["action"], actor)
+    resources.expect(session, origin, new, actor)
+    for change in changes:
+        if change["logical"] in rows:
+            _announce(session, rows[change["logical"]], change["action"], actor)
 
 
 def _announce(session: Session, resource: Resource, action: str, actor: str) -> None:
     status = ResourceStatus(resource.status)
     if action == DELETE and status == ResourceStatus.CHANGING:
-        # An earlier change of it failed and was left behind.
+        # An earlier change of this resource failed and was abandoned.
         resources.transition(session, resource, ResourceStatus.ACTIVE, actor)
     if action == DELETE and resource.status in _RELEASABLE:
         usage.release_resource(session, resource, actor)
@@ -284,7 +288,10 @@ def record_apply(session: Session, run_id: UUID, result: ApplyResult, pack: Poli
     plan = _plan_of(session, run)
     worker = f"worker:{run.worker}"
     run.exit_code = result.exit_code
-    run.outcome = {"report": dict(result.report), "objects": [item.address for item in result.objects]}
+    run.outcome = {
+        "report": dict(result.report),
+        "objects": [resource.address for resource in result.objects],
+    }
     if plan.kind in TERRAFORM_KINDS:
         _record_objects(session, plan, run, result, pack)
     if result.complete:
@@ -304,27 +311,27 @@ def _record_objects(
     session: Session, plan: ExecutionPlan, run: Run, result: ApplyResult, pack: PolicyPack
 ) -> None:
     actor = f"worker:{run.worker}"
-    present = {item.address: item for item in result.objects}
-    rows = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
+    present = {resource.address: resource for resource in result.objects}
+    rows = {resource.address: resource for resource in resources.lock_all(session, plan.workspace_id)}
     request = requests.lock(session, plan.request_id)
     origin = resources.Origin(
         plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
     )
     unknown = [
-        resources.Expected(found.address, found.kind, found.spec)
-        for found in result.objects
-        if found.address not in rows
+        resources.Expected(reported.address, reported.kind, reported.spec)
+        for reported in result.objects
+        if reported.address not in rows
     ]
     if unknown:
         resources.expect(session, origin, unknown, actor)
-        rows = {item.address: item for item in resources.lock_all(session, plan.workspace_id)}
-    for address, found in present.items():
+        rows = {resource.address: resource for resource in resources.lock_all(session, plan.workspace_id)}
+    for address, reported in present.items():
         row = rows[address]
-        _note_found(session, row, found)
+        _note_found(session, row, reported)
         if row.status == ResourceStatus.FAILED:
             resources.transition(session, row, ResourceStatus.PROVISIONING, actor)
         if result.complete and plan.kind != PlanKind.UNDO:
-            # Trial and billing begin, or go on with another size, when all of it is there.
+            # Trial and billing begin, or continue with another size, once every object exists.
             _record_present(session, row, request, run, pack)
     for address, row in rows.items():
         if result.all_seen and address not in present:
@@ -335,12 +342,12 @@ def _record_objects(
         usage.resize_untouched(session, request, run, actor)
 
 
-def _note_found(session: Session, row: Resource, found: ObjectFound) -> None:
-    if found.tainted and row.status in DELIVERED:
+def _note_found(session: Session, row: Resource, reported: ObjectFound) -> None:
+    if reported.tainted and row.status in DELIVERED:
         # The row goes on naming the object that was delivered, so that only that one is protected.
         return
-    seen = resources.Found(found.cloud_id, found.ip_address, found.connection)
-    resources.note_found(session, row, seen, found.spec)
+    seen = resources.Found(reported.cloud_id, reported.ip_address, reported.connection)
+    resources.note_found(session, row, seen, reported.spec)
 
 
 def _record_present(

@@ -99,9 +99,9 @@ NOT_OF_A_MIGRATION = Condition(
 def missing_approvals(session: Session, plan: ExecutionPlan) -> list[str]:
     """The approvals that the plan still needs, in their order; a role named twice needs two persons."""
     missing = list(plan.required_approvals)
-    for item in queries.approvals(session, plan.id):
-        if item.decision == Decision.APPROVED and item.role in missing:
-            missing.remove(item.role)
+    for decision in queries.approvals(session, plan.id):
+        if decision.decision == Decision.APPROVED and decision.role in missing:
+            missing.remove(decision.role)
     return missing
 
 

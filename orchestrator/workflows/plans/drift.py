@@ -42,8 +42,8 @@ def check_drift(session: Session, actor: Actor, workspace_id: UUID) -> Run:
 def check_everything(session: Session) -> int:
     """Order a drift check of every workspace without a waiting or running run; the calendar calls this."""
     busy = {run.workspace_id for run in queries.active_runs(session)}
-    idle = [item for item in queries.workspaces(session) if item.id not in busy]
-    wanted = [item for item in idle if queries.last_applied(session, item.id) is not None]
+    idle = [workspace for workspace in queries.workspaces(session) if workspace.id not in busy]
+    wanted = [workspace for workspace in idle if queries.last_applied(session, workspace.id) is not None]
     for workspace in wanted:
         queue_run(session, workspace, RunKind.DRIFT, None, None)
     return len(wanted)

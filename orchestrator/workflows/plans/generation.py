@@ -244,7 +244,7 @@ def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: Po
         plan.id,
         result.bundle,
         result.plan_file,
-        {"objects": [dict(vars(item)) for item in result.objects]},
+        {"objects": [dict(vars(planned_object)) for planned_object in result.objects]},
     )
     _describe(session, plan, result, pack)
     store.transition_run(session, run, RunStatus.SUCCEEDED, worker)
@@ -297,7 +297,7 @@ def hold_text(held: tuple[Any, Sequence[Any]] | None) -> str:
     """The hold as the approved tuple carries it: its id, status and every amount."""
     if held is None:
         return ""
-    amounts = ",".join(f"{item.target}={item.amount}" for item in held[1])
+    amounts = ",".join(f"{held_amount.target}={held_amount.amount}" for held_amount in held[1])
     return f"{held[0].id}:{held[0].status}:{amounts}"
 
 

@@ -223,7 +223,9 @@ def _kind(request: ResourceRequest, takes: Sequence[Take]) -> JudgedKind:
 
 def _line_facts(sizing: quotation.Sizing) -> tuple[LineFacts, ...]:
     by_line = ((size.key, sku_quantities([size])) for size in sizing.hosts)
-    return tuple(LineFacts(key, tuple(sorted({item.sku for item in items}))) for key, items in by_line)
+    return tuple(
+        LineFacts(key, tuple(sorted({quantity.sku for quantity in items}))) for key, items in by_line
+    )
 
 
 def _claims_on(

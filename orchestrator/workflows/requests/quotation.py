@@ -92,7 +92,11 @@ def _catalogue_on(session: Session, day: date, rated: Sequence[RatedLine]) -> st
 
 def _rated(session: Session, quantities: Iterable[SkuQuantity], starts: date, ends: date) -> list[RatedLine]:
     return rate(
-        session, [Usage(item.address, item.sku, Decimal(item.quantity), starts, ends) for item in quantities]
+        session,
+        [
+            Usage(quantity.address, quantity.sku, Decimal(quantity.quantity), starts, ends)
+            for quantity in quantities
+        ],
     )
 
 
@@ -217,12 +221,14 @@ def quote_request(session: Session, request: ResourceRequest, standing: Standing
     change = Change(line_id, added, standing_commitments, _quantities(sizing.wanted))
     request.catalogue_code = quote.catalogue or None
     request.monthly_fen = quote.monthly_fen
-    request.year_fen = sum(item.amount_fen for item in added) - change.given_back_fen(today(session))
+    request.year_fen = sum(commitment.amount_fen for commitment in added) - change.given_back_fen(
+        today(session)
+    )
     request.quote = {
         "lines": [dict(line) for line in quote.lines],
         "basis": basis,
         "budget_line": str(line_id) if line_id else None,
-        "commitments": [item.as_document() for item in added],
+        "commitments": [commitment.as_document() for commitment in added],
         "budgets": {str(line): fen for line, fen in change.fen_to_hold(today(session)).items()},
     }
     session.add(request)
@@ -266,12 +272,15 @@ def _terms(line: RatedLine) -> tuple[Any, ...]:
 
 def _quantities(placed: Iterable[tuple[str, HostSize]]) -> dict[Key, int]:
     """Return the quantity of every SKU on every resource."""
-    return {(item.address, item.sku): item.quantity for item in sku_quantities(size for _, size in placed)}
+    return {
+        (quantity.address, quantity.sku): quantity.quantity
+        for quantity in sku_quantities(size for _, size in placed)
+    }
 
 
 def budgeted_year(request: ResourceRequest) -> int | None:
     """Return the fiscal year of the commitments that the request adds; None when it adds none."""
-    added = [Commitment.of_document(item) for item in request.quote["commitments"]]
+    added = [Commitment.of_document(stored) for stored in request.quote["commitments"]]
     return added[0].starts.year if added else None
 
 
@@ -280,7 +289,7 @@ def budget_change(session: Session, request: ResourceRequest, workspace_id: UUID
     line_id = request.quote["budget_line"]
     return Change(
         line_id=UUID(line_id) if line_id else None,
-        added=[Commitment.of_document(item) for item in request.quote["commitments"]],
+        added=[Commitment.of_document(stored) for stored in request.quote["commitments"]],
         standing=quota_queries.commitments(session, workspace_id, today(session)),
         wanted=_quantities(_stored(session, request)),
     )
@@ -326,6 +335,6 @@ def _classes_by_pool(placed: Iterable[tuple[str, HostSize]]) -> dict[str, dict[s
 def skus_by_address(session: Session, request: ResourceRequest) -> dict[str, list[tuple[str, int]]]:
     """Return the SKUs and quantities that are billed for each logical address."""
     grouped: dict[str, list[tuple[str, int]]] = {}
-    for item in sku_quantities(size_request(session, request).hosts):
-        grouped.setdefault(item.address, []).append((item.sku, item.quantity))
+    for quantity in sku_quantities(size_request(session, request).hosts):
+        grouped.setdefault(quantity.address, []).append((quantity.sku, quantity.quantity))
     return grouped
