@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from orchestrator.core.db import create_database_engine
+from orchestrator.schema.functions import create_functions
 from orchestrator.schema.tables import metadata
 
 _ONE_AT_A_TIME = 7_305_201_906
@@ -28,6 +29,9 @@ def _run(connection: Connection) -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        if context.config.attributes.get("replaces_functions"):
+            create_functions(connection)
+            connection.commit()
     finally:
         connection.rollback()
         connection.execute(text(f"SELECT pg_advisory_unlock({_ONE_AT_A_TIME})"))

@@ -18,8 +18,10 @@ def configuration(database_url: str) -> Config:
 
 
 def upgrade(database_url: str) -> None:
-    """Apply every missing revision."""
-    command.upgrade(configuration(database_url), "head")
+    """Apply every missing revision, then replace the database's functions by those of this version."""
+    config = configuration(database_url)
+    config.attributes["replaces_functions"] = True
+    command.upgrade(config, "head")
 
 
 def check(database_url: str) -> None:
