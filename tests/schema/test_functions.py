@@ -12,6 +12,9 @@ SELECT proname, pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON 
 WHERE n.nspname = 'public' AND NOT EXISTS (
     SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 """
+EARLIER = """
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'
+"""
 
 
 def functions(connection: psycopg.Connection[tuple[str, str]]) -> Mapping[str, str]:
@@ -29,10 +32,9 @@ def test_every_function_of_an_upgraded_database_has_a_file_and_equals_it(databas
 
 
 def test_an_upgrade_replaces_the_functions_of_an_earlier_version(database_url: str) -> None:
-    earlier = "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
     with psycopg.connect(database_url) as connection:
         wanted = functions(connection)
-        connection.execute(earlier)
+        connection.execute(EARLIER)
     revisions.upgrade(database_url)
     with psycopg.connect(database_url) as connection:
         assert functions(connection) == wanted

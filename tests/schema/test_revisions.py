@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import CheckConstraint
-from sqlalchemy.exc import OperationalError
 
 from orchestrator.schema import revisions
 from orchestrator.schema.tables import metadata
@@ -65,7 +65,7 @@ def test_a_revision_that_cannot_get_its_lock_gives_up_soon(database_url: str) ->
         somebody.execute(
             "SELECT * FROM audit_events, execution_plans, resources, usage_intervals, holds LIMIT 1"
         )
-        with pytest.raises(OperationalError, match="lock timeout"):
+        with pytest.raises(LockNotAvailable, match="lock timeout"):
             command.downgrade(revisions.configuration(database_url), "base")
     revisions.upgrade(database_url)
     revisions.check(database_url)
