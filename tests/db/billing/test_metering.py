@@ -32,8 +32,8 @@ INTERVALS = text(
 )
 
 KEPT_COLUMNS = (
-    "resource_id, sku_code, quantity, billing_state, run_id, state_serial, organisation_code, spec_arch, spec_vcpu,"
-    " spec_memory_gb, event_seq"
+    "resource_id, sku_code, quantity, billing_state, run_id, state_serial, organisation_code, spec_arch,"
+    " spec_vcpu, spec_memory_gb, event_seq"
 )
 
 
