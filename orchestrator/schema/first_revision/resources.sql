@@ -20,8 +20,8 @@ CREATE TABLE resources (
     released_on date,
     drift jsonb NOT NULL,
     CONSTRAINT pk_resources PRIMARY KEY (id),
-    CONSTRAINT ck_resources_status_known CHECK (status IN ('ordered', 'provisioning', 'failed', 'trial',
-        'active', 'changing', 'suspended', 'releasing', 'released'))
+    CONSTRAINT ck_resources_status_known CHECK (status IN ('provisioning', 'failed', 'trial', 'active',
+        'changing', 'suspended', 'releasing', 'released'))
 );
 CREATE INDEX ix_resources_organisation_code ON resources (organisation_code);
 CREATE INDEX ix_resources_request_id ON resources (request_id);

@@ -250,7 +250,7 @@ def test_the_database_refuses_two_intervals_of_one_resource_and_sku_on_one_day(e
     hosts.in_production(engine)
     again = text(
         f"INSERT INTO usage_intervals (id, days, {KEPT_COLUMNS})"
-        f" SELECT gen_random_uuid(), '[2019-06-30,2019-07-01)', {KEPT_COLUMNS} FROM usage_intervals"
+        f" SELECT gen_random_uuid(), '[2019-06-30,2019-07-01)', {KEPT_COLUMNS} FROM usage_intervals"  # noqa: S608
     )
     with pytest.raises(DBAPIError, match="ex_usage_intervals_no_overlap"), engine.begin() as connection:
         connection.execute(again)
