@@ -370,7 +370,7 @@ class Operations:
         idempotency_key: str | None = None,
         if_match: int | None = None,
     ) -> PlanDetail:
-        """Return the plan: its request is approved as before and can be planned again."""
+        """Return the plan to its author; its request is approved again and can be planned again."""
         call = Call(
             "POST",
             f"/plans/{segment(plan_id)}/return",
@@ -429,7 +429,7 @@ class Operations:
     def abandon_plan(
         self, plan_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
     ) -> PlanDetail:
-        """Abandon a failed plan, so that its request can be planned again from reality."""
+        """Abandon a failed plan, so that its request can be planned again from the existing objects."""
         call = Call(
             "POST",
             f"/plans/{segment(plan_id)}/abandon",

@@ -17,8 +17,8 @@ class MoverFailed(Exception):
 
     def __init__(self, act: str, findings: tuple[Finding, ...], log_tail: str = "") -> None:
         self.act, self.findings, self.log_tail = act, findings, log_tail
-        said = "; ".join(each.problem_en for each in findings) or log_tail or "the play failed"
-        super().__init__(f"{act}: {said}")
+        why = "; ".join(finding.problem_en for finding in findings) or log_tail or "the play failed"
+        super().__init__(f"{act}: {why}")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Preflight:
     @property
     def passed(self) -> bool:
         """True when no finding blocks; warnings may remain."""
-        return not any(each.blocking for each in self.findings)
+        return not any(finding.blocking for finding in self.findings)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The write pause as the clients saw it, from their own record of acknowledged writes. Pure."""
+"""The write pause that clients observed, from their own record of acknowledged writes. Pure."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -36,29 +36,33 @@ class WritePause(WriteGaps):
 
 
 def read_record(lines: Iterable[str]) -> list[Acknowledged]:
-    """The record of a client: `id moment address kind sha256` a line; an incomplete last line is left out."""
+    """Parse the record of a client, `id moment address kind sha256` a line; an incomplete line is skipped."""
     words = (line.split() for line in lines)
-    return [Acknowledged(each[0], float(each[1]), *each[2:5]) for each in words if len(each) == _WORDS]
+    return [
+        Acknowledged(fields[0], float(fields[1]), *fields[2:5]) for fields in words if len(fields) == _WORDS
+    ]
 
 
 def write_pause(
     acknowledged: Sequence[Acknowledged], fenced_at: float, opened_at: float, around: float = 5.0
 ) -> WritePause:
-    """The pause around a switch between two moments, looking `around` seconds before and after them.
+    """Return the pause of a switch, from the writes up to `around` seconds before and after it.
 
-    An acknowledgement may be noted a little after its write, so the gap of the switch is the largest
-    of those that touch the time between fence and opening. Raises ValueError when no write was acknowledged
-    before the fence, or none after the opening.
+    A client records an acknowledgement a little later than the write, so the gap of the switch is the largest
+    of all gaps that touch the time between fence and opening.
+
+    Raises:
+        ValueError: No write was acknowledged before the fence, or none after the opening.
     """
-    seen = [each.at for each in acknowledged if fenced_at - around <= each.at <= opened_at + around]
-    gaps = list(itertools.pairwise(sorted(seen)))
+    moments = [write.at for write in acknowledged if fenced_at - around <= write.at <= opened_at + around]
+    gaps = list(itertools.pairwise(sorted(moments)))
     touching = [later - earlier for earlier, later in gaps if earlier <= opened_at and later >= fenced_at]
-    if not touching or min(seen) > fenced_at or max(seen) < opened_at:
+    if not touching or min(moments) > fenced_at or max(moments) < opened_at:
         raise ValueError("no acknowledged write on one side of the switch")
     return WritePause(
         longest_ms=round(max(later - earlier for earlier, later in gaps) * 1000, 1),
         at_fence_ms=round(max(touching) * 1000, 1),
-        writes=len(seen),
+        writes=len(moments),
     )
 
 

@@ -1,7 +1,7 @@
 """The document of a migration plan (``migration_plans/*.yml``) and the transfer that it describes. Pure.
 
-A plan says nothing about how far a migration has come, and nothing about the target's address: that comes
-from the outputs of the applied request, which is named when the migration is registered.
+A plan contains neither the progress of the migration nor the address of the target. The address comes from
+the outputs of the applied request, which is named when the migration is registered.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ Moment = Annotated[str, AfterValidator(_moment)]
 
 
 class HostDocument(Document):
-    """A host that this service has not made: in the sandbox cloud by its workspace, else by its address."""
+    """A host that no request has provisioned, named by its workspace in the sandbox cloud or its address."""
 
     host: Key
     reached_by: Literal["sandbox", "ssh"]
@@ -76,7 +76,7 @@ class DatabaseDocument(Document):
 
 
 class NameDocument(Document):
-    """The name that clients know, and the host whose service answers for it."""
+    """The DNS name that clients use, and the host of the name service."""
 
     record: Record
     service: HostDocument
@@ -84,7 +84,7 @@ class NameDocument(Document):
 
 
 class WindowDocument(Document):
-    """A time in which a cutover may begin, half-open, in the city's time."""
+    """A half-open period, in the city's time, in which a cutover may begin."""
 
     begins: Moment
     ends: Moment
@@ -96,7 +96,7 @@ class WindowDocument(Document):
         return self
 
     def holds(self, instant: datetime) -> bool:
-        """Whether `instant` lies inside."""
+        """Return whether the instant lies inside the window."""
         return _instant(self.begins) <= instant < _instant(self.ends)
 
 
@@ -128,12 +128,12 @@ class MigrationPlanDocument(Document):
         return self
 
     def digest(self) -> str:
-        """SHA-256 over the canonical form."""
+        """Return the SHA-256 of the canonical form."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def may_cut_over(self, instant: datetime) -> bool:
-        """Whether a cutover may begin now; without windows it always may."""
+        """Return whether a cutover may begin at this instant; without windows it always may."""
         return not self.windows or any(window.holds(instant) for window in self.windows)
 
 
@@ -142,22 +142,22 @@ def _instant(moment: str) -> datetime:
 
 
 def stored_plan(document: Mapping[str, Any]) -> MigrationPlanDocument:
-    """The plan from its stored JSON form, where sequences are lists."""
+    """Return the plan from its stored JSON form, in which sequences are lists."""
     return MigrationPlanDocument.model_validate_json(json.dumps(document))
 
 
 def host_document(host: MigrationHost) -> dict[str, Any]:
-    """A host as it is stored with a migration."""
+    """Return the stored form of a host."""
     return {"name": host.name, "address": host.address, "connection": dict(host.connection)}
 
 
 def stored_host(document: Mapping[str, Any]) -> MigrationHost:
-    """The inverse of `host_document`."""
+    """Return the host from its stored form."""
     return MigrationHost(document["name"], document["address"], document["connection"])
 
 
 def transfer_key(number: str) -> str:
-    """The key under which a mover names its things on the hosts: ``mg20190001`` for ``MG-2019-0001``."""
+    """Return the key of a mover's objects on the hosts: ``mg20190001`` for ``MG-2019-0001``."""
     return number.replace("-", "").lower()
 
 
@@ -168,7 +168,11 @@ def transfer_of(
     target: MigrationHost,
     names: MigrationHost | None,
 ) -> Transfer:
-    """The transfer as the movers' port wants it. Raises BadMove for what cannot be carried out."""
+    """Return the input of the movers.
+
+    Raises:
+        BadTransfer: The transfer cannot be carried out as the plan describes it.
+    """
     part = plan.database
     return Transfer(
         key=transfer_key(number),

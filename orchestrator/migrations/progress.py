@@ -1,4 +1,4 @@
-"""How fast a copy goes and how long it still takes, from two looks at it. Pure."""
+"""The rate of a copy and its remaining time, from two readings. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,22 +7,26 @@ from orchestrator.migrations.movers import Progress
 
 @dataclass(frozen=True)
 class Rate:
-    """Bytes a second since the earlier look, and seconds until the end; None while nothing moves."""
+    """Bytes a second since the earlier reading, and seconds left; None while no byte was copied."""
 
     bytes_a_second: float
     seconds_left: float | None
 
 
 def rate(earlier: Progress, later: Progress) -> Rate:
-    """The rate between two looks. Raises ValueError when they are in the wrong order."""
+    """Return the rate between two readings.
+
+    Raises:
+        ValueError: The later reading is not later.
+    """
     seconds = later.at - earlier.at
     if seconds <= 0:
-        raise ValueError("the later look is not later")
-    moved = max(0, _done(later) - _done(earlier))
+        raise ValueError("the later reading is not later")
+    copied = max(0, _done(later) - _done(earlier))
     left = max(0, later.database_bytes + later.file_bytes - _done(later))
     if not left:
-        return Rate(moved / seconds, 0.0)
-    return Rate(moved / seconds, left * seconds / moved if moved else None)
+        return Rate(copied / seconds, 0.0)
+    return Rate(copied / seconds, left * seconds / copied if copied else None)
 
 
 def _done(progress: Progress) -> int:

@@ -10,9 +10,9 @@ from orchestrator.migrations.movers import Mismatch, Proof
 
 
 def compare(reports: Mapping[Side, Mapping[str, Any]], to: Side) -> Proof:
-    """The proof of a switch to the side `to`, from the reports of the prover on both sides.
+    """Return the proof of a switch to the side `to`, from the reports of the prover on both sides.
 
-    Tables and files must be equal. A sequence of the side that was opened may be ahead: it is in use already.
+    Tables and files must be equal. A sequence of the opened side may be ahead: it is in use already.
     """
     mismatches = (*_tables(reports), *_sequences(reports, to), *_files(reports))
     tables = _part(reports[to], "tables")
@@ -33,8 +33,8 @@ def compare(reports: Mapping[Side, Mapping[str, Any]], to: Side) -> Proof:
 
 
 def _part(report: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (report["database"] or {}).get(name, {})
-    return found
+    part: Mapping[str, Any] = (report["database"] or {}).get(name, {})
+    return part
 
 
 def _tables(reports: Mapping[Side, Mapping[str, Any]]) -> Iterator[Mismatch]:

@@ -14,25 +14,25 @@ from orchestrator.migrations.models import Migration, MigrationAct, MigrationSwi
 
 
 def get(session: Session, migration_id: UUID) -> Migration:
-    """One migration.
+    """Return a migration.
 
     Raises:
-        NotFound: there is none.
+        NotFound: No such migration exists.
     """
     return get_row(session, Migration, migration_id)
 
 
-def clock_on_the_wall(session: Session) -> datetime:
-    """The real instant, whatever the product's clock shows: pauses are measured on it."""
-    found: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return found.astimezone(UTC)
+def real_now(session: Session) -> datetime:
+    """Return the real instant, on which pauses are measured; the product's clock may show another date."""
+    instant: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return instant.astimezone(UTC)
 
 
 def fenced_so_far_ms(session: Session, switch: MigrationSwitch) -> float | None:
-    """How long both sides have been closed while a switch is under way; None before and afterwards."""
+    """Return how long both sides have been fenced during a switch; None before and afterwards."""
     if switch.outcome != SwitchOutcome.UNDER_WAY or switch.fenced_at is None:
         return None
-    return (clock_on_the_wall(session) - switch.fenced_at).total_seconds() * 1000
+    return (real_now(session) - switch.fenced_at).total_seconds() * 1000
 
 
 def page(
@@ -43,7 +43,7 @@ def page(
     before: str | None = None,
     limit: int = 50,
 ) -> Sequence[Migration]:
-    """Migrations, newest number first; `before` is the last number of the page before."""
+    """Return migrations, newest first; `before` is the last number of the previous page."""
     statement = select(Migration).order_by(col(Migration.number).desc()).limit(limit)
     if statuses:
         statement = statement.where(col(Migration.status).in_(statuses))
@@ -55,7 +55,7 @@ def page(
 
 
 def acts(session: Session, migration_id: UUID) -> Sequence[MigrationAct]:
-    """Which plans were made for a migration, in rounds; within one the rollback comes before its cutover."""
+    """Return the plans of a migration by rounds; in a round the rollback comes before its cutover."""
     statement = select(MigrationAct).where(MigrationAct.migration_id == migration_id)
     in_order = statement.order_by(col(MigrationAct.round), col(MigrationAct.act).desc())
     return session.exec(in_order).all()
@@ -65,13 +65,13 @@ def act_of_plan(session: Session, plan_id: UUID) -> MigrationAct:
     """Return the migration of a plan, and the plan's purpose in it.
 
     Raises:
-        NotFound: the plan belongs to no migration.
+        NotFound: The plan belongs to no migration.
     """
     return get_row(session, MigrationAct, plan_id)
 
 
 def partner(session: Session, act: MigrationAct, kind: str) -> MigrationAct | None:
-    """The act of another kind in the same round: the rollback that goes with a cutover."""
+    """Return the plan of another kind in the same round, such as the rollback of a cutover."""
     statement = select(MigrationAct).where(
         MigrationAct.migration_id == act.migration_id,
         MigrationAct.round == act.round,
@@ -81,18 +81,18 @@ def partner(session: Session, act: MigrationAct, kind: str) -> MigrationAct | No
 
 
 def switches(session: Session, migration_id: UUID) -> Sequence[MigrationSwitch]:
-    """Every switch that was tried, oldest first."""
+    """Return all switches of a migration, oldest first."""
     statement = select(MigrationSwitch).where(MigrationSwitch.migration_id == migration_id)
     return session.exec(statement.order_by(col(MigrationSwitch.number))).all()
 
 
 def switch_of_plan(session: Session, plan_id: UUID) -> MigrationSwitch | None:
-    """The switch that a plan carried out, or None while it has not begun."""
+    """Return the switch that a plan carries out, or None before it has begun."""
     return session.exec(select(MigrationSwitch).where(MigrationSwitch.plan_id == plan_id)).one_or_none()
 
 
 def live_of_request(session: Session, request_id: UUID) -> Migration | None:
-    """The migration that uses the hosts of a request, or None."""
+    """Return the migration that uses the hosts of a request, or None."""
     statement = select(Migration).where(
         Migration.request_id == request_id, col(Migration.status).not_in(ENDED)
     )

@@ -28,11 +28,11 @@ def add(session: Session, migration: Migration, actor: str) -> Migration:
 
 
 def lock(session: Session, migration_id: UUID, version: int | None = None) -> Migration:
-    """A migration, locked.
+    """Lock and return a migration.
 
     Raises:
-        NotFound: there is none.
-        VersionConflict: it is no longer at `version`.
+        NotFound: No such migration exists.
+        VersionConflict: The version of the migration is not `version`.
     """
     return lock_row(session, Migration, migration_id, version)
 
@@ -44,7 +44,7 @@ def transition(
     actor: str,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """The only way to change a migration's status; the previous reason is cleared."""
+    """Change the status of a migration and clear its reason. No other function changes it."""
     migration.reason = migration.reason_zh = migration.next_step = migration.next_step_zh = None
     session.add(migration)
     transitions.transition(
@@ -61,7 +61,7 @@ def transition(
 
 
 def touch(session: Session, migration: Migration) -> None:
-    """Write facts that are no change of status; the version counts them."""
+    """Store changes that are no transition, and increment the version."""
     migration.version += 1
     session.add(migration)
     session.flush()
@@ -84,7 +84,7 @@ def note(
 
 
 def next_round(session: Session, migration_id: UUID) -> int:
-    """The number of the next round of plans, from 1."""
+    """Return the number of the next round of plans, from 1."""
     last = select(func.max(MigrationAct.round)).where(MigrationAct.migration_id == migration_id)
     return (session.exec(last).one() or 0) + 1
 
@@ -106,14 +106,18 @@ def add_switch(session: Session, switch: MigrationSwitch) -> MigrationSwitch:
 
 
 def lock_switch(session: Session, migration_id: UUID, number: int) -> MigrationSwitch:
-    """One switch of a migration, locked; an unknown number raises NotFound."""
+    """Lock and return a switch of a migration.
+
+    Raises:
+        NotFound: The migration has no switch with this number.
+    """
     statement = select(MigrationSwitch.id).where(
         MigrationSwitch.migration_id == migration_id, col(MigrationSwitch.number) == number
     )
-    found = session.exec(statement).one_or_none()
-    if found is None:
+    switch_id = session.exec(statement).one_or_none()
+    if switch_id is None:
         raise NotFound
-    return lock_row(session, MigrationSwitch, found)
+    return lock_row(session, MigrationSwitch, switch_id)
 
 
 def keep_switch(session: Session, switch: MigrationSwitch) -> None:

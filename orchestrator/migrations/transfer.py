@@ -1,4 +1,4 @@
-"""One transfer: which parts of a system go from which host to which, and how both are reached. Pure."""
+"""One transfer: the parts of a system, the hosts, and how the hosts are reached. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _LAST_PORT: Final = 65535
 
 
 class BadTransfer(ValueError):
-    """A transfer that cannot be carried out as it is described; the text names the field."""
+    """The transfer cannot be carried out as it is described; the text names the field."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class MigrationHost:
 class DatabasePart:
     """The data of the mover `postgresql_logical`: one database and the roles that write to it.
 
-    `admin` is the file, below each host's root, with the connection of that host's administrator.
+    `admin` is a file below the root of each host; it holds the connection string of the administrator.
     """
 
     name: str
@@ -43,14 +43,14 @@ class DatabasePart:
 
 @dataclass(frozen=True)
 class FolderPart:
-    """The data of the mover `files_stream`: a folder, named from the host's root."""
+    """The data of the mover `files_stream`: a folder; its path begins at the root of the host."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class NamePart:
-    """The name that the clients know, and the host whose service answers for it."""
+    """The DNS name that clients use, and the host of the name service."""
 
     record: str
     host: MigrationHost
@@ -59,7 +59,11 @@ class NamePart:
 
 @dataclass(frozen=True)
 class Transfer:
-    """Everything that a mover needs to know. Raises BadMove at once for what could not be carried out."""
+    """The input of the movers.
+
+    Raises:
+        BadTransfer: The transfer cannot be carried out as it is described.
+    """
 
     key: str
     source: MigrationHost
@@ -77,9 +81,9 @@ class Transfer:
         if self.database is None and not self.folders:
             raise BadTransfer("database, folders: a transfer needs at least one part")
         if self.database is not None and not self.database.writers:
-            raise BadTransfer("database.writers: without them nobody could be kept from writing")
+            raise BadTransfer("database.writers: name at least one role, so that writes can be fenced")
         if self.source.address == self.target.address:
-            raise BadTransfer("target.address: is the source's address")
+            raise BadTransfer("target.address: it is the address of the source")
         for folder in self.folders:
             if not _FOLDER.fullmatch(folder.path) or ".." in folder.path.split("/"):
                 raise BadTransfer(f"folders: {folder.path!r} is no path from the host's root")
@@ -91,17 +95,17 @@ class Transfer:
 
     @property
     def movers(self) -> tuple[str, ...]:
-        """The names of the movers that this transfer uses."""
+        """Return the names of the movers that this transfer uses."""
         used = (("postgresql_logical", self.database is not None), ("files_stream", bool(self.folders)))
         return tuple(name for name, wanted in used if wanted)
 
     def hosts(self) -> dict[str, MigrationHost]:
-        """Every host of the transfer under the part that it plays: source, target, names."""
+        """Return every host of the transfer by its part: source, target, names."""
         sides: dict[str, MigrationHost] = {Side.SOURCE: self.source, Side.TARGET: self.target}
         return sides | ({"names": self.name.host} if self.name else {})
 
     def variables(self) -> dict[str, Any]:
-        """The transfer as the programs on the hosts get it: data, none of which is ever code."""
+        """Return the variables of the programs on the hosts; no value is ever interpreted as code."""
         return {
             "key": self.key,
             "label": self.label,

@@ -1,4 +1,4 @@
-"""Work by the calendar: expiries, ended trials, signed heads, drift checks."""
+"""Periodic work: expiries, ended trials, signed audit heads, drift checks."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,17 +15,17 @@ from orchestrator.workflows.plans import approval, drift
 from orchestrator.workflows.requests import steps
 
 DRIFT_HOUR = 3
-"""In this hour of the city's day every workspace is compared with reality."""
+"""The hour of the city's day in which every workspace is checked for drift."""
 
 
 Act = Callable[[Worker], None]
 
 
 def every_minute(worker: Worker, _job: JobContext, timestamp: int) -> None:
-    """Each act is a transaction of its own, and one that fails does not hold up the others.
+    """Run the periodic acts, each in a transaction of its own; a failed one does not stop the others.
 
     Raises:
-        ExceptionGroup: Some steps failed; all were tried.
+        ExceptionGroup: Some acts failed; all were tried.
     """
     moment = datetime.fromtimestamp(timestamp, UTC).astimezone(CITY)
     at_night = (moment.hour, moment.minute) == (DRIFT_HOUR, 0)
@@ -36,7 +36,7 @@ def every_minute(worker: Worker, _job: JobContext, timestamp: int) -> None:
         except Exception as error:  # noqa: BLE001 - all of them are raised together below.
             failed.append(error)
     if failed:
-        raise ExceptionGroup("The calendar's acts of this minute failed", failed)
+        raise ExceptionGroup("Periodic acts of this minute failed", failed)
 
 
 def _expire_plans(worker: Worker) -> None:

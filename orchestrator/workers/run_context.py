@@ -35,7 +35,7 @@ _NO_ROOM = frozenset({errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, err
 logger = logging.getLogger(__name__)
 
 _PASSING = (psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError)
-"""The database does not answer: the job is retried and finds out the run's outcome."""
+"""Errors of a database that does not answer: the job is retried and finds out the outcome of the run."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Worker:
 
     @property
     def name(self) -> str:
-        """How this worker is named in runs and in the audit."""
+        """Return the name of this worker in runs and in the audit."""
         return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -122,11 +122,12 @@ def _bug(error: Exception) -> Reason:
 
 
 def engine_run(
-    worker: Worker, context: RunContext, workspace_id: UUID, cloud: str, *, to_its_end: bool = False
+    worker: Worker, context: RunContext, workspace_id: UUID, cloud: str, *, ignore_cancel: bool = False
 ) -> EngineRun:
-    """The environment and the limits of one engine process of this run.
+    """Return the environment and the limits of one engine process of this run.
 
-    A look at reality goes on `to_its_end`: the wish that stopped the apply must not stop it as well.
+    With `ignore_cancel` the process runs to completion even if the run was cancelled; only a lost lease and
+    the time limits stop it.
     """
     settings = worker.settings
     return EngineRun(
@@ -134,7 +135,7 @@ def engine_run(
         environment={**_backend(settings.url, workspace_id, context), **worker.cloud_environment(cloud)}
         | {"GOVCLOUD_RUN": str(context.run_id)},
         log=context.log.append,
-        should_stop=_lease_watch(context) if to_its_end else _stopper(worker, context),
+        should_stop=_lease_watch(context) if ignore_cancel else _stopper(worker, context),
         keep_open=(context.lease.fileno(),),
         timeout_seconds=settings.terraform_timeout_seconds,
         idle_seconds=settings.terraform_idle_seconds,

@@ -24,7 +24,7 @@ from orchestrator.migrations.transfer import Transfer
 from orchestrator.runs.engine import AnsibleEngine, EngineRun
 
 _SECRETS: Final = tuple(
-    f"{way}_{what}" for way in ("forward", "reverse") for what in ("password", "files", "names")
+    f"{direction}_{use}" for direction in ("forward", "reverse") for use in ("password", "files", "names")
 )
 _PROOFS_BESIDE_CLIENTS: Final = 3
 _NAMES: Final = {Side.TARGET: Direction.CUTOVER, Side.SOURCE: Direction.ROLLBACK}
@@ -45,9 +45,9 @@ class AnsibleMovers:
         return reading.preflight(self._transfer, played)
 
     def prepare(self) -> None:
-        """See the port. The credentials are made here, reach the hosts once, and are kept nowhere else."""
-        made = {name: random_texts.token_urlsafe(24) for name in _SECRETS}
-        self._player.require("prepare_transfer.yml", made)
+        """See the port. The credentials are created here, sent to the hosts once, and stored nowhere else."""
+        credentials = {name: random_texts.token_urlsafe(24) for name in _SECRETS}
+        self._player.require("prepare_transfer.yml", credentials)
 
     def progress(self) -> Progress:
         """See the port."""
@@ -62,29 +62,32 @@ class AnsibleMovers:
         return self._switch("cut_over.yml", Side.TARGET)
 
     def roll_back(self) -> SwitchResult:
-        """See the port. Where the source does not follow yet (after a failed proof), it catches up first."""
+        """See the port. A source that does not replicate yet, after a failed proof, catches up first."""
         self._catch_up(Side.SOURCE)
         return self._switch("roll_back.yml", Side.SOURCE)
 
     def last_switch(self, to: Side) -> SwitchResult | None:
         """See the port."""
         played = self._player.play("read_transfer.yml")
-        written = reading.by_side(self._transfer, played, "Read the side").get(to, {}).get("switch")
-        return reading.switch_result(written, to) if written else None
+        answer = reading.by_side(self._transfer, played, "Read the side").get(to, {}).get("switch")
+        return reading.switch_result(answer, to) if answer else None
 
     def prove(self, to: Side) -> Proof:
-        """See the port. Clients write on: where only files differ, they may have done so in between."""
+        """See the port. It is repeated where only files differ: clients may have changed them in between."""
         for _ in range(_PROOFS_BESIDE_CLIENTS):
-            found = self._prove(to)
-            if found.equal or any(each.kind != "files" for each in found.mismatches):
+            result = self._prove(to)
+            if result.equal or any(mismatch.kind != "files" for mismatch in result.mismatches):
                 break
-        return found
+        return result
 
     def _prove(self, to: Side) -> Proof:
         played = self._player.require(f"prove_{_NAMES[to]}.yml")
-        found = played.of("Report the content")
+        reports = played.of("Report the content")
         return proof.compare(
-            {Side.SOURCE: found[self._transfer.source.name], Side.TARGET: found[self._transfer.target.name]},
+            {
+                Side.SOURCE: reports[self._transfer.source.name],
+                Side.TARGET: reports[self._transfer.target.name],
+            },
             to,
         )
 
@@ -119,16 +122,19 @@ class AnsibleMovers:
         return SwitchResult(SwitchOutcome.UNKNOWN, to, None, {}, _why(failed(playbook, played)))
 
     def _catch_up(self, side: Side) -> None:
-        """Let `side` follow and wait until it does, or the time is up: the rollback then names the reason."""
-        end, asked = time.monotonic() + self._seconds_to_follow, False
+        """Start replication to `side` and wait until it has caught up or the time is over.
+
+        After a timeout the rollback itself reports the reason.
+        """
+        end, is_ordered = time.monotonic() + self._seconds_to_follow, False
         while time.monotonic() < end:
             played = self._player.play("read_transfer.yml")
             if reading.follows(self._transfer, played, side) or reading.is_away(
                 self._transfer, played, side.other
             ):
                 return
-            if not asked:
-                asked = True
+            if not is_ordered:
+                is_ordered = True
                 with contextlib.suppress(MoverFailed):
                     self.follow(side.other)
 
@@ -144,7 +150,7 @@ def _why(error: MoverFailed) -> Finding:
 
 def _removed(played: Played) -> dict[str, tuple[str, ...]]:
     parts = [*played.of("Part the sides").items(), *played.of("Clear the side").items()]
-    found: dict[str, tuple[str, ...]] = {}
+    by_host: dict[str, tuple[str, ...]] = {}
     for host, answer in parts:
-        found[host] = (*found.get(host, ()), *answer["removed"])
-    return found
+        by_host[host] = (*by_host.get(host, ()), *answer["removed"])
+    return by_host

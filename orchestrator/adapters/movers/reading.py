@@ -1,4 +1,4 @@
-"""Answers of the programs on the hosts, as values of the port. Pure."""
+"""Parse the answers of the programs on the hosts into the types of the port. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -17,20 +17,20 @@ _ROOM: Final = 2
 
 
 def by_side(transfer: Transfer, played: Played, task: str) -> dict[Side, Answer]:
-    """The answers to a task by side; a side that gave none is missing."""
-    found = played.of(task)
+    """Return the answers to a task by side; a side without an answer is missing."""
+    answers = played.of(task)
     names = {Side.SOURCE: transfer.source.name, Side.TARGET: transfer.target.name}
-    return {side: found[name] for side, name in names.items() if name in found}
+    return {side: answers[name] for side, name in names.items() if name in answers}
 
 
 # --- preflight -------------------------------------------------------------------------------------
 
 
 def preflight(transfer: Transfer, played: Played) -> Preflight:
-    """All problems of both sides, of the name, and of what only both together can show."""
+    """Return all problems of both sides, of the name, and of both sides together."""
     sides = by_side(transfer, played, "Check the side")
     away = [finding("host_away", {"host": host}) for host in sorted(played.unreachable)]
-    reported = [each for side in Side if side in sides for each in findings(sides[side]["found"])]
+    reported = [problem for side in Side if side in sides for problem in findings(sides[side]["found"])]
     source = sides.get(Side.SOURCE, {"facts": {}})["facts"]
     files = source.get("folders", [])
     return Preflight(
@@ -74,7 +74,7 @@ def _name(transfer: Transfer, played: Played) -> Iterator[Finding]:
 
 
 def progress(transfer: Transfer, played: Played, at: float) -> Progress:
-    """How far the target's copies are; a side that is away is trouble."""
+    """Return the progress of the copies; an unreachable side is a finding."""
     sides = by_side(transfer, played, "Read the side")
     target = sides.get(Side.TARGET, {})
     database, pull = target.get("database") or {}, target.get("pull") or {}
@@ -93,7 +93,7 @@ def progress(transfer: Transfer, played: Played, at: float) -> Progress:
         file_bytes_done=min(pull.get("copied_bytes", 0), pull.get("bytes", 0)),
         retained_bytes=max((slot["retained_bytes"] or 0 for slot in _slots(sides)), default=0),
         follows=follows_now,
-        ready=follows_now and not any(each.blocking for each in trouble),
+        ready=follows_now and not any(finding.blocking for finding in trouble),
         trouble=trouble,
     )
 
@@ -109,7 +109,7 @@ def _slots(sides: Mapping[Side, Answer]) -> Iterator[Answer]:
 
 def _trouble(played: Played, sides: Mapping[Side, Answer]) -> tuple[Finding, ...]:
     away = [finding("host_away", {"host": host}) for host in sorted(played.unreachable)]
-    reported = [each for side in Side if side in sides for each in findings(sides[side]["trouble"])]
+    reported = [problem for side in Side if side in sides for problem in findings(sides[side]["trouble"])]
     pull = sides.get(Side.TARGET, {}).get("pull") or {}
     files = [finding("files_away", {"error": pull["error"]})] if pull.get("error") else []
     lost = [
@@ -121,7 +121,7 @@ def _trouble(played: Played, sides: Mapping[Side, Answer]) -> tuple[Finding, ...
 
 
 def follows(transfer: Transfer, played: Played, side: Side) -> bool:
-    """True when `side` has a complete copy and receives what the other side accepts."""
+    """Return whether `side` has a complete copy and replicates the writes of the other side."""
     answer = by_side(transfer, played, "Read the side").get(side)
     if answer is None or not answer["prepared"]:
         return False
@@ -136,7 +136,7 @@ def follows(transfer: Transfer, played: Played, side: Side) -> bool:
 
 
 def is_away(transfer: Transfer, played: Played, side: Side) -> bool:
-    """True when the side's host could not be read at all."""
+    """Return whether the host of the side could not be read."""
     return side not in by_side(transfer, played, "Read the side")
 
 
@@ -144,12 +144,12 @@ def is_away(transfer: Transfer, played: Played, side: Side) -> bool:
 
 
 def sides(transfer: Transfer, played: Played) -> Sides:
-    """Both sides as they said of themselves, and the name."""
-    found = by_side(transfer, played, "Read the side")
+    """Return the state of both sides as their hosts report it, and the name."""
+    answers = by_side(transfer, played, "Read the side")
     names = list(played.of("Read the name").values())
     return Sides(
-        source=_state(transfer, found.get(Side.SOURCE)),
-        target=_state(transfer, found.get(Side.TARGET)),
+        source=_state(transfer, answers.get(Side.SOURCE)),
+        target=_state(transfer, answers.get(Side.TARGET)),
         name_address=names[0]["address"] if names else None,
     )
 
@@ -171,10 +171,10 @@ def _state(transfer: Transfer, answer: Answer | None) -> SideState:
 
 
 def fenced_for_ms(event: Mapping[str, Any]) -> float | None:
-    """What an event of a play under way says of how long both sides have been closed; None of most events."""
+    """Return how long both sides have been fenced, if an event of a running play reports it, else None."""
     data = event.get("event_data", {})
-    found = data.get("res", {}).get("answer", {}) if event.get("event") == "runner_on_ok" else {}
-    return found.get("fenced_for_ms") if data.get("task") == "Switch" else None
+    answer = data.get("res", {}).get("answer", {}) if event.get("event") == "runner_on_ok" else {}
+    return answer.get("fenced_for_ms") if data.get("task") == "Switch" else None
 
 
 def switch_result(answer: Answer, to: Side) -> SwitchResult:

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def meter_month(worker: Worker, _job: JobContext, month: str, actor: str, compared: int = 0) -> None:
-    """One transaction: a worker that dies leaves the statements open, and the job runs again."""
+    """Fill the open statements of a month in one transaction; after a crash the job is repeated."""
     try:
         with transaction(worker.engine) as session:
             month_close.meter_statements(session, parse_month(month), actor, compared)

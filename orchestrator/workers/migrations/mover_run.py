@@ -56,12 +56,12 @@ def open_mover_run(
 ) -> MoverRun:
     """Return the movers of a plan, which play `files` and nothing else.
 
-    A cancelled run stops waiting, but a play runs to completion: it must not leave a switch half done.
+    A cancelled run stops waiting, but a play runs to completion, so that no switch is left half done.
     """
     folder = worker.folders.fill(plan.plan_id, files)
     for name in files:
         (folder / name).chmod(stat.S_IRUSR)
-    run = engine_run(worker, context, plan.workspace_id, plan.cloud, to_its_end=True)
+    run = engine_run(worker, context, plan.workspace_id, plan.cloud, ignore_cancel=True)
     run = replace(run, event=_record_fence(worker, plan.plan_id))
     waiting = engine_run(worker, context, plan.workspace_id, plan.cloud)
     return MoverRun(
@@ -70,12 +70,15 @@ def open_mover_run(
 
 
 def _record_fence(worker: Worker, plan_id: UUID) -> Callable[[Mapping[str, Any]], None]:
-    """Record since when both sides are fenced; a lost database must not delay the switch."""
+    """Return an event handler that records since when both sides are fenced.
 
-    def hear(event: Mapping[str, Any]) -> None:
+    A lost database must not delay the switch, so its errors are ignored.
+    """
+
+    def handle(event: Mapping[str, Any]) -> None:
         fenced = reading.fenced_for_ms(event)
         if fenced is not None:
             with suppress(DBAPIError), transaction(worker.engine) as session:
                 switches.record_fenced(session, plan_id, fenced)
 
-    return hear
+    return handle

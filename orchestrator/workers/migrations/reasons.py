@@ -14,10 +14,12 @@ _AFTER_UNEQUAL: Final = (
 
 
 def of_script(finding: Finding | None) -> Reason:
+    """Return the reason that the script on the hosts gave."""
     return runs.reason_of([finding] if finding else [], "The script gave no reason.")
 
 
 def unequal(proof: Proof) -> Reason:
+    """Return the reason of a failed proof; it names the first five differences."""
     names = ", ".join(f"{mismatch.kind} {mismatch.name}" for mismatch in proof.mismatches[:5])
     return Reason(
         f"Both sides were not equal at the fence: {names}.",

@@ -144,7 +144,7 @@ def prove(run: MoverRun) -> bool:
         return False
     equal, reason = state.proof_equal, reasons.UNEQUAL
     if equal is None and state.direction is Direction.CUTOVER and _rollback_has_begun(run):
-        # The sides are no longer as the cutover left them, so a proof would compare the wrong data.
+        # The rollback has changed the sides since the cutover, so a proof would compare the wrong data.
         equal, reason = False, reasons.UNPROVEN
     elif equal is None:
         equal, reason = _compare(run, state.to)
@@ -189,7 +189,7 @@ def follow(run: MoverRun) -> bool:
 
 
 def _start_following(run: MoverRun, to: Side) -> Reason | None:
-    """Return why the other side does not follow, or None."""
+    """Start replication to the other side; return why it failed, or None."""
     try:
         run.movers.follow(to)
     except MoverFailed as error:

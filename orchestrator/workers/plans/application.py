@@ -1,4 +1,4 @@
-"""The job ``runs.apply``: run exactly the approved bytes, or, after a takeover, read what exists."""
+"""The job ``runs.apply``: apply exactly the approved bytes, or verify the outcome after a lost worker."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ from orchestrator.workflows.plans.application import ApplyOrder, ApplyResult, Ob
 
 _NEXT = (
     (
-        "Abandon the plan. Then generate a new one, which adopts what exists and replaces what never worked;"
-        " or cancel the request, and a plan of its own removes what was made."
+        "Abandon the plan. Then generate a new one, which adopts the existing objects and replaces those that"
+        " never worked; or cancel the request, and a plan of its own removes its objects."
     ),
     (
         "请先放弃该计划。之后可重新生成计划，新计划将纳管现有资源，并替换从未正常工作的资源；"
@@ -36,7 +36,7 @@ _NEXT = (
     ),
 )
 _UNDO_NEXT = (
-    "Abandon the plan and generate a new one: it removes what is left.",
+    "Abandon the plan and generate a new one: it removes the remaining objects.",
     "请放弃该计划并重新生成：新计划将清除剩余资源。",
 )
 
@@ -51,7 +51,7 @@ def apply_run(worker: Worker, job: JobContext, run_id: str) -> None:
         if order.kind == PlanKind.BASELINE:
             baseline.run_baseline(worker, context, order)
         elif order.kind in MIGRATION_KINDS:
-            _move(worker, context, order)
+            _migrate(worker, context, order)
         elif order.act == ApplyAct.VERIFY:
             _verify(
                 worker,
@@ -69,7 +69,7 @@ def _apply(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
     if not changed:
         folder, changed = _prepared(worker, order, run)
     if not changed:
-        changed = moved_reality(worker, order, run)
+        changed = changed_reality(worker, order, run)
     if changed:
         _refuse(worker, context, order, changed)
         return
@@ -91,7 +91,7 @@ def _applied(worker: Worker, order: ApplyOrder) -> ApplyResult:
     try:
         seen = _in_cloud(worker, order)
     except CloudError as error:
-        why, why_zh = f"What exists could not be read: {error}", f"无法读取现有资源：{error}"
+        why, why_zh = f"The existing objects could not be read: {error}", f"无法读取现有资源：{error}"
         reason = Reason(why, why_zh, *_UNDO_NEXT)
         return ApplyResult(0, complete=False, objects=objects, reason=reason, all_seen=False)
     left = _left_behind(objects, seen)
@@ -118,7 +118,7 @@ def _left_behind(state: Sequence[ObjectFound], seen: Sequence[ObjectFound]) -> R
     )
 
 
-def _move(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
+def _migrate(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
     if order.act == ApplyAct.APPLY and (changed := changed_bytes(worker, order)):
         _refuse(worker, context, order, changed)
         return
@@ -126,7 +126,7 @@ def _move(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
 
 
 def _refuse(worker: Worker, context: RunContext, order: ApplyOrder, changed: list[str]) -> None:
-    context.log.append(f"Refused: {', '.join(changed)} differ from what was approved. Nothing was applied.")
+    context.log.append(f"Refused: {', '.join(changed)} have changed since the approval. Nothing was applied.")
     with transaction(worker.engine) as session:
         application.mark_stale(session, order.run_id, changed)
 
@@ -164,7 +164,7 @@ def _version(worker: Worker, order: ApplyOrder) -> str:
 
 
 def _prepared(worker: Worker, order: ApplyOrder, run: EngineRun) -> tuple[Path, list[str]]:
-    """The folder that planned, where this worker has it; else one filled from the sealed bytes."""
+    """Return the folder of the planning run if this worker has it, else one filled from the sealed bytes."""
     folder = worker.folders.path(order.plan_id)
     if (folder / ".terraform").is_dir():
         return folder, []
@@ -176,11 +176,11 @@ def _prepared(worker: Worker, order: ApplyOrder, run: EngineRun) -> tuple[Path, 
     return folder, []
 
 
-def moved_reality(worker: Worker, order: ApplyOrder, run: EngineRun) -> list[str]:
-    """The changes, where a fresh plan of the same bundle differs from the approved one (SC-5).
+def changed_reality(worker: Worker, order: ApplyOrder, run: EngineRun) -> list[str]:
+    """Return the differing member if a fresh plan of the same bundle differs from the approved one (SC-5).
 
-    Terraform itself compares its state only: what somebody did to the resources behind its back since the
-    plan was made would stay unseen. An empty state has no resources, so nothing is asked.
+    Terraform compares a saved plan with its state only, so it does not see changes that were made in the
+    cloud since. An empty state has no resources, and no plan is made.
     """
     if not order.members["state_serial"]:
         return []
@@ -192,7 +192,7 @@ def moved_reality(worker: Worker, order: ApplyOrder, run: EngineRun) -> list[str
         require(worker.terraform.plan(folder, run, order.mode), "plan", (0, 2))
         digest = saved_plan.changes_digest(worker.terraform.show(folder, run))
     except (EngineError, EngineFailed) as error:
-        run.log(f"What exists could not be compared: {error}")
+        run.log(f"The existing objects could not be compared: {error}")
         return ["engine"]
     finally:
         worker.folders.discard(order.plan_id, purpose="check")
@@ -207,20 +207,20 @@ def _after_failure(worker: Worker, context: RunContext, order: ApplyOrder, resul
 
 
 def _verify(worker: Worker, context: RunContext, order: ApplyOrder, why: Reason, exit_code: int = -1) -> None:
-    """Never replay: Terraform lists missing objects, the cloud existing ones."""
-    context.log.append(f"{why.en} Reading what exists; the saved plan is not run again.")
+    """Record the outcome without running the saved plan again: a fresh plan and the cloud's list are read."""
+    context.log.append(f"{why.en} The saved plan is not run again; reading the existing objects.")
     _keep_errored_state(worker, order, worker.folders.path(order.plan_id))
     missing = _still_to_do(worker, context, order)
     try:
         seen: list[ObjectFound] | None = _in_cloud(worker, order)
     except CloudError as error:
-        seen, missing = None, f"{missing or ''} What exists could not be read: {error}".strip()
+        seen, missing = None, f"{missing or ''} The existing objects could not be read: {error}".strip()
     in_state = _in_state(worker, order)
     objects = _merge(in_state, seen or ())
     left = _left_behind(in_state, seen or ()) if order.kind == PlanKind.UNDO else None
     reason = left if missing is None else _unfinished(order, why, missing)
     if reason is None:
-        context.log.append("Everything that was approved is done.")
+        context.log.append("The approved plan is completely applied.")
         _record(worker, order, ApplyResult(exit_code, complete=True, objects=objects))
         return
     _record(worker, order, ApplyResult(exit_code, False, objects, reason, all_seen=seen is not None))
@@ -233,7 +233,7 @@ def _unfinished(order: ApplyOrder, why: Reason, missing: str) -> Reason:
 
 def _still_to_do(worker: Worker, context: RunContext, order: ApplyOrder) -> str | None:
     """Return None if a fresh plan of the same bundle changes nothing; otherwise its message."""
-    run = engine_run(worker, context, order.workspace_id, order.cloud, to_its_end=True)
+    run = engine_run(worker, context, order.workspace_id, order.cloud, ignore_cancel=True)
     try:
         folder = worker.folders.fill(
             order.plan_id, rendering.unpack(worker.keys.decrypt(order.bundle)), purpose="verify"
@@ -242,14 +242,14 @@ def _still_to_do(worker: Worker, context: RunContext, order: ApplyOrder) -> str 
         result = worker.terraform.plan(folder, run, order.mode)
         require(result, "plan", (0, 2))
     except (EngineFailed, InvalidToken, OSError) as error:
-        return f"What exists could not be compared: {error}"
+        return f"The existing objects could not be compared: {error}"
     finally:
         worker.folders.discard(order.plan_id, purpose="verify")
-    return None if result.returncode == 0 else "Not everything that was approved exists."
+    return None if result.returncode == 0 else "Some approved objects do not exist."
 
 
 def _keep_errored_state(worker: Worker, order: ApplyOrder, folder: Path) -> None:
-    """Terraform wrote its state beside itself because the backend was away: take it in."""
+    """Store the state that Terraform wrote into its folder because the backend did not answer."""
     errored = folder / "errored.tfstate"
     if errored.is_file():
         with transaction(worker.engine) as session:

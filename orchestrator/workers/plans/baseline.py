@@ -1,4 +1,4 @@
-"""Running an approved playbook from its read-only bundle; used by the job ``runs.apply``."""
+"""Run an approved baseline playbook from its read-only bundle; called by the job ``runs.apply``."""
 
 import stat
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ REPORT_TASK = "Report the baseline"
 
 
 def run_baseline(worker: Worker, context: RunContext, order: ApplyOrder) -> None:
-    """Run the playbook; it only reads, so after a takeover it is simply run again."""
+    """Run the playbook. It only reads, so a worker that takes over runs it again."""
     files = rendering.unpack(worker.keys.decrypt(order.bundle))
     if rendering.bundle_digest(files) != order.members["bundle_digest"]:
         with transaction(worker.engine) as session:

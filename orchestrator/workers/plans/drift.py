@@ -1,4 +1,4 @@
-"""The job ``runs.drift``: compare reality with the state, change nothing."""
+"""The job ``runs.drift``: compare the cloud with the Terraform state; nothing is changed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,16 +17,16 @@ from orchestrator.workflows.plans.drift import DriftOrder
 
 
 def drift_run(worker: Worker, job: JobContext, run_id: str) -> None:
-    """Look for drift in one workspace."""
+    """Check one workspace for drift."""
     with open_run(worker, job, UUID(run_id)) as context:
         with transaction(worker.engine) as session:
             order = drift.begin_drift(session, context.run_id, worker.name, context.token_hash)
         if order is None:
             return
-        _look(worker, context, order)
+        _check(worker, context, order)
 
 
-def _look(worker: Worker, context: RunContext, order: DriftOrder) -> None:
+def _check(worker: Worker, context: RunContext, order: DriftOrder) -> None:
     run = engine_run(worker, context, order.workspace_id, order.cloud)
     try:
         files = rendering.unpack(worker.keys.decrypt(order.bundle))
@@ -59,10 +59,10 @@ def _existing(worker: Worker, order: DriftOrder) -> list[str]:
 
 def _fail_unread(worker: Worker, order: DriftOrder, error: CloudError) -> None:
     reason = Reason(
-        f"What exists in the cloud could not be read: {error}",
-        f"无法读取云上现有资源：{error}",
-        "Order the look again once the cloud answers.",
-        "云恢复响应后请重新核对。",
+        f"The existing objects could not be read from the cloud: {error}",
+        f"无法读取云平台上的现有资源：{error}",
+        "Order the drift check again once the cloud answers.",
+        "请在云平台恢复响应后重新执行漂移检查。",
     )
     with transaction(worker.engine) as session:
         drift.fail_drift(session, order.run_id, reason, None)

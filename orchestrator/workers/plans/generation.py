@@ -1,4 +1,4 @@
-"""The job ``runs.plan``: render, plan, and hold the plan against the request."""
+"""The job ``runs.plan``: render the bundle, run Terraform, and check the plan against the request."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from orchestrator.workflows.plans.generation import PlanningOrder, PlanningResul
 
 
 def plan_run(worker: Worker, job: JobContext, run_id: str) -> None:
-    """Plan one run; planning changes nothing, so it is simply repeated after a crash."""
+    """Plan one run; planning changes nothing, so it is repeated after a crash."""
     with open_run(worker, job, UUID(run_id)) as context:
         with transaction(worker.engine) as session:
             order = generation.begin_planning(session, context.run_id, worker.name, context.token_hash)
@@ -56,7 +56,7 @@ def _plan(worker: Worker, context: RunContext, order: PlanningOrder) -> None:
 
 
 class EngineFailed(Exception):
-    """An engine could not do its work; nothing was changed."""
+    """An engine failed or was stopped; nothing was changed."""
 
     def __init__(self, act: str, result: EngineResult) -> None:
         self.exit_code = result.returncode
@@ -109,7 +109,11 @@ def _terraform(worker: Worker, context: RunContext, order: PlanningOrder) -> Pla
 
 
 def require(result: EngineResult, act: str, accepted: tuple[int, ...]) -> None:
-    """Raise EngineFailed unless the process ended unasked with an accepted code."""
+    """Require that the process was not stopped and returned an accepted code.
+
+    Raises:
+        EngineFailed: The process was stopped, or returned another code.
+    """
     if result.stopped_because or result.returncode not in accepted:
         raise EngineFailed(act, result)
 

@@ -32,7 +32,7 @@ BILLED = Billing(SideBilling.ACTIVE)
 
 
 def accept(session: Session, migration: Migration, actor: Actor) -> None:
-    """The target is billed from today on; the request is fulfilled with it. The migration is locked."""
+    """Bill the target from today on and fulfil its request; the migration is locked by the caller."""
     _require_proof(session, migration)
     _require_trial(session, migration)
     request = requests.lock(session, migration.request_id)
@@ -97,7 +97,7 @@ def _close_rollback_path(session: Session, migration: Migration, actor: str) -> 
 def _left_behind(hosts: Sequence[str]) -> Reason:
     names = ", ".join(hosts)
     return Reason(
-        f"Not reached: {names}. Parts of the mover are left there.",
+        f"These hosts could not be reached: {names}. Parts of the mover remain on them.",
         f"无法访问：{names}；其上仍有迁移组件。",
         "Start these hosts, then plan again.",
         "请启动这些主机，然后重新编制关闭回退通道计划。",

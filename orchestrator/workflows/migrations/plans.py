@@ -1,4 +1,4 @@
-"""The execution plans of a migration, one an act and round."""
+"""The execution plans of a migration: one for each act and round."""
 
 from uuid import UUID
 
@@ -32,7 +32,11 @@ def lock_for(
 
 
 def plan_to(session: Session, migration: Migration, act: str) -> ExecutionPlan:
-    """The newest plan for an act, locked. Raises NotInThisStep when there is none."""
+    """Lock and return the newest plan for an act.
+
+    Raises:
+        NotInThisStep: The migration has no such plan.
+    """
     plan = current_plan(session, migration.id, act)
     if plan is None:
         raise NotInThisStep(f"This migration has no {act} plan.")
@@ -47,9 +51,9 @@ def supersede_rollback(session: Session, migration: Migration, actor: str) -> No
 
 
 def generate(call: Call, migration: Migration, act: str, number: int, approvals: tuple[Role, ...]) -> Run:
-    """Order a plan for an act of the migration in round `number`, and return the run that makes it.
+    """Order a plan for an act of the migration in round `number`, and return its planning run.
 
-    A role whose body would decide on itself is replaced by its substitute (domain §2.15).
+    A role whose organisation would decide on itself is replaced by its substitute (domain §2.15).
     """
     session, organisation = call.session, migration.organisation_code
     request = request_queries.get(session, migration.request_id)

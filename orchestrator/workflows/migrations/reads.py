@@ -46,13 +46,20 @@ def list_migrations(
     before: str | None = None,
     limit: int = 50,
 ) -> Sequence[Migration]:
-    """Migrations that the actor may see, newest number first; `before` is the page before's last number."""
+    """Return the migrations that the actor may see, newest first.
+
+    `before` is the last number of the previous page.
+    """
     own = visible_to(actor)
     return queries.page(session, statuses, organisation=own, before=before, limit=limit)
 
 
 def migration_detail(session: Session, actor: Actor, migration_id: UUID) -> MigrationView:
-    """One migration with everything that a page shows of it. Raises NotFound outside of the actor's sight."""
+    """Return a migration with everything that a page shows of it.
+
+    Raises:
+        NotFound: No such migration exists, or the actor may not see it.
+    """
     migration = queries.get(session, migration_id)
     require(actor, Permission.REQUESTS_READ, migration.organisation_code)
     plans = [
@@ -67,7 +74,7 @@ def migration_detail(session: Session, actor: Actor, migration_id: UUID) -> Migr
 
 
 def current_plan(session: Session, migration_id: UUID, act: str) -> ExecutionPlan | None:
-    """The newest plan of a migration for an act, or None."""
+    """Return the newest plan of a migration for an act, or None."""
     rounds = [row for row in queries.acts(session, migration_id) if row.act == act]
     return run_queries.plan(session, rounds[-1].plan_id) if rounds else None
 

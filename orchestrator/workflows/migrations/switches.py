@@ -49,7 +49,7 @@ class SwitchState:
 
     @property
     def to(self) -> Side:
-        """The side that takes over."""
+        """Return the side that takes over."""
         return self.direction.to
 
 
@@ -118,7 +118,7 @@ def record_fenced(session: Session, plan_id: UUID, fenced_for_ms: float) -> None
     under_way = queries.switch_of_plan(session, plan_id)
     if under_way is not None and under_way.outcome == SwitchOutcome.UNDER_WAY:
         switch = store.lock_switch(session, under_way.migration_id, under_way.number)
-        switch.fenced_at = queries.clock_on_the_wall(session) - timedelta(milliseconds=fenced_for_ms)
+        switch.fenced_at = queries.real_now(session) - timedelta(milliseconds=fenced_for_ms)
         store.keep_switch(session, switch)
 
 
@@ -230,7 +230,7 @@ def record_source_alone(session: Session, run_id: UUID, plan_id: UUID) -> None:
 
 
 def record_refused(session: Session, run_id: UUID, plan_id: UUID, reason: Reason) -> None:
-    """A precondition failed before the cutover began: nothing was touched, and a new one may be planned."""
+    """Record that a precondition failed before the cutover began; a new one may be planned."""
     run = run_store.lock_run(session, run_id)
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
@@ -259,7 +259,7 @@ def record_proof(session: Session, run_id: UUID, plan_id: UUID, proof: Proof) ->
 
 
 def record_followed(session: Session, plan_id: UUID) -> None:
-    """Record that the other side replicates: the next switch can lead back to it."""
+    """Record that the other side replicates, so that the next switch can lead back to it."""
     plan = run_store.lock_plan(session, plan_id)
     migration = _migration_of(session, plan)
     switch = _switch_of(session, plan)

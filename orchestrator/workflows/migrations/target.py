@@ -1,4 +1,4 @@
-"""The target of a migration: a host that an applied plan has made, read from Terraform's outputs alone."""
+"""The target of a migration: a host of an applied plan, with the address from Terraform's outputs."""
 
 from sqlmodel import Session
 
@@ -11,25 +11,25 @@ from orchestrator.resources import queries as resource_queries
 from orchestrator.resources.lifecycle import ResourceStatus
 from orchestrator.runs import queries as run_queries
 
-STANDS = frozenset({ResourceStatus.TRIAL, ResourceStatus.ACTIVE})
+USABLE = frozenset({ResourceStatus.TRIAL, ResourceStatus.ACTIVE})
 
 
 def target_host(session: Session, migration: Migration) -> MigrationHost:
-    """The target as the last apply of its workspace reported it.
+    """Return the target as the last apply of its workspace reported it.
 
     Raises:
-        TargetNotApplied: nothing was applied, or the request has no such host.
+        TargetNotApplied: No plan was applied, or the request has no such host.
     """
-    wanted = stored_plan(migration.plan_document).target.host
+    name = stored_plan(migration.plan_document).target.host
     try:
         workspace = run_queries.workspace_of_request(session, migration.request_id)
     except NotFound:
         raise TargetNotApplied("The request has not been planned yet.") from None
     if run_queries.last_applied(session, workspace.id) is None:
         raise TargetNotApplied("No plan of the request has been applied.")
-    for row in resource_queries.of_workspace(session, workspace.id):
-        if row.address == f"instance/{wanted}" and row.status in STANDS and row.ip_address:
-            if not row.connection:
+    for resource in resource_queries.of_workspace(session, workspace.id):
+        if resource.address == f"instance/{name}" and resource.status in USABLE and resource.ip_address:
+            if not resource.connection:
                 break
-            return MigrationHost(wanted, row.ip_address, row.connection)
-    raise TargetNotApplied(f"The request has no host {wanted} that an applied plan has made.")
+            return MigrationHost(name, resource.ip_address, resource.connection)
+    raise TargetNotApplied(f"No applied plan of the request has created a host {name}.")

@@ -1,8 +1,8 @@
-"""From an approved plan to resources that exist: claim, check every member, apply, record.
+"""Apply an approved plan: claim the approval, check every member, apply, record.
 
-Terraform applies between `begin_apply` and `record_apply`. A worker that dies in between leaves the
-run `running`; the worker that takes the job over calls `begin_apply` again, which answers `verify`,
-because a saved plan is never replayed: the real objects are read, and `record_apply` ends the run.
+Terraform applies between `begin_apply` and `record_apply`. A worker that dies in between leaves the run
+`running`. The worker that takes over calls `begin_apply` again and gets VERIFY, because a saved plan is never
+replayed: it reads the real objects, and `record_apply` ends the run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ from orchestrator.workflows.plans.generation import hold_text, queue_run
 from orchestrator.workflows.requests import judgements
 
 STALE = Reason(
-    "Something that the approval was bound to has changed; nothing was applied.",
+    "A member of the approved plan has changed since the approval; nothing was applied.",
     "审批所绑定的内容已发生变化，未执行任何变更。",
     "Generate a new plan and have it approved.",
     "请重新生成计划并再次审批。",
@@ -58,7 +58,7 @@ _RELEASABLE = (ResourceStatus.TRIAL, ResourceStatus.ACTIVE, ResourceStatus.SUSPE
 
 @dataclass(frozen=True)
 class ApplyOrder:
-    """Everything a worker needs to apply, or to verify when an earlier worker died."""
+    """Input of a worker that applies a plan, or verifies it after an earlier worker died."""
 
     act: ApplyAct
     run_id: UUID
@@ -76,9 +76,9 @@ class ApplyOrder:
 
 @dataclass(frozen=True)
 class ObjectFound:
-    """One object after an apply, by its logical address: from the state, or from the cloud itself.
+    """One object after an apply, as the Terraform state or the cloud reports it.
 
-    `tainted`: its create failed after it existed, so it is not the object that was delivered.
+    `address` is logical. A `tainted` object failed while it was created, so it is not the delivered one.
     """
 
     address: str
@@ -92,9 +92,9 @@ class ObjectFound:
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """The objects that exist after the run. `complete`: the whole effect of the plan exists.
+    """The objects that exist after the run. `complete`: the plan has taken effect entirely.
 
-    Without `all_seen` the cloud could not be read: what is not among `objects` may exist all the same.
+    Without `all_seen` the cloud could not be read: objects that are not listed may exist as well.
     """
 
     exit_code: int
@@ -122,10 +122,10 @@ def apply_plan(call: Call, plan: ExecutionPlan) -> Run:
 
 
 def begin_apply(session: Session, run_id: UUID, worker: str, token_hash: str) -> ApplyOrder | None:
-    """A worker takes an apply run. Its order says ``apply``, or ``verify`` after a takeover, or None.
+    """Start an apply run on a worker and return its input; None if there is nothing to do.
 
-    Every member of the approved tuple that the database knows is compared here; the worker compares
-    the members that are bytes. What the apply would commit and give back is tried here as well.
+    Every member of the approved tuple that is in the database is compared here; the worker compares the
+    members that are files. The commitment that the apply would make is tried here as well.
     """
     run = store.lock_run(session, run_id)
     if run.status in (RunStatus.RUNNING, RunStatus.VERIFYING):
@@ -147,7 +147,7 @@ def _take_over(session: Session, run: Run, worker: str, token_hash: str) -> Appl
     plan = _plan_of(session, run)
     if run.status == RunStatus.RUNNING:
         start_verifying(session, run.id, f"worker:{worker}")
-    # Also the lock of a verification whose worker died.
+    # The earlier worker may have died during a verification, which holds the state lock too.
     store.release_state_lock(session, run)
     run.attempt, run.worker, run.token_hash = run.attempt + 1, worker, token_hash
     session.add(run)
@@ -155,7 +155,7 @@ def _take_over(session: Session, run: Run, worker: str, token_hash: str) -> Appl
 
 
 def start_verifying(session: Session, run_id: UUID, actor: str) -> None:
-    """The engine is gone and its outcome unknown: from here on only reality is read."""
+    """Set run and plan to verifying: the engine has ended and its outcome is unknown."""
     run = store.lock_run(session, run_id)
     plan = _plan_of(session, run)
     store.release_state_lock(session, run)
@@ -221,9 +221,9 @@ def _approved_digests(session: Session, plan: ExecutionPlan) -> list[str]:
 
 
 def mark_stale(session: Session, run_id: UUID, changed: Sequence[str], reason: Reason = STALE) -> None:
-    """A member of the approved tuple differs: nothing is applied, and the request can be planned again.
+    """Record that a member of the approved tuple differs; the request can be planned again.
 
-    A byte that differs (`bundle_digest`, `plan_file_sha256`) is also an alarm in the audit.
+    A file that differs (`bundle_digest`, `plan_file_sha256`) is also an alarm in the audit.
     """
     run = store.lock_run(session, run_id)
     plan = _plan_of(session, run)

@@ -36,7 +36,7 @@ def approve_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
 
 
 def return_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
-    """Return the plan: its request is approved as before and can be planned again."""
+    """Return the plan to its author; its request is approved again and can be planned again."""
     return _turn_down(call, plan, Decision.RETURNED)
 
 
@@ -97,7 +97,7 @@ NOT_OF_A_MIGRATION = Condition(
 
 
 def missing_approvals(session: Session, plan: ExecutionPlan) -> list[str]:
-    """The approvals that the plan still needs, in their order; a role named twice needs two persons."""
+    """Return the missing approvals of the plan in their order; a role named twice needs two persons."""
     missing = list(plan.required_approvals)
     for decision in queries.approvals(session, plan.id):
         if decision.decision == Decision.APPROVED and decision.role in missing:
@@ -106,14 +106,14 @@ def missing_approvals(session: Session, plan: ExecutionPlan) -> list[str]:
 
 
 def reopen_request(session: Session, plan: ExecutionPlan, actor: str, reason: str) -> None:
-    """A request whose plan came to nothing is approved again and can be planned again."""
+    """Set the request of a plan that was not applied to approved, so that it can be planned again."""
     request = requests.lock(session, plan.request_id)
     if plan.kind in TERRAFORM_KINDS and request.status == RequestStatus.PLANNED:
         requests.transition(session, request, RequestStatus.APPROVED, actor, reason)
 
 
 def expire_plans(session: Session) -> int:
-    """Plans that waited too long lose their validity; their requests can be planned again."""
+    """Expire the plans that were not applied in time, reopen their requests, and return their number."""
     late = store.expire_plans(session, now(session))
     for plan in late:
         store.transition_plan(session, plan, PlanStatus.EXPIRED, "system:calendar")

@@ -31,14 +31,14 @@ class BaselineOrder:
 
 
 def is_reachable(row: Resource) -> bool:
-    """Whether the playbook can reach it: a host with an address."""
+    """Return whether the playbook can reach the resource: a host with an address."""
     return row.kind == ObjectKind.INSTANCE and row.ip_address is not None
 
 
 def order_baseline(
     session: Session, applied: ExecutionPlan, workspace: Workspace, approvals: Sequence[str]
 ) -> Run:
-    """Generate the baseline plan of freshly applied hosts, by the author of the plan that made them."""
+    """Order the baseline plan of newly applied hosts, in the name of the author of the applied plan."""
     plan = store.add_plan(
         session,
         ExecutionPlan(
@@ -57,7 +57,7 @@ def order_baseline(
 
 
 def baseline_order(session: Session, run_id: UUID) -> BaselineOrder:
-    """The contents of the bundle."""
+    """Return the contents of the bundle."""
     run = queries.run(session, run_id)
     workspace = queries.workspace(session, run.workspace_id)
     rows = resource_queries.of_workspace(session, workspace.id)

@@ -1,6 +1,6 @@
-"""Effects of an apply on quota, pool and budget: tried before the engine runs, written after its success.
+"""Effects of an apply on quota, pool and budget: tried before the engine runs, written after it succeeded.
 
-A budget hold belongs to one fiscal year. One of an earlier year is made again before the next plan.
+A budget hold belongs to one fiscal year. A hold of an earlier year is replaced before the next plan.
 """
 
 from datetime import timedelta
@@ -26,13 +26,13 @@ def commit_hold(session: Session, request: ResourceRequest, workspace_id: UUID, 
 
     Raises:
         HoldEnded: the hold is no longer live.
-        MoreThanCommitted: more would be given back than is committed.
+        MoreThanCommitted: more would be released than is committed.
     """
     quotas.commit(session, request.id, actor, _booking(session, request, workspace_id))
 
 
 def why_not_bookable(session: Session, plan: ExecutionPlan) -> Reason | None:
-    """Why the apply of this plan could not be booked; None when it can be. Nothing is written."""
+    """Return why the apply of this plan could not be committed, or None if it can; nothing is written."""
     request = request_queries.get(session, plan.request_id)
     if _is_of_earlier_year(session, request):
         return _earlier_year(session, request)

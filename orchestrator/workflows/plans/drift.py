@@ -1,4 +1,4 @@
-"""Drift: compare state and reality, open a case for a person, never repair silently."""
+"""Drift: order checks, and open a case for a person where reality differs; nothing is repaired silently."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class DriftOrder:
 
 
 def check_drift(session: Session, actor: Actor, workspace_id: UUID) -> Run:
-    """Order a look at reality; it changes nothing."""
+    """Order a drift check of a workspace; it changes nothing."""
     workspace = store.lock_workspace(session, workspace_id)
     require(actor, Permission.RESOURCES_CHECK_DRIFT, workspace.organisation_code)
     if workspace.released_at is not None or queries.last_applied(session, workspace_id) is None:
@@ -50,7 +50,7 @@ def check_everything(session: Session) -> int:
 
 
 def begin_drift(session: Session, run_id: UUID, worker: str, token_hash: str) -> DriftOrder | None:
-    """A worker takes a drift run, also one that another worker left unfinished."""
+    """Start a drift run on a worker, also an unfinished one of a lost worker; return its input or None."""
     run = store.lock_run(session, run_id)
     plan = queries.last_applied(session, run.workspace_id, TERRAFORM_KINDS)
     if plan is None or run.status not in (RunStatus.QUEUED, RunStatus.RUNNING):
@@ -69,7 +69,7 @@ def begin_drift(session: Session, run_id: UUID, worker: str, token_hash: str) ->
 def record_drift(
     session: Session, run_id: UUID, differing: Sequence[Mapping[str, Any]], existing: Iterable[str] = ()
 ) -> None:
-    """Open or renew the case, or close it when reality agrees again.
+    """Open the drift case or renew its findings; close it if there is no difference.
 
     `existing` are the addresses of all cloud objects; one without a row is a finding too (invariant 22).
     """
@@ -102,7 +102,7 @@ def _mark_resources(session: Session, run: Run, findings: Sequence[Mapping[str, 
 def fail_drift(
     session: Session, run_id: UUID, reason: Reason, exit_code: int | None, *, cancelled: bool = False
 ) -> None:
-    """The look failed or was cancelled; nothing is known and nothing was changed."""
+    """Record that the drift check failed or was cancelled; the drift case stays as it is."""
     run = store.lock_run(session, run_id)
     run.exit_code = exit_code
     ended = RunStatus.CANCELLED if cancelled else RunStatus.FAILED

@@ -1,4 +1,4 @@
-"""From an approved request to a plan that people can approve: generate, render, record.
+"""Generate a plan for an approved request: order it, render the bundle, record the result.
 
 Terraform plans between `begin_planning` and `record_plan`.
 """
@@ -36,12 +36,12 @@ from orchestrator.workflows.requests import judgements, quotation
 
 PLAN_PRIORITY = 0
 APPLY_PRIORITY = 10
-"""Approved applies go before new plans, so that work people wait for is finished first."""
+"""Approved applies run before new plans: they are closer to their end."""
 
 
 @dataclass(frozen=True)
 class PlanningOrder:
-    """Everything a worker needs to plan, read in one transaction."""
+    """Input of a worker that plans, read in one transaction."""
 
     run_id: UUID
     plan_id: UUID
@@ -77,7 +77,8 @@ def generate_plan(call: Call, request: ResourceRequest) -> Run:
     """Order a plan for an approved request, or the undo of one that is being cancelled; return its run.
 
     Raises:
-        NoBudgetLine, RuleRefuses: the fiscal year has changed, and this year's budget does not cover it.
+        NoBudgetLine: the fiscal year has changed, and the new year has no budget line.
+        RuleRefuses: the fiscal year has changed, and the budget of the new year does not suffice.
     """
     session = call.session
     if request.status == RequestStatus.APPROVED:
@@ -149,10 +150,10 @@ def queue_run(
 
 
 def begin_planning(session: Session, run_id: UUID, worker: str, token_hash: str) -> PlanningOrder | None:
-    """A worker takes a planning run; None when there is nothing left to do for it."""
+    """Start a planning run on a worker and return its input; None if there is nothing to do."""
     run = store.lock_run(session, run_id)
     if run.status == RunStatus.RUNNING and run.plan_id is not None:
-        # Planning changes nothing, so what another worker left unfinished is simply done again.
+        # Planning changes nothing, so a run that another worker left unfinished is repeated.
         run.attempt, run.worker, run.token_hash = run.attempt + 1, worker, token_hash
         store.release_state_lock(session, run)
     elif run.status == RunStatus.QUEUED:
@@ -164,7 +165,7 @@ def begin_planning(session: Session, run_id: UUID, worker: str, token_hash: str)
 
 
 def _order(session: Session, run: Run) -> PlanningOrder:
-    plan = queries.plan(session, _known(run.plan_id))
+    plan = queries.plan(session, _plan_id(run.plan_id))
     workspace = queries.workspace(session, run.workspace_id)
     request = request_queries.get(session, plan.request_id)
     values, sizes = render_variables(session, request, plan.kind, workspace)
@@ -187,10 +188,10 @@ def _order(session: Session, run: Run) -> PlanningOrder:
 def render_variables(
     session: Session, request: ResourceRequest, kind: str, workspace: Workspace
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The root module's variables and, per logical address, the sizes that were quoted."""
+    """Return the variables of the root module, and the quoted sizes by logical address."""
     hosts = _planned_hosts(session, request, kind, workspace)
     origin = request_queries.get(session, workspace.origin_request_id)
-    # The tags name the request that made the workspace, so that a later change touches only what it changes.
+    # The tags name the request that created the workspace: others would change every object of a later plan.
     tags = rendering.Tags(origin.number, origin.organisation_code, origin.system_code or "")
     values = rendering.variables(workspace.key, workspace.zone, tags, hosts)
     sizes: dict[str, dict[str, Any]] = {}
@@ -210,7 +211,7 @@ def _planned_hosts(
     if kind != PlanKind.UNDO:
         return _hosts(session, request)
     present = quotation.present_request(session, request)
-    return undo.standing_hosts(session, workspace.id, _hosts(session, present)) if present else []
+    return undo.existing_hosts(session, workspace.id, _hosts(session, present)) if present else []
 
 
 def _hosts(session: Session, request: ResourceRequest) -> list[rendering.Host]:
@@ -235,9 +236,9 @@ def _hosts(session: Session, request: ResourceRequest) -> list[rendering.Host]:
 
 
 def record_plan(session: Session, run_id: UUID, result: PlanningResult, pack: PolicyPack) -> ExecutionPlan:
-    """Keep the plan: submitted for approval when the rules allow it, rejected with its findings when not."""
+    """Store the plan; it is submitted for approval, or rejected if a finding blocks it."""
     run = store.lock_run(session, run_id)
-    plan = store.lock_plan(session, _known(run.plan_id))
+    plan = store.lock_plan(session, _plan_id(run.plan_id))
     worker = f"worker:{run.worker}"
     store.save_artifact(
         session,
@@ -294,7 +295,7 @@ def _describe(session: Session, plan: ExecutionPlan, result: PlanningResult, pac
 
 
 def hold_text(held: tuple[Any, Sequence[Any]] | None) -> str:
-    """The hold as the approved tuple carries it: its id, status and every amount."""
+    """Return the hold as the approved tuple contains it: its id, its status and every amount."""
     if held is None:
         return ""
     amounts = ",".join(f"{held_amount.target}={held_amount.amount}" for held_amount in held[1])
@@ -304,18 +305,18 @@ def hold_text(held: tuple[Any, Sequence[Any]] | None) -> str:
 def fail_plan(
     session: Session, run_id: UUID, reason: Reason, exit_code: int | None, *, cancelled: bool = False
 ) -> None:
-    """Planning failed or was cancelled: nothing was changed, and the request can be planned again."""
+    """Record that planning failed or was cancelled: nothing was changed, the request can be planned again."""
     run = store.lock_run(session, run_id)
     run.exit_code = exit_code
     worker = f"worker:{run.worker}"
     ended = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
     store.transition_run(session, run, ended, worker, reason=reason)
-    plan = store.lock_plan(session, _known(run.plan_id))
+    plan = store.lock_plan(session, _plan_id(run.plan_id))
     store.transition_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
     store.transition_plan(session, plan, PlanStatus.ABANDONED, worker)
 
 
-def _known(plan_id: UUID | None) -> UUID:
+def _plan_id(plan_id: UUID | None) -> UUID:
     if plan_id is None:
         raise IllegalTransition("This run has no plan.")
     return plan_id

@@ -1,6 +1,6 @@
-"""When a run does not come to its own end: cancelled by a person, given up by the service, left behind.
+"""Runs that do not end normally: cancelled by a person, or given up after an error of the service.
 
-Each ending has a reason and the next safe action.
+Every such end is recorded with a reason and the next safe step.
 """
 
 from functools import partial
@@ -24,17 +24,17 @@ from orchestrator.workflows.plans.queries import is_not_cancelled
 from orchestrator.workflows.requests import judgements
 
 CANCELLED_WAITING = Reason(
-    "A person cancelled it before it began; nothing was changed.",
+    "A person cancelled the run before it began; nothing was changed.",
     "该执行在开始前已由人员取消，未实施任何变更。",
-    "Where it is still wanted, order it again; an apply needs its plan abandoned and a new one approved.",
+    "If you still need it, order it again; after an apply abandon the plan and have a new one approved.",
     "如仍需要，请重新发起；如为计划的实施，须先放弃原计划，再重新生成并审批。",
 )
 
 
 def give_up(session: Session, run_id: UUID, reason: Reason) -> None:
-    """End a run during which the service itself failed; keep every row, and let a person decide.
+    """End a run as failed after an error of the service; a person decides how to continue.
 
-    Resources stay as they were last known; the next plan starts from what exists.
+    The rows of the resources stay as they are; the next plan starts from the existing objects.
     """
     run = store.lock_run(session, run_id)
     if RUN_LIFECYCLE.is_final(RunStatus(run.status)):
@@ -45,15 +45,15 @@ def give_up(session: Session, run_id: UUID, reason: Reason) -> None:
         if PLAN_LIFECYCLE.allows(PlanStatus(plan.status), PlanStatus.FAILED):
             store.transition_plan(session, plan, PlanStatus.FAILED, worker, reason=reason)
             if run.kind == RunKind.PLAN:
-                # Planning changed nothing, so nobody has to look first: the request can be planned again.
+                # Planning changes nothing, so the request can be planned again without a person's decision.
                 store.transition_plan(session, plan, PlanStatus.ABANDONED, worker)
     store.transition_run(session, run, RunStatus.FAILED, worker, reason=reason)
 
 
 def abandon_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
-    """Abandon a failed plan, so that its request can be planned again from reality.
+    """Abandon a failed plan, so that its request can be planned again from the existing objects.
 
-    A baseline check belongs to resources that exist, so a new one is planned at once.
+    After a failed baseline check another one is ordered at once, because its hosts exist.
     """
     session, actor = call.session, call.actor.audit_name
     store.transition_plan(session, plan, PlanStatus.ABANDONED, actor)

@@ -1,4 +1,4 @@
-"""The undo of a request whose apply failed: what its plan leaves in place, and how the request ends.
+"""The undo of a request whose apply failed: the contents of its plan, and the end of the request.
 
 An undo keeps what was delivered before the request, in its delivered sizes, and removes everything else.
 """
@@ -32,7 +32,7 @@ def plan_kind(request: ResourceRequest) -> str:
 
 
 def destroys_all(plan: ExecutionPlan, request: ResourceRequest) -> bool:
-    """Return whether the plan leaves nothing in its workspace."""
+    """Return whether the plan destroys everything in its workspace."""
     return plan.kind == PlanKind.RELEASE or (
         plan.kind == PlanKind.UNDO and request.kind == RequestKind.PROVISION
     )
@@ -49,8 +49,8 @@ def delivered_ids(session: Session, workspace_id: UUID) -> dict[str, str]:
     return {row.address: row.cloud_id or "" for row in rows if row.status in DELIVERED}
 
 
-def standing_hosts(session: Session, workspace_id: UUID, hosts: Iterable[Host]) -> list[Host]:
-    """Return the hosts and disks of these that still stand; what the failed change destroyed stays away."""
+def existing_hosts(session: Session, workspace_id: UUID, hosts: Iterable[Host]) -> list[Host]:
+    """Return those of the hosts that still exist, without disks that the failed change has destroyed."""
     rows = resource_queries.of_workspace(session, workspace_id)
     standing = {row.address for row in rows if row.status in STANDING}
     return [
@@ -61,14 +61,14 @@ def standing_hosts(session: Session, workspace_id: UUID, hosts: Iterable[Host]) 
 
 
 def restore(session: Session, rows: Sequence[Resource], actor: str) -> None:
-    """Mark what the failed change altered as active; its billing never left the delivered size."""
+    """Set the resources that the failed change altered to active; their billing has not changed."""
     for row in rows:
         if row.status == ResourceStatus.CHANGING:
             resources.transition(session, row, ResourceStatus.ACTIVE, actor)
 
 
 def conclude(session: Session, plan: ExecutionPlan, actor: str) -> None:
-    """End the request after its undo was applied: its hold is given back, its own workspace is closed."""
+    """End the request after its undo was applied: release its hold and the workspace that it created."""
     request = requests.lock(session, plan.request_id)
     quotas.release(session, request.id, actor)
     requests.transition(session, request, RequestStatus.CANCELLED, actor, request.reason)
