@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
-import httpx2
 import psycopg
 from sqlalchemy import Engine, text
 
 from benchmarks.place import settings_of_its_own
 from orchestrator.adapters.content_files import read_content
+from orchestrator.client.api import ApiClient
+from orchestrator.client.models import DigestBody, LineDraft, RequestDraft
 from orchestrator.core.db import create_database_engine, libpq_url, transaction
 from orchestrator.settings import Settings
 from orchestrator.supervisor import Everything
@@ -96,7 +97,7 @@ class City:
     settings: Settings
     engine: Engine
     statuses: Statuses
-    _clients: dict[str, httpx2.Client]
+    _clients: dict[str, ApiClient]
 
     @classmethod
     def of(cls, settings: Settings, database_url: str) -> Self:
@@ -105,59 +106,48 @@ class City:
         fill(engine, settings)
         return cls(settings, engine, Statuses(database_url), {})
 
-    def call(self, person: str, method: str, path: str, body: Any = None) -> Any:
-        """One call of the API as `person`; raises httpx2.HTTPStatusError."""
-        answer = self.client(person).request(method, f"/api/v1{path}", json=body)
-        if answer.is_error:
-            raise RuntimeError(f"{method} {path} as {person}: {answer.status_code} {answer.text}")
-        return answer.json()
-
-    def client(self, person: str) -> httpx2.Client:
+    def client(self, person: str) -> ApiClient:
         """A client with a token of the person."""
         if person not in self._clients:
             with transaction(self.engine) as session:
                 actor = accounts.actor_named(session, person)
                 scopes = [permission.value for permission in actor.permissions]
                 token, _ = accounts.create_token(session, actor, "benchmark", scopes, timedelta(days=1))
-            self._clients[person] = httpx2.Client(
-                base_url=self.settings.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
-            )
+            self._clients[person] = ApiClient(self.settings.url, token)
         return self._clients[person]
 
-    def approved_request(self, hosts: int, vcpu: int = 1) -> str:
+    def approved_request(self, hosts: int, vcpu: int = 1) -> UUID:
         """A request for `hosts` hosts, taken through draft, endorsement, submission and review; its id."""
-        line = {"key": "web", "label": "benchmark", "pool": "EXT-X86", "disk_gb": 0, "count": hosts}
-        draft = {
-            "title": "benchmark",
-            "justification": "benchmark",
-            "system": "SYS-019",
-            "lines": [{**line, "vcpu": vcpu, "memory_gb": 1}],
-        }
-        request = self.call("slj.clerk", "POST", "/requests", draft)["id"]
-        for person, act in (
-            ("slj.clerk", "ask-endorsement"),
-            ("slj.officer", "endorse"),
-            ("slj.clerk", "submit"),
-            ("xxh.reviewer", "accept"),
-            ("xxh.reviewer", "approve"),
-        ):
-            self.call(person, "POST", f"/requests/{request}/{act}")
-        return str(request)
+        line = LineDraft(
+            key="web", label="benchmark", pool="EXT-X86", disk_gb=0, count=hosts, vcpu=vcpu, memory_gb=1
+        )
+        draft = RequestDraft(title="benchmark", justification="benchmark", system="SYS-019", lines=(line,))
+        request = self.client("slj.clerk").draft_request(draft).id
+        self.client("slj.clerk").ask_endorsement_request(request)
+        self.client("slj.officer").endorse_request(request)
+        self.client("slj.clerk").submit_request(request)
+        self.client("xxh.reviewer").accept_request(request)
+        self.client("xxh.reviewer").approve_request(request)
+        return request
 
-    def generate(self, request: str) -> UUID:
+    def generate(self, request: UUID) -> UUID:
         """Order the plan of a request; the plan's id."""
-        return UUID(self.call("xxh.reviewer", "POST", f"/requests/{request}/plans")["plan_id"])
+        plan = self.client("xxh.reviewer").plans_request(request).plan_id
+        if plan is None:
+            raise RuntimeError(f"the run of request {request} has no plan")
+        return plan
 
     def approve(self, plan: UUID) -> None:
         """Everybody who must approve the plan does so at once, reading the digest first."""
-        shown = self.call("xxh.approver", "GET", f"/plans/{plan}")
-        for role in shown["missing_approvals"]:
+        shown = self.client("xxh.approver").read_plan(plan)
+        digest = DigestBody(digest=shown.tuple_digest or "")
+        for role in shown.missing_approvals:
             person = {"centre_approver": "xxh.approver", "smart_city_office": "zhb.approver"}[role]
-            self.call(person, "POST", f"/plans/{plan}/approve", {"digest": shown["tuple_digest"]})
+            self.client(person).approve_plan(plan, digest)
 
     def apply(self, plan: UUID) -> UUID:
         """Order the apply of an approved plan; the run's id."""
-        return UUID(self.call("csp1.applier", "POST", f"/plans/{plan}/apply")["id"])
+        return self.client("csp1.applier").apply_plan(plan).id
 
     def wait_until_idle(self) -> None:
         """Return when no run waits or works: what follows is not disturbed by what went before."""

@@ -4,7 +4,6 @@ A provisioner of a real apply prints the time; a client follows the log of that 
 """
 
 import argparse
-import json
 import re
 import statistics
 import time
@@ -20,15 +19,9 @@ _STAMP = re.compile(r"stamp=(\d{19})")
 
 def follow(city: City, run: UUID, ages: list[float]) -> None:
     """Note the age in milliseconds of each stamped line that the log of `run` brings, until it ends."""
-    with city.client("slj.clerk").stream("GET", f"/api/v1/runs/{run}/log/stream", timeout=60) as answer:
-        answer.raise_for_status()
-        for line in answer.iter_lines():
-            moment = time.time_ns()
-            if line == "event: done":
-                return
-            if line.startswith("data:"):
-                text = " ".join(json.loads(line.removeprefix("data:")))
-                ages.extend((moment - int(stamp)) / 1e6 for stamp in _STAMP.findall(text))
+    for _, lines in city.client("slj.clerk").stream_run_log(run):
+        moment = time.time_ns()
+        ages.extend((moment - int(stamp)) / 1e6 for stamp in _STAMP.findall(" ".join(lines)))
 
 
 def one_run(city: City, lines: int) -> list[float]:

@@ -61,7 +61,7 @@ def _drive(city: City, workspaces: int) -> float:
 
 
 def _is_baseline(city: City, plan: UUID) -> bool:
-    return bool(city.call("xxh.approver", "GET", f"/plans/{plan}")["kind"] == "baseline")
+    return city.client("xxh.approver").read_plan(plan).kind == "baseline"
 
 
 def by_hand(city: City, hand: ByHand, workspaces: int) -> float:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.connection import NoSuchThing, api, pages
+from orchestrator.cli.connection import NoSuchThing, signed_in
 from orchestrator.cli.showing import AsJson, cny, print_json, print_table, show_fields, show_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
-    from orchestrator.api_client import ApiClient
     from orchestrator.billing.preview_case import Case
+    from orchestrator.client.api import ApiClient
+    from orchestrator.client.models import StatementDetail
 
 app = typer.Typer(no_args_is_help=True, help="Bills: previews, month close, statements.")
 Input = Annotated[Path, typer.Option("--input", help="The case as JSON; - reads standard input.")]
@@ -139,11 +141,15 @@ def list_statements(
     as_json: AsJson = False,
 ) -> None:
     """List the statements that you may see, newest month first."""
-    with api() as client:
-        found = list(pages(client, "/statements", month=month, organisation=department))
-    total = ("total", lambda item: cny(item["total_fen"]))
+    from orchestrator.client.api import every
+
+    with signed_in() as client:
+        statements = list(
+            every(lambda page: client.list_statements(month=month, organisation=department, cursor=page))
+        )
+    total = ("total", lambda statement: cny(statement.total_fen))
     columns = ("number", "organisation_code", "month", "status", "line_count", total)
-    show_list(found, columns, as_json=as_json)
+    show_list(statements, columns, as_json=as_json)
 
 
 @app.command()
@@ -159,24 +165,25 @@ def close(
 ) -> None:
     """Close a month: every department gets its statement. A repeated close continues where it stopped."""
     give_up = time.monotonic() + wait
-    with api() as client:
-        state = client.post(f"/months/{month}/close?again={str(again).lower()}")
-        while state["to_meter"] and time.monotonic() < give_up:
+    with signed_in() as client:
+        progress = client.close_month(month, again=again)
+        while progress.to_meter and time.monotonic() < give_up:
             time.sleep(PAUSE_SECONDS)
-            state = client.get(f"/months/{month}")
-    show_fields(state, ("month", "statements", "to_meter"), as_json=as_json)
-    if state["to_meter"]:
-        typer.echo(f"{state['to_meter']} statements are not metered; close the month again.", err=True)
+            progress = client.read_month(month)
+    show_fields(progress, ("month", "statements", "to_meter"), as_json=as_json)
+    if progress.to_meter:
+        typer.echo(f"{progress.to_meter} statements are not metered; close the month again.", err=True)
         raise typer.Exit(1)
 
 
 @app.command()
 def statement(department: Department, month: Month, as_json: AsJson = False) -> None:
     """Show the newest statement of a department for a month, with its changes of usage and its lines."""
-    with api() as client:
-        document = json.loads(
-            client.download(f"/statements/{_find(client, department, month)}/export", format="json")
-        )
+    from orchestrator.client.models import ExportStatementFormat
+
+    with signed_in() as client:
+        wanted = _find(client, department, month)
+        document = json.loads(client.export_statement(wanted, format=ExportStatementFormat.JSON))
     if as_json:
         print_json(document)
         return
@@ -196,8 +203,11 @@ def export(
     output: Output = None,
 ) -> None:
     """Save the newest statement of a department for a month as a file."""
-    with api() as client:
-        data = client.download(f"/statements/{_find(client, department, month)}/export", format=form)
+    from orchestrator.client.models import ExportStatementFormat
+
+    with signed_in() as client:
+        wanted = _find(client, department, month)
+        data = client.export_statement(wanted, format=ExportStatementFormat(form))
     path = output or Path(f"statement-{month}-{department}.{form}")
     path.write_bytes(data)
     typer.echo(f"{path}: {len(data)} bytes")
@@ -206,13 +216,15 @@ def export(
 @app.command()
 def issue(department: Department, month: Month, as_json: AsJson = False) -> None:
     """Issue a verified statement: its number and amounts are fixed from now on."""
-    _act(department, month, "issue", None, as_json=as_json)
+    with signed_in() as client:
+        _acted(client.issue_statement(_find(client, department, month)), as_json=as_json)
 
 
 @app.command()
 def confirm(department: Department, month: Month, as_json: AsJson = False) -> None:
     """Confirm your department's statement."""
-    _act(department, month, "confirm", None, as_json=as_json)
+    with signed_in() as client:
+        _acted(client.confirm_statement(_find(client, department, month)), as_json=as_json)
 
 
 @app.command()
@@ -225,7 +237,11 @@ def dispute(
     as_json: AsJson = False,
 ) -> None:
     """Dispute a statement; a reason is required."""
-    _act(department, month, "dispute", {"reason": reason}, as_json=as_json)
+    from orchestrator.client.models import ReasonBody
+
+    with signed_in() as client:
+        wanted = _find(client, department, month)
+        _acted(client.dispute_statement(wanted, ReasonBody(reason=reason)), as_json=as_json)
 
 
 @app.command()
@@ -241,19 +257,22 @@ def decide(
     as_json: AsJson = False,
 ) -> None:
     """Decide a dispute, and show the statement that continues: the same one, or its next revision."""
-    _act(department, month, "decide", {"upheld": upheld, "reason": reason}, as_json=as_json)
+    from orchestrator.client.models import DisputeDecision
+
+    decision = DisputeDecision(upheld=upheld, reason=reason)
+    with signed_in() as client:
+        wanted = _find(client, department, month)
+        _acted(client.decide_dispute(wanted, decision), as_json=as_json)
 
 
-def _act(department: str, month: str, act: str, body: dict[str, object] | None, *, as_json: bool) -> None:
-    with api() as client:
-        found = client.post(f"/statements/{_find(client, department, month)}/{act}", body)
-    shown = ("number", "status", ("total", lambda item: cny(item["total_fen"])), "answer_due", "digest")
-    show_fields(found, shown, as_json=as_json)
+def _acted(statement: StatementDetail, *, as_json: bool) -> None:
+    total = ("total", lambda shown: cny(shown.total_fen))
+    show_fields(statement, ("number", "status", total, "answer_due", "digest"), as_json=as_json)
 
 
-def _find(client: ApiClient, department: str, month: str) -> str:
-    found = client.get("/statements", organisation=department, month=month)["items"]
-    matching = [item for item in found if item["organisation_code"] == department]
-    if not matching:
+def _find(client: ApiClient, department: str, month: str) -> UUID:
+    statements = client.list_statements(organisation=department, month=month).items
+    matches = [statement.id for statement in statements if statement.organisation_code == department]
+    if not matches:
         raise NoSuchThing(f"There is no statement of {department} for {month}.")
-    return str(matching[0]["id"])
+    return matches[0]

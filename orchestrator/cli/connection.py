@@ -5,15 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator.api_client import ApiClient
-    from orchestrator.client import api as client_api
+    from orchestrator.client.api import ApiClient
 
 DEFAULT_URL = "http://127.0.0.1:8765"
-SHORTEST_PREFIX = 6
 
 
 class NotLoggedIn(Exception):
@@ -59,21 +56,7 @@ def service_url() -> str:
 
 
 @contextmanager
-def api() -> "Iterator[ApiClient]":
-    """Yield a signed-in client.
-
-    Raises:
-        NotLoggedIn: there is no token for this address; a token is never sent to another one.
-    """
-    from orchestrator.api_client import ApiClient
-
-    url, token = url_and_token()
-    with ApiClient(url, token) as client:
-        yield client
-
-
-@contextmanager
-def signed_in() -> "Iterator[client_api.ApiClient]":
+def signed_in() -> "Iterator[ApiClient]":
     """Yield the client of the person who signed in.
 
     Raises:
@@ -81,51 +64,9 @@ def signed_in() -> "Iterator[client_api.ApiClient]":
     """
     from orchestrator.client.api import ApiClient
 
-    url, token = url_and_token()
-    with ApiClient(url, token) as client:
-        yield client
-
-
-def url_and_token() -> tuple[str, str]:
-    """Return the address of the service and the token for it.
-
-    Raises:
-        NotLoggedIn: there is no token for this address.
-    """
     url, kept = service_url(), kept_login()
     token = os.environ.get("GOVCLOUD_TOKEN") or (kept.get("token") if kept.get("url") == url else None)
     if not token:
         raise NotLoggedIn(f"Nobody is signed in at {url}. Use `govcloud login`, or set GOVCLOUD_TOKEN.")
-    return url, token
-
-
-def pages(client: "ApiClient", path: str, **query: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object of a paged list."""
-    while True:
-        page = client.get(path, **query)
-        yield from page["items"]
-        if not page.get("next"):
-            return
-        query |= {"cursor": page["next"].split("cursor=")[1].split("&")[0]}
-
-
-def find(client: "ApiClient", path: str, reference: str, **query: Any) -> str:
-    """Return the id of an object that a person names by id, number, key, or the first letters of its id.
-
-    Raises:
-        NoSuchThing: no object has this name, or several have.
-    """
-    try:
-        return str(UUID(reference))
-    except ValueError:
-        known = client.get(path) if path == "/workspaces" else pages(client, path, limit=200, **query)
-        matches = [item["id"] for item in known if _is_named(item, reference)]
-    if len(matches) != 1:
-        noun = path.strip("/").removesuffix("s").replace("-", " ")
-        raise NoSuchThing(f"{'No' if not matches else 'More than one'} {noun} is named {reference}.")
-    return str(matches[0])
-
-
-def _is_named(item: dict[str, Any], reference: str) -> bool:
-    by_name = reference in (str(item.get("number")), item.get("key"))
-    return by_name or (len(reference) >= SHORTEST_PREFIX and item["id"].startswith(reference))
+    with ApiClient(url, token) as client:
+        yield client

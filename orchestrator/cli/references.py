@@ -8,7 +8,13 @@ from orchestrator.cli.connection import NoSuchThing
 
 if TYPE_CHECKING:
     from orchestrator.client.api import ApiClient
-    from orchestrator.client.models import MigrationSummary, PlanSummary, RequestSummary, RunDetail
+    from orchestrator.client.models import (
+        MigrationSummary,
+        PlanSummary,
+        RequestSummary,
+        ResourceDetail,
+        RunDetail,
+    )
 
 SHORTEST_PREFIX = 6
 MOST_A_PAGE = 200
@@ -82,6 +88,16 @@ def migration_id(client: "ApiClient", reference: str) -> UUID:
         return every(lambda page: client.list_migrations(cursor=page, limit=MOST_A_PAGE))
 
     return find("migration", reference, candidates)
+
+
+def resource_id(client: "ApiClient", reference: str) -> UUID:
+    """Return the id of a resource that is not released."""
+    from orchestrator.client.api import every
+
+    def candidates() -> "Iterator[ResourceDetail]":
+        return every(lambda page: client.list_resources(cursor=page, limit=MOST_A_PAGE))
+
+    return find("resource", reference, candidates)
 
 
 def workspace_id(client: "ApiClient", reference: str) -> UUID:

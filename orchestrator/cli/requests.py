@@ -1,12 +1,16 @@
 """`govcloud requests`: write, endorse, submit and review requests."""
 
 import uuid
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
-from orchestrator.cli.connection import api, find, pages
+from orchestrator.cli.connection import signed_in
+from orchestrator.cli.references import MOST_A_PAGE, request_id
 from orchestrator.cli.request_files import read_request
 from orchestrator.cli.runs import Follow, show_ordered
 from orchestrator.cli.showing import (
@@ -22,7 +26,8 @@ from orchestrator.cli.showing import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.api_client import ApiClient
+    from orchestrator.client.api import ApiClient
+    from orchestrator.client.models import ReasonBody, RequestDetail
 
 app = typer.Typer(no_args_is_help=True, help="Resource requests.")
 
@@ -58,27 +63,32 @@ def list_requests(
     as_json: AsJson = False,
 ) -> None:
     """List the requests that you may see, newest first."""
-    with api() as client:
-        every = pages(client, "/requests", search=search, status=status, limit=min(limit, 200))
-        found = [item for item, _ in zip(every, range(limit), strict=False)]
-    show_list(found, ("number", "status", ORGANISATION, SYSTEM, "title", MONTH), as_json=as_json)
+    from orchestrator.client.api import every
+    from orchestrator.client.models import RequestStatus
+
+    statuses = [RequestStatus(value) for value in status or ()]
+    page_size = min(limit, MOST_A_PAGE)
+    with signed_in() as client:
+        matches = every(
+            lambda page: client.list_requests(search=search, status=statuses, cursor=page, limit=page_size)
+        )
+        requests = list(islice(matches, limit))
+    show_list(requests, ("number", "status", ORGANISATION, SYSTEM, "title", MONTH), as_json=as_json)
 
 
 @app.command()
 def show(request: Reference, as_json: AsJson = False) -> None:
     """Show one request with its lines, price, policy results and hold."""
-    with api() as client:
-        _show(client.get(f"/requests/{_id(client, request)}"), as_json=as_json)
+    with signed_in() as client:
+        _show(client.read_request(request_id(client, request)), as_json=as_json)
 
 
 @app.command()
 def draft(file: File, as_json: AsJson = False) -> None:
     """Store a draft for your own organisation."""
-    from orchestrator.client.encoding import encode
-
-    wanted = encode(read_request(file))
-    with api() as client:
-        _acted(client.post("/requests", wanted), as_json=as_json)
+    content = read_request(file)
+    with signed_in() as client:
+        _acted(client.draft_request(content), as_json=as_json)
 
 
 @app.command()
@@ -89,105 +99,144 @@ def edit(
     as_json: AsJson = False,
 ) -> None:
     """Rewrite a draft or a returned request."""
-    from orchestrator.client.encoding import encode
-
-    wanted = encode(read_request(file))
-    with api() as client:
-        path = f"/requests/{_id(client, request)}"
-        read = client.get(path)["version"] if version is None else version
-        _acted(client.put(path, wanted, if_match=f'"{read}"'), as_json=as_json)
+    content = read_request(file)
+    with signed_in() as client:
+        wanted = request_id(client, request)
+        current = client.read_request(wanted).version if version is None else version
+        _acted(client.edit_request(wanted, content, if_match=current), as_json=as_json)
 
 
 @app.command()
 def submit(request: Reference, key: Key = None, as_json: AsJson = False) -> None:
     """Submit a request: check the policy rules and hold quota, pool and budget."""
-    with api() as client:
-        path = f"/requests/{_id(client, request)}/submit"
-        _acted(client.post(path, idempotency_key=key or str(uuid.uuid4())), as_json=as_json)
+    with signed_in() as client:
+        submitted = client.submit_request(
+            request_id(client, request), idempotency_key=key or str(uuid.uuid4())
+        )
+        _acted(submitted, as_json=as_json)
 
 
 @app.command()
 def plan(request: Reference, follow: Follow = False, as_json: AsJson = False) -> None:
     """Order an execution plan for an approved request."""
-    with api() as client:
-        run = client.post(f"/requests/{_id(client, request)}/plans")
+    with signed_in() as client:
+        run = client.plans_request(request_id(client, request))
         show_ordered(client, run, follow=follow, as_json=as_json)
 
 
-def _plain(name: str, what: str) -> None:
-    def act(request: Reference, as_json: AsJson = False) -> None:
-        with api() as client:
-            _acted(client.post(f"/requests/{_id(client, request)}/{name}"), as_json=as_json)
-
-    app.command(name, help=what)(act)
+PlainAct = Callable[["ApiClient", UUID], "RequestDetail"]
+ReasonedAct = Callable[["ApiClient", UUID, "ReasonBody"], "RequestDetail"]
 
 
-def _reasoned(name: str, what: str) -> None:
-    def act(request: Reference, reason: Reason, as_json: AsJson = False) -> None:
-        with api() as client:
-            body = {"reason": reason}
-            _acted(client.post(f"/requests/{_id(client, request)}/{name}", body), as_json=as_json)
+def _plain(name: str, description: str, act: PlainAct) -> None:
+    def command(request: Reference, as_json: AsJson = False) -> None:
+        with signed_in() as client:
+            _acted(act(client, request_id(client, request)), as_json=as_json)
 
-    app.command(name, help=what)(act)
-
-
-_plain("ask-endorsement", "Hand the draft to the information officer.")
-_plain("endorse", "Endorse it as the department's information officer.")
-_reasoned("decline", "Send it back to its author instead of endorsing it.")
-_plain("accept", "Accept it for review.")
-_reasoned("return", "Ask the department to complete it; its hold is kept.")
-_reasoned("refuse", "Refuse it after the formal check; its hold is released.")
-_plain("approve", "Approve it after the review; also resumes a request that is being cancelled.")
-_reasoned("reject", "Reject it after the review; its hold is released once no resource is left.")
-_reasoned("cancel", "Cancel your request; its hold is released once no resource is left.")
-_plain("activate", "Activate the resources after the trial; billing starts today.")
+    app.command(name, help=description)(command)
 
 
-def _id(client: "ApiClient", reference: str) -> str:
-    return find(client, "/requests", reference, search=reference)
+def _reasoned(name: str, description: str, act: ReasonedAct) -> None:
+    def command(request: Reference, reason: Reason, as_json: AsJson = False) -> None:
+        from orchestrator.client.models import ReasonBody
+
+        with signed_in() as client:
+            _acted(act(client, request_id(client, request), ReasonBody(reason=reason)), as_json=as_json)
+
+    app.command(name, help=description)(command)
 
 
-def _acted(found: dict[str, Any], *, as_json: bool) -> None:
+_plain(
+    "ask-endorsement",
+    "Hand the draft to the information officer.",
+    lambda client, id_: client.ask_endorsement_request(id_),
+)
+_plain(
+    "endorse",
+    "Endorse it as the department's information officer.",
+    lambda client, id_: client.endorse_request(id_),
+)
+_reasoned(
+    "decline",
+    "Send it back to its author instead of endorsing it.",
+    lambda client, id_, reason: client.decline_request(id_, reason),
+)
+_plain("accept", "Accept it for review.", lambda client, id_: client.accept_request(id_))
+_reasoned(
+    "return",
+    "Ask the department to complete it; its hold is kept.",
+    lambda client, id_, reason: client.return_request(id_, reason),
+)
+_reasoned(
+    "refuse",
+    "Refuse it after the formal check; its hold is released.",
+    lambda client, id_, reason: client.refuse_request(id_, reason),
+)
+_plain(
+    "approve",
+    "Approve it after the review; also resumes a request that is being cancelled.",
+    lambda client, id_: client.approve_request(id_),
+)
+_reasoned(
+    "reject",
+    "Reject it after the review; its hold is released once no resource is left.",
+    lambda client, id_, reason: client.reject_request(id_, reason),
+)
+_reasoned(
+    "cancel",
+    "Cancel your request; its hold is released once no resource is left.",
+    lambda client, id_, reason: client.cancel_request(id_, reason),
+)
+_plain(
+    "activate",
+    "Activate the resources after the trial; billing starts today.",
+    lambda client, id_: client.activate_request(id_),
+)
+
+
+def _acted(request: "RequestDetail", *, as_json: bool) -> None:
     if as_json:
-        print_json(found)
+        print_json(request)
         return
-    typer.echo(f"{found['number']} is {found['status']}. {cny(found['monthly_fen'])} a month.")
-    _show_removals(found)
-    stands = _stands(found["status"], endorsed=bool(found["endorser_id"]))
-    if stands in NEXT:
-        typer.echo(NEXT[stands].format(number=found["number"]))
+    typer.echo(f"{request.number} is {request.status}. {cny(request.monthly_fen)} a month.")
+    _show_removals(request)
+    next_step = NEXT.get(_stage(request))
+    if next_step:
+        typer.echo(next_step.format(number=request.number))
 
 
-def _stands(status: str, *, endorsed: bool) -> str:
+def _stage(request: "RequestDetail") -> str:
     """Return the key of `NEXT`: the status, refined by whether the current content is endorsed."""
-    if status == "awaiting_endorsement" and endorsed:
+    if request.status == "awaiting_endorsement" and request.endorser_id:
         return "endorsed"
-    return "awaiting_endorsement" if status == "returned" and not endorsed else status
+    if request.status == "returned" and not request.endorser_id:
+        return "awaiting_endorsement"
+    return request.status
 
 
-def _show(found: dict[str, Any], *, as_json: bool) -> None:
-    year = ("this year", lambda item: cny(item["year_fen"]))
+def _show(request: "RequestDetail", *, as_json: bool) -> None:
+    year = ("this year", lambda shown: cny(shown.year_fen))
     plain = ("number", "id", "kind", "status", "version", ORGANISATION, SYSTEM, "title", "reason")
-    show_fields(found, (*plain, MONTH, year, "catalogue_code"), as_json=as_json)
+    show_fields(request, (*plain, MONTH, year, "catalogue_code"), as_json=as_json)
     if as_json:
         return
-    pool = ("pool", lambda line: line["pool_code"])
+    pool = ("pool", lambda line: line.pool_code)
     columns = ("key", "label", pool, "count", "vcpu", "memory_gb", "disk_gb", "disk_tier", "backup_gb")
-    show_list(found["lines"], columns, as_json=False)
-    _show_removals(found)
-    for result in found["judgement"]:
-        if result["verdict"] not in ("pass", "not_applicable"):
-            typer.echo(f"{result['rule_id']} {result['verdict']}: {result['message_en']}")
-    if found["hold"]:
-        print_table((f"{found['hold']['status']} hold", "amount"), _amounts(found["hold"]["amounts"]))
-    for comment in found["comments"]:
-        typer.echo(f"{comment.get('kind', 'comment')}: {comment.get('text', '')}")
+    show_list(request.lines, columns, as_json=False)
+    _show_removals(request)
+    for result in request.judgement:
+        if result.verdict not in ("pass", "not_applicable"):
+            typer.echo(f"{result.rule_id} {result.verdict}: {result.message_en}")
+    if request.hold:
+        print_table((f"{request.hold.status} hold", "amount"), _amounts(request.hold.amounts))
+    for comment in request.comments:
+        typer.echo(f"{comment.act}: {comment.text}")
 
 
-def _show_removals(found: dict[str, Any]) -> None:
+def _show_removals(request: "RequestDetail") -> None:
     """Print the live resources that the request will destroy."""
-    if found["removals"]:
-        typer.echo(f"Its plan will destroy, with all data: {', '.join(found['removals'])}")
+    if request.removals:
+        typer.echo(f"Its plan will destroy, with all data: {', '.join(request.removals)}")
 
 
 def _amounts(amounts: dict[str, int]) -> list[tuple[str, object]]:

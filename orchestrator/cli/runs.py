@@ -1,6 +1,6 @@
 """`govcloud runs`: list, show, follow and cancel runs."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,7 @@ from orchestrator.cli.references import run_id
 from orchestrator.cli.showing import ORGANISATION, AsJson, at, print_json, show_fields, show_list
 
 if TYPE_CHECKING:
-    from orchestrator import api_client
+    from orchestrator.client.api import ApiClient
     from orchestrator.client.models import RunDetail
 
 app = typer.Typer(no_args_is_help=True, help="Runs of Terraform and Ansible.")
@@ -48,11 +48,11 @@ def log(
             for line in client.follow_log(wanted, after):
                 typer.echo(line)
             return
-        lines = client.read_run_log(wanted, after=after)
+        log = client.read_run_log(wanted, after=after)
     if as_json:
-        print_json(lines)
+        print_json(log)
     else:
-        typer.echo("\n".join(lines.lines))
+        typer.echo("\n".join(log.lines))
 
 
 @app.command()
@@ -62,18 +62,18 @@ def cancel(run: Reference, as_json: AsJson = False) -> None:
         _show(client.cancel_run(run_id(client, run)), as_json=as_json)
 
 
-def show_ordered(client: "api_client.ApiClient", run: dict[str, Any], *, follow: bool, as_json: bool) -> None:
+def show_ordered(client: "ApiClient", run: "RunDetail", *, follow: bool, as_json: bool) -> None:
     """Print a new run; with `follow` print its log until the end, with exit code 1 if it failed."""
     if follow:
-        for line in client.follow_log(run["id"]):
+        for line in client.follow_log(run.id):
             typer.echo(line, err=as_json)
-        run = client.get(f"/runs/{run['id']}")
+        run = client.read_run(run.id)
     _show(run, as_json=as_json)
-    if run["status"] in ("failed", "cancelled"):
+    if run.status in ("failed", "cancelled"):
         raise typer.Exit(1)
 
 
-def _show(run: "RunDetail | dict[str, Any]", *, as_json: bool) -> None:
+def _show(run: "RunDetail", *, as_json: bool) -> None:
     times = (at("started_at"), at("finished_at"))
     plain = ("id", "kind", "status", "plan_id", "attempt", *times, "reason", "next_step")
     show_fields(run, plain, as_json=as_json)

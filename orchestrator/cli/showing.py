@@ -56,12 +56,13 @@ def show_fields(item: Any, fields: Sequence[Column], *, as_json: bool) -> None:
         return
     for column in fields:
         name, value = column if isinstance(column, str) else column[0], _value(item, column)
-        if value not in (None, "", [], (), {}):
+        if value not in (None, "", [], {}):
             typer.echo(f"{name.replace('_', ' ') + ':':<20} {value}")
 
 
 def _value(item: Any, column: Column) -> object:
-    return _member(item, column) if isinstance(column, str) else column[1](item)
+    value = _member(item, column) if isinstance(column, str) else column[1](item)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _member(item: Any, name: str) -> Any:

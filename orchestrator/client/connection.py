@@ -54,14 +54,17 @@ class Connection:
         self.url = url.rstrip("/")
         # Without a token the session's cookie identifies the person; then a write must name its origin.
         headers = {"Authorization": f"Bearer {token}"} if token else {"Origin": self.url}
+        address = urlsplit(self.url)
         # A proxy named in the environment is meant for other hosts.
-        local = urlsplit(self.url).hostname in {"127.0.0.1", "::1", "localhost"}
+        local = address.hostname in {"127.0.0.1", "::1", "localhost"}
         self._http = httpx2.Client(
             base_url=f"{self.url}{BASE_PATH}",
             headers=headers,
             timeout=SECONDS_TO_ANSWER,
             limits=httpx2.Limits(keepalive_expiry=KEPT_SECONDS),
             trust_env=not local,
+            # Without TLS the 50 ms in which the machine's authorities are loaded would be lost.
+            verify=address.scheme != "http",
         )
 
     def __enter__(self) -> Self:

@@ -3,15 +3,29 @@
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Final
 
-from orchestrator.api_client import ApiClient
+from orchestrator.client.api import ApiClient
+from orchestrator.client.models import (
+    DigestBody,
+    DriftFinding,
+    PlanDetail,
+    PlanStatus,
+    PlanSummary,
+    RequestDetail,
+    RequestDraft,
+    ResourceDetail,
+    ResourceStatus,
+    RunDetail,
+    RunStatus,
+    WorkspaceDetail,
+)
 from orchestrator.demo.city import DemoStopped, Department
 
 REVIEWER, APPROVER, APPLIER = "xxh.reviewer", "xxh.approver", "csp1.applier"
-
-
-BASELINE_SECONDS = 120.0
+BASELINE_SECONDS: Final = 120.0
+UNFINISHED: Final = frozenset({PlanStatus.GENERATED, PlanStatus.CHECKED})
+"""The statuses of a plan that cannot be approved yet."""
 
 LogReader = Callable[[str], None]
 
@@ -23,11 +37,13 @@ def ignore(_line: str) -> None:
 class Case:
     """A request in progress. Every act raises ApiProblem when the service refuses it."""
 
-    def __init__(self, cast: Mapping[str, ApiClient], department: Department) -> None:
+    def __init__(
+        self, cast: Mapping[str, ApiClient], department: Department, request: RequestDetail | None = None
+    ) -> None:
         self.cast = cast
         self.department = department
-        self.request: dict[str, Any] = {}
-        self.plan: dict[str, Any] = {}
+        self._request = request
+        self._plan: PlanDetail | None = None
 
     @property
     def clerk(self) -> ApiClient:
@@ -35,45 +51,54 @@ class Case:
         return self.cast[self.department.clerk]
 
     @property
-    def path(self) -> str:
-        """Return the request's path below the API."""
-        return f"/requests/{self.request['id']}"
+    def request(self) -> RequestDetail:
+        """Return the request as the last act left it. Raises DemoStopped before it is drafted."""
+        if self._request is None:
+            raise DemoStopped("The request is not drafted yet.")
+        return self._request
 
-    def draft(self, draft: Mapping[str, Any]) -> None:
+    @property
+    def plan(self) -> PlanDetail:
+        """Return the plan as the last act left it. Raises DemoStopped before it is ordered."""
+        if self._plan is None:
+            raise DemoStopped("The request has no plan yet.")
+        return self._plan
+
+    def draft(self, content: RequestDraft) -> None:
         """Draft the request as the clerk, and ask for its endorsement."""
-        self.request = self.clerk.post("/requests", draft)
-        self.request = self.clerk.post(f"{self.path}/ask-endorsement")
+        drafted = self.clerk.draft_request(content)
+        self._request = self.clerk.ask_endorsement_request(drafted.id)
 
     def endorse(self) -> None:
         """Endorse it as the information officer."""
-        self.request = self.cast[self.department.officer].post(f"{self.path}/endorse")
+        self._request = self.cast[self.department.officer].endorse_request(self.request.id)
 
     def submit(self) -> None:
         """Submit it as the clerk; the idempotency key makes a repetition harmless."""
-        self.request = self.clerk.post(f"{self.path}/submit", idempotency_key=str(uuid.uuid4()))
+        self._request = self.clerk.submit_request(self.request.id, idempotency_key=str(uuid.uuid4()))
 
     def review(self) -> None:
         """Accept and approve it as the centre's reviewer."""
-        self.cast[REVIEWER].post(f"{self.path}/accept")
-        self.request = self.cast[REVIEWER].post(f"{self.path}/approve")
+        self.cast[REVIEWER].accept_request(self.request.id)
+        self._request = self.cast[REVIEWER].approve_request(self.request.id)
 
     def order_plan(self, read_line: LogReader = ignore) -> None:
         """Order a plan as the reviewer, and wait until it can be approved."""
-        run = self.cast[REVIEWER].post(f"{self.path}/plans")
-        self.follow(run, read_line)
-        self._read_plan(run["plan_id"])
-        if self.plan["status"] != "submitted":
-            raise DemoStopped(f"The plan is {self.plan['status']}: {self.plan['reason']}")
+        run = self.follow(self.cast[REVIEWER].plans_request(self.request.id), read_line)
+        if run.plan_id is not None:
+            self._plan = self.cast[APPROVER].read_plan(run.plan_id)
+        if self.plan.status != PlanStatus.SUBMITTED:
+            raise DemoStopped(f"The plan is {self.plan.status}: {self.plan.reason}")
 
     def approve_plan(self) -> None:
         """Approve exactly the digest that was shown."""
-        shown = {"digest": self.plan["tuple_digest"]}
-        self.plan = self.cast[APPROVER].post(f"/plans/{self.plan['id']}/approve", shown)
+        shown = DigestBody(digest=self.plan.tuple_digest or "")
+        self._plan = self.cast[APPROVER].approve_plan(self.plan.id, shown)
 
-    def apply_plan(self, read_line: LogReader = ignore) -> dict[str, Any]:
+    def apply_plan(self, read_line: LogReader = ignore) -> RunDetail:
         """Apply the plan as a third person; return the finished run."""
-        run = self.follow(self.cast[APPLIER].post(f"/plans/{self.plan['id']}/apply"), read_line)
-        self.request = self.clerk.get(self.path)
+        run = self.follow(self.cast[APPLIER].apply_plan(self.plan.id), read_line)
+        self._request = self.clerk.read_request(self.request.id)
         return run
 
     def await_baseline(self) -> None:
@@ -81,50 +106,43 @@ class Case:
         give_up = time.monotonic() + BASELINE_SECONDS
         while time.monotonic() < give_up:
             for plan in self.plans():
-                if plan["kind"] == "baseline" and plan["status"] not in {"generated", "checked"}:
-                    self._read_plan(plan["id"])
+                if plan.kind == "baseline" and plan.status not in UNFINISHED:
+                    self._plan = self.cast[APPROVER].read_plan(plan.id)
                     return
             time.sleep(0.2)
         raise DemoStopped("No baseline plan came after the apply.")
 
-    def plans(self) -> Iterator[dict[str, Any]]:
+    def plans(self) -> Iterator[PlanSummary]:
         """Return the plans of this request, newest first."""
-        page = self.cast[APPROVER].get("/plans", limit=200)
-        return (plan for plan in page["items"] if plan["request_id"] == self.request["id"])
+        page = self.cast[APPROVER].list_plans(limit=200)
+        return (plan for plan in page.items if plan.request_id == self.request.id)
 
-    def resources(self) -> list[dict[str, Any]]:
+    def resources(self) -> list[ResourceDetail]:
         """Return the resources of this request that are not released."""
-        items: list[dict[str, Any]] = self.clerk.get("/resources", request_id=self.request["id"])["items"]
-        return [item for item in items if item["status"] != "released"]
+        resources = self.clerk.list_resources(request_id=self.request.id).items
+        return [resource for resource in resources if resource.status != ResourceStatus.RELEASED]
 
-    def workspace(self) -> dict[str, Any]:
+    def workspace(self) -> WorkspaceDetail:
         """Return the workspace of this request."""
-        workspaces = self.cast[REVIEWER].get("/workspaces")
-        workspace: dict[str, Any] = next(
-            item for item in workspaces if item["origin_request_id"] == self.request["id"]
-        )
-        return workspace
+        workspaces = self.cast[REVIEWER].list_workspaces()
+        return next(one for one in workspaces if one.origin_request_id == self.request.id)
 
-    def check_drift(self, read_line: LogReader = ignore) -> list[dict[str, Any]]:
+    def check_drift(self, read_line: LogReader = ignore) -> tuple[DriftFinding, ...]:
         """Compare the real objects with the state; return the differences."""
-        ordered = self.cast[REVIEWER].post(f"/workspaces/{self.workspace()['id']}/drift-checks")
-        findings: list[dict[str, Any]] = self.follow(ordered, read_line)["outcome"].get("findings", [])
-        return findings
+        ordered = self.cast[REVIEWER].check_drift(self.workspace().id)
+        return self.follow(ordered, read_line).outcome.findings or ()
 
-    def follow(self, run: Mapping[str, Any], read_line: LogReader = ignore) -> dict[str, Any]:
+    def follow(self, run: RunDetail, read_line: LogReader = ignore) -> RunDetail:
         """Pass the run's log on, line by line, until the run has ended. Return the run.
 
         Raises:
             DemoStopped: The run did not succeed.
         """
         reader = self.cast[REVIEWER]
-        for line in reader.follow_log(run["id"]):
+        for line in reader.follow_log(run.id):
             read_line(line)
-        ended: dict[str, Any] = reader.get(f"/runs/{run['id']}")
-        if ended["status"] != "succeeded":
-            name = f"{ended['kind']} run {ended['id']}"
-            raise DemoStopped(f"The {name} is {ended['status']}: {ended['reason']} {ended['next_step']}")
+        ended = reader.read_run(run.id)
+        if ended.status != RunStatus.SUCCEEDED:
+            name = f"{ended.kind} run {ended.id}"
+            raise DemoStopped(f"The {name} is {ended.status}: {ended.reason} {ended.next_step}")
         return ended
-
-    def _read_plan(self, plan_id: str) -> None:
-        self.plan = self.cast[APPROVER].get(f"/plans/{plan_id}")

@@ -5,12 +5,19 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine
 
 from orchestrator.adapters.content_files import read_content
-from orchestrator.api_client import ApiClient, ApiProblem, sign_in
+from orchestrator.client.api import ApiClient, sign_in
+from orchestrator.client.connection import ApiProblem
+from orchestrator.client.models import (
+    LineDraft,
+    LineDraftDiskTier,
+    LineDraftImage,
+    LineDraftPurpose,
+    RequestDraft,
+)
 from orchestrator.core.clock import today
 from orchestrator.core.db import transaction
 from orchestrator.core.errors import BusinessError
@@ -63,28 +70,28 @@ class Department:
 DEPARTMENTS = (Department("SLJ", "SYS-019"), Department("QXJ", "SYS-023"))
 
 
-def draft_of(department: Department) -> dict[str, Any]:
+def draft_of(department: Department) -> RequestDraft:
     """Two hosts that together cost 1,016.00 CNY a month."""
-    line = {
-        "key": "web",
-        "label": "预警发布节点",
-        "purpose": "app",
-        "pool": "EXT-X86",
-        "image": "debian-12",
-        "count": 2,
-        "vcpu": 4,
-        "memory_gb": 16,
-        "disk_gb": 250,
-        "disk_tier": "SSD",
-        "backup_gb": 250,
-        "ports": [80, 443],
-    }
-    return {
-        "system": department.system,
-        "title": TITLE,
-        "justification": "汛期前验证预警发布链路，试用后正式开通。",
-        "lines": [line],
-    }
+    line = LineDraft(
+        key="web",
+        label="预警发布节点",
+        purpose=LineDraftPurpose.APP,
+        pool="EXT-X86",
+        image=LineDraftImage.DEBIAN_12,
+        count=2,
+        vcpu=4,
+        memory_gb=16,
+        disk_gb=250,
+        disk_tier=LineDraftDiskTier.SSD,
+        backup_gb=250,
+        ports=(80, 443),
+    )
+    return RequestDraft(
+        system=department.system,
+        title=TITLE,
+        justification="汛期前验证预警发布链路，试用后正式开通。",
+        lines=(line,),
+    )
 
 
 def load_city(engine: Engine, settings: Settings) -> str:

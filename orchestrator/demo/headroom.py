@@ -2,17 +2,35 @@
 
 from collections.abc import Iterator, Mapping
 
-from orchestrator.api_client import ApiClient, ApiProblem
+from orchestrator.client.api import ApiClient
+from orchestrator.client.connection import ApiProblem
+from orchestrator.client.models import (
+    PlanStatus,
+    QuoteBody,
+    ReasonBody,
+    RequestDraft,
+    RequestKind,
+    RequestStatus,
+    ZoneClass,
+)
 from orchestrator.demo.case import REVIEWER, Case
 from orchestrator.demo.city import DEPARTMENTS, TITLE, DemoStopped, Department, draft_of
 from orchestrator.demo.story import Story
 
 DEFECT = 500
 CANCELLABLE = frozenset(
-    {"draft", "awaiting_endorsement", "submitted", "returned", "accepted", "under_review", "approved"}
+    {
+        RequestStatus.DRAFT,
+        RequestStatus.AWAITING_ENDORSEMENT,
+        RequestStatus.SUBMITTED,
+        RequestStatus.RETURNED,
+        RequestStatus.ACCEPTED,
+        RequestStatus.UNDER_REVIEW,
+        RequestStatus.APPROVED,
+    }
 )
-STANDING = frozenset({"in_trial", "fulfilled", "trial_ended"})
-WITHDRAWABLE = frozenset({"submitted", "approved"})
+STANDING = frozenset({RequestStatus.IN_TRIAL, RequestStatus.FULFILLED, RequestStatus.TRIAL_ENDED})
+WITHDRAWABLE = frozenset({PlanStatus.SUBMITTED, PlanStatus.APPROVED})
 
 
 def find_room(story: Story, cast: Mapping[str, ApiClient]) -> Department:
@@ -40,44 +58,44 @@ def shortage(cast: Mapping[str, ApiClient], department: Department) -> list[str]
     clerk = cast[department.clerk]
     draft = draft_of(department)
     wanted = {
-        "vcpu": sum(line["vcpu"] * line["count"] for line in draft["lines"]),
-        "memory_gb": sum(line["memory_gb"] * line["count"] for line in draft["lines"]),
-        "block_gb": sum(line["disk_gb"] * line["count"] for line in draft["lines"]),
+        "vcpu": sum(line.vcpu * line.count for line in draft.lines),
+        "memory_gb": sum(line.memory_gb * line.count for line in draft.lines),
+        "block_gb": sum(line.disk_gb * line.count for line in draft.lines),
     }
-    cost = clerk.post("/quotes", {"lines": draft["lines"]})["year_fen"]
-    found = clerk.get(f"/departments/{department.code}")
+    cost = clerk.quote_lines(QuoteBody(lines=draft.lines)).year_fen
+    has = clerk.read_department(department.code)
     short = [
-        item["resource_class"]
-        for item in found["quota"]
-        if item["zone_class"] == "production"
-        and item["amount"] - item["held"] - item["committed"] < wanted[item["resource_class"]]
+        limit.resource_class.value
+        for limit in has.quota
+        if limit.zone_class == ZoneClass.PRODUCTION
+        and limit.amount - limit.held - limit.committed < wanted[limit.resource_class]
     ]
-    return short if any(line["free_fen"] >= cost for line in found["budget_lines"]) else [*short, "money"]
+    return short if any(line.free_fen >= cost for line in has.budget_lines) else [*short, "money"]
 
 
 def earlier(cast: Mapping[str, ApiClient], department: Department) -> Iterator[Case]:
     """Requests of earlier demos that still hold something, oldest first."""
     clerk = cast[department.clerk]
-    known = clerk.get("/requests", search=TITLE, limit=200)["items"]
-    for item in reversed(known):
-        case = Case(cast, department)
-        case.request = item
-        if item["title"] == TITLE and item["kind"] == "provision" and holds_something(case):
-            yield case
+    for request in reversed(clerk.list_requests(search=TITLE, limit=200).items):
+        if request.title == TITLE and request.kind == RequestKind.PROVISION:
+            case = Case(cast, department, clerk.read_request(request.id))
+            if holds_something(case):
+                yield case
 
 
 def holds_something(case: Case) -> bool:
     """Whether giving the case back would free anything."""
-    status = case.request["status"]
-    return status in CANCELLABLE | {"planned"} or (status in STANDING and bool(case.resources()))
+    status = case.request.status
+    may_be_cancelled = status in CANCELLABLE | {RequestStatus.PLANNED}
+    return may_be_cancelled or (status in STANDING and bool(case.resources()))
 
 
 def give_back(story: Story, case: Case) -> None:
     """Release an applied request, or cancel one that was not applied."""
-    number = case.request["number"]
+    number = case.request.number
     story.doing(f"Giving back {number}")
     try:
-        if case.request["status"] in STANDING:
+        if case.request.status in STANDING:
             release(case)
         else:
             cancel(case)
@@ -93,15 +111,14 @@ def give_back(story: Story, case: Case) -> None:
 def release(case: Case) -> None:
     """The whole way of a release: endorsed, reviewed, planned, approved, applied by different people."""
     back = Case(case.cast, case.department)
-    origin = case.request
     back.draft(
-        {
-            "kind": "release",
-            "system": origin["system_code"],
-            "workspace": case.workspace()["id"],
-            "title": TITLE,
-            "justification": "演示资源释放。",
-        }
+        RequestDraft(
+            kind=RequestKind.RELEASE,
+            system=case.request.system_code,
+            workspace=case.workspace().id,
+            title=TITLE,
+            justification="演示资源释放。",
+        )
     )
     back.endorse()
     back.submit()
@@ -113,11 +130,11 @@ def release(case: Case) -> None:
 
 def cancel(case: Case) -> None:
     """Withdraw the plan where there is one, then cancel the request."""
-    reason = {"reason": "An earlier demo was not finished."}
+    reason = ReasonBody(reason="An earlier demo was not finished.")
     reviewer = case.cast[REVIEWER]
     for plan in case.plans():
-        if plan["status"] in WITHDRAWABLE:
-            reviewer.post(f"/plans/{plan['id']}/withdraw", reason)
-        elif plan["status"] == "failed":
-            reviewer.post(f"/plans/{plan['id']}/abandon")
-    case.clerk.post(f"{case.path}/cancel", reason)
+        if plan.status in WITHDRAWABLE:
+            reviewer.withdraw_plan(plan.id, reason)
+        elif plan.status == PlanStatus.FAILED:
+            reviewer.abandon_plan(plan.id)
+    case.clerk.cancel_request(case.request.id, reason)

@@ -6,14 +6,27 @@ acknowledged is compared with what the serving side holds in the end.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from uuid import UUID
 
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.client.api import ApiClient
+from orchestrator.client.models import (
+    DigestBody,
+    MigrationDetail,
+    MigrationRegistration,
+    MigrationStatus,
+    PauseMeasurement,
+    PlanStatus,
+    RetirementBody,
+    RunDetail,
+    SwitchDetail,
+)
 from orchestrator.demo.case import APPLIER, APPROVER, REVIEWER, Case, ignore
 from orchestrator.demo.city import DemoStopped
 from orchestrator.demo.sample_system import SampleClients, SampleSystem, lost, make_host
@@ -84,12 +97,12 @@ class LegacyRoom:
 
     def target(self, case: Case) -> MigrationHost:
         """The first new host, with the application installed and nothing in it."""
-        row = next(item for item in case.resources() if item["kind"] == "instance")
+        resource = next(one for one in case.resources() if one.kind == "instance")
         cloud = SandboxCloud(self.settings.sandbox_socket)
         made = next(
-            each for each in cloud.list_objects(case.workspace()["key"]) if each.cloud_id == row["cloud_id"]
+            each for each in cloud.list_objects(case.workspace().key) if each.cloud_id == resource.cloud_id
         )
-        host = MigrationHost(row["address"].split("/")[1], made.address or "", made.connection)
+        host = MigrationHost(resource.address.split("/")[1], made.address or "", made.connection)
         self.system.install(host)
         return host
 
@@ -113,101 +126,109 @@ class LegacyRoom:
         return text
 
 
+Act = Callable[[ApiClient, UUID], RunDetail]
+
+
 class MigrationCase:
     """One migration of the demo, and the acts on it; acts raise ApiProblem."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self.migration: dict[str, Any] = {}
+        self._migration: MigrationDetail | None = None
+
+    @property
+    def migration(self) -> MigrationDetail:
+        """Return the migration as it was last read. Raises DemoStopped before it is registered."""
+        if self._migration is None:
+            raise DemoStopped("The migration is not registered yet.")
+        return self._migration
 
     def register(self, plan: str) -> None:
         """The clerk registers it for the request that was just carried out."""
-        body = {"plan": plan, "file": PLAN, "request": self.case.request["number"]}
-        self.migration = self.case.clerk.post("/migrations", body)
+        content = MigrationRegistration(plan=plan, file=PLAN, request=self.case.request.number)
+        self._migration = self.case.clerk.register_migration(content)
 
-    @property
-    def path(self) -> str:
-        """The migration's address below the API."""
-        return f"/migrations/{self.migration['id']}"
-
-    def read(self) -> dict[str, Any]:
+    def read(self) -> MigrationDetail:
         """The migration as it is now."""
-        self.migration = self.case.cast[REVIEWER].get(self.path)
-        return self.migration
+        self._migration = self.case.cast[REVIEWER].read_migration(self.migration.id)
+        return self._migration
 
-    def run(self, by: str, act: str, tell: Callable[[str], None] = ignore) -> None:
+    def run(self, by: str, act: Act, tell: Callable[[str], None] = ignore) -> None:
         """A run that an act orders, to its end."""
-        run = self.case.cast[by].post(f"{self.path}/{act}")
-        self.case.follow(run, tell)
+        self.case.follow(act(self.case.cast[by], self.migration.id), tell)
         self.read()
 
-    def digest(self, act: str) -> dict[str, str]:
+    def digest(self, act: str) -> DigestBody:
         """The digest of the newest plan for an act, as its page shows it."""
-        found = [each["plan"] for each in self.read()["plans"] if each["act"] == act]
-        if not found or found[-1]["status"] != "submitted":
-            raise DemoStopped(f"There is no plan to {act}: {self.migration['reason']}")
-        return {"digest": found[-1]["tuple_digest"]}
+        plans = [step.plan for step in self.read().plans if step.act == act]
+        if not plans or plans[-1].status != PlanStatus.SUBMITTED:
+            raise DemoStopped(f"There is no plan to {act}: {self.migration.reason}")
+        return DigestBody(digest=plans[-1].tuple_digest or "")
 
     def copy(self, tell: Callable[[str], None]) -> None:
         """Checked, approved, prepared, copied."""
-        self.run(REVIEWER, "preflight")
-        self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("prepare"))
-        self.run(APPLIER, "start", tell)
+        self.run(REVIEWER, ApiClient.preflight_migration)
+        self.case.cast[APPROVER].approve_migration(self.migration.id, self.digest("prepare"))
+        self.run(APPLIER, ApiClient.start_migration, tell)
 
-    def cut_over(self, tell: Callable[[str], None]) -> dict[str, Any]:
+    def cut_over(self, tell: Callable[[str], None]) -> SwitchDetail:
         """Planned, approved by two persons, switched, proven; the switch."""
-        self.run(REVIEWER, "plan-cutover")
+        self.run(REVIEWER, ApiClient.plan_cutover_migration)
         shown = self.digest("cutover")
         for approver in (APPROVER, SECOND_APPROVER):
-            self.case.cast[approver].post(f"{self.path}/approve-cutover", shown)
-        return self._switched("cut-over", tell)
+            self.case.cast[approver].approve_cutover_migration(self.migration.id, shown)
+        return self._switched(ApiClient.cut_over_migration, tell)
 
-    def back(self, tell: Callable[[str], None]) -> dict[str, Any]:
+    def back(self, tell: Callable[[str], None]) -> SwitchDetail:
         """Returned by the plan that was approved with the cutover; the switch."""
-        return self._switched("roll-back", tell)
+        return self._switched(ApiClient.roll_back_migration, tell)
 
-    def _switched(self, act: str, tell: Callable[[str], None]) -> dict[str, Any]:
+    def _switched(self, act: Act, tell: Callable[[str], None]) -> SwitchDetail:
         self.run(APPLIER, act, tell)
-        switch: dict[str, Any] = self.migration["switches"][-1]
-        if not switch["proof_equal"]:
-            raise DemoStopped(f"The {act} has no proof: {switch['reason'] or self.migration['reason']}")
+        switch = self.migration.switches[-1]
+        if not switch.proof_equal:
+            reason = switch.reason or self.migration.reason
+            raise DemoStopped(f"The {switch.direction} has no proof: {reason}")
         return switch
 
-    def keep_pause(self, switch: Mapping[str, Any], seen: WritePause) -> None:
+    def keep_pause(self, switch: SwitchDetail, seen: WritePause) -> None:
         """The clients' own measure is handed in and stands beside the script's."""
-        body = {"longest_ms": seen.longest_ms, "at_fence_ms": seen.at_fence_ms}
-        self.case.cast[APPLIER].post(f"{self.path}/switches/{switch['number']}/pause", body)
+        pause = PauseMeasurement(longest_ms=seen.longest_ms, at_fence_ms=seen.at_fence_ms)
+        self.case.cast[APPLIER].record_switch_pause(self.migration.id, switch.number, pause)
 
     def end(self, tell: Callable[[str], None]) -> None:
         """Accepted by the department, finalised by a plan of its own."""
-        self.migration = self.case.cast[self.case.department.officer].post(f"{self.path}/accept")
-        self.run(REVIEWER, "plan-finalisation")
-        self.case.cast[APPROVER].post(f"{self.path}/approve", self.digest("clean_up"))
-        self.run(APPLIER, "finalise", tell)
-        if self.migration["status"] != "finalised":
-            raise DemoStopped(f"The migration is not final: {self.migration['reason']}")
+        officer = self.case.cast[self.case.department.officer]
+        self._migration = officer.accept_migration(self.migration.id)
+        self.run(REVIEWER, ApiClient.plan_finalisation_migration)
+        self.case.cast[APPROVER].approve_migration(self.migration.id, self.digest("clean_up"))
+        self.run(APPLIER, ApiClient.finalise_migration, tell)
+        if self.migration.status != MigrationStatus.FINALISED:
+            raise DemoStopped(f"The migration is not final: {self.migration.reason}")
 
-    def retire(self, day: str) -> None:
+    def retire(self, day: date) -> None:
         """The record of the end of the legacy system."""
-        record = {"stopped_on": day, "sanitisation": "磁盘已按规定清除。", "remark": ""}
-        self.migration = self.case.cast[APPLIER].post(f"{self.path}/retire", record)
+        record = RetirementBody(stopped_on=day, sanitisation="磁盘已按规定清除。", remark="")
+        self._migration = self.case.cast[APPLIER].retire_migration(self.migration.id, record)
 
 
-def moment(instant: str) -> float:
-    """An instant of the API in seconds since 1970."""
-    return datetime.fromisoformat(instant).timestamp()
+def moment(instant: datetime | None) -> float:
+    """An instant of the API in seconds since 1970. Raises DemoStopped if there is none."""
+    if instant is None:
+        raise DemoStopped("The switch has not opened the other side.")
+    return instant.timestamp()
 
 
-def pause_of(switch: Mapping[str, Any], clients: SampleClients) -> WritePause:
+def pause_of(switch: SwitchDetail, clients: SampleClients) -> WritePause:
     """The pause around a switch, from the clients' record of a few seconds before and after it."""
-    opened = moment(switch["opened_at"])
+    opened = moment(switch.opened_at)
     time.sleep(max(0.0, opened + SECONDS_AROUND - time.time()))
-    return write_pause(clients.acknowledged(), moment(switch["fenced_at"]), opened, SECONDS_AROUND)
+    return write_pause(clients.acknowledged(), moment(switch.fenced_at), opened, SECONDS_AROUND)
 
 
-def stay_on_target(switch: Mapping[str, Any], seconds: float) -> None:
+def stay_on_target(switch: SwitchDetail, seconds: float) -> None:
     """Let the clients write to the target for `seconds` before the rollback."""
-    time.sleep(max(0.0, moment(switch["opened_at"]) + seconds - time.time()))
+    time.sleep(max(0.0, moment(switch.opened_at) + seconds - time.time()))
 
 
 def missing(clients: SampleClients, serving: MigrationHost) -> tuple[int, int]:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
-from orchestrator.api_client import ApiClient
+from orchestrator.client.api import ApiClient
+from orchestrator.client.models import ExportStatementFormat, StatementDetail, StatementStatus
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from orchestrator.core.money import format_cny
@@ -17,7 +18,7 @@ from orchestrator.demo.case import REVIEWER
 from orchestrator.demo.city import Cast, DemoStopped, Department
 from orchestrator.demo.story import Story
 
-FORMATS: Final = ("pdf", "xlsx")
+FORMATS: Final = (ExportStatementFormat.PDF, ExportStatementFormat.XLSX)
 SECONDS_TO_METER: Final = 120.0
 
 
@@ -32,34 +33,34 @@ def end_month(engine: Engine, cast: Cast) -> str:
     return f"{day:%Y-%m}"
 
 
-def close(cast: Mapping[str, ApiClient], month: str) -> list[dict[str, Any]]:
+def close(cast: Mapping[str, ApiClient], month: str) -> list[StatementDetail]:
     """The centre closes the month and verifies the figures; the issued statements.
 
     Raises:
         DemoStopped: metering takes too long.
     """
     centre = cast[REVIEWER]
-    state = centre.post(f"/months/{month}/close")
+    progress = centre.close_month(month)
     give_up = time.monotonic() + SECONDS_TO_METER
-    while state["to_meter"]:
+    while progress.to_meter:
         if time.monotonic() > give_up:
-            raise DemoStopped(f"{state['to_meter']} statements of {month} are not metered.")
+            raise DemoStopped(f"{progress.to_meter} statements of {month} are not metered.")
         time.sleep(0.2)
-        state = centre.get(f"/months/{month}")
-    found = centre.get("/statements", month=month, status="metered")["items"]
-    return [centre.post(f"/statements/{item['id']}/issue") for item in found]
+        progress = centre.read_month(month)
+    metered = centre.list_statements(month=month, status=StatementStatus.METERED).items
+    return [centre.issue_statement(statement.id) for statement in metered]
 
 
-def confirm(cast: Mapping[str, ApiClient], statement: Mapping[str, Any]) -> None:
+def confirm(cast: Mapping[str, ApiClient], statement: StatementDetail) -> None:
     """The department's information officer agrees."""
-    officer = Department(statement["organisation_code"], "").officer
+    officer = Department(statement.organisation_code, "").officer
     if officer in cast:
-        cast[officer].post(f"/statements/{statement['id']}/confirm")
+        cast[officer].confirm_statement(statement.id)
 
 
-def show(story: Story, client: ApiClient, statement: Mapping[str, Any]) -> None:
+def show(story: Story, client: ApiClient, statement: StatementDetail) -> None:
     """Return the statement as its department reads it, narrow enough for a terminal."""
-    document = json.loads(client.download(f"/statements/{statement['id']}/export", format="json"))
+    document = json.loads(client.export_statement(statement.id, format=ExportStatementFormat.JSON))
     columns = ("resource", "sku", "quantity", "from", "days", "price", "amount")
     title = f"{document['number']}: {document['organisation']['name_zh']}, {document['month']}"
     story.table(title, columns, [_row(line) for line in document["lines"]])
@@ -72,10 +73,10 @@ def _row(line: Mapping[str, Any]) -> list[str]:
     return [line["resource"], line["sku"], line["quantity"], line["starts"][5:], days, price, line["amount"]]
 
 
-def save(story: Story, client: ApiClient, statement: Mapping[str, Any], folder: Path) -> None:
+def save(story: Story, client: ApiClient, statement: StatementDetail, folder: Path) -> None:
     """The form for the seals and the workbook, beside the demo's other files."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for form in FORMATS:
-        path = folder / f"{statement['number']}.{form}"
-        path.write_bytes(client.download(f"/statements/{statement['id']}/export", format=form))
+        path = folder / f"{statement.number}.{form}"
+        path.write_bytes(client.export_statement(statement.id, format=form))
         story.say(str(path))

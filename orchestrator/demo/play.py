@@ -9,7 +9,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 
 from orchestrator.adapters.audit_heads import append_head
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.client.models import DepartmentDetail, QuoteBody, SwitchDetail
 from orchestrator.core import audit
 from orchestrator.core.clock import CITY
 from orchestrator.core.db import create_database_engine, transaction
@@ -157,25 +158,26 @@ def ask(stage: Stage) -> None:
     """The department asks, its officer endorses, and submission holds quota, pool and money."""
     case = stage.made = Case(stage.cast, find_room(stage.story, stage.cast))
     draft = city.draft_of(case.department)
-    quote = case.clerk.post("/quotes", {"lines": draft["lines"]})
+    quote = case.clerk.quote_lines(QuoteBody(lines=draft.lines))
     stage.story.say("2 hosts, together 8 vCPU, 32 GB memory, 500 GB SSD, 500 GB backup")
-    stage.story.say(f"Quote: {format_cny(quote['monthly_fen'])} CNY a month by {quote['catalogue']}", "bold")
+    stage.story.say(f"Quote: {format_cny(quote.monthly_fen)} CNY a month by {quote.catalogue}", "bold")
     case.draft(draft)
-    stage.story.say(f"{case.department.clerk} wrote {case.request['number']}: {case.request['title']}")
+    stage.story.say(f"{case.department.clerk} wrote {case.request.number}: {case.request.title}")
     case.endorse()
     stage.story.say(f"{case.department.officer} endorsed it")
     case.submit()
-    warned = [item for item in case.request["judgement"] if item["verdict"] not in {"pass", "not_applicable"}]
-    stage.story.say(f"{case.department.clerk} submitted it: {len(case.request['judgement'])} rules judged")
+    warned = [item for item in case.request.judgement if item.verdict not in {"pass", "not_applicable"}]
+    stage.story.say(f"{case.department.clerk} submitted it: {len(case.request.judgement)} rules judged")
     for item in warned:
-        stage.story.say(f"  {item['rule_id']} {item['verdict']}: {item['message_en']}", "yellow")
-    stage.story.say(f"Held until {case.request['hold']['expires_at'][:10]}: quota, pool and money")
+        stage.story.say(f"  {item.rule_id} {item.verdict}: {item.message_en}", "yellow")
+    if case.request.hold is not None:
+        stage.story.say(f"Held until {case.request.hold.expires_at:%Y-%m-%d}: quota, pool and money")
 
 
 def review(stage: Stage) -> None:
     """The centre accepts the request and says yes."""
     stage.case.review()
-    stage.story.say(f"{REVIEWER} accepted {stage.case.request['number']} and approved it")
+    stage.story.say(f"{REVIEWER} accepted {stage.case.request.number} and approved it")
 
 
 def plan(stage: Stage) -> None:
@@ -184,29 +186,25 @@ def plan(stage: Stage) -> None:
     show_plan(stage.story, stage.case.plan, department_of(stage))
 
 
-def department_of(stage: Stage) -> dict[str, Any]:
+def department_of(stage: Stage) -> DepartmentDetail:
     """The department with its quota as it is now."""
-    found: dict[str, Any] = stage.case.clerk.get(f"/departments/{stage.case.department.code}")
-    return found
+    return stage.case.clerk.read_department(stage.case.department.code)
 
 
 def approve(stage: Stage) -> None:
     """The approver approves exactly the digest that was shown."""
     stage.case.approve_plan()
-    stage.story.say(f"{APPROVER} approved {stage.case.plan['number']} by its digest")
+    stage.story.say(f"{APPROVER} approved {stage.case.plan.number} by its digest")
 
 
 def apply(stage: Stage) -> None:
     """A third person applies the saved plan; the hosts exist."""
     stage.case.apply_plan(stage.story.log_line)
-    stage.story.say(f"{APPLIER} applied it; the request is {stage.case.request['status']}")
-    found = stage.case.resources()
-    rows = [
-        (item["address"], item["status"], item["ip_address"] or "", item["trial_ends_on"] or "")
-        for item in found
-    ]
+    stage.story.say(f"{APPLIER} applied it; the request is {stage.case.request.status}")
+    resources = stage.case.resources()
+    rows = [(one.address, one.status, one.ip_address or "", one.trial_ends_on or "") for one in resources]
     stage.story.table("Resources", ("resource", "status", "address", "trial until"), rows)
-    stage.results["resources"] = len(found)
+    stage.results["resources"] = len(resources)
 
 
 def baseline(stage: Stage) -> None:
@@ -217,7 +215,7 @@ def baseline(stage: Stage) -> None:
     stage.case.approve_plan()
     stage.story.say(f"{APPROVER} approved it, {APPLIER} runs it")
     run = stage.case.apply_plan(lambda _line: stage.story.doing("ansible: baseline"))
-    show_report(stage.story, run["outcome"]["report"])
+    show_report(stage.story, run.outcome.report or {})
 
 
 def meet_legacy(stage: Stage) -> None:
@@ -226,13 +224,13 @@ def meet_legacy(stage: Stage) -> None:
     stage.story.doing("Waiting until the legacy system is seeded; installing the application on the target")
     stage.target = stage.legacy.target(stage.case)
     source, _ = stage.legacy.wait()
-    stage.clients = stage.legacy.clients(stage.case.request["number"])
+    stage.clients = stage.legacy.clients(stage.case.request.number)
     stage.moved = MigrationCase(stage.case)
     stage.moved.register(stage.legacy.plan(stage.target.name, stage.case.department.system))
     stage.story.say(
         f"{source.name} ({source.address}) holds {SEED['megabytes']} MB and {SEED['files']} files"
     )
-    stage.story.say(f"{stage.case.department.clerk} registered {stage.moved.migration['number']}")
+    stage.story.say(f"{stage.case.department.clerk} registered {stage.moved.migration.number}")
 
 
 def own_words(stage: Stage) -> Callable[[str], None]:
@@ -251,8 +249,8 @@ def copy(stage: Stage) -> None:
     """Check both sides, approve the plan, prepare replication in both directions, copy everything."""
     _, clients, moved, _ = stage.moving
     moved.copy(own_words(stage))
-    size = moved.migration["preflight"]["database_bytes"] // 1_000_000
-    stage.story.say(f"Copied {size} MB and {moved.migration['progress']['files']} files under writes")
+    size = (moved.migration.preflight.database_bytes or 0) // 1_000_000
+    stage.story.say(f"Copied {size} MB and {moved.migration.progress.files} files under writes")
     moments = [each.at for each in clients.acknowledged()]
     stage.story.say(
         f"Clients: {len(moments) / (max(moments) - min(moments)):.0f} acknowledged writes a second"
@@ -273,7 +271,7 @@ def back(stage: Stage) -> None:
     """Roll back after a trial of some seconds, with every write that the target accepted meanwhile."""
     _, clients, moved, _ = stage.moving
     stage.story.doing("Clients write to the target")
-    stay_on_target(moved.migration["switches"][-1], stage.trial_seconds)
+    stay_on_target(moved.migration.switches[-1], stage.trial_seconds)
     switch = moved.back(own_words(stage))
     seen = pause_of(switch, clients)
     moved.keep_pause(switch, seen)
@@ -281,14 +279,12 @@ def back(stage: Stage) -> None:
     show_switch(stage, switch, seen.longest_ms)
 
 
-def show_switch(stage: Stage, switch: Mapping[str, Any], pause_ms: float) -> None:
+def show_switch(stage: Stage, switch: SwitchDetail, pause_ms: float) -> None:
     """One switch in words."""
-    proof = switch["proof"]
-    stage.story.say(
-        f"{switch['from_address']} → {switch['to_address']}: clients waited {pause_ms} ms", "bold"
-    )
-    stage.story.say(f"Equal: {proof['tables']} tables, {proof['rows']} rows, {proof['files']} files")
-    stage.story.say(f"Proof {switch['proof_digest']}")
+    proof = switch.proof
+    stage.story.say(f"{switch.from_address} → {switch.to_address}: clients waited {pause_ms} ms", "bold")
+    stage.story.say(f"Equal: {proof.tables} tables, {proof.rows} rows, {proof.files} files")
+    stage.story.say(f"Proof {switch.proof_digest}")
 
 
 def finalise(stage: Stage) -> None:
@@ -303,8 +299,8 @@ def finalise(stage: Stage) -> None:
     moved.end(own_words(stage))
     source, _ = legacy.wait()
     SandboxCloud(stage.settings.sandbox_socket).stop_instance(f"{legacy.workspace}/instance/{source.name}")
-    moved.retire(AS_OF.date().isoformat())
-    stage.story.say(f"{source.name} is stopped; {moved.migration['number']} is {moved.migration['status']}")
+    moved.retire(AS_OF.date())
+    stage.story.say(f"{source.name} is stopped; {moved.migration.number} is {moved.migration.status}")
 
 
 def bill(stage: Stage) -> None:
@@ -316,26 +312,26 @@ def bill(stage: Stage) -> None:
         month_end.confirm(stage.cast, statement)
         month_end.show(stage.story, stage.cast[REVIEWER], statement)
         month_end.save(stage.story, stage.cast[REVIEWER], statement, folder)
-        if statement["organisation_code"] == stage.case.department.code:
-            stage.results["statement_total_fen"] = statement["total_fen"]
+        if statement.organisation_code == stage.case.department.code:
+            stage.results["statement_total_fen"] = statement.total_fen
 
 
 def drift(stage: Stage) -> None:
     """Somebody stops a host behind Terraform's back; the check finds it and repairs nothing."""
     cloud = SandboxCloud(stage.settings.sandbox_socket)
     # The last host: the first one serves the system that was moved.
-    host = [item for item in stage.case.resources() if item["kind"] == "instance"][-1]
-    cloud.stop_instance(host["cloud_id"])
-    stage.story.say(f"{host['address']} was stopped in the cloud, without any plan")
+    host = [resource for resource in stage.case.resources() if resource.kind == "instance"][-1]
+    if host.cloud_id is None:
+        raise DemoStopped(f"{host.address} does not exist in the cloud.")
+    cloud.stop_instance(host.cloud_id)
+    stage.story.say(f"{host.address} was stopped in the cloud, without any plan")
     findings = stage.case.check_drift(lambda _line: stage.story.doing("terraform plan -refresh-only"))
     show_drift(stage.story, findings)
-    if not any(item["address"] == host["address"] for item in findings):
+    if not any(item.address == host.address for item in findings):
         raise DemoStopped("The drift check did not find the stopped host.")
-    workspace = stage.case.workspace()["key"]
+    workspace = stage.case.workspace().key
     stage.story.say("A case is open for a person; nothing is repaired silently. Either start the host again:")
-    stage.story.say(
-        f"  govcloud sandbox start {workspace}/{host['address']}; govcloud drift check {workspace}"
-    )
+    stage.story.say(f"  govcloud sandbox start {workspace}/{host.address}; govcloud drift check {workspace}")
     stage.story.say(
         "or ask for a change: its plan shows the difference and puts it back once it is approved."
     )
@@ -346,10 +342,10 @@ def verify_audit(stage: Stage) -> None:
     with transaction(stage.engine) as session:
         head = audit.head(session)
     append_head(stage.settings.heads_file, load_keys(stage.settings.keys_path), head)
-    found = stage.cast[AUDITOR].get("/audit/verification")
-    if not found["ok"]:
-        raise DemoStopped(f"The audit chain is broken: {found['findings'][0]}")
-    stage.story.say(f"The chain of {found['events']} events is whole, against {found['heads']} signed heads")
+    found = stage.cast[AUDITOR].verify_audit()
+    if not found.ok:
+        raise DemoStopped(f"The audit chain is broken: {found.findings}")
+    stage.story.say(f"The chain of {found.events} events is whole, against {found.heads} signed heads")
     stage.results["audit"] = "ok"
 
 

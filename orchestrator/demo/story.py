@@ -17,6 +17,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.client.models import DepartmentDetail, DriftFinding, PlanDetail
 from orchestrator.core.money import format_cny
 
 
@@ -71,21 +72,21 @@ def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     return table
 
 
-def show_plan(story: Story, plan: Mapping[str, Any], department: Mapping[str, Any]) -> None:
+def show_plan(story: Story, plan: PlanDetail, department: DepartmentDetail) -> None:
     """The plan as an approver reads it: its changes, cost, use of quota and digest."""
-    for sentence in plan["summary"]["sentences"]:
-        story.say(f"{sentence['zh']}  {sentence['en']}")
-    for step in plan["summary"].get("steps", []):
-        story.say(f"Runs {step['playbook']} on {step['host']} ({step['address']}).")
-    if plan["monthly_fen"]:
-        story.say(f"Costs {format_cny(plan['monthly_fen'])} CNY a month by {plan['catalogue_code']}.", "bold")
-    for item in department["quota"]:
-        if item["zone_class"] == "production" and plan["kind"] != "baseline":
+    for sentence in plan.summary.sentences or ():
+        story.say(f"{sentence.zh}  {sentence.en}")
+    for step in plan.summary.steps or ():
+        story.say(f"Runs {step.playbook} on {step.host} ({step.address}).")
+    if plan.monthly_fen:
+        story.say(f"Costs {format_cny(plan.monthly_fen)} CNY a month by {plan.catalogue_code}.", "bold")
+    for item in department.quota:
+        if item.zone_class == "production" and plan.kind != "baseline":
             story.say(
-                f"Quota {item['resource_class']}: limit {item['amount']}, held {item['held']}, "
-                f"committed {item['committed']}."
+                f"Quota {item.resource_class}: limit {item.amount}, held {item.held}, "
+                f"committed {item.committed}."
             )
-    story.say(f"Digest {plan['tuple_digest']}", "bold")
+    story.say(f"Digest {plan.tuple_digest}", "bold")
 
 
 def show_report(story: Story, report: Mapping[str, Any]) -> None:
@@ -106,16 +107,15 @@ def show_report(story: Story, report: Mapping[str, Any]) -> None:
     story.table("Baseline report", columns, rows)
 
 
-def show_drift(story: Story, findings: Sequence[Mapping[str, Any]]) -> None:
+def show_drift(story: Story, findings: Sequence[DriftFinding]) -> None:
     """Show the differences between the real objects and the state."""
     for finding in findings:
-        if finding["gone"]:
-            story.say(f"{finding['address']} is gone.", "yellow")
-        if finding.get("unknown"):
-            story.say(f"{finding['address']} exists, and no resource knows it.", "yellow")
-        for change in finding["changes"]:
+        if finding.gone:
+            story.say(f"{finding.address} is gone.", "yellow")
+        if finding.unknown:
+            story.say(f"{finding.address} exists, and no resource knows it.", "yellow")
+        for change in finding.changes:
             story.say(
-                f"{finding['address']}: {change['attribute']} should be {change['state']!r}, "
-                f"is {change['reality']!r}.",
+                f"{finding.address}: {change.attribute} should be {change.state!r}, is {change.reality!r}.",
                 "yellow",
             )
