@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Final
@@ -87,9 +88,9 @@ def main() -> int:
 def files(root: Path) -> dict[Path, str]:
     """Return the text of each generated file."""
     document = json.loads((root / DOCUMENT).read_text(encoding="utf-8"))
-    shapes = Shapes()
+    shapes = Shapes(document["components"]["schemas"])
     methods = "\n".join(operation.text() for operation in operations(document, shapes))
-    models = shapes.text(document["components"]["schemas"])
+    models = shapes.text()
     used = sorted(name for name in shapes.written if re.search(rf"\b{name}\b", methods))
     head = OPERATIONS_HEAD.format(models="".join(f"    {name},\n" for name in used))
     folder = root / FOLDER
@@ -115,6 +116,7 @@ def formatted(source: str) -> str:
 class Shapes:
     """The Python types of schemas; collects the enums that have no name in the document."""
 
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
     wanted: list[str] = field(default_factory=list)
     enums: dict[str, tuple[str, ...]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
@@ -128,7 +130,7 @@ class Shapes:
         if "anyOf" in schema:
             return self._union(schema["anyOf"], place)
         if "enum" in schema or "const" in schema:
-            return self._enum(place, tuple(schema.get("enum") or (schema["const"],)))
+            return self._enum(place, self._values(schema))
         if schema.get("type") in ("array", "object"):
             return self._container(schema, place)
         if not schema.keys() - {"title", "description", "default", "examples"}:
@@ -147,10 +149,20 @@ class Shapes:
         return f"dict[str, {self.annotation(values, place) if isinstance(values, Mapping) else 'Any'}]"
 
     def _union(self, schemas: list[Schema], place: str) -> str:
-        names = [self.annotation(schema, place) for schema in schemas]
-        if len(set(names) - {"None"}) > 1 and not set(names) <= set(PLAIN.values()):
-            return "Any"  # No decoder chooses between such types.
-        return " | ".join(dict.fromkeys(sorted(names, key=lambda name: name == "None")))
+        kept = [schema for schema in schemas if schema.get("type") != "null"]
+        optional = " | None" if len(kept) < len(schemas) else ""
+        values = [self._values(schema) for schema in kept]
+        if len(kept) > 1 and all(values):
+            return self._enum(place, tuple(dict.fromkeys(chain(*values)))) + optional
+        names = list(dict.fromkeys(self.annotation(schema, place) for schema in kept))
+        if len(names) > 1 and not set(names) <= set(PLAIN.values()):
+            raise NotCovered(f"{place}: one of {names}, between which the decoder cannot choose")
+        return " | ".join(names) + optional
+
+    def _values(self, schema: Schema) -> tuple[str, ...]:
+        """Return the values of a closed string; empty for any other schema."""
+        schema = self.schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+        return tuple(schema.get("enum") or ([schema["const"]] if "const" in schema else []))
 
     def _enum(self, place: str, values: tuple[str, ...]) -> str:
         """Return the enum of these values; two properties of one name and the same values share one."""
@@ -162,17 +174,18 @@ class Shapes:
         self.enums[name] = values
         return name
 
-    def text(self, schemas: Mapping[str, Schema]) -> str:
+    def text(self) -> str:
         """Return the classes of all schemas that operations use, directly or through others."""
         enums, models = {}, {}
         while self.wanted:
             name = self.wanted.pop(0)
-            if "enum" in schemas[name]:
-                enums[name] = enum_class(name, schemas[name]["enum"], schemas[name].get("description"))
-            elif "properties" not in schemas[name]:
-                enums[name] = "\n".join([f"{name} = {self.annotation(schemas[name], name)}", ""])
+            schema = self.schemas[name]
+            if "enum" in schema:
+                enums[name] = enum_class(name, schema["enum"], schema.get("description"))
+            elif "properties" not in schema:
+                enums[name] = "\n".join([f"{name} = {self.annotation(schema, name)}", ""])
             elif name not in models:
-                models[name] = self._model(name, schemas[name])
+                models[name] = self._model(name, schema)
         enums |= {name: enum_class(name, values) for name, values in self.enums.items()}
         self.written = {*enums, *models}
         # Defaults of models are values of enums, and their members name free values, so these come first.

@@ -447,6 +447,9 @@ class UsageCorrectionBodyState(OpenEnum):
 
 
 class UsageEventDetailBillingState(OpenEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    WAIVED = "waived"
     NONE = "none"
 
 
@@ -1774,7 +1777,7 @@ class UsageEventDetail(Model):
     kind: EventKind
     day: dt.date
     at: dt.datetime
-    billing_state: Any
+    billing_state: UsageEventDetailBillingState | None
     skus: tuple[SkuUseDetail, ...] | None
     run_id: UUID
     state_serial: int

@@ -56,6 +56,13 @@ def test_members_of_one_name_with_the_same_values_share_an_enum() -> None:
     assert names == ["LinePurpose", "LinePurpose", "OtherImage"]
 
 
+def test_either_of_two_enums_is_an_enum_with_the_values_of_both() -> None:
+    shapes = Shapes({"State": {"type": "string", "enum": ["a", "b"]}})
+    either = [{"$ref": "#/components/schemas/State"}, {"type": "string", "const": "c"}, {"type": "null"}]
+    assert shapes.annotation({"anyOf": either}, "Line.state") == "LineState | None"
+    assert shapes.enums == {"LineState": ("a", "b", "c")}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -63,6 +70,7 @@ def test_members_of_one_name_with_the_same_values_share_an_enum() -> None:
         {"type": "object", "properties": {"a": {"type": "string"}}},
         {"type": ["string", "null"]},
         {"oneOf": [{"type": "string"}]},
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
     ],
 )
 def test_a_construct_without_a_rule_ends_the_generation(schema: dict[str, Any]) -> None:
