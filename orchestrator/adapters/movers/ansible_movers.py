@@ -149,7 +149,7 @@ def _why(error: MoverFailed) -> Finding:
 
 
 def _removed(played: Played) -> dict[str, tuple[str, ...]]:
-    parts = [*played.of("Part the sides").items(), *played.of("Clear the side").items()]
+    parts = [*played.of("Stop replication").items(), *played.of("Remove the mover's objects").items()]
     by_host: dict[str, tuple[str, ...]] = {}
     for host, answer in parts:
         by_host[host] = (*by_host.get(host, ()), *answer["removed"])

@@ -1,6 +1,6 @@
-"""Preflight on one side of a transfer: read-only, and every problem at once. `found` are codes with facts.
+"""Preflight on one side of a transfer: read-only, and all problems at once. `found` are codes with facts.
 
-What both sides must be looked at for, such as extensions and disk space, comes back as `facts`.
+Values that are compared between the sides, such as extensions and disk space, are returned as `facts`.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ LONG = (
 
 
 class Findings:
-    """What was found, in the order in which it was looked for."""
+    """The findings of one side, in the order of the checks."""
 
     def __init__(self, side: str) -> None:
         self.side = side
@@ -72,7 +72,7 @@ def reach(address: str, port: int, findings: Findings) -> None:
 
 
 def check_server(transfer: Transfer, findings: Findings) -> dict[str, Any]:
-    """The server as a whole, then the database that is there or shall not be there."""
+    """Check the server, then the database: it must exist on the source, and be empty on the target."""
     try:
         with database.here(transfer, "postgres") as admin:
             facts = check_settings(admin, findings)
@@ -108,12 +108,12 @@ def check_settings(admin: Connection, findings: Findings) -> dict[str, Any]:
     free = "SELECT current_setting('max_replication_slots')::int - count(*) FROM pg_replication_slots"
     if value(admin, free) < 1:
         findings.add("no_free_slot")
-    known = [row[0] for row in admin.execute("SELECT name FROM pg_available_extensions")]
-    return {"version": version, "available_extensions": known}
+    extensions = [row[0] for row in admin.execute("SELECT name FROM pg_available_extensions")]
+    return {"version": version, "available_extensions": extensions}
 
 
 def check_programs(major: int, findings: Findings) -> None:
-    """The target copies the schema with programs that write for its own version, or for an older one."""
+    """Check that the target has a pg_dump of its own version or of an older one, to copy the schema."""
     try:
         schema_copy.programs_folder(OLDEST // 10000, major)
     except Refused as refused:
@@ -122,9 +122,9 @@ def check_programs(major: int, findings: Findings) -> None:
 
 def check_writers(admin: Connection, transfer: Transfer, findings: Findings) -> None:
     query = "SELECT rolname, rolcanlogin, rolsuper FROM pg_roles WHERE rolname = ANY (%s)"
-    known = {row[0]: row[1:] for row in admin.execute(query, [list(transfer.db.writers)])}
+    roles = {row[0]: row[1:] for row in admin.execute(query, [list(transfer.db.writers)])}
     for writer in transfer.db.writers:
-        log_in, superuser = known.get(writer, (None, False))
+        log_in, superuser = roles.get(writer, (None, False))
         if superuser:
             findings.add("writer_is_superuser", role=writer)
         if transfer.side == "source" and not log_in:
@@ -134,7 +134,7 @@ def check_writers(admin: Connection, transfer: Transfer, findings: Findings) -> 
 
 
 def check_source(connection: Connection, transfer: Transfer, findings: Findings) -> dict[str, Any]:
-    """What cannot be replicated, who else writes, what would make the copy wait."""
+    """Find objects that cannot be replicated, other writers, and transactions that would delay the copy."""
     writers = list(transfer.db.writers)
     for code, kind, persistence in NOT_REPLICATED:
         for (name,) in connection.execute(RELATIONS, [kind, list(persistence)]).fetchall():
@@ -164,7 +164,7 @@ def check_target(connection: Connection, transfer: Transfer, findings: Findings)
 
 
 def check_folder(transfer: Transfer, folder: transfers.Folder, findings: Findings) -> dict[str, Any]:
-    """How much there is, and what is neither file nor folder."""
+    """Count files and bytes, and find entries that are neither file nor folder."""
     live, totals = transfer.live(folder), {"path": folder.path, "files": 0, "bytes": 0}
     if transfer.side == "target":
         if live.exists():
@@ -178,21 +178,21 @@ def check_folder(transfer: Transfer, folder: transfers.Folder, findings: Finding
     if not os.access(live.parent, os.W_OK):
         findings.add("folder_fixed", folder=folder.path)
     for place, folders, names in os.walk(live):
-        for name in [*names, *(each for each in folders if Path(place, each).is_symlink())]:
+        for name in [*names, *(subfolder for subfolder in folders if Path(place, subfolder).is_symlink())]:
             with contextlib.suppress(FileNotFoundError):
                 count_file(Path(place, name), live, totals, findings)
     return totals
 
 
 def count_file(path: Path, live: Path, totals: dict[str, Any], findings: Findings) -> None:
-    seen = path.lstat()
-    if not stat.S_ISREG(seen.st_mode):
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
         findings.add("strange_file", file=printable(path.relative_to(live)))
         return
-    if not os.access(path, os.R_OK) and path.exists():  # Clients take files away while this looks.
+    if not os.access(path, os.R_OK) and path.exists():  # Clients may remove files meanwhile.
         findings.add("unreadable_file", file=printable(path.relative_to(live)))
     totals["files"] += 1
-    totals["bytes"] += seen.st_size
+    totals["bytes"] += status.st_size
 
 
 def value(connection: Connection, query: Any) -> Any:

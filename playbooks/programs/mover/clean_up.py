@@ -1,7 +1,7 @@
-"""Take away what a transfer left on one side. `part` goes first on both sides, then `clear` on both.
+"""Remove the objects of a transfer from one side: `unsubscribe` first on both sides, then `remove` on both.
 
-Afterwards there is no slot, subscription, publication, schema, role, service or file of the mover's here. Who
-may write stays as it is. `abandon` also removes the copies, on a target that never took over.
+Afterwards this side has no slot, subscription, publication, schema, role, service or file of the mover. The
+rights to write stay as they are. `remove_copies` also removes the copies, on a target that never took over.
 """
 
 import contextlib
@@ -27,30 +27,31 @@ TRIES = 50
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, transfer, step: part, clear or abandon}. `removed` names what was taken away."""
+    """order: {side, transfer, step: unsubscribe, remove or remove_copies}. `removed` names the objects."""
     transfer = transfers.read(order)
-    steps = {"part": part, "clear": clear, "abandon": abandon}
+    steps = {"unsubscribe": unsubscribe, "remove": remove, "remove_copies": remove_copies}
     return {"changed": True, "removed": steps[order["step"]](transfer)}
 
 
-def part(transfer: Transfer) -> list[str]:
-    """Stop following the other side, while its role still lets this one drop the slot there."""
+def unsubscribe(transfer: Transfer) -> list[str]:
+    """Stop replicating from the other side, while this side may still drop the slot there."""
     removed = []
-    for what in (file_offer.PULL, file_offer.SERVE):
-        if transfer.service(what) in services.statuses():
-            services.remove(transfer.service(what))
-            removed.append(f"service {transfer.service(what)}")
+    for kind in (file_offer.PULL, file_offer.SERVE):
+        if transfer.service(kind) in services.statuses():
+            services.remove(transfer.service(kind))
+            removed.append(f"service {transfer.service(kind)}")
     switch.release(transfer)
     if transfer.database:
-        with no_database_is_fine(), database.here(transfer) as connection:
+        with ignoring_missing_database(), database.here(transfer) as connection:
             removed += prepare.unsubscribe(connection, transfer)
     return removed
 
 
-def clear(transfer: Transfer) -> list[str]:
+def remove(transfer: Transfer) -> list[str]:
+    """Remove the slots, the other side's access, and the files of the mover."""
     removed = []
     if transfer.database:
-        with no_database_is_fine(), database.here(transfer) as connection:
+        with ignoring_missing_database(), database.here(transfer) as connection:
             removed += drop_slots(connection, transfer)
             removed += database.withdraw(connection, transfer)
     if transfer.folder.exists():
@@ -63,22 +64,22 @@ def clear(transfer: Transfer) -> list[str]:
 
 
 def drop_slots(connection: database.Connection, transfer: Transfer) -> list[str]:
-    names = [transfer.way("forward"), transfer.way("reverse")]
+    names = [transfer.replication("forward"), transfer.replication("reverse")]
     removed = []
     for _ in range(TRIES):
-        found = connection.execute(SLOTS, [names]).fetchall()
-        for name, pid in found:
+        slots = connection.execute(SLOTS, [names]).fetchall()
+        for name, pid in slots:
             with contextlib.suppress(psycopg.errors.ObjectInUse):
                 connection.execute("SELECT pg_terminate_backend(%s)", [pid])
                 connection.execute("SELECT pg_drop_replication_slot(%s)", [name])
                 removed.append(f"slot {name}")
-        if not found:
+        if not slots:
             break
     return removed
 
 
-def abandon(transfer: Transfer) -> list[str]:
-    """Remove the target's copies as well. Raises Refused where it accepts writes."""
+def remove_copies(transfer: Transfer) -> list[str]:
+    """Remove the copies of the target as well. Raises Refused if it accepts writes."""
     if transfer.side != "target" or any(transfer.live(folder).exists() for folder in transfer.folders):
         raise Refused("target_serves")
     removed = []
@@ -86,12 +87,12 @@ def abandon(transfer: Transfer) -> list[str]:
         with database.here(transfer, "postgres") as admin:
             if schema_copy.can_log_in(admin, transfer.db.writers):
                 raise Refused("target_serves")
-            removed = clear(transfer)
+            removed = remove(transfer)
             drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
             admin.execute(drop.format(sql.Identifier(transfer.db.name)))
             removed.append(f"database {transfer.db.name}")
     else:
-        removed = clear(transfer)
+        removed = remove(transfer)
     for folder in transfer.folders:
         if transfer.closed(folder).exists():
             shutil.rmtree(transfer.closed(folder))
@@ -100,15 +101,15 @@ def abandon(transfer: Transfer) -> list[str]:
 
 
 def remove_programs() -> None:
-    """The mover's programs, this very one too: it is in memory already."""
+    """Remove the programs of the mover, including this one, which is in memory already."""
     for folder in (ROOT / ".govcloud" if Path("/") != ROOT else Path.home() / ".govcloud").glob("*-*"):
         if folder.name.startswith(("mover-", "prover-")):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def no_database_is_fine() -> Any:
-    """A copy that was never begun has nothing to take away."""
+def ignoring_missing_database() -> Any:
+    """Ignore that the database does not exist: a copy that was never begun left nothing to remove."""
     try:
         yield
     except psycopg.OperationalError as error:

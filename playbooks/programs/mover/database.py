@@ -1,4 +1,4 @@
-"""Connections to the two databases of a transfer, and what the mover makes in them."""
+"""Connections to the two databases of a transfer, and the objects of the mover in them."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ BEGIN
         EXECUTE format('ALTER ROLE %I %s', writer, CASE WHEN allowed THEN 'LOGIN' ELSE 'NOLOGIN' END);
     END LOOP;
 END $body$;
--- Ends the writers' sessions and counts those that were there. A session on its way in has looked up its role
--- but has no name in pg_stat_activity yet; it holds a virtual transaction already, so it is counted too.
+-- Ends the sessions of the writers and counts them. A session that is logging in has looked up its role but
+-- is not in pg_stat_activity yet; it holds a virtual transaction already, so it is counted too.
 CREATE FUNCTION {schema}.end_sessions() RETURNS bigint LANGUAGE sql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp AS $body$
     SELECT (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -74,19 +74,19 @@ WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
 
 
 def admin_conninfo(transfer: Transfer, database: str | None = None) -> str:
-    """Return how this host's administrator connects: to the migrated database unless another is named."""
+    """Return the connection string of the administrator; its database is the migrated one by default."""
     text = below(transfer.db.admin).read_text("utf-8").strip()
     return pinned(text, dbname=database or transfer.db.name, **ALIVE)
 
 
 def peer_conninfo(transfer: Transfer) -> str:
-    """How this side reaches the other side's database, with the role that was made for that."""
+    """Return the connection string to the database of the other side, with the role of the mover there."""
     return conninfo.make_conninfo(
         host=transfer.other_address,
         port=transfer.db.port,
         dbname=transfer.db.name,
         user=transfer.incoming,
-        password=transfer.secrets()[f"{transfer.way_in}_password"],
+        password=transfer.secrets()[f"{transfer.receives}_password"],
         application_name=transfer.incoming,
         **ALIVE,
         **PROVEN,
@@ -94,17 +94,17 @@ def peer_conninfo(transfer: Transfer) -> str:
 
 
 def here(transfer: Transfer, database: str | None = None) -> Connection:
-    """The administrator's connection to this side. Raises psycopg.OperationalError."""
+    """Return a connection of the administrator to this side. Raises psycopg.OperationalError."""
     return psycopg.connect(admin_conninfo(transfer, database), autocommit=True)
 
 
 def there(transfer: Transfer) -> Connection:
-    """A connection to the other side. Raises psycopg.OperationalError."""
+    """Return a connection of the mover to the other side. Raises psycopg.OperationalError."""
     return psycopg.connect(pinned(peer_conninfo(transfer)), autocommit=True)
 
 
 def offer(connection: Connection, transfer: Transfer, password: str) -> None:
-    """Make what the other side needs of this one; what an earlier attempt left goes first."""
+    """Create the objects that the other side needs here, after removing those of an earlier attempt."""
     names = {
         "schema": sql.Identifier(transfer.schema),
         "role": sql.Identifier(transfer.outgoing),
@@ -117,7 +117,7 @@ def offer(connection: Connection, transfer: Transfer, password: str) -> None:
 
 
 def withdraw(connection: Connection, transfer: Transfer) -> list[str]:
-    """Remove what `offer` made; what was removed, by kind and name. Raises psycopg.Error."""
+    """Remove the objects of `offer` and return them by kind and name. Raises psycopg.Error."""
     removed = []
     schema, role = sql.Identifier(transfer.schema), sql.Identifier(transfer.outgoing)
     if connection.execute("SELECT 1 FROM pg_publication WHERE pubname = %s", [transfer.schema]).fetchone():
@@ -137,9 +137,9 @@ def withdraw(connection: Connection, transfer: Transfer) -> list[str]:
 
 
 def subscribe(connection: Connection, transfer: Transfer, *, follows: bool) -> None:
-    """Subscribe to the other side: with a copy of all its data, or silently, with a slot only.
+    """Subscribe to the other side: with a copy of all its data, or idle, with a slot only.
 
-    What another subscription brought there is never sent back: origin = none.
+    With origin = none, changes that replication brought to the other side are never sent back.
     """
     options = "origin = none, streaming = parallel" + (
         "" if follows else ", copy_data = false, enabled = false"
@@ -154,13 +154,13 @@ def subscribe(connection: Connection, transfer: Transfer, *, follows: bool) -> N
 
 
 def schema_differences(one: Connection, other: Connection, own: str) -> list[dict[str, str]]:
-    """Columns that only one of the two has; `side` is `here` or `there`."""
+    """Return the columns that only one of the two databases has; `side` is `here` or `there`."""
     query = SCHEMA_DIFFERENCES + "AND n.nspname <> %s"
     columns = [set(connection.execute(query, [own]).fetchall()) for connection in (one, other)]
-    found = [(row, "here") for row in columns[0] - columns[1]] + [
+    differences = [(row, "here") for row in columns[0] - columns[1]] + [
         (row, "there") for row in columns[1] - columns[0]
     ]
     return [
         {"table": f"{row[0]}.{row[1]}", "column": row[2], "type": row[3], "side": side}
-        for row, side in sorted(found)
+        for row, side in sorted(differences)
     ]

@@ -1,4 +1,4 @@
-"""The two services of a transfer's folders on one host: one offers them, the other fetches them."""
+"""The two services for the folders of a transfer on one host: one serves them, the other pulls them."""
 
 import services
 from place import program, write_json
@@ -8,7 +8,7 @@ SERVE, PULL = "serve", "pull"
 
 
 def serve(transfer: Transfer, token: str) -> None:
-    """Offer this side's folders to holders of the token."""
+    """Serve the folders of this side to holders of the token."""
     if not transfer.folders:
         return
     config = transfer.folder / "serve.json"
@@ -20,14 +20,14 @@ def serve(transfer: Transfer, token: str) -> None:
 
 
 def pull(transfer: Transfer) -> None:
-    """Keep this side's folders, which are closed to the application, like the other side's."""
+    """Replicate the folders of the other side into those of this side, which is fenced."""
     if not transfer.folders:
         return
     config = transfer.folder / "pull.json"
     where = {
         "address": transfer.other_address,
         "port": transfer.files_port,
-        "token": transfer.secrets()[f"{transfer.way_in}_files"],
+        "token": transfer.secrets()[f"{transfer.receives}_files"],
     }
     folders = [str(transfer.closed(folder)) for folder in transfer.folders]
     write_json(config, {**where, "folders": folders, "status": str(transfer.folder / "pull-status.json")})
@@ -39,14 +39,14 @@ def stop_pull(transfer: Transfer) -> None:
 
 
 def shut(transfer: Transfer) -> None:
-    """Take this side's folders from the application."""
+    """Fence the folders of this side: rename them, so that the application does not find them."""
     for folder in transfer.folders:
         if transfer.live(folder).exists():
             transfer.live(folder).rename(transfer.closed(folder))
 
 
-def give_back(transfer: Transfer) -> None:
-    """Give this side's folders to the application."""
+def give_to_application(transfer: Transfer) -> None:
+    """Rename the folders of this side back, so that the application finds them."""
     for folder in transfer.folders:
         if transfer.closed(folder).exists() and not transfer.live(folder).exists():
             transfer.closed(folder).rename(transfer.live(folder))

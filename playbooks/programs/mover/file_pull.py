@@ -1,9 +1,9 @@
-"""Brings folders of the other side here and keeps them alike, pass by pass, until it is stopped.
+"""Copies folders of the other side to this one and repeats it, pass by pass, until it is stopped.
 
-Each file is written beside its place, checked against the digest that came with it, and renamed. STATUS says
-how far it is. The paths are the other side's words: one that leads out of the folder ends the pass, and
-nothing is written through a link. As a service: `file_pull.py
---config FILE`; the cutover makes the last passes itself.
+Each file is written under another name, checked against the digest that follows it, and renamed. The status
+file holds the progress. Paths from the other side are untrusted: one that leads out of the folder ends the
+pass, and nothing is written through a link. It runs as a service, `file_pull.py --config FILE`; a cutover
+makes the last passes itself.
 """
 
 import argparse
@@ -23,28 +23,28 @@ from file_server import CHUNK, HEAD
 from file_tree import DRAFT, Entry, place_in, scan
 from place import write_json
 
-SECONDS_TO_CONNECT, SECONDS_TO_ANSWER, SECONDS_BETWEEN_PASSES, SECONDS_BETWEEN_TELLS = 3, 60, 1.0, 0.5
+SECONDS_TO_CONNECT, SECONDS_TO_ANSWER, SECONDS_BETWEEN_PASSES, SECONDS_BETWEEN_REPORTS = 3, 60, 1.0, 0.5
 FILES_AT_ONCE: Final = 200
 WRITE_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 class FilesAway(Exception):
-    """The other side's file server cannot be reached, or refuses."""
+    """The file server of the other side cannot be reached, or refuses."""
 
 
 class Offer:
-    """A connection to the other side's file server, which has proved that it is that. Raises FilesAway."""
+    """A connection to the authenticated file server of the other side. Raises FilesAway."""
 
     def __init__(self, address: str, port: int, token: str) -> None:
         try:
-            self.door = socket.create_connection((address, port), SECONDS_TO_CONNECT)
+            self.connection = socket.create_connection((address, port), SECONDS_TO_CONNECT)
         except OSError as error:
             raise FilesAway(f"{address}:{port}: {error}") from error
-        self.door.settimeout(SECONDS_TO_ANSWER)
-        self.door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.stream = io.BufferedReader(socket.SocketIO(self.door, "r"), 1 << 18)
+        self.connection.settimeout(SECONDS_TO_ANSWER)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.stream = io.BufferedReader(socket.SocketIO(self.connection, "r"), 1 << 18)
         try:
-            with self.door.makefile("wb") as writing:
+            with self.connection.makefile("wb") as writing:
                 handshake.call(token, self.stream, writing)
         except (OSError, handshake.UnprovenError) as error:
             self.close()
@@ -58,11 +58,11 @@ class Offer:
 
     def close(self) -> None:
         self.stream.close()
-        self.door.close()
+        self.connection.close()
 
     def send(self, **request: Any) -> None:
         try:
-            self.door.sendall(json.dumps(request).encode() + b"\n")
+            self.connection.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
             raise FilesAway(str(error)) from error
 
@@ -79,18 +79,18 @@ class Offer:
 
 
 class Copy:
-    """One folder here that becomes the other side's. `place` must be out of the application's reach."""
+    """One folder that becomes a copy of the other side's; the application must not use `place`."""
 
     def __init__(self, offer: Offer, number: int, place: Path) -> None:
         self.offer, self.number, self.place = offer, number, place
         self.wanted: dict[str, Entry] = {}
         self.total_bytes = self.copied_bytes = self.copied_files = self.looked_at = 0
-        self.told = 0.0
+        self.reported = 0.0
 
-    def first_pass(self, tell: Any = None) -> int:
-        """Make the folder alike, whatever is in it; how many entries had to be changed."""
+    def first_pass(self, report: Any = None) -> int:
+        """Copy the folder over any content here; return how many entries were changed."""
         self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for draft in self.place.rglob(f"*{DRAFT}"):  # Of a pass that was ended in the middle of a file.
+        for draft in self.place.rglob(f"*{DRAFT}"):  # Left by a pass that ended in the middle of a file.
             draft.unlink()
         answer = self.offer.ask(op="look", folder=self.number)
         theirs = {path: (size, mtime, mode) for path, size, mtime, mode in answer["changed"]}
@@ -100,10 +100,10 @@ class Copy:
         self.copied_files = sum(ours.get(path) == entry for path, entry in theirs.items())
         self.wanted = dict(theirs)
         different = {path: entry for path, entry in theirs.items() if ours.get(path) != entry}
-        return self.apply(different, [path for path in ours if path not in theirs], tell)
+        return self.apply(different, [path for path in ours if path not in theirs], report)
 
     def next_pass(self, operation: str = "look") -> int:
-        """Carry over what has changed since the last pass; how many entries that were."""
+        """Copy the changes since the last pass; return how many entries were changed."""
         answer = self.offer.ask(op=operation, folder=self.number)
         self.looked_at = int(answer["ctime"])
         changed = {path: (size, mtime, mode) for path, size, mtime, mode in answer["changed"]}
@@ -113,13 +113,13 @@ class Copy:
         return self.apply(changed, answer["removed"])
 
     def users(self) -> list[str]:
-        """The other side's processes that could still write in the folder; `looked_at` is the moment."""
+        """Return the processes of the other side that could still write in the folder, as of `looked_at`."""
         answer = self.offer.ask(op="users", folder=self.number)
         self.looked_at = int(answer["now"])
         return list(answer["users"])
 
-    def apply(self, changed: dict[str, Entry], removed: Sequence[str], tell: Any = None) -> int:
-        for path in sorted(removed, reverse=True):  # What is in a folder before the folder.
+    def apply(self, changed: dict[str, Entry], removed: Sequence[str], report: Any = None) -> int:
+        for path in sorted(removed, reverse=True):  # The content of a folder before the folder.
             self.remove(path)
         for path in sorted(path for path in changed if path.endswith("/")):
             place = place_in(self.place, path)
@@ -128,14 +128,14 @@ class Copy:
         files = [path for path in changed if not path.endswith("/")]
         for start in range(0, len(files), FILES_AT_ONCE):
             self.fetch(files[start : start + FILES_AT_ONCE])
-            if tell and time.monotonic() - self.told > SECONDS_BETWEEN_TELLS:
-                self.told = time.monotonic()
-                tell(self)
+            if report and time.monotonic() - self.reported > SECONDS_BETWEEN_REPORTS:
+                self.reported = time.monotonic()
+                report(self)
         return len(changed) + len(removed)
 
     def remove(self, path: str) -> None:
         place = place_in(self.place, path)
-        # What stays nevertheless is found by the proof.
+        # The proof finds an entry that could not be removed.
         with contextlib.suppress(OSError):
             place.rmdir() if path.endswith("/") else place.unlink()
 
@@ -146,13 +146,13 @@ class Copy:
             self.receive(place)
 
     def receive(self, place: Path) -> None:
-        """Take one file from the stream; one that was gone or changed under way is left for the next pass."""
+        """Receive one file; one that was removed or changed meanwhile is left for the next pass."""
         stream = self.offer.stream
         size, mtime, mode = HEAD.unpack(exactly(stream, HEAD.size))
         if size < 0:
             return
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A name of its own: with more letters a name may be longer than the file system allows.
+        # The draft has a fixed name: a longer name could exceed the limit of the file system.
         draft, digest, left = place.with_name(DRAFT), hashlib.sha256(), size
         with os.fdopen(os.open(draft, WRITE_NEW, 0o600), "wb", buffering=0) as file:
             while left:
@@ -195,7 +195,7 @@ def status_of(copies: Iterable[Copy], passes: int, changed: int, error: str = ""
 
 
 def pull(config: dict[str, Any], status: Path) -> None:
-    """Pass after pass over one connection. Raises FilesAway."""
+    """Make passes over one connection until it breaks. Raises FilesAway."""
     with Offer(config["address"], config["port"], config["token"]) as offer:
         copies = [Copy(offer, number, Path(place)) for number, place in enumerate(config["folders"])]
         for copy in copies:

@@ -1,15 +1,15 @@
-"""Offers folders of this host to the other side of a transfer: what is in them, what changed, the bytes.
+"""Serves folders of this host to the other side of a transfer: their entries, changes, and content.
 
-A connection begins with a handshake by which both sides prove that they have the token (`handshake.py`).
-After that, one JSON line each way, then the bytes where there are any:
+A connection begins with a handshake in which both sides prove that they have the token (`handshake.py`). Then
+each request and each answer is one JSON line, followed by the content of files:
 
     {"op": "look", "folder": 0}                 -> {"changed": [[path, size, mtime, mode]], "removed": [path]}
     {"op": "get", "folder": 0, "paths": [path]} -> for each: size, mtime_ns, mode; the bytes; their SHA-256
-    {"op": "shut", "folder": 0}                 -> as look, after the folder was taken from the application
-    {"op": "open", "folder": 0}                 -> {}, after it was given back
-    {"op": "users", "folder": 0}                -> {"now": ns, "users": [name]}, who can still write there
+    {"op": "shut", "folder": 0}                 -> as look, after the folder was fenced
+    {"op": "open", "folder": 0}                 -> {}, after the fence was lifted
+    {"op": "users", "folder": 0}                -> {"now": ns, "users": [name]}, which can still write there
 
-Looks of one connection tell the changes since its last look.
+A look returns the changes since the last look of the same connection.
 """
 
 import argparse
@@ -32,8 +32,8 @@ READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 CHUNK = 1 << 20
 
 
-class Visit(socketserver.StreamRequestHandler):
-    """One connection and the folders that it looks at."""
+class FileRequests(socketserver.StreamRequestHandler):
+    """One connection, with the watched folders."""
 
     disable_nagle_algorithm, wbufsize = True, 1 << 16
     server: "FileServer"
@@ -44,7 +44,7 @@ class Visit(socketserver.StreamRequestHandler):
             return
         for line in self.rfile:
             try:
-                self.obey(json.loads(line))
+                self.serve(json.loads(line))
             except OSError as error:
                 self.answer({"error": str(error)})
 
@@ -53,7 +53,7 @@ class Visit(socketserver.StreamRequestHandler):
             tree.close()
         super().finish()
 
-    def obey(self, request: dict[str, Any]) -> None:
+    def serve(self, request: dict[str, Any]) -> None:
         operation, number = request["op"], int(request["folder"])
         live, closed = self.server.folders[number]
         if operation == "get":
@@ -78,7 +78,7 @@ class Visit(socketserver.StreamRequestHandler):
     def look(self, number: int, place: Path) -> None:
         tree = self.trees.get(number) or self.trees.setdefault(number, Tree(place))
         tree.moved(place)
-        moment = place.stat().st_ctime_ns  # Of the renaming, where it was renamed just now.
+        moment = place.stat().st_ctime_ns  # After a rename this is the moment of the rename.
         changes = tree.look()
         self.answer(
             {
@@ -89,7 +89,7 @@ class Visit(socketserver.StreamRequestHandler):
         )
 
     def send(self, folder: Path, path: str) -> None:
-        """The file's head, bytes and digest; one that shrinks meanwhile gets a wrong digest.
+        """Send the head, the bytes and the digest of a file; one that shrinks meanwhile gets a wrong digest.
 
         A path that leads out of the folder, or to a link, is one of no file.
         """
@@ -118,14 +118,14 @@ class Visit(socketserver.StreamRequestHandler):
 
 
 class FileServer(socketserver.ThreadingTCPServer):
-    """`folders` are pairs: where the application finds one, and where it lies while it is taken away."""
+    """`folders` are pairs of paths: the one that the application uses, and the one while it is fenced."""
 
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 16
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.token = config["token"]
         self.folders = [(Path(live), Path(closed)) for live, closed in config["folders"]]
-        super().__init__((config["address"], config["port"]), Visit)
+        super().__init__((config["address"], config["port"]), FileRequests)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""After the proof was read: the side that has served follows the side that serves.
+"""After the proof: let the side that served before replicate from the side that serves now.
 
-`secure` runs on the side that serves: a slot that a crash has set back may not send what was there before the
+`secure` runs on the serving side: a slot that a crash has set back must not send changes from before the
 opening. `follow` runs on the other side.
 """
 
@@ -36,7 +36,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 
 
 def secure(transfer: Transfer) -> dict[str, Any]:
-    """Make the way out begin at the opening, for good, and let the snapshot of the cutover go."""
+    """Make replication begin at the opening, durably, and release the snapshot of the cutover."""
     switch.release(transfer)
     if transfer.database is None:
         return {"changed": True}

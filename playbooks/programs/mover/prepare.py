@@ -1,6 +1,6 @@
 """Prepare one side of a transfer: the source offers, the target receives, then the source listens.
 
-What an earlier attempt left behind is replaced, so preparation is safe to repeat until the target serves.
+Objects of an earlier attempt are replaced, so preparation can be repeated until the target serves.
 """
 
 import contextlib
@@ -27,30 +27,30 @@ def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
 
 
 def offer(transfer: Transfer, secrets: dict[str, str]) -> dict[str, Any]:
-    """The side that serves: let the other side read, and fence."""
+    """On the serving side: let the other side read and fence."""
     if transfer.database:
         with database.here(transfer) as connection:
             require_replica_identity(connection)
-            database.offer(connection, transfer, secrets[f"{transfer.way_out}_password"])
-    file_offer.serve(transfer, secrets[f"{transfer.way_out}_files"])
+            database.offer(connection, transfer, secrets[f"{transfer.sends}_password"])
+    file_offer.serve(transfer, secrets[f"{transfer.sends}_files"])
     return {"changed": True}
 
 
 def require_replica_identity(connection: database.Connection) -> None:
-    """Publishing a table without one would make the application's own updates fail. Raises Refused."""
-    if found := replica_identity.tables_without(connection):
-        code = found[0][1]
-        raise Refused(code, table=", ".join(table for table, why in found if why == code))
+    """Refuse tables without a replica identity: once published, updates of the application would fail."""
+    if tables := replica_identity.tables_without(connection):
+        code = tables[0][1]
+        raise Refused(code, table=", ".join(table for table, reason in tables if reason == code))
 
 
 def receive(transfer: Transfer, secrets: dict[str, str]) -> dict[str, Any]:
-    """The side that takes over later: closed to writers, a database of the same shape, copies that run."""
+    """On the side that takes over later: create a fenced database of the same schema, start the copies."""
     for folder in transfer.folders:
         if transfer.live(folder).exists():
             raise Refused("folder_exists", folder=folder.path)
     if transfer.database:
-        receive_database(transfer, secrets[f"{transfer.way_out}_password"])
-    file_offer.serve(transfer, secrets[f"{transfer.way_out}_files"])
+        receive_database(transfer, secrets[f"{transfer.sends}_password"])
+    file_offer.serve(transfer, secrets[f"{transfer.sends}_files"])
     file_offer.pull(transfer)
     return {"changed": True}
 
@@ -59,7 +59,7 @@ def receive_database(transfer: Transfer, password: str) -> None:
     with database.there(transfer) as source, database.here(transfer, "postgres") as admin:
         if schema_copy.can_log_in(admin, transfer.db.writers):
             raise Refused("target_is_open", roles=", ".join(transfer.db.writers))
-        versions = [each.info.server_version // 10000 for each in (source, admin)]
+        versions = [server.info.server_version // 10000 for server in (source, admin)]
         programs = schema_copy.programs_folder(versions[0], versions[1])
         drop_subscription(transfer)
         schema_copy.copy_roles(source, admin, transfer)
@@ -72,7 +72,7 @@ def receive_database(transfer: Transfer, password: str) -> None:
 
 
 def drop_subscription(transfer: Transfer) -> None:
-    """Let go of a subscription that an earlier attempt made; its database is about to be replaced."""
+    """Drop the subscription of an earlier attempt, whose database is about to be replaced."""
     with contextlib.suppress(psycopg.OperationalError), database.here(transfer) as connection:
         unsubscribe(connection, transfer)
 
@@ -95,7 +95,7 @@ def unsubscribe(connection: database.Connection, transfer: Transfer) -> list[str
 
 
 def listen(transfer: Transfer) -> dict[str, Any]:
-    """The side that serves subscribes to the other, silently: its slot is there, nothing flows."""
+    """On the serving side: subscribe to the other side, idle: the slot exists, nothing is sent."""
     if transfer.database:
         with database.here(transfer) as connection:
             unsubscribe(connection, transfer)

@@ -1,7 +1,7 @@
-"""State of one side of a transfer: who may write, how far the copies are, what is in the way.
+"""Read the state of one side of a transfer: the roles that may write, the copies, the problems.
 
-It changes one thing only: it advances the slot of a replication direction that carries nothing. A fenced
-side's slot would otherwise retain WAL that is never needed and fill the disk.
+It changes one thing only: it advances the slot of an idle replication direction. The slot of a fenced side
+would otherwise retain WAL that is never needed and fill the disk.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ SLOTS = """
 SELECT slot_name, active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint
 FROM pg_replication_slots WHERE slot_name LIKE %s
 """
-# The administrator's and the mover's own are there all the time.
+# Sessions of the administrator and of the mover always exist.
 OTHER_SESSIONS = """
 SELECT DISTINCT usename FROM pg_stat_activity
 WHERE datname = %s AND backend_type = 'client backend' AND NOT usename = ANY (%s)
@@ -63,7 +63,7 @@ WHERE datname = %s AND backend_type = 'client backend' AND NOT usename = ANY (%s
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, transfer}. `database` is None where it cannot be read; `trouble` are codes with facts."""
+    """order: {side, transfer}. `database` is None if it cannot be read; `trouble` are codes with facts."""
     transfer = transfers.read(order)
     prepared = (transfer.folder / "secrets.json").exists()
     trouble: list[dict[str, Any]] = []
@@ -95,14 +95,14 @@ def read_database(transfer: Transfer, prepared: bool, trouble: list[dict[str, An
     try:
         with database.here(transfer, "postgres") as admin:
             writers: dict[str, bool] = dict(admin.execute(WRITERS, [list(transfer.db.writers)]).fetchall())
-        found: dict[str, Any] = {"writers": writers}
+        state: dict[str, Any] = {"writers": writers}
         with database.here(transfer) as connection:
-            found |= read_replication(connection, transfer)
+            state |= read_replication(connection, transfer)
             if any(writers.values()):
-                look_at_writing(connection, transfer, trouble)
+                check_writing(connection, transfer, trouble)
             if prepared:
-                look_across(connection, transfer, found, trouble)
-                look_for_failures(connection, transfer, found, trouble)
+                compare_sides(connection, transfer, state, trouble)
+                find_failures(connection, transfer, state, trouble)
     except psycopg.OperationalError as error:
         if "does not exist" in str(error):  # There is no such database yet; its writers were read before.
             return {"writers": writers, "fences": [], "slots": []}
@@ -110,14 +110,14 @@ def read_database(transfer: Transfer, prepared: bool, trouble: list[dict[str, An
             {"code": "database_away", "facts": {"side": transfer.side, "error": str(error).strip()[-300:]}}
         )
         return None
-    return found
+    return state
 
 
 def read_replication(connection: Connection, transfer: Transfer) -> dict[str, Any]:
     schema = connection.execute(OWN_SCHEMA, [transfer.schema]).fetchone()
     fences = sql.SQL(FENCES).format(schema=sql.Identifier(transfer.schema))
     state = connection.execute(SUBSCRIPTION, [transfer.incoming]).fetchone()
-    release_silent_slot(connection, transfer)
+    advance_idle_slot(connection, transfer)
     return {
         "fences": [list(row) for row in connection.execute(fences)] if schema else [],
         "subscription": dict(zip(SUBSCRIPTION_FIELDS, state, strict=True)) if state else None,
@@ -129,8 +129,8 @@ def read_replication(connection: Connection, transfer: Transfer) -> dict[str, An
     }
 
 
-def release_silent_slot(connection: Connection, transfer: Transfer) -> None:
-    """Let a closed side's slot forget; the lock keeps a cutover from opening this side meanwhile."""
+def advance_idle_slot(connection: Connection, transfer: Transfer) -> None:
+    """Advance the slot of a fenced side; the lock keeps a cutover from opening this side meanwhile."""
     with connection.transaction(), contextlib.suppress(psycopg.errors.ObjectInUse):
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
         if connection.execute(lock, [transfer.schema]).fetchone() != (True,):
@@ -144,8 +144,8 @@ def release_silent_slot(connection: Connection, transfer: Transfer) -> None:
         connection.execute(advance, [transfer.outgoing])
 
 
-def look_at_writing(connection: Connection, transfer: Transfer, trouble: list[dict[str, Any]]) -> None:
-    """On the side that serves: who may write unfenced, and tables that cannot be written while published."""
+def check_writing(connection: Connection, transfer: Transfer, trouble: list[dict[str, Any]]) -> None:
+    """On the serving side: find writers that the fence does not stop, and tables that cannot be published."""
     named = list(transfer.db.writers)
     for (role,) in connection.execute(database.OTHER_WRITERS, [named]).fetchall():
         trouble.append({"code": "other_writer", "facts": {"side": transfer.side, "role": role}})
@@ -155,27 +155,27 @@ def look_at_writing(connection: Connection, transfer: Transfer, trouble: list[di
         trouble.append({"code": code, "facts": {"side": transfer.side, "table": table}})
 
 
-def look_across(
-    connection: Connection, transfer: Transfer, found: dict[str, Any], trouble: list[dict[str, Any]]
+def compare_sides(
+    connection: Connection, transfer: Transfer, state: dict[str, Any], trouble: list[dict[str, Any]]
 ) -> None:
-    """Whether the other side can be reached from here, its size, whether both have the same columns."""
+    """Check that the other side can be reached and has the same columns, and read the sizes of its tables."""
     try:
         with database.there(transfer) as other:
-            found["reaches_other"] = True
-            found["sizes"] = dict(other.execute(SIZES).fetchall())
-            different = database.schema_differences(connection, other, transfer.schema)[:MOST_DIFFERENCES]
-            trouble += [{"code": "schema_differs", "facts": each} for each in different]
+            state["reaches_other"] = True
+            state["sizes"] = dict(other.execute(SIZES).fetchall())
+            differences = database.schema_differences(connection, other, transfer.schema)[:MOST_DIFFERENCES]
+            trouble += [{"code": "schema_differs", "facts": difference} for difference in differences]
     except psycopg.Error as error:
-        found["reaches_other"] = False
+        state["reaches_other"] = False
         facts = {"side": transfer.side, "error": str(error).strip()[-300:]}
         trouble.append({"code": "other_side_away", "facts": facts})
 
 
-def look_for_failures(
-    connection: Connection, transfer: Transfer, found: dict[str, Any], trouble: list[dict[str, Any]]
+def find_failures(
+    connection: Connection, transfer: Transfer, state: dict[str, Any], trouble: list[dict[str, Any]]
 ) -> None:
-    """Whether changes cannot be applied here, and which first copies have failed, in the server's words."""
-    subscription = found["subscription"]
+    """Find changes that cannot be applied here and failed initial copies, with the messages of the server."""
+    subscription = state["subscription"]
     if not subscription or not subscription["enabled"]:
         return
     applies = subscription["running"]

@@ -1,4 +1,4 @@
-"""What must hold before a cutover may fence anything. Writes nothing but one row of the mover's own."""
+"""Preconditions of a cutover, checked before the fence. Writes nothing but one row of the mover."""
 
 import time
 
@@ -9,7 +9,7 @@ from refusal import Refused
 from transfer import Transfer
 
 SECONDS_TO_ARRIVE = 5.0
-# The worker that applies copies no table and has no leader; before 17 there is no worker_type.
+# The apply worker copies no table and has no leader; before version 17 there is no worker_type.
 FOLLOWING = """
 SELECT s.subenabled, st.pid IS NOT NULL
 FROM pg_subscription s
@@ -27,10 +27,10 @@ PROBED = "SELECT 1 FROM {schema}.switches WHERE id = {switch} AND kind = 'probe'
 
 
 def require(here: Connection, there: Connection, transfer: Transfer, number: str) -> None:
-    """The other side serves, this one follows it completely, and there is a rollback path."""
+    """Require that the other side serves, this side replicates it, and the rollback path is prepared."""
     writers = [list(transfer.db.writers)]
-    open_there, known_there = there.execute(CAN_LOG_IN, writers).fetchone() or (0, 0)
-    if open_there < known_there or not known_there:
+    open_there, existing_there = there.execute(CAN_LOG_IN, writers).fetchone() or (0, 0)
+    if open_there < existing_there or not existing_there:
         raise Refused("serving_side_is_closed", side=transfer.other)
     if (here.execute(CAN_LOG_IN, writers).fetchone() or (0, 0))[0]:
         raise Refused("target_is_open", roles=", ".join(transfer.db.writers))
@@ -39,8 +39,8 @@ def require(here: Connection, there: Connection, transfer: Transfer, number: str
     if other := there.execute(database.OTHER_WRITERS, writers).fetchone():
         raise Refused("other_writer", role=other[0])
     require_following(here, transfer)
-    if found := database.schema_differences(here, there, transfer.schema):
-        raise Refused("schema_differs", **found[0])
+    if differences := database.schema_differences(here, there, transfer.schema):
+        raise Refused("schema_differs", **differences[0])
     slot = here.execute(SLOT, [transfer.outgoing]).fetchone()
     if slot is None or slot[0] or slot[1] == "lost":
         raise Refused("no_rollback_path", slot=transfer.outgoing)
@@ -57,7 +57,7 @@ def require_following(here: Connection, transfer: Transfer) -> None:
 
 
 def require_arrival(here: Connection, there: Connection, transfer: Transfer, number: str) -> None:
-    """A row written there arrives here in time: the last rows will, too."""
+    """Require that a row written on the other side arrives here in time, as the last rows must."""
     parts = {
         "schema": sql.Identifier(transfer.schema),
         "switch": sql.Literal(number),

@@ -1,7 +1,6 @@
-"""Let exactly one side accept writes: `close` on the side that shall not, then `open` on the side that shall.
+"""Let exactly one side accept writes: `close` fences one side, then `open` opens the other.
 
-Both are safe to repeat. `open` comes only after `close` has succeeded, or after the other side is gone for
-good.
+Both can be repeated. `open` is ordered only after `close` has succeeded, or if the other host is lost.
 """
 
 import contextlib
@@ -35,7 +34,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 
 
 def end_switch(transfer: Transfer) -> None:
-    """Kill a switch that was held up, so that it cannot open this side later; cancel what it has sent."""
+    """Kill a delayed switch, so that it cannot open this side later, and cancel its statements."""
     switch.end(transfer)
     if not transfer.database:
         return
@@ -64,7 +63,7 @@ def close(transfer: Transfer) -> None:
 
 
 class NoDatabase(Exception):
-    """The copy was never begun here, so nobody can write to it."""
+    """The copy was never begun here, so no client can write to it."""
 
 
 def database_here(transfer: Transfer) -> database.Connection:
@@ -78,7 +77,7 @@ def database_here(transfer: Transfer) -> database.Connection:
 
 def open_up(transfer: Transfer) -> None:
     file_offer.stop_pull(transfer)
-    file_offer.give_back(transfer)
+    file_offer.give_to_application(transfer)
     if transfer.database:
         with database.here(transfer) as connection:
             connection.execute(sql.SQL("SELECT {}.let_in(true)").format(sql.Identifier(transfer.schema)))

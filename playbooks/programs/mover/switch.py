@@ -1,4 +1,4 @@
-"""The switch: fence the serving side, transfer the last writes, open this side, move the name.
+"""The switch: fence the serving side, transfer the last writes, open this side, point the name here.
 
 It runs on the side that takes over, in a separate process, so it finishes even if its caller dies. Every
 connection is opened before the fence. The database of this side opens in one transaction. If the process
@@ -49,7 +49,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
         leftover.unlink(missing_ok=True)
     child = os.fork()
     if not child:
-        live_alone(transfer, result, journal)
+        run_detached(transfer, result, journal)
     while not result.exists():
         if os.waitpid(child, os.WNOHANG)[0]:
             break
@@ -94,7 +94,7 @@ def marks(journal: Path) -> dict[str, float]:
     return {name: float(moment) for name, moment in (line.split() for line in lines)}
 
 
-def live_alone(transfer: transfers.Transfer, result: Path, journal: Path) -> None:
+def run_detached(transfer: transfers.Transfer, result: Path, journal: Path) -> None:
     """Run the switch in a new session; never returns."""
     os.setsid()
     with (

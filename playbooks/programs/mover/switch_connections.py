@@ -18,9 +18,9 @@ SECONDS_TO_END = 10.0
 class Connections:
     """Connections of one switch, by destination.
 
-    `here` is the administrator's connection to this side, `here_view` a second one for the snapshot, `there`
-    the mover's to the other side, `files` leads to that side's file server. Raises psycopg.Error, FilesAway,
-    Refused.
+    `here` is the connection of the administrator to this side, `here_view` a second one for the snapshot.
+    `there` is the connection of the mover to the other side, `files` the one to its file server. Raises
+    psycopg.Error, FilesAway, Refused.
     """
 
     here: Connection
@@ -42,15 +42,15 @@ class Connections:
 
     @property
     def offer(self) -> Offer:
-        """The way to the other side's files. Raises Refused in a transfer without folders."""
+        """The connection to the other side's file server. Raises Refused in a transfer without folders."""
         if self.files is None:
             raise Refused("no_folders")
         return self.files
 
-    def let_go_of_control(self) -> None:
-        """Keep nothing but the snapshot."""
+    def close_all_but_snapshot(self) -> None:
+        """Close every connection except the one that holds the snapshot."""
         if self.files:
-            self.files.door.close()
+            self.files.connection.close()
         for connection in (getattr(self, "here", None), getattr(self, "there", None)):
             if connection is not None:
                 connection.close()
@@ -59,18 +59,20 @@ class Connections:
 
 
 def files(transfer: Transfer) -> Offer:
-    """A connection to the other side's file server. Raises FilesAway."""
-    return Offer(transfer.other_address, transfer.files_port, transfer.secrets()[f"{transfer.way_in}_files"])
+    """Return a connection to the file server of the other side. Raises FilesAway."""
+    return Offer(
+        transfer.other_address, transfer.files_port, transfer.secrets()[f"{transfer.receives}_files"]
+    )
 
 
 def one(connection: Connection, statement: sql.Composed | LiteralString) -> Any:
-    """The only value of the only row."""
+    """Return the only value of the only row, or None."""
     row = connection.execute(statement).fetchone()
     return row[0] if row else None
 
 
 def last(connection: Connection, statements: LiteralString) -> Any:
-    """The only value of the last of several statements."""
+    """Return the only value of the last of several statements, or None."""
     cursor = connection.execute(statements)
     while cursor.nextset():
         pass
@@ -79,7 +81,7 @@ def last(connection: Connection, statements: LiteralString) -> Any:
 
 
 def is_open(transfer: Transfer, connections: Connections) -> bool:
-    """Whether this side accepts writes, after the session that was opening it has surely ended."""
+    """Return whether this side accepts writes, after ending the session that was opening it."""
     if transfer.database is None:
         return all(transfer.live(folder).exists() for folder in transfer.folders)
     pid = connections.here.info.backend_pid
@@ -98,7 +100,7 @@ def is_open(transfer: Transfer, connections: Connections) -> bool:
 
 
 def reopen_other(transfer: Transfer, connections: Connections) -> None:
-    """Let the other side accept writes again, over a new connection where the old one is broken."""
+    """Let the other side accept writes again, over a new connection if the old one is broken."""
     if transfer.database:
         statement = sql.SQL("SELECT {}.let_in(true)").format(sql.Identifier(transfer.schema))
         try:

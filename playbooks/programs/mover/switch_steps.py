@@ -22,7 +22,7 @@ from transfer import Transfer
 FEW_FILES, MOST_PASSES = 5, 10
 SECONDS_TO_END_SESSIONS, SECONDS_TO_RECOVER = 5.0, 30.0
 TICK = 0.0005
-# Turns are counted, because the clocks of two hosts do not tell which of two rows came first.
+# Rows are numbered, because the clocks of two hosts cannot order them.
 NEXT_TURN = (
     "INSERT INTO {schema}.switches (id, kind, side, turn)"
     " SELECT {switch}, {kind}, {side}, coalesce(max(turn), 0) + 1 FROM {schema}.switches; "
@@ -44,7 +44,7 @@ SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_sn
 
 
 class Switch:
-    """One attempt. `run` never raises: it tells how it ended."""
+    """One attempt. `run` never raises: it returns the outcome."""
 
     def __init__(self, transfer: Transfer, number: str, journal: Path) -> None:
         self.transfer, self.number = transfer, number
@@ -58,11 +58,11 @@ class Switch:
         self.trouble: BaseException | None = None
 
     def run(self) -> dict[str, Any]:
-        """Switch, or say why not.
+        """Switch, and return the outcome.
 
         `outcome` is switched (this side serves), refused (nothing was touched), reverted (the fence was
-        lifted again), or unknown (read both sides before doing anything); `reason` tells why for all but the
-        first. `marks` are milliseconds since the fence began; `fence_at` (its begin) and
+        lifted again), or unknown (inspect both sides); all but the first have a `reason`.
+        `marks` are milliseconds since the fence began; `fence_at` (its begin) and
         `opened_at` are seconds since 1970.
         """
         try:
@@ -116,7 +116,7 @@ class Switch:
     # --- the pause -------------------------------------------------------------------------------
 
     def fence(self) -> None:
-        """Let nobody write on the other side any more, and wait until nobody does."""
+        """Fence the other side, and wait until no session of a writer is left there."""
         self.began, self.result["fence_at"], self.fenced = time.monotonic(), time.time(), True
         self.mark("begun")
         if self.transfer.database:
@@ -130,9 +130,9 @@ class Switch:
         self.mark("fenced")
 
     def catch_up(self) -> None:
-        """The last files and rows come over side by side; then a snapshot keeps this side as it is.
+        """Transfer the last files and rows in parallel; then export a snapshot of this side for the proof.
 
-        The other side needs none: nobody can write there until the proof was read and it follows.
+        The other side needs no snapshot: it stays fenced until after the proof.
         """
         files = threading.Thread(target=self.last_files, daemon=True)
         files.start()
@@ -158,7 +158,8 @@ class Switch:
         try:
             files = sum(copy.next_pass("shut") for copy in self.copies)
             shut = [copy.looked_at for copy in self.copies]
-            # With a database nothing is acknowledged that is not in it; folders alone have no such judge.
+            # With a database, clients acknowledge only writes that are recorded in it. Without one, a process
+            # that has a file open could still write after the rename.
             if not self.transfer.database:
                 shut = [
                     self.wait_for_users(copy) or moment
@@ -170,7 +171,7 @@ class Switch:
             self.trouble = error
 
     def wait_for_users(self, copy: Copy) -> int:
-        """Until nobody holds the folder open: when that was, 0 where nobody did. Raises Refused."""
+        """Wait until no process has the folder open; return that moment, or 0 if none had. Raises Refused."""
         end, waited = time.monotonic() + SECONDS_TO_END_SESSIONS, False
         while users := copy.users():
             if time.monotonic() > end:
@@ -184,16 +185,16 @@ class Switch:
             raise Refused("over_budget", budget_ms=self.transfer.budget_ms)
 
     def open(self) -> None:
-        """This side accepts writes from the one commit below on.
+        """Open this side: it accepts writes from one commit on.
 
-        The row of the opening holds the place in this side's log from which on the way out will send: what
-        somebody wrote here before stays here.
+        The row of the opening stores the position in the WAL of this side at which replication to the other
+        side begins, so that no earlier change is sent.
         """
         self.require_time()
         self.opening = True
         for tree in self.trees:
-            tree.look()  # What is gone at a later look was taken away by clients.
-        file_offer.give_back(self.transfer)
+            tree.look()  # Entries that are missing at a later look were removed by clients.
+        file_offer.give_to_application(self.transfer)
         self.result["folders_at"] = [
             self.transfer.live(folder).stat().st_ctime_ns for folder in self.transfer.folders
         ]
@@ -203,7 +204,7 @@ class Switch:
         self.mark("opened")
 
     def take_name(self) -> None:
-        """Move the name to this side, which serves already: a failure is reported and corrected later."""
+        """Point the name to this side, which serves already; a failure is reported and corrected later."""
         if self.connections.names:
             try:
                 self.connections.names.take()
@@ -212,10 +213,10 @@ class Switch:
                 self.result["reason"] = reason_of(error)
         self.result["named"] = "named" in self.marks or not self.connections.names
 
-    # --- when it went wrong ----------------------------------------------------------------------
+    # --- after a failure -------------------------------------------------------------------------
 
     def recover(self) -> str:
-        """Lift the fence, unless this side is open after all or nobody can say."""
+        """Lift the fence, unless this side is open already or its state cannot be read."""
         end = time.monotonic() + SECONDS_TO_RECOVER
         while self.fenced:
             with contextlib.suppress(psycopg.Error, OSError, FilesAway):
@@ -237,29 +238,29 @@ class Switch:
         """Keep the snapshot of the fence moment, and record removals by clients, until it is released."""
         if self.result["outcome"] != "switched":
             return
-        self.connections.let_go_of_control()
+        self.connections.close_all_but_snapshot()
         for tree, folder in zip(self.trees, self.transfer.folders, strict=True):
             tree.moved(self.transfer.live(folder))
         gone: dict[str, list[str]] = {folder.path: [] for folder in self.transfer.folders}
         end, due = time.monotonic() + longest, 0.0
         while released.parent.exists() and not released.exists() and time.monotonic() < end:
             if (began := time.monotonic()) >= due:
-                self.note_what_is_gone(gone)
+                self.record_removed_files(gone)
                 due = began + 10 * (time.monotonic() - began)
             time.sleep(0.1)
 
-    def note_what_is_gone(self, gone: dict[str, list[str]]) -> None:
-        """Keep for the proof which files clients have taken away since this side was opened."""
-        for tree, path in zip(self.trees, gone, strict=True):
+    def record_removed_files(self, gone: dict[str, list[str]]) -> None:
+        """Record for the proof the files that clients have removed since this side was opened."""
+        for tree, folder in zip(self.trees, gone, strict=True):
             if not Path(tree.folder).exists():
                 continue  # A rollback has taken the folder from the clients.
-            if removed := [printable(each) for each in tree.look().removed if not each.endswith("/")]:
-                gone[path].extend(removed)
+            if removed := [printable(path) for path in tree.look().removed if not path.endswith("/")]:
+                gone[folder].extend(removed)
                 write_json(self.transfer.folder / "switch-gone.json", {"switch": self.number, "gone": gone})
 
 
 def set_sequences(sequences: list[tuple[Any, ...]]) -> sql.Composable:
-    """One statement that sets every sequence, or none."""
+    """Return one statement that sets every sequence; empty without sequences."""
     if not sequences:
         return sql.SQL("")
     rows = sql.SQL(", ").join(

@@ -1,7 +1,8 @@
-"""One transfer as a host sees it: its data, its two sides, and the names of its parts on both.
+"""One transfer on one of its hosts: its data, its two sides, and the names of its objects on both.
 
-`forward` leads from source to target, `reverse` is the rollback path. The side that a way leads from
-offers: a publication, a slot, a role that may read and fence. The side that it leads to subscribes.
+Replication has two directions: `forward` leads from source to target, `reverse` is the rollback path. The
+side that sends has a publication, a slot, and a role that may read and fence. The side that receives
+subscribes.
 """
 
 from collections.abc import Mapping
@@ -13,14 +14,14 @@ from place import below, read_json, write_json
 from refusal import Refused
 
 SIDES: Final = ("source", "target")
-WAY_FROM: Final = {"source": "forward", "target": "reverse"}
-WAY_TO: Final = {"source": "reverse", "target": "forward"}
+SENDS: Final = {"source": "forward", "target": "reverse"}
+RECEIVES: Final = {"source": "reverse", "target": "forward"}
 OTHER: Final = {"source": "target", "target": "source"}
 
 
 @dataclass(frozen=True)
 class Database:
-    """The database of `postgresql_logical`; `admin` is a file on each host with its connection."""
+    """The database of `postgresql_logical`; `admin` is a file with the administrator's connection string."""
 
     name: str
     writers: tuple[str, ...]
@@ -37,7 +38,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Names:
-    """The name that clients find the system by, and where its service listens for control."""
+    """The DNS name of the system, and the control address of its name service."""
 
     name: str
     address: str
@@ -46,7 +47,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Transfer:
-    """A transfer seen from the host `side`."""
+    """A transfer on the host of `side`."""
 
     key: str
     side: str
@@ -59,7 +60,7 @@ class Transfer:
 
     @property
     def db(self) -> Database:
-        """The database part. Raises Refused in a transfer that has none."""
+        """The database part. Raises Refused if the transfer has none."""
         if self.database is None:
             raise Refused("no_database_part")
         return self.database
@@ -78,73 +79,77 @@ class Transfer:
 
     @property
     def schema(self) -> str:
-        """Also the name of the publication."""
+        """The name of the mover's schema and of its publication."""
         return f"govcloud_{self.key}"
 
-    def way(self, way: str) -> str:
-        """The name of the slot, the subscription and the role of a way."""
-        return f"govcloud_{self.key}_{way}"
+    def replication(self, direction: str) -> str:
+        """Return the name of the slot, the subscription and the role of a direction."""
+        return f"govcloud_{self.key}_{direction}"
 
     @property
     def outgoing(self) -> str:
-        return self.way(WAY_FROM[self.side])
+        return self.replication(SENDS[self.side])
 
     @property
     def incoming(self) -> str:
-        return self.way(WAY_TO[self.side])
+        return self.replication(RECEIVES[self.side])
 
     @property
     def folder(self) -> Path:
         """The mover's folder on this host, until clean-up."""
         return below(f"srv/govcloud/{self.key}")
 
-    def service(self, what: str) -> str:
-        return f"transfer-{self.key}-{what}"
+    def service(self, kind: str) -> str:
+        """Return the name of a service of the mover."""
+        return f"transfer-{self.key}-{kind}"
 
     def live(self, folder: Folder) -> Path:
+        """Return the path of the folder for the application."""
         return below(folder.path)
 
     def closed(self, folder: Folder) -> Path:
-        """Where the folder lies while this side accepts no writes: no path of the application leads there."""
+        """Return the path of the folder while this side is fenced; the application does not know it."""
         live = self.live(folder)
         return live.with_name(f"{live.name}.closed-{self.key}")
 
     def secrets(self) -> dict[str, str]:
-        """This side's half of the transfer's secrets. Raises Refused where the transfer is not prepared."""
-        kept = read_json(self.folder / "secrets.json")
-        if kept is None:
+        """Return the secrets that this side needs. Raises Refused if the transfer is not prepared."""
+        stored = read_json(self.folder / "secrets.json")
+        if stored is None:
             raise Refused("not_prepared", side=self.side)
-        return dict(kept)
+        return dict(stored)
 
     def keep_secrets(self, given: Mapping[str, str]) -> None:
         """Store this side's secrets: access to the other side, and the token of its own files."""
-        way_in, way_out = WAY_TO[self.side], WAY_FROM[self.side]
-        wanted = (f"{way_in}_password", f"{way_in}_files", f"{way_in}_names", f"{way_out}_files")
-        write_json(self.folder / "secrets.json", {name: given[name] for name in wanted})
+        receives, sends = RECEIVES[self.side], SENDS[self.side]
+        names = (f"{receives}_password", f"{receives}_files", f"{receives}_names", f"{sends}_files")
+        write_json(self.folder / "secrets.json", {name: given[name] for name in names})
 
     @property
-    def way_in(self) -> str:
-        return WAY_TO[self.side]
+    def receives(self) -> str:
+        """The direction in which this side receives."""
+        return RECEIVES[self.side]
 
     @property
-    def way_out(self) -> str:
-        return WAY_FROM[self.side]
+    def sends(self) -> str:
+        """The direction in which this side sends."""
+        return SENDS[self.side]
 
 
 def read(order: Mapping[str, Any]) -> Transfer:
-    """The transfer of an order {side, transfer: {key, source, target, database, folders, names, ...}}."""
+    """Return the transfer of an order {side, transfer: {key, source, target, database, folders, ...}}."""
     transfer, side = order["transfer"], order["side"]
     database, names = transfer.get("database"), transfer.get("names")
     return Transfer(
         key=transfer["key"],
         side=side,
-        addresses={each: transfer[each]["address"] for each in SIDES},
+        addresses={name: transfer[name]["address"] for name in SIDES},
         database=Database(
             database["name"], tuple(database["writers"]), int(database["port"]), database["admin"]
         )
         if database
         else None,
-        folders=tuple(Folder(each["path"]) for each in transfer["folders"]),
+        folders=tuple(Folder(folder["path"]) for folder in transfer["folders"]),
         files_port=int(transfer["files_port"]),
         names=Names(names["record"], names["address"], int(names["port"])) if names else None,
         budget_ms=int(transfer["budget_ms"]),

@@ -1,4 +1,4 @@
-"""Let a transfer's two sides switch its name, each in its own direction only; or take that away again."""
+"""Grant both sides of a transfer the right to switch its name, each in one direction only; or revoke it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
     """order: {folder, transfer, verb: grant or revoke}; secrets: forward_names, reverse_names."""
     transfer, path = order["transfer"], below(order["folder"]) / "tokens.json"
     record = transfer["names"]["record"]
-    kept = {
+    tokens = {
         token: rights
         for token, rights in (read_json(path) or {}).items()
         if rights["transfer"] != transfer["key"]
@@ -20,7 +20,10 @@ def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
             raise Refused("name_unknown", name=record)
         source, target = transfer["source"]["address"], transfer["target"]["address"]
         rights = {"transfer": transfer["key"], "name": record}
-        kept[secrets["forward_names"]] = {**rights, "from": source, "to": target}
-        kept[secrets["reverse_names"]] = {**rights, "from": target, "to": source}
-    write_json(path, kept)
-    return {"changed": True, "tokens": sum(rights["transfer"] == transfer["key"] for rights in kept.values())}
+        tokens[secrets["forward_names"]] = {**rights, "from": source, "to": target}
+        tokens[secrets["reverse_names"]] = {**rights, "from": target, "to": source}
+    write_json(path, tokens)
+    return {
+        "changed": True,
+        "tokens": sum(rights["transfer"] == transfer["key"] for rights in tokens.values()),
+    }

@@ -231,7 +231,7 @@ class Pair:
         self.run(other, "follow", step="follow")
 
     def clean_up(self) -> None:
-        for step in ("part", "clear"):
+        for step in ("unsubscribe", "remove"):
             for side in self.servers:
                 self.run(side, "clean_up", step=step)
 
