@@ -132,8 +132,12 @@ def detail(session: Session, request: ResourceRequest) -> RequestDetail:
 
 
 def _hold_of(session: Session, request: ResourceRequest) -> RequestHold | None:
-    found = quota_queries.hold_of(session, request.id)
-    return _hold(HoldStatus(found[0].status), found[0].expires_at, found[1]) if found else None
+    hold_and_items = quota_queries.hold_of(session, request.id)
+    return (
+        _hold(HoldStatus(hold_and_items[0].status), hold_and_items[0].expires_at, hold_and_items[1])
+        if hold_and_items
+        else None
+    )
 
 
 def _hold(status: HoldStatus, expires_at: datetime, items: Iterable[Take | HoldItem]) -> RequestHold:

@@ -40,9 +40,9 @@ def list_runs(
 ) -> RunPage:
     """List the runs of your organisation, or of all if you may read all."""
     own = visible_to(actor)
-    found = queries.run_page(session, organisation=own, before=cursor, limit=limit)
-    link = next_page(asked, found[-1].id) if len(found) == limit else None
-    return RunPage(items=[RunDetail.model_validate(item) for item in found], next=link)
+    runs = queries.run_page(session, organisation=own, before=cursor, limit=limit)
+    link = next_page(asked, runs[-1].id) if len(runs) == limit else None
+    return RunPage(items=[RunDetail.model_validate(run) for run in runs], next=link)
 
 
 @router.get("/runs/{run_id}")
@@ -81,10 +81,10 @@ async def stream_run_log(
     The id of an event is the number of its last line, so a client resumes without gap or repetition. A
     stream that ends without ``done`` was interrupted; the client resumes it.
     """
-    known = whole_number(last_event_id or "")
-    resumed = after if known is None else known
-    async for item in service.logs.subscribe(str(run.id), resumed):
-        yield ServerSentEvent(data=list(item.lines), id=str(item.last_line), event="lines")
+    last_line = whole_number(last_event_id or "")
+    resumed = after if last_line is None else last_line
+    async for news in service.logs.subscribe(str(run.id), resumed):
+        yield ServerSentEvent(data=list(news.lines), id=str(news.last_line), event="lines")
     if not service.logs.is_stopping:
         yield ServerSentEvent(data={}, event="done")
 

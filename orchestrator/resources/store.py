@@ -69,7 +69,7 @@ def lock_all(session: Session, workspace_id: UUID) -> Sequence[Resource]:
 
 def expect(session: Session, origin: Origin, objects: Sequence[Expected], actor: str) -> None:
     """Store a row for each object before the apply creates it, so that no object is without a row."""
-    rows = [_expected_row(session, origin, item) for item in objects]
+    rows = [_expected_row(session, origin, expected) for expected in objects]
     if rows:
         # A plan can create hundreds of objects; one INSERT without ORM objects is several times faster.
         session.execute(insert(Resource), rows)
@@ -86,17 +86,17 @@ def expect(session: Session, origin: Origin, objects: Sequence[Expected], actor:
         )
 
 
-def _expected_row(session: Session, origin: Origin, item: Expected) -> dict[str, Any]:
+def _expected_row(session: Session, origin: Origin, expected: Expected) -> dict[str, Any]:
     return {
         "id": uuid4(),
         "workspace_id": origin.workspace_id,
-        "address": item.address,
-        "kind": item.kind,
+        "address": expected.address,
+        "kind": expected.kind,
         "request_id": origin.request_id,
         "plan_id": origin.plan_id,
         "organisation_code": origin.organisation,
         "system_code": origin.system,
-        "spec": dict(item.spec),
+        "spec": dict(expected.spec),
         "connection": {},
         "drift": {},
         "status": ResourceStatus.PROVISIONING,
@@ -132,13 +132,13 @@ def transition(
 
 
 def note_found(
-    session: Session, resource: Resource, found: Found, spec: Mapping[str, Any] | None = None
+    session: Session, resource: Resource, facts: Found, spec: Mapping[str, Any] | None = None
 ) -> None:
     """Store the facts that the cloud reports about a resource, and clear its drift."""
     resource.drift = {}
-    resource.cloud_id = found.cloud_id or resource.cloud_id
-    resource.ip_address = found.ip_address or resource.ip_address
-    resource.connection = dict(found.connection) or resource.connection
+    resource.cloud_id = facts.cloud_id or resource.cloud_id
+    resource.ip_address = facts.ip_address or resource.ip_address
+    resource.connection = dict(facts.connection) or resource.connection
     if spec is not None:
         resource.spec = dict(spec)
     session.add(resource)

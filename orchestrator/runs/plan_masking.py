@@ -32,28 +32,28 @@ def _hidden(value: Any, masked: Any) -> Iterator[str]:
         for key in masked.keys() & value.keys():
             yield from _hidden(value[key], masked[key])
     elif isinstance(value, list) and isinstance(masked, list):
-        for item, its_masked in zip(value, masked, strict=True):
-            yield from _hidden(item, its_masked)
+        for element, its_masked in zip(value, masked, strict=True):
+            yield from _hidden(element, its_masked)
 
 
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
+        for element in value.values():
+            yield from _texts(element)
     elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+        for element in value:
+            yield from _texts(element)
 
 
 def _without(value: Any, secrets: set[str]) -> Any:
     if isinstance(value, str):
         return MASK if value in secrets else value
     if isinstance(value, Mapping):
-        return {key: _without(item, secrets) for key, item in value.items()}
+        return {key: _without(element, secrets) for key, element in value.items()}
     if isinstance(value, list):
-        return [_without(item, secrets) for item in value]
+        return [_without(element, secrets) for element in value]
     return value
 
 
@@ -79,10 +79,10 @@ def _masked(value: Any, mark: Any) -> Any:
     if mark is True:
         return None if value is None else MASK
     if isinstance(mark, Mapping) and isinstance(value, Mapping):
-        return {key: _masked(item, mark.get(key)) for key, item in value.items()}
+        return {key: _masked(element, mark.get(key)) for key, element in value.items()}
     if isinstance(mark, list) and isinstance(value, list):
         marks = mark + [None] * (len(value) - len(mark))
-        return [_masked(item, its_mark) for item, its_mark in zip(value, marks, strict=False)]
+        return [_masked(element, its_mark) for element, its_mark in zip(value, marks, strict=False)]
     return value
 
 
@@ -96,12 +96,12 @@ def _masked_change(change: Mapping[str, Any]) -> dict[str, Any]:
     return masked
 
 
-def _masked_resource_change(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {**item, "change": _masked_change(item["change"])}
+def _masked_resource_change(change: Mapping[str, Any]) -> dict[str, Any]:
+    return {**change, "change": _masked_change(change["change"])}
 
 
-def _masked_deferred(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {**item, "resource_change": _masked_resource_change(item["resource_change"])}
+def _masked_deferred(deferred: Mapping[str, Any]) -> dict[str, Any]:
+    return {**deferred, "resource_change": _masked_resource_change(deferred["resource_change"])}
 
 
 def _masked_state(state: Mapping[str, Any]) -> dict[str, Any]:

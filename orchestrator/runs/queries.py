@@ -67,7 +67,7 @@ def artifact(session: Session, plan_id: UUID) -> PlanArtifact:
 
 
 def live_plan(session: Session, request_id: UUID) -> ExecutionPlan | None:
-    """The plan of a request that is under way, or None."""
+    """Return the live plan of a request, or None."""
     statement = select(ExecutionPlan).where(
         ExecutionPlan.request_id == request_id,
         col(ExecutionPlan.status).in_(LIVE),
@@ -193,10 +193,10 @@ def last_apply(session: Session, workspace_id: UUID) -> Run:
         .order_by(col(Run.created_at).desc())
         .limit(1)
     )
-    found = session.exec(statement).first()
-    if found is None:
+    newest = session.exec(statement).first()
+    if newest is None:
         raise NotFound
-    return found
+    return newest
 
 
 def workspace_of_request(session: Session, request_id: UUID) -> Workspace:
@@ -205,7 +205,7 @@ def workspace_of_request(session: Session, request_id: UUID) -> Workspace:
     Raises:
         NotFound: The request has no workspace yet.
     """
-    found = session.exec(select(Workspace).where(Workspace.origin_request_id == request_id)).one_or_none()
-    if found is None:
+    workspace = session.exec(select(Workspace).where(Workspace.origin_request_id == request_id)).one_or_none()
+    if workspace is None:
         raise NotFound
-    return found
+    return workspace

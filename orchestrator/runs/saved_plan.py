@@ -1,25 +1,35 @@
 """Changes of a saved plan, whether it may be submitted, and the tuple that an approval binds; pure.
 
-An approval binds a tuple (architecture §5). `tuple_digest` is what the page shows and what the
-approve call must carry; apply recomputes every member and compares.
+An approval binds a tuple (architecture §5): the page shows `tuple_digest`, the approve call carries it, and
+the apply recomputes and compares every member.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.core.plan_kinds import PlanKind
 
 SIZED = frozenset({ObjectKind.INSTANCE, ObjectKind.VOLUME})
-"""Kinds whose every object somebody asked for, in a size that was quoted; the others come along with them."""
+"""Kinds whose objects are requested one by one in a quoted size; other kinds belong to these."""
 
 TAINTED = "replace_because_tainted"
 """Terraform's `action_reason` for replacing an object whose create failed after it existed."""
 
-CREATE, UPDATE, DELETE, REPLACE, NO_OP, READ = "create", "update", "delete", "replace", "no-op", "read"
+
+class PlannedAction(StrEnum):
+    """The action of a plan on one object, as Terraform names it; `replace` deletes and creates the object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    REPLACE = "replace"
+    NO_OP = "no-op"
+    READ = "read"
 
 
 @dataclass(frozen=True)
@@ -42,11 +52,11 @@ class PlanMembers:
     expires_at: str
 
     def digest(self) -> str:
-        """SHA-256 over the canonical form of every member."""
+        """Return the SHA-256 over the canonical form of every member."""
         return hashlib.sha256(_canonical(asdict(self)).encode()).hexdigest()
 
     def differences(self, other: "PlanMembers") -> list[str]:
-        """The names of the members in which two tuples differ."""
+        """Return the names of the members in which two tuples differ."""
         mine, theirs = asdict(self), asdict(other)
         return [name for name in mine if mine[name] != theirs[name]]
 
@@ -73,7 +83,7 @@ class PlannedObject:
     logical: str
     type: str
     kind: str
-    action: str
+    action: PlannedAction
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     unknown: Mapping[str, Any] = field(default_factory=dict)
@@ -89,7 +99,7 @@ class PlannedObject:
 
 @dataclass(frozen=True)
 class PlanFinding:
-    """Something that keeps a plan from being submitted (`blocks`) or that the approver must know."""
+    """A problem that keeps a plan from being submitted (`blocks`), or a note for the approver."""
 
     code: str
     address: str
@@ -110,9 +120,9 @@ class Expectation:
 def planned_objects(
     plan: Mapping[str, Any], contract: CloudContract, delivered: Mapping[str, str]
 ) -> list[PlannedObject]:
-    """Every managed resource of `terraform show -json`, in the order of addresses.
+    """Return every managed resource of `terraform show -json`, ordered by address.
 
-    `delivered`: logical address -> cloud id of delivered resources, "" where the id is unknown.
+    `delivered` maps logical addresses of delivered resources to their cloud ids, "" for an unknown id.
     """
     changes = [change for change in plan.get("resource_changes", []) if change.get("mode") != "data"]
     ordered = sorted(changes, key=lambda change: change["address"])
@@ -148,20 +158,20 @@ def _never_worked(change: Mapping[str, Any], delivered_id: str | None) -> bool:
 
 
 def _spread(kind: str, attributes: Mapping[str, Any], contract: CloudContract) -> Mapping[str, Any]:
-    """The attributes, with the sizes and tags among them wherever the type carries those."""
+    """Return the attributes, with sizes and tags moved up from the attribute in which the type has them."""
     inner = attributes.get(contract.sizes_in.get(kind, ""))
     return {**attributes, **inner} if isinstance(inner, Mapping) else attributes
 
 
-def _action(actions: Sequence[str]) -> str:
-    return REPLACE if len(actions) > 1 else actions[0]
+def _action(actions: Sequence[str]) -> PlannedAction:
+    return PlannedAction.REPLACE if len(actions) > 1 else PlannedAction(actions[0])
 
 
 def changes_digest(plan: Mapping[str, Any]) -> str:
-    """SHA-256 over the plan's changes, without the time and place of planning."""
+    """Return the SHA-256 over the plan's changes, without the time and the host of planning."""
     changes = [
-        {"address": item["address"], "change": item["change"]}
-        for item in sorted(plan.get("resource_changes", []), key=lambda item: item["address"])
+        {"address": change["address"], "change": change["change"]}
+        for change in sorted(plan.get("resource_changes", []), key=lambda change: change["address"])
     ]
     return hashlib.sha256(_canonical({"resources": changes}).encode()).hexdigest()
 
@@ -169,69 +179,75 @@ def changes_digest(plan: Mapping[str, Any]) -> str:
 def judge(
     objects: Iterable[PlannedObject], contract: CloudContract, expected: Expectation
 ) -> list[PlanFinding]:
-    """Hold the plan against the request: known types, no destroy, sizes and tags as quoted, nothing else."""
+    """Check the plan against the request: known types, no destroy, quoted sizes and tags, nothing else."""
     findings: list[PlanFinding] = []
     touched = list(objects)
-    for item in touched:
-        findings.extend(_type_findings(item, contract))
-        findings.extend(_destroy_findings(item, expected))
-        if item.action in (CREATE, UPDATE, REPLACE):
-            findings.extend(_unknown_findings(item, contract))
-            findings.extend(_size_findings(item, expected))
-            findings.extend(_tag_findings(item, expected))
+    for planned in touched:
+        findings.extend(_type_findings(planned, contract))
+        findings.extend(_destroy_findings(planned, expected))
+        if planned.action in (PlannedAction.CREATE, PlannedAction.UPDATE, PlannedAction.REPLACE):
+            findings.extend(_unknown_findings(planned, contract))
+            findings.extend(_size_findings(planned, expected))
+            findings.extend(_tag_findings(planned, expected))
     findings.extend(_missing_findings(touched, expected))
     return findings
 
 
-def _type_findings(item: PlannedObject, contract: CloudContract) -> list[PlanFinding]:
-    if item.type in contract.kinds:
+def _type_findings(planned: PlannedObject, contract: CloudContract) -> list[PlanFinding]:
+    if planned.type in contract.kinds:
         return []
     return [
-        _finding("unexpected-type", item, f"{item.type} is not a type of this cloud", "出现未登记的资源类型")
+        _finding(
+            "unexpected-type", planned, f"{planned.type} is not a type of this cloud", "出现未登记的资源类型"
+        )
     ]
 
 
-def _destroy_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
-    destroys = item.action in (DELETE, REPLACE)
-    if not destroys or expected.kind == PlanKind.RELEASE or item.never_worked:
+def _destroy_findings(planned: PlannedObject, expected: Expectation) -> list[PlanFinding]:
+    destroys = planned.action in (PlannedAction.DELETE, PlannedAction.REPLACE)
+    if not destroys or expected.kind == PlanKind.RELEASE or planned.never_worked:
         return []
     if (
         expected.kind in (PlanKind.CHANGE, PlanKind.UNDO)
-        and item.logical not in expected.sizes
-        and item.action == DELETE
+        and planned.logical not in expected.sizes
+        and planned.action is PlannedAction.DELETE
     ):
-        # A change that names fewer hosts destroys the rest on purpose; the plan page says so in words.
+        # A change that names fewer hosts destroys the others on purpose; the plan page says so.
         return []
-    return [_finding("destroy", item, "only a release may destroy this", "非释放类申请不得销毁该资源")]
+    return [
+        _finding("destroy", planned, "only a release may destroy this resource", "非释放类申请不得销毁该资源")
+    ]
 
 
-def _unknown_findings(item: PlannedObject, contract: CloudContract) -> list[PlanFinding]:
-    unknown = [name for name in contract.decisive.get(item.type, ()) if item.unknown.get(name)]
+def _unknown_findings(planned: PlannedObject, contract: CloudContract) -> list[PlanFinding]:
+    unknown = [name for name in contract.decisive.get(planned.type, ()) if planned.unknown.get(name)]
     text = f"{', '.join(unknown)} cannot be known before apply"
-    return [_finding("unknown", item, text, "关键属性在执行前未知")] if unknown else []
+    return [_finding("unknown", planned, text, "关键属性在执行前未知")] if unknown else []
 
 
-def _size_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
-    wanted = expected.sizes.get(item.logical)
-    if wanted is None:
-        unasked = [_finding("unrequested", item, "nobody asked for this", "申请中没有该资源")]
-        return unasked if item.kind in SIZED else []
-    wrong = [name for name, value in wanted.items() if item.after.get(name) != value]
-    text = f"{', '.join(wrong)} differ from what was quoted"
-    return [_finding("size", item, text, "规格与报价不一致")] if wrong else []
+def _size_findings(planned: PlannedObject, expected: Expectation) -> list[PlanFinding]:
+    quoted = expected.sizes.get(planned.logical)
+    if quoted is None:
+        unrequested = [
+            _finding("unrequested", planned, "the request does not contain this resource", "申请中没有该资源")
+        ]
+        return unrequested if planned.kind in SIZED else []
+    wrong = [name for name, value in quoted.items() if planned.after.get(name) != value]
+    text = f"{', '.join(wrong)} differ from the quote"
+    return [_finding("size", planned, text, "规格与报价不一致")] if wrong else []
 
 
-def _tag_findings(item: PlannedObject, expected: Expectation) -> list[PlanFinding]:
-    tags = item.after.get("tags")
+def _tag_findings(planned: PlannedObject, expected: Expectation) -> list[PlanFinding]:
+    tags = planned.after.get("tags")
     if tags is None or all(tags.get(name) == value for name, value in expected.tags.items()):
         return []
-    return [_finding("tags", item, "the tags are not those of the request", "标签与申请不一致")]
+    return [_finding("tags", planned, "the tags are not those of the request", "标签与申请不一致")]
 
 
 def _missing_findings(touched: Sequence[PlannedObject], expected: Expectation) -> list[PlanFinding]:
     if expected.kind == PlanKind.RELEASE:
         return []
-    present = {item.logical for item in touched if item.action != DELETE}
+    present = {planned.logical for planned in touched if planned.action is not PlannedAction.DELETE}
     missing = sorted(set(expected.sizes) - present)
     return [
         PlanFinding(
@@ -241,8 +257,10 @@ def _missing_findings(touched: Sequence[PlannedObject], expected: Expectation) -
     ]
 
 
-def _finding(code: str, item: PlannedObject, text: str, text_zh: str) -> PlanFinding:
-    return PlanFinding(code, item.address, f"{item.address}: {text}.", f"{item.address}：{text_zh}。")
+def _finding(code: str, planned: PlannedObject, text: str, text_zh: str) -> PlanFinding:
+    return PlanFinding(
+        code, planned.address, f"{planned.address}: {text}.", f"{planned.address}：{text_zh}。"
+    )
 
 
 def _canonical(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Rules of the state backend: who may lock, who may write, which write is refused; pure."""
+"""Headers and contents of Terraform states, and the rule for the next version; pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,17 +17,17 @@ class StateHeader:
 
 
 def header(body: bytes) -> StateHeader | None:
-    """Lineage and serial of a state file, or None when it is not one."""
+    """Return lineage and serial of a state file, or None if it is no state file."""
     try:
         document = json.loads(body)
-        found = StateHeader(str(document["lineage"]), int(document["serial"]))
+        state_header = StateHeader(str(document["lineage"]), int(document["serial"]))
     except (ValueError, KeyError, TypeError):
         return None
-    return None if unstorable_character(found.lineage) else found
+    return None if unstorable_character(state_header.lineage) else state_header
 
 
 def refusal(new: StateHeader, current: StateHeader | None) -> str | None:
-    """Why `new` may not follow `current`, or None when it may."""
+    """Return why `new` must not follow `current`, or None if it may."""
     if current is None:
         return None
     if new.lineage != current.lineage:
@@ -38,14 +38,14 @@ def refusal(new: StateHeader, current: StateHeader | None) -> str | None:
 
 
 def managed_objects(state: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Logical address -> attributes of every managed resource instance in a state, deposed ones left out."""
-    current = (item for item in _instances(state, kinds) if "deposed" not in item[1])
+    """Return the attributes of every managed instance in a state by logical address, without deposed ones."""
+    current = (located for located in _instances(state, kinds) if "deposed" not in located[1])
     return {address: instance.get("attributes") or {} for address, instance in current}
 
 
 def tainted_addresses(state: Mapping[str, Any], kinds: Mapping[str, str]) -> set[str]:
-    """Logical addresses of the objects whose create failed after they existed."""
-    return {address for address, item in _instances(state, kinds) if item.get("status") == "tainted"}
+    """Return the logical addresses of objects whose creation failed after they existed."""
+    return {address for address, instance in _instances(state, kinds) if instance.get("status") == "tainted"}
 
 
 def _instances(state: Mapping[str, Any], kinds: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

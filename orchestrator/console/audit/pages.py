@@ -39,14 +39,14 @@ def verify(visit: TheVisit) -> Response:
     """Verify the whole chain against the signed heads."""
     require(visit.actor, Permission.AUDIT_READ)
     heads = read_heads(visit.service.settings.heads_file, visit.service.keys)
-    found = audit.verify(visit.session, heads.signed)
+    findings = audit.verify(visit.session, heads.signed)
     check = ChainCheck(
-        ok=not found,
+        ok=not findings,
         checked_at=now(visit.session),
         events=audit.head(visit.session).seq,
         heads=len(heads.signed),
-        message=_problem(visit, found[0].problem) if found else "",
-        first_bad=found[0].seq if found else None,
+        message=_problem(visit, findings[0].problem) if findings else "",
+        first_bad=findings[0].seq if findings else None,
     )
     return visit.show("audit/list.html", _page(visit, "", "", check))
 
@@ -57,11 +57,11 @@ def _problem(visit: Visit, english: str) -> str:
 
 def _page(visit: Visit, object_id: str, before: str, check: ChainCheck | None = None) -> AuditPage:
     start = int(before) if before.isdecimal() else None
-    found = audit.page(visit.session, object_id=object_id.strip() or None, before=start, limit=PAGE_SIZE)
+    events = audit.page(visit.session, object_id=object_id.strip() or None, before=start, limit=PAGE_SIZE)
     head = audit.head(visit.session)
     return AuditPage(
-        rows=tuple(_row(visit, event) for event in found),
-        pager=Pager(None, before, str(found[-1].seq) if len(found) == PAGE_SIZE else ""),
+        rows=tuple(_row(visit, event) for event in events),
+        pager=Pager(None, before, str(events[-1].seq) if len(events) == PAGE_SIZE else ""),
         object_id=object_id,
         head_seq=head.seq,
         head_digest=head.hash,

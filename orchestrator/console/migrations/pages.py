@@ -53,12 +53,12 @@ def list_migrations(
 ) -> Response:
     """Migrations of the person's organisation, or of all."""
     statuses = [MigrationStatus(status)] if status in set(MigrationStatus) else []
-    found = reads.list_migrations(
+    migrations = reads.list_migrations(
         visit.session, visit.actor, statuses, before=before or None, limit=PAGE_SIZE
     )
     page = MigrationList(
-        rows=tuple(reading.row(visit, item) for item in found),
-        pager=Pager(None, before, found[-1].number if len(found) == PAGE_SIZE else ""),
+        rows=tuple(reading.row(visit, migration) for migration in migrations),
+        pager=Pager(None, before, migrations[-1].number if len(migrations) == PAGE_SIZE else ""),
         status=status,
         statuses=tuple(MigrationStatus),
         may_register=visit.actor.may(Permission.REQUESTS_DRAFT),

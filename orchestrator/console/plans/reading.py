@@ -218,11 +218,11 @@ def _approvals(visit: Visit, plan: ExecutionPlan) -> tuple[ApprovalRow, ...]:
     given = list(queries.approvals(visit.session, plan.id))
     rows = []
     for role in plan.required_approvals:
-        mine = next((item for item in given if item.role == role), None)
+        mine = next((approval for approval in given if approval.role == role), None)
         if mine is not None:
             given.remove(mine)
         rows.append(_approval(visit, role, mine))
-    return (*rows, *(_approval(visit, item.role, item) for item in given))
+    return (*rows, *(_approval(visit, approval.role, approval) for approval in given))
 
 
 def _approval(visit: Visit, role: str, given: Approval | None) -> ApprovalRow:

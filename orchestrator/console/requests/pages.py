@@ -58,11 +58,11 @@ def list_requests(
     own = visible_to(actor)
     statuses = [status] if status in set(RequestStatus) else []
     chosen = queries.Filter(own, statuses, text)
-    found = queries.page(visit.session, chosen, before=before or None, limit=PAGE_SIZE)
+    requests = queries.page(visit.session, chosen, before=before or None, limit=PAGE_SIZE)
     total = None if text else queries.count(visit.session, chosen)
     page = RequestList(
-        rows=tuple(reading.row(visit, item) for item in found),
-        pager=Pager(total, before, found[-1].number if len(found) == PAGE_SIZE else ""),
+        rows=tuple(reading.row(visit, request) for request in requests),
+        pager=Pager(total, before, requests[-1].number if len(requests) == PAGE_SIZE else ""),
         status=status,
         text=text,
         statuses=tuple(RequestStatus),

@@ -33,16 +33,16 @@ def quota_card(
 
 def held_classes(visit: Visit, request_id: UUID) -> tuple[dict[str, int], bool]:
     """Return the production quota that a request's hold takes, by class, and whether the hold is live."""
-    found = queries.hold_of(visit.session, request_id)
-    if found is None:
+    hold_and_items = queries.hold_of(visit.session, request_id)
+    if hold_and_items is None:
         return {}, False
-    counters = {item.counter: item.amount for item in found[1]}
+    counters = {item.counter: item.amount for item in hold_and_items[1]}
     amounts = {
         counter.resource_class: amount
         for counter, amount in counters.items()
         if (counter.kind, counter.owner) == (CounterKind.QUOTA, "production")
     }
-    return amounts, found[0].status == HoldStatus.LIVE
+    return amounts, hold_and_items[0].status == HoldStatus.LIVE
 
 
 def plan_quota(visit: Visit, request: ResourceRequest) -> QuotaCard | None:

@@ -187,10 +187,10 @@ def _other_fields(visit: Visit, line: RequestLine) -> Iterator[tuple[str, str]]:
 
 
 def _holds(visit: Visit, request: ResourceRequest) -> tuple[HoldRow, ...]:
-    hold_and_items = quota_queries.hold_of(visit.session, request.id)
-    if hold_and_items is None:
+    held_with_items = quota_queries.hold_of(visit.session, request.id)
+    if held_with_items is None:
         return ()
-    held, items = hold_and_items
+    held, items = held_with_items
     expires = held.expires_at if held.status == HoldStatus.LIVE else None
     return tuple(
         HoldRow(kind, subject, amount, held.status, expires)

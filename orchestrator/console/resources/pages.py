@@ -36,12 +36,12 @@ def list_resources(
     if only is not None:
         return visit.show("resources/list.html", _one(visit, only))
     own = visible_to(visit.actor)
-    found = queries.page(visit.session, organisation=own, after=before, limit=PAGE_SIZE)
-    following = str(found[-1].id) if len(found) == PAGE_SIZE else ""
+    resources = queries.page(visit.session, organisation=own, after=before, limit=PAGE_SIZE)
+    following = str(resources[-1].id) if len(resources) == PAGE_SIZE else ""
     page = ResourceList(
-        rows=tuple(reading.item(visit, one) for one in found),
+        rows=tuple(reading.item(visit, one) for one in resources),
         pager=Pager(None, str(before or ""), following),
-        checks=_checks(visit, {one.workspace_id for one in found}),
+        checks=_checks(visit, {one.workspace_id for one in resources}),
     )
     return visit.show("resources/list.html", page)
 

@@ -31,9 +31,9 @@ PARTS = {"run-status": "runs/_status.html"}
 def list_runs(visit: TheVisit, before: UUID | None = None) -> Response:
     """Runs of the person's organisation, or of all, newest first."""
     own = visible_to(visit.actor)
-    found = queries.run_page(visit.session, organisation=own, before=before, limit=PAGE_SIZE)
-    following = str(found[-1].id) if len(found) == PAGE_SIZE else ""
-    rows = tuple(reading.row(visit, run) for run in found)
+    runs = queries.run_page(visit.session, organisation=own, before=before, limit=PAGE_SIZE)
+    following = str(runs[-1].id) if len(runs) == PAGE_SIZE else ""
+    rows = tuple(reading.row(visit, run) for run in runs)
     return visit.show("runs/list.html", RunList(rows, Pager(None, str(before or ""), following)))
 
 

@@ -37,7 +37,7 @@ from orchestrator.runs.kinds import ApplyAct, Decision, RunKind
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
-from orchestrator.runs.saved_plan import CREATE, DELETE, REPLACE, UPDATE, PlanMembers
+from orchestrator.runs.saved_plan import PlanMembers, PlannedAction
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.billing import usage
 from orchestrator.workflows.plans import baseline, commitment, undo
@@ -261,7 +261,7 @@ def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None
     new = [
         resources.Expected(change["logical"], change["kind"], change["after"])
         for change in changes
-        if change["action"] == CREATE and change["logical"] not in rows
+        if change["action"] == PlannedAction.CREATE and change["logical"] not in rows
     ]
     resources.expect(session, origin, new, actor)
     for change in changes:
@@ -271,14 +271,14 @@ def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None
 
 def _announce(session: Session, resource: Resource, action: str, actor: str) -> None:
     status = ResourceStatus(resource.status)
-    if action == DELETE and status == ResourceStatus.CHANGING:
+    if action == PlannedAction.DELETE and status == ResourceStatus.CHANGING:
         # An earlier change of this resource failed and was abandoned.
         resources.transition(session, resource, ResourceStatus.ACTIVE, actor)
-    if action == DELETE and resource.status in _RELEASABLE:
+    if action == PlannedAction.DELETE and resource.status in _RELEASABLE:
         usage.release_resource(session, resource, actor)
-    elif action in (UPDATE, REPLACE) and status == ResourceStatus.ACTIVE:
+    elif action in (PlannedAction.UPDATE, PlannedAction.REPLACE) and status == ResourceStatus.ACTIVE:
         resources.transition(session, resource, ResourceStatus.CHANGING, actor)
-    elif action == CREATE and status == ResourceStatus.FAILED:
+    elif action == PlannedAction.CREATE and status == ResourceStatus.FAILED:
         resources.transition(session, resource, ResourceStatus.PROVISIONING, actor)
 
 

@@ -118,7 +118,7 @@ class FileRequests(socketserver.StreamRequestHandler):
 
 
 class FileServer(socketserver.ThreadingTCPServer):
-    """`folders` are pairs of paths: the one that the application uses, and the one while it is fenced."""
+    """`folders` are pairs of paths: for the application, and while the folder is fenced."""
 
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 16
 

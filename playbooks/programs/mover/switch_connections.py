@@ -48,7 +48,7 @@ class Connections:
         return self.files
 
     def close_all_but_snapshot(self) -> None:
-        """Close every connection except the one that holds the snapshot."""
+        """Close every connection except that of the snapshot."""
         if self.files:
             self.files.connection.close()
         for connection in (getattr(self, "here", None), getattr(self, "there", None)):
