@@ -6,22 +6,13 @@ from functools import partial
 from typing import Annotated, Any, get_type_hints
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from orchestrator.api.deps import (
-    IdempotencyKeyHeader,
-    Service,
-    TheActor,
-    TheBody,
-    TheService,
-    TheSession,
-    TheVersion,
-)
+from orchestrator.api.deps import Service, TheRepeatable, TheService, TheVersion
 from orchestrator.api.shapes import DigestBody, ReasonBody
 from orchestrator.core.errors import NotFound
-from orchestrator.core.idempotency import KeyedCall, once
 from orchestrator.departments.permissions import Actor
 from orchestrator.workflows.act import Act, Call, Noun
 from orchestrator.workflows.perform import perform
@@ -129,27 +120,17 @@ def _endpoint(
     def endpoint(
         key: Annotated[UUID, Path(alias=f"{noun.singular}_id")],
         given: Annotated[Given, Depends(reader)],
-        actor: TheActor,
-        session: TheSession,
+        sent: TheRepeatable,
         service: TheService,
         version: TheVersion,
-        payload: TheBody,
-        response: Response,
-        idempotency_key: IdempotencyKeyHeader = None,
     ) -> dict[str, Any]:
         act = choose(given)
 
         def run() -> dict[str, Any]:
-            call = call_of(session, actor, service, version, given)
+            call = call_of(sent.session, sent.actor, service, version, given)
             return answer.body(call, perform(noun, act, call, key)).model_dump(mode="json")
 
-        name = f"{noun.path}:{act.name}:{key}"
-        done = once(session, KeyedCall(actor.person_id, idempotency_key, name, payload), run)
-        if done.replayed:
-            response.headers["Idempotent-Replayed"] = "true"
-        if "version" in done.body:
-            response.headers["ETag"] = f'"{done.body["version"]}"'
-        return done.body
+        return sent.once(f"{noun.path}:{act.name}:{key}", run)
 
     return endpoint
 

@@ -1,11 +1,12 @@
 """Statements: close a month, issue, confirm, dispute; lines and their origin; files; report."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import TypeAdapter
 
 from orchestrator.adapters.statement_files.pdf import Fonts, as_pdf, packaged_fonts
@@ -31,6 +32,7 @@ from orchestrator.billing.models import LARGEST_POSITION, UsageStatement
 from orchestrator.billing.months import month_text, parse_month
 from orchestrator.billing.rating import BillingState, LineKind
 from orchestrator.billing.statement_document import StatementDocument, as_json
+from orchestrator.billing.statement_queries import StatementFilter
 from orchestrator.departments.permissions import Permission, require, visible_to
 from orchestrator.resources.models import Resource
 from orchestrator.settings import Settings
@@ -79,29 +81,32 @@ def _month(session: TheSession, month: date, to_meter: int) -> MonthClose:
     return MonthClose(month=month_text(month), statements=queries.statuses(session, month), to_meter=to_meter)
 
 
+@dataclass(frozen=True)
+class StatementQuery:
+    """The requested page of the statements, with its filters."""
+
+    request: Request
+    organisation: str | None = None
+    month: Month | None = None
+    status: StatementStatus | None = None
+    cursor: UUID | None = None
+    limit: Annotated[int, Query(ge=1, le=500)] = 100
+
+    def filter(self, own: str | None) -> StatementFilter:
+        """Return the filter of the store; `own` is the only organisation that the caller may see, if any."""
+        month = parse_month(self.month) if self.month else None
+        return StatementFilter(own or self.organisation, month, self.status)
+
+
 @router.get("/statements")
 def list_statements(
-    asked: Request,
-    actor: TheActor,
-    session: TheSession,
-    organisation: str | None = None,
-    month: Month | None = None,
-    status: StatementStatus | None = None,
-    cursor: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    actor: TheActor, session: TheSession, query: Annotated[StatementQuery, Depends()]
 ) -> StatementPage:
     """List the statements that you may see."""
-    own = visible_to(actor)
-    found = queries.page(
-        session,
-        organisation=own or organisation,
-        month=parse_month(month) if month else None,
-        status=status,
-        after=cursor,
-        limit=limit,
-    )
-    items = [StatementDetail.model_validate(row) for row in found]
-    return StatementPage(items=items, next=next_page(asked, found[-1].id) if len(found) == limit else None)
+    chosen = query.filter(visible_to(actor))
+    rows = queries.page(session, chosen, after=query.cursor, limit=query.limit)
+    link = next_page(query.request, rows[-1].id) if len(rows) == query.limit else None
+    return StatementPage(items=[StatementDetail.model_validate(row) for row in rows], next=link)
 
 
 @router.get("/statements/{statement_id}")
@@ -112,20 +117,24 @@ def read_statement(
     return _shown(stating.read_statement(session, actor, statement_id), response)
 
 
+@dataclass(frozen=True)
+class LineQuery:
+    """The requested page of the lines of a statement."""
+
+    request: Request
+    cursor: Annotated[int, Query(ge=0, le=LARGEST_POSITION)] = 0
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200
+
+
 @router.get("/statements/{statement_id}/lines")
 def list_statement_lines(
-    asked: Request,
-    statement_id: UUID,
-    actor: TheActor,
-    session: TheSession,
-    cursor: Annotated[int, Query(ge=0, le=LARGEST_POSITION)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    statement_id: UUID, actor: TheActor, session: TheSession, query: Annotated[LineQuery, Depends()]
 ) -> StatementLinePage:
     """List the lines of a statement."""
     row = stating.read_statement(session, actor, statement_id)
-    found = queries.lines(session, row.id, after=cursor, limit=limit)
-    link = next_page(asked, found[-1].line.position) if len(found) == limit else None
-    return StatementLinePage(items=[line_out(item) for item in found], next=link)
+    lines = queries.lines(session, row.id, after=query.cursor, limit=query.limit)
+    link = next_page(query.request, lines[-1].line.position) if len(lines) == query.limit else None
+    return StatementLinePage(items=[line_out(line) for line in lines], next=link)
 
 
 @router.get("/statements/{statement_id}/lines/{position}")

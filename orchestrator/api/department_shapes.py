@@ -6,10 +6,10 @@ from uuid import UUID
 from pydantic import RootModel
 
 from orchestrator.api.shapes import Shape
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.departments.models import OrganisationKind
 from orchestrator.departments.queries import Filing
 from orchestrator.quotas.models import BudgetState, Payer, ResourceClass
-from orchestrator.resource_requests.kinds import ZoneClass
 from orchestrator.systems.models import Classification
 
 

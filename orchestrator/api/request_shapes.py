@@ -7,10 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from orchestrator.api.shapes import Instant, Page, Shape
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.policies.rules import Verdict
 from orchestrator.quotas.models import HoldStatus
 from orchestrator.resource_requests.drafting import MOST_LINES, LineDraft, LineFields
-from orchestrator.resource_requests.kinds import RequestKind, ZoneClass
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
 
 

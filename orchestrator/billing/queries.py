@@ -11,6 +11,7 @@ from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from orchestrator.billing.errors import UnpricedUsage
+from orchestrator.billing.intervals import EventKind
 from orchestrator.billing.models import UsageEvent, UsageInterval
 from orchestrator.billing.rating import RatedLine, Usage
 from orchestrator.core.db import rolled_back
@@ -93,7 +94,7 @@ def last_event(session: Session, resource_id: UUID) -> UsageEvent:
 def released_on(session: Session, resource_id: UUID) -> date | None:
     """Return the last day on which the billing of a resource ended, or None."""
     statement = select(func.max(UsageEvent.day)).where(
-        UsageEvent.resource_id == resource_id, UsageEvent.kind == "released"
+        UsageEvent.resource_id == resource_id, UsageEvent.kind == EventKind.RELEASED
     )
     return session.exec(statement).one()
 

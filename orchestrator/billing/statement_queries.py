@@ -72,14 +72,17 @@ def current(session: Session, organisation: str, month: date) -> UsageStatement:
     return newest
 
 
+@dataclass(frozen=True)
+class StatementFilter:
+    """Limits of a list of statements; None does not limit it."""
+
+    organisation: str | None = None
+    month: date | None = None
+    status: str | None = None
+
+
 def page(
-    session: Session,
-    *,
-    organisation: str | None = None,
-    month: date | None = None,
-    status: str | None = None,
-    after: UUID | None = None,
-    limit: int = 100,
+    session: Session, chosen: StatementFilter, *, after: UUID | None = None, limit: int = 100
 ) -> Sequence[UsageStatement]:
     """Return statements, newest month first, then by department and revision, that follow `after`."""
     month_key, code, revision = (
@@ -88,12 +91,12 @@ def page(
         col(UsageStatement.revision),
     )
     statement = select(UsageStatement).order_by(month_key.desc(), code, revision.desc()).limit(limit)
-    if organisation is not None:
-        statement = statement.where(code == organisation)
-    if month is not None:
-        statement = statement.where(month_key == month)
-    if status is not None:
-        statement = statement.where(UsageStatement.status == status)
+    if chosen.organisation is not None:
+        statement = statement.where(code == chosen.organisation)
+    if chosen.month is not None:
+        statement = statement.where(month_key == chosen.month)
+    if chosen.status is not None:
+        statement = statement.where(UsageStatement.status == chosen.status)
     if after is not None:
         last = get(session, after)
         same = (month_key == last.month) & (code == last.organisation_code)

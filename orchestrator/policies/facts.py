@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.policies.pack import JudgedKind
 
 CLOUD_SERVICE = "cloud_service"
@@ -99,7 +100,7 @@ class RequestFacts:
     day: dt.date
     organisation: str
     organisation_kind: str
-    zone_class: Literal["production", "trial"] = "production"
+    zone_class: ZoneClass = ZoneClass.PRODUCTION
     texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     lines: tuple[LineFacts, ...] = ()
     system: SystemFacts | None = None

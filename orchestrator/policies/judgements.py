@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.core.money import format_cny
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.policies.classified_marks import marked_fields
 from orchestrator.policies.facts import BIG_SCREEN, CLOUD_SERVICE, Claim, LineFacts, PricePeriod, RequestFacts
 from orchestrator.policies.pack import DutyRole, HardwareCategory, HardwareVerdict, PolicyPack
@@ -108,7 +109,7 @@ def _judge_certificate(facts: RequestFacts, pack: PolicyPack) -> Finding:
     """R-08: without a valid certificate nothing new enters production; a trial is allowed."""
     level = _certified_level(facts, pack)
     used = (("platform.level", str(level)), ("day", facts.day.isoformat()))
-    holds = level > 0 or facts.zone_class == "trial"
+    holds = level > 0 or facts.zone_class is ZoneClass.TRIAL
     return Finding(holds=holds, facts=used, detail=facts.day.isoformat())
 
 

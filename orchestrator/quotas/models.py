@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import id_field, instant, one_of
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.quotas.arithmetic import Counter
 
 
@@ -38,15 +39,12 @@ class BudgetState(StrEnum):
     CLOSED = "closed"
 
 
-ZONE_CLASSES = ("production", "trial")
-
-
 class QuotaLimit(SQLModel, table=True):
     """Limit of one organisation for one resource class, over all zones of a zone class."""
 
     __tablename__ = "quota_limits"
     __table_args__ = (
-        one_of("zone_class", ZONE_CLASSES),
+        one_of("zone_class", ZoneClass),
         one_of("resource_class", ResourceClass),
         CheckConstraint("held >= 0 AND committed >= 0", name="amounts_not_negative"),
         CheckConstraint("held + committed <= amount", name="never_oversold"),

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from orchestrator.resource_requests.kinds import RequestKind, ZoneClass
+from orchestrator.core.zone_classes import ZoneClass
+from orchestrator.resource_requests.kinds import RequestKind
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

@@ -9,10 +9,3 @@ class RequestKind(StrEnum):
     PROVISION = "provision"
     CHANGE = "change"
     RELEASE = "release"
-
-
-class ZoneClass(StrEnum):
-    """The use of the hosts. A trial holds production quota from submission on, and trial quota as well."""
-
-    PRODUCTION = "production"
-    TRIAL = "trial"

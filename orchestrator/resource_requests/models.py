@@ -8,7 +8,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
-from orchestrator.resource_requests.kinds import RequestKind, ZoneClass
+from orchestrator.core.zone_classes import ZoneClass
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import RequestStatus
 
 

@@ -13,12 +13,13 @@ from orchestrator.console.words.i18n import translations
 from orchestrator.console.words.labels import WORDS
 from orchestrator.content.lifecycle import REVISION_LIFECYCLE
 from orchestrator.core.plan_kinds import PlanKind
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.departments.permissions import Permission, Role
 from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
 from orchestrator.policies.rules import Verdict
 from orchestrator.resource_requests.drafting import HostService, LineDraft
-from orchestrator.resource_requests.kinds import RequestKind, ZoneClass
+from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import REQUEST_LIFECYCLE, RequestStatus
 from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
 from orchestrator.runs.kinds import RunKind

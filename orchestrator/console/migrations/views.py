@@ -6,6 +6,7 @@ from datetime import datetime
 
 from orchestrator.console.frame.views import ActionSet, Happening, Option, Pager
 from orchestrator.migrations.kinds import Side
+from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.records import Retirement
 
 MAIN_PATH = (
@@ -216,7 +217,7 @@ class MigrationDetail:
     @property
     def steps(self) -> tuple[tuple[str, str], ...]:
         """Return the progress as (status, done | now | todo | stopped)."""
-        if self.status == "aborted":
+        if self.status == MigrationStatus.ABORTED:
             return (("registered", "done"), ("aborted", "stopped"))
         here = MAIN_PATH.index(_STANDS_AT.get(self.status, self.status))
         is_end = here == len(MAIN_PATH) - 1
@@ -225,7 +226,7 @@ class MigrationDetail:
             for i in range(len(MAIN_PATH))
         ]
         way = list(zip(MAIN_PATH, states, strict=True))
-        if self.status == "rolled_back":
+        if self.status == MigrationStatus.ROLLED_BACK:
             way[here : here + 1] = [("rehearsed", "done"), ("rolled_back", "stopped")]
         return tuple(way)
 

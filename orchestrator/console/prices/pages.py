@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from orchestrator.catalogue import queries
-from orchestrator.catalogue.models import Sku, SkuPrice
+from orchestrator.catalogue.models import Sku, SkuBilling, SkuPrice
 from orchestrator.console.frame.render import money
 from orchestrator.console.frame.visit import TheVisit, Visit
 from orchestrator.console.prices.views import PriceList, PriceRow
@@ -42,7 +42,7 @@ def _row(visit: Visit, sku: Sku, price: SkuPrice) -> PriceRow:
         name=visit.pick(sku.name_zh, sku.name_en),
         unit=visit.word(sku.unit, "unit"),
         price=_price(visit, price),
-        suspended="—" if sku.billing == "one_off" else f"{suspended}%",
+        suspended="—" if sku.billing == SkuBilling.ONE_OFF else f"{suspended}%",
     )
 
 

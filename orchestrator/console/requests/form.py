@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.console.words.i18n import N_
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.resource_requests.drafting import (
     LINE_FIELDS,
     MOST_LINES,
@@ -75,9 +76,9 @@ class RequestForm:
 
     title: str = ""
     system: str = ""
-    zone_class: str = "production"
+    zone_class: str = ZoneClass.PRODUCTION
     justification: str = ""
-    kind: str = "provision"
+    kind: str = RequestKind.PROVISION
     workspace: str = ""
     lines: tuple[LineForm, ...] = field(default_factory=lambda: (LineForm.of(),))
     missing: tuple[str, ...] = ()
@@ -124,7 +125,7 @@ def read_form(sent: Mapping[str, object]) -> RequestForm:
         LineForm({name: _text(sent, f"lines-{number}-{name}") for name in LINE_NAMES}) for number in numbers
     )
     head = {name: _text(sent, name) for name in HEAD_FIELDS}
-    head["kind"] = head["kind"] or "provision"
+    head["kind"] = head["kind"] or RequestKind.PROVISION
     absent = [name for name in HEAD_FIELDS if name not in sent]
     missing = (*absent, *_missing_lines(sent, numbers))
     return RequestForm(**head, lines=lines or (LineForm.of(),), missing=missing)

@@ -52,7 +52,7 @@ def form_page(
 
 def new_form(visit: Visit, kind: str, workspace_id: UUID | None) -> RequestForm:
     """Return an empty form, or one filled with the current lines of a workspace."""
-    if workspace_id is None or kind not in ("change", "release"):
+    if workspace_id is None or kind not in (RequestKind.CHANGE, RequestKind.RELEASE):
         systems = system_queries.of_organisation(visit.session, visit.actor.organisation)
         system = systems[0].code if systems else ""
         return RequestForm(system=system, lines=(LineForm.of(pool=_first_pool(visit)),))
@@ -117,7 +117,11 @@ def quote_box(visit: Visit, form: RequestForm) -> QuoteBox:
         return QuoteBox(quota=quota_card(visit, visit.actor.organisation), removals=removals)
     try:
         price = quotation.quote_lines(visit.session, draft.lines)
-        quota = _asked(visit, form, draft.lines) if form.kind in ("provision", "change") else None
+        quota = (
+            _asked(visit, form, draft.lines)
+            if form.kind in (RequestKind.PROVISION, RequestKind.CHANGE)
+            else None
+        )
     except BusinessError as error:
         return QuoteBox(problems=(words_of(error, visit.language),), removals=removals)
     return QuoteBox(

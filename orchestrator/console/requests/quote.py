@@ -6,6 +6,7 @@ from uuid import UUID
 
 from orchestrator.console.frame.views import BudgetEffect, CostLine, QuotaBar, QuotaCard, Quote
 from orchestrator.console.frame.visit import Visit
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.quotas import queries
 from orchestrator.quotas.arithmetic import CounterKind
 from orchestrator.quotas.models import HoldStatus
@@ -26,9 +27,9 @@ def quota_card(
             asked=max(0, wanted.get(item.resource_class, 0)),
         )
         for item in queries.limits(visit.session, organisation)
-        if item.zone_class == "production"
+        if item.zone_class == ZoneClass.PRODUCTION
     )
-    return QuotaCard(visit.names.organisation(organisation), "production", bars) if bars else None
+    return QuotaCard(visit.names.organisation(organisation), ZoneClass.PRODUCTION, bars) if bars else None
 
 
 def held_classes(visit: Visit, request_id: UUID) -> tuple[dict[str, int], bool]:

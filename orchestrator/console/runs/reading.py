@@ -12,6 +12,7 @@ from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import NotFound
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries
+from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.workflows.nouns import RUNS
@@ -106,7 +107,7 @@ def _results(visit: Visit, kind: str, outcome: Mapping[str, Any]) -> Iterable[st
         yield visit.say(EXISTS, address=address)
     for host, facts in outcome.get("report", {}).items():
         yield visit.say(REPORTED, host=host, facts=_facts(facts))
-    if kind == "drift" and "findings" in outcome:
+    if kind == RunKind.DRIFT and "findings" in outcome:
         yield from drift_words(visit, outcome["findings"]) if outcome["findings"] else [visit.say(AGREES)]
 
 

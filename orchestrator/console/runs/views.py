@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.console.frame.views import ActionSet, Pager
+from orchestrator.runs.lifecycle import RunStatus
 
 SHORT = 8
 
@@ -96,7 +97,7 @@ class RunDetail:
                 "done" if i < here or last else "now" if i == here else "todo" for i in range(len(main))
             ]
             return tuple(zip(main, states, strict=True))
-        if self.status == "verifying":
+        if self.status == RunStatus.VERIFYING:
             return (("queued", "done"), ("running", "stopped"), ("verifying", "now"), ("succeeded", "todo"))
         reached = ("queued", "running") if self.started_at else ("queued",)
         return (*((step, "done") for step in reached), (self.status, "stopped"))

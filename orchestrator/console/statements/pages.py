@@ -55,14 +55,12 @@ def _list(
     visit: Visit, month: str = "", status: str = "", organisation: str = "", before: UUID | None = None
 ) -> StatementList:
     own = visible_to(visit.actor)
-    found = queries.page(
-        visit.session,
+    chosen = queries.StatementFilter(
         organisation=own or organisation or None,
         month=_month(month),
         status=status if status in set(StatementStatus) else None,
-        after=before,
-        limit=PAGE_SIZE,
     )
+    found = queries.page(visit.session, chosen, after=before, limit=PAGE_SIZE)
     following = str(found[-1].id) if len(found) == PAGE_SIZE else ""
     last_month = today(visit.session).replace(day=1) - timedelta(days=1)
     return StatementList(

@@ -16,6 +16,7 @@ from orchestrator.billing.statement_document import (
 )
 from orchestrator.billing.statement_queries import ListedLine
 from orchestrator.catalogue import queries as catalogue_queries
+from orchestrator.catalogue.models import SkuBilling
 from orchestrator.departments import queries as department_queries
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.systems import queries as system_queries
@@ -38,7 +39,7 @@ def read_statement(session: Session, actor: Actor, statement_id: UUID) -> UsageS
 def statement_document(session: Session, row: UsageStatement) -> StatementDocument:
     """Return the content of a statement for files and pages."""
     names = {
-        sku.code: SkuName(sku.code, sku.name_zh, sku.name_en, sku.unit, sku.billing == "one_off")
+        sku.code: SkuName(sku.code, sku.name_zh, sku.name_en, sku.unit, sku.billing == SkuBilling.ONE_OFF)
         for sku in catalogue_queries.skus(session)
     }
     systems = {

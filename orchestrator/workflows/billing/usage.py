@@ -14,6 +14,7 @@ from orchestrator.billing.intervals import NOT_BILLED, EventKind, Origin, SkuUse
 from orchestrator.billing.models import MeteredResource, UsageEvent
 from orchestrator.billing.rating import BillingState
 from orchestrator.catalogue import queries as catalogue_queries
+from orchestrator.catalogue.models import SkuBilling
 from orchestrator.core.clock import now, today
 from orchestrator.core.errors import BadInput
 from orchestrator.departments.permissions import Actor, Permission, require
@@ -214,9 +215,9 @@ def _require_fitting_skus(session: Session, correction: UsageCorrection) -> None
         kind = billing_of.get(use.sku)
         if kind is None:
             raise BadInput(f"There is no SKU {use.sku}.", field="skus")
-        if (kind == "one_off") != correction.once:
+        if (kind == SkuBilling.ONE_OFF) != correction.once:
             raise BadInput(f"{use.sku} is billed {kind}.", field="once")
-        if (kind == "percent_of_spec") != (use.spec is not None):
+        if (kind == SkuBilling.PERCENT_OF_SPEC) != (use.spec is not None):
             raise BadInput(f"{use.sku} is billed {kind}: give a spec there and nowhere else.", field="skus")
 
 

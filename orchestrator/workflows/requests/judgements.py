@@ -12,6 +12,7 @@ from orchestrator.core import audit
 from orchestrator.core.clock import today
 from orchestrator.core.errors import BadInput, NotFound
 from orchestrator.core.events import Event
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.departments import queries as department_queries
 from orchestrator.departments.permissions import APPROVAL_PERMISSIONS, Actor
 from orchestrator.policies import rules
@@ -143,7 +144,7 @@ def quota_refusal(
     request: ResourceRequest, pack: PolicyPack, actor: Actor, error: NothingLeft
 ) -> RuleRefuses:
     """Return the refusal of rule R-16 or R-17 for a request that lost the last amount to another one."""
-    rule = pack.rule("R-17" if error.extra["kind"] == "budget" else "R-16")
+    rule = pack.rule("R-17" if error.extra["kind"] == CounterKind.BUDGET else "R-16")
     result = rules.RuleResult(
         rule_id=rule.id,
         verdict=rules.Verdict.BLOCK,
@@ -199,7 +200,7 @@ def _facts(
         day=day,
         organisation=request.organisation_code,
         organisation_kind=standing.organisation_kind,
-        zone_class="trial" if request.zone_class == "trial" else "production",
+        zone_class=ZoneClass(request.zone_class),
         texts={"title": request.title, "justification": request.justification},
         lines=lines,
         system=standing.system,

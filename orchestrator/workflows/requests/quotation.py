@@ -21,6 +21,7 @@ from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.catalogue.specification import HostSize, SkuQuantity, resource_classes, sku_quantities
 from orchestrator.core.clock import today
 from orchestrator.core.errors import BadInput, NotFound
+from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take, difference, takes
 from orchestrator.quotas.commitments import Change, Commitment, Committed, Key
@@ -321,7 +322,8 @@ def request_takes(request: ResourceRequest, sizing: Sizing) -> list[Take]:
         pool: difference(wanted.get(pool, {}), before.get(pool, {})) for pool in sorted({*wanted, *before})
     }
     # A trial holds production quota from submission on and trial quota as well (domain §6.2).
-    zone_classes = ("production", "trial") if sizing.zone_class == "trial" else ("production",)
+    is_trial = sizing.zone_class == ZoneClass.TRIAL
+    zone_classes = (ZoneClass.PRODUCTION, ZoneClass.TRIAL) if is_trial else (ZoneClass.PRODUCTION,)
     return takes(zone_classes, by_pool, request.quote["budgets"])
 
 
