@@ -109,7 +109,7 @@ def _judge_certificate(facts: RequestFacts, pack: PolicyPack) -> Finding:
     """R-08: without a valid certificate nothing new enters production; a trial is allowed."""
     level = _certified_level(facts, pack)
     used = (("platform.level", str(level)), ("day", facts.day.isoformat()))
-    holds = level > 0 or facts.zone_class is ZoneClass.TRIAL
+    holds = level > 0 or facts.zone_class == ZoneClass.TRIAL
     return Finding(holds=holds, facts=used, detail=facts.day.isoformat())
 
 
