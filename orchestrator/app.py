@@ -60,7 +60,7 @@ BEFORE_EVERY_CALL: Final = (Depends(require_storable_texts), Depends(hold_slot, 
 
 
 def create_app(parts: Service | None = None) -> FastAPI:
-    """The application; `parts` default to those that the settings name."""
+    """Return the application; `parts` default to those of the settings."""
     made = parts or service(Settings())
 
     @asynccontextmanager

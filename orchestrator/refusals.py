@@ -6,7 +6,7 @@ from typing import Any
 
 
 def explain(error: Exception) -> list[str] | None:
-    """Lines for a person, or None for an error that is a defect of the program."""
+    """Return lines for a person, or None for an error that is a defect of the program."""
     document = getattr(error, "document", None)
     if isinstance(document, Mapping):
         return problem_lines(document)
@@ -20,7 +20,7 @@ def explain(error: Exception) -> list[str] | None:
 
 
 def problem_lines(document: Mapping[str, Any]) -> list[str]:
-    """An RFC 9457 problem as lines."""
+    """Return an RFC 9457 problem as lines."""
     title, detail = str(document.get("title", "")), str(document.get("detail", ""))
     lines = [title] if title == detail or not detail else [title, detail]
     lines += [str(document[name]) for name in ("title_zh", "detail_zh") if document.get(name)]

@@ -96,7 +96,7 @@ class Part:
         return self.process is not None and self.process.poll() is not None
 
     def last_words(self) -> str:
-        """The last line of its log, to follow a sentence about it; empty for a log without a line."""
+        """Return the last line of the log for the end of a message; empty without a line."""
         lines = self.log_path.read_text("utf-8", "replace").splitlines()
         return f": {lines[-1].strip()}" if lines else ""
 
@@ -222,7 +222,7 @@ class Everything:
         self._set_clock()
 
     def _set_clock(self) -> None:
-        """A sample city lives at its as-of date, from the first start on."""
+        """Set the clock of a sample city to its as-of date at the first start."""
         if self.settings.as_of is None:
             return
         engine = create_database_engine(self.database_url)
@@ -232,7 +232,7 @@ class Everything:
         engine.dispose()
 
     def is_empty(self) -> bool:
-        """Whether no content was ever loaded."""
+        """Return whether no content was ever loaded."""
         engine = create_database_engine(self.database_url)
         try:
             with transaction(engine) as session:

@@ -40,7 +40,7 @@ BESIDE_CALLS = READERS + 2
 
 
 def database_url(settings: Settings) -> str:
-    """The address of the database.
+    """Return the address of the database.
 
     Raises:
         BadInput: there is none; says what to do.
@@ -53,7 +53,7 @@ def database_url(settings: Settings) -> str:
 
 
 def service(settings: Settings) -> Service:
-    """The parts of a web process; its pool has a connection for everything that can ask for one at once."""
+    """Return the parts of a web process; its pool has a connection for every thread that needs one."""
     pool_size = settings.max_calls + BESIDE_CALLS
     engine = create_database_engine(database_url(settings), pool_size=pool_size, max_overflow=0)
     return Service(
@@ -72,7 +72,7 @@ def _has_ended(engine: Engine, run_id: str) -> bool:
 
 
 def worker(settings: Settings) -> Worker:
-    """The parts of a worker process."""
+    """Return the parts of a worker process."""
     url, ansible = database_url(settings), AnsibleRunnerEngine()
     return Worker(
         engine=create_database_engine(url, pool_size=settings.slots * 2 + 2),
@@ -93,19 +93,19 @@ def worker(settings: Settings) -> Worker:
 
 
 def inventories(settings: Settings) -> Mapping[str, CloudInventory]:
-    """How to look into each cloud, independent of Terraform."""
+    """Return the inventory of each cloud, which is independent of Terraform."""
     return {"sandbox": SandboxCloud(settings.sandbox_socket)}
 
 
 def cloud_environment(settings: Settings, cloud: str) -> Mapping[str, str]:
-    """The environment of a cloud's provider; credentials never enter a bundle or a state."""
+    """Return the environment of a cloud's provider; credentials never enter a bundle or a state."""
     if cloud == "sandbox":
         return {"SANDBOX_SOCKET": str(settings.sandbox_socket), "SANDBOX_PYTHON": settings.python}
     return {}
 
 
 def handlers(worker: Worker) -> Mapping[str, Handler]:
-    """Every job by its name."""
+    """Return every job handler by the name of its job."""
     return {
         "runs.plan": partial(generation.plan_run, worker),
         "runs.apply": partial(application.apply_run, worker),

@@ -8,7 +8,7 @@ from orchestrator.settings import Settings
 
 
 def serve(settings: Settings, database_url: str, handlers: Mapping[str, Handler]) -> None:
-    """Run jobs until SIGTERM or SIGINT; the first lets them end, the second tells them to.
+    """Run jobs until SIGTERM or SIGINT; the first lets running jobs end, the second stops them.
 
     Run it from the main thread: elsewhere signals cannot be handled.
     """

@@ -43,7 +43,7 @@ class SkuQuantity:
 
 
 def host_keys(key: str, count: int) -> list[str]:
-    """The keys of `count` hosts: ``web``, ``web-2``, ``web-3`` ...
+    """Return the keys of `count` hosts: ``web``, ``web-2``, ``web-3`` ...
 
     Another count never renames a host: Terraform would destroy the one and make the other.
     """

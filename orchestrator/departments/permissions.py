@@ -122,7 +122,7 @@ class Actor:
         return permission in self.permissions
 
     def acts_as(self, role: Role) -> bool:
-        """Whether the person acts with everything that the role may do; a narrowed token does not."""
+        """Return whether the actor has all permissions of the role; the scopes of a token may lack some."""
         return role in self.roles and ROLE_PERMISSIONS[role] <= self.permissions
 
     def sees(self, organisation: str) -> bool:

@@ -22,12 +22,12 @@ Filing = Literal["current", "lapsed", "never_filed"]
 
 
 def organisation(session: Session, code: str) -> Organisation | None:
-    """One organisation, or None."""
+    """Return an organisation, or None."""
     return session.get(Organisation, code)
 
 
 def organisations(session: Session) -> Sequence[Organisation]:
-    """Every organisation by code."""
+    """Return all organisations, ordered by code."""
     return session.exec(select(Organisation).order_by(Organisation.code)).all()
 
 
@@ -47,7 +47,7 @@ def person_named(session: Session, username: str) -> Person | None:
 
 
 def roles_on(session: Session, person_id: UUID, day: date) -> frozenset[Role]:
-    """The roles in force on `day`."""
+    """Return the roles in force on `day`."""
     in_force = or_(col(RoleGrant.valid_to).is_(None), col(RoleGrant.valid_to) > day)
     statement = select(RoleGrant.role).where(
         RoleGrant.person_id == person_id, RoleGrant.valid_from <= day, in_force
@@ -75,18 +75,18 @@ def identity(session: Session, kind: str, subject: str) -> Identity | None:
 
 
 def token_by_hash(session: Session, digest: str) -> ApiToken | None:
-    """The token with this hash, or None."""
+    """Return the token with this hash, or None."""
     return session.exec(select(ApiToken).where(ApiToken.token_hash == digest)).one_or_none()
 
 
 def tokens_of(session: Session, person_id: UUID) -> Sequence[ApiToken]:
-    """A person's tokens, newest first."""
+    """Return a person's tokens, newest first."""
     statement = select(ApiToken).where(ApiToken.person_id == person_id)
     return session.exec(statement.order_by(col(ApiToken.created_at).desc())).all()
 
 
 def session_by_hash(session: Session, digest: str) -> WebSession | None:
-    """The browser session with this hash, or None."""
+    """Return the browser session with this hash, or None."""
     return session.exec(select(WebSession).where(WebSession.token_hash == digest)).one_or_none()
 
 

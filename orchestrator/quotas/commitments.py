@@ -37,24 +37,24 @@ class Commitment:
         return self.address, self.sku
 
     def fen_from(self, day: date) -> int:
-        """The part of the amount that belongs to `day` and the days after it."""
+        """Return the part of the amount that belongs to `day` and later days."""
         return _fen_ahead(self.amount_fen, self.starts, self.ends, day)
 
     def from_day(self, day: date) -> Self:
-        """The commitment without its days before `day`."""
+        """Return the commitment without its days before `day`."""
         return replace(self, starts=min(max(day, self.starts), self.ends), amount_fen=self.fen_from(day))
 
     def with_quantity(self, quantity: int) -> Self:
-        """The commitment for a part of its quantity."""
+        """Return the commitment for a part of its quantity."""
         return replace(self, quantity=quantity, amount_fen=_share(self.amount_fen, quantity, self.quantity))
 
     def as_document(self) -> dict[str, Any]:
-        """The commitment as a quote keeps it."""
+        """Return the stored form of the commitment in a quote."""
         return vars(self) | {"starts": self.starts.isoformat(), "ends": self.ends.isoformat()}
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> Self:
-        """The commitment that a quote has kept."""
+        """Return the commitment from its stored form in a quote."""
         days = {name: date.fromisoformat(document[name]) for name in ("starts", "ends")}
         return cls(**{**document, **days})
 
@@ -70,7 +70,7 @@ def _share(amount: int, part: int, whole: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _weight(starts: date, ends: date) -> int:
-    """The length of the days ``[starts, ends)``, in which every month is equally long."""
+    """Return the length of the days ``[starts, ends)``, in which every month is equally long."""
     total, day = 0, starts
     while day < ends:
         next_month = date(day.year + day.month // 12, day.month % 12 + 1, 1)

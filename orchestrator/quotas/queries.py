@@ -24,7 +24,7 @@ CLOUD_PURPOSE = "gov_cloud_service"
 
 
 def pools(session: Session) -> Mapping[str, ResourcePool]:
-    """Every pool by its code."""
+    """Return all pools by code."""
     return {pool.code: pool for pool in session.exec(select(ResourcePool).order_by(ResourcePool.code))}
 
 
@@ -53,7 +53,7 @@ def budget_lines(session: Session, organisation: str | None = None) -> Sequence[
 
 
 def held_budgets(session: Session, request_id: UUID) -> Sequence[tuple[BudgetLine, int]]:
-    """The budget lines of a request's hold, with the amount of each."""
+    """Return the budget lines of a request's hold, with the amount of each."""
     statement = (
         select(BudgetLine, HoldItem.amount)
         .join(HoldItem, col(HoldItem.target) == func.concat(f"{CounterKind.BUDGET}:", col(BudgetLine.id)))
@@ -64,7 +64,7 @@ def held_budgets(session: Session, request_id: UUID) -> Sequence[tuple[BudgetLin
 
 
 def commitments(session: Session, workspace_id: UUID, day: date) -> Sequence[Committed]:
-    """The budget commitments of a workspace that cover `day` or later days, the newest first."""
+    """Return the budget commitments of a workspace that cover `day` or later days, newest first."""
     statement = select(BudgetCommitment).where(
         BudgetCommitment.workspace_id == workspace_id, col(BudgetCommitment.ends) > day
     )

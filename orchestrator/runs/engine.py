@@ -84,7 +84,7 @@ class TerraformEngine(Protocol):
         """Write `folder/plan.bin`. Return code 0 means no changes, 2 changes, 1 an error."""
 
     def show(self, folder: Path, run: EngineRun) -> dict[str, Any]:
-        """The JSON form of `folder/plan.bin`."""
+        """Return the JSON form of `folder/plan.bin`."""
 
     def apply(self, folder: Path, run: EngineRun) -> EngineResult:
         """Apply exactly `folder/plan.bin`."""
@@ -125,4 +125,4 @@ class CloudInventory(Protocol):
     """The list of real objects in a cloud, independent of Terraform's state."""
 
     def list_objects(self, workspace: str) -> Sequence[CloudObject]:
-        """Every object whose key begins with the workspace's key."""
+        """Return every object whose key begins with the key of the workspace."""

@@ -15,7 +15,7 @@ _SHORTEST_SECRET: Final = 6
 
 
 def mask_sensitive(plan_json: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of the plan with every sensitive value replaced by ``***``; the marks stay."""
+    """Return a copy of the plan with every sensitive value replaced by ``***``; the marks stay."""
     masked = _by_marks(plan_json)
     # Shorter texts ("true", "4") are not secret on their own, and masking all of them would hide the plan.
     secrets = {text for text in _hidden(plan_json, masked) if len(text) >= _SHORTEST_SECRET}

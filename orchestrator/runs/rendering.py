@@ -48,13 +48,13 @@ class Tags:
 
 
 def workspace_key(organisation: str, number: str) -> str:
-    """The workspace of a provisioning request: ``slj-2019-0001`` for ``GC-2019-0001`` of SLJ."""
+    """Return the key of the workspace of a request: ``slj-2019-0001`` for ``GC-2019-0001`` of SLJ."""
     key = f"{organisation.lower()}-{number.removeprefix('GC-')}"
     return _plain(_WORKSPACE, key)
 
 
 def variables(workspace: str, zone: str, tags: Tags, hosts: Iterable[Host]) -> dict[str, Any]:
-    """The root module's variables: the contract that every cloud's folder keeps."""
+    """Return the variables of the root module; the folder of every cloud declares the same ones."""
     instances: dict[str, Any] = {}
     volumes: dict[str, Any] = {}
     for host in hosts:
@@ -95,7 +95,7 @@ def _plain(pattern: re.Pattern[str], key: str) -> str:
 
 
 def bundle(static: Files, values: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files of a run: the static module and the variables, nothing else."""
+    """Return the files of a run: the static module and the variables."""
     text = json.dumps(values, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
     return dict(sorted({**static, VARIABLES_FILE: text.encode()}.items()))
 
@@ -109,7 +109,7 @@ def bundle_digest(files: Files) -> str:
 
 
 def pack(files: Files) -> bytes:
-    """The files as one archive without dates and owners, so that it too is byte-identical."""
+    """Return the files as one archive without dates and owners, so that it is byte-identical too."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, content in sorted(files.items()):
@@ -121,7 +121,7 @@ def pack(files: Files) -> bytes:
 
 
 def unpack(archive: bytes) -> dict[str, bytes]:
-    """The inverse of `pack`."""
+    """Return the files of an archive, the inverse of `pack`."""
     files = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
         for entry in opened:

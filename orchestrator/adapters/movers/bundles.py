@@ -109,7 +109,7 @@ def transfer_bundle(playbooks: Path, transfer: Transfer, purpose: Purpose) -> di
 
 
 def _inventory(hosts: Mapping[str, MigrationHost]) -> dict[str, Any]:
-    """One group for the way to reach a host, one for what it is for."""
+    """Return the inventory: a group for each connection plugin, and a group for each part of the transfer."""
     groups: dict[str, Any] = {}
     for part, host in hosts.items():
         connection = dict(host.connection)

@@ -29,7 +29,7 @@ class Played:
     unreachable: frozenset[str]
 
     def of(self, task: str) -> dict[str, Mapping[str, Any]]:
-        """The answers to one task: host -> answer."""
+        """Return the answers to a task by host."""
         return {host: answer for (name, host), answer in self.answers.items() if name == task}
 
     @property
@@ -73,7 +73,7 @@ class Player:
 
 
 def failed(act: str, played: Played) -> MoverFailed:
-    """The error for a play that did not go well, with everything that was said."""
+    """Return the error of a failed play, with all findings and the end of its output."""
     away = tuple(finding("host_away", {"host": host}) for host in sorted(played.unreachable))
     tail = played.result.stopped_because or played.result.stderr_tail.strip()[-800:]
     return MoverFailed(act, (*played.refused, *away), tail)

@@ -68,7 +68,7 @@ def list_migrations(
 
 @router.get("/new")
 def show_form(visit: TheVisit) -> Response:
-    """The form that registers a migration."""
+    """Show the form that registers a migration."""
     require(visit.actor, Permission.REQUESTS_DRAFT)
     return visit.show("migrations/register.html", _form(visit, "", ""))
 
@@ -105,7 +105,7 @@ def _form_again(visit: Visit, plan: str, request: str, error: BusinessError) -> 
 
 @router.get("/{migration_id}")
 def show_migration(migration_id: UUID, visit: TheVisit) -> Response:
-    """Show one migration; a refreshed part tells htmx to reload the page when the buttons may differ."""
+    """Show one migration; a refreshed part makes htmx reload the page if the buttons may have changed."""
     page = reading.detail(visit, migration_id)
     response = visit.show(DETAIL, page, parts=PARTS)
     if not page.live and wants_part(visit.request, STATE):

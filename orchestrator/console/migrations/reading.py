@@ -65,7 +65,7 @@ RETURN_PROOF = N_("回退后两端逐表、逐文件核对一致；此后可再�
 
 
 def row(visit: Visit, migration: Migration) -> MigrationRow:
-    """One migration in the list."""
+    """Return one migration as a row of the list."""
     return MigrationRow(
         id=str(migration.id),
         number=migration.number,
@@ -80,7 +80,7 @@ def row(visit: Visit, migration: Migration) -> MigrationRow:
 
 
 def detail(visit: Visit, migration_id: UUID) -> MigrationDetail:
-    """One migration with everything around it.
+    """Return one migration with everything that its page shows.
 
     Raises:
         NotFound: there is none, or it belongs to an organisation that this person does not see.
@@ -145,7 +145,7 @@ def _ended(run: Run) -> bool:
 
 
 def _log(visit: Visit, run: Run | None) -> tuple[tuple[str, ...], int]:
-    """The newest lines of a run's log, and the number of the last one."""
+    """Return the newest lines of a run's log, and the number of the last one."""
     if run is None:
         return (), 0
     chunks = run_queries.log_chunks(visit.session, run.id)
@@ -185,7 +185,7 @@ def _acts(visit: Visit, view: MigrationView) -> ActionSet:
 
 
 def plan_to_approve(view: MigrationView) -> MigrationPlanView | None:
-    """Return the plan that awaits approval; a cutover plan stands for its rollback as well."""
+    """Return the plan that awaits approval; a cutover plan represents its rollback as well."""
     submitted = [plan_view for plan_view in view.plans if plan_view.plan.status == PlanStatus.SUBMITTED]
     cutovers = [plan_view for plan_view in submitted if plan_view.act == PlanKind.CUTOVER] or submitted
     return cutovers[-1] if cutovers else None

@@ -45,7 +45,7 @@ BASELINE_SENTENCE = N_("在 %(count)s 台主机上执行基线检查，只读取
 
 
 def detail(visit: Visit, plan: ExecutionPlan) -> PlanDetail:
-    """One plan with everything that an approver needs."""
+    """Return one plan with everything that an approver needs."""
     request = request_queries.get(visit.session, plan.request_id)
     is_priced = plan.kind in DELIVERY_KINDS
     before, after = _monthly(visit, plan, request)

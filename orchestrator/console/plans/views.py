@@ -145,6 +145,6 @@ class PlanDetail:
 
 
 def count_effects(resources: Sequence[ResourceDiff]) -> tuple[tuple[str, int], ...]:
-    """The number of resources by effect, in the order in which a reader wants them."""
+    """Return the number of resources by effect, in the order of the page."""
     tally = Counter(resource.effect for resource in resources)
     return tuple((effect, tally[effect]) for effect in EFFECTS if tally[effect])

@@ -20,7 +20,7 @@ ABOVE = N_("以上：%(price)s")
 
 @router.get("/{code}")
 def show_prices(code: str, visit: TheVisit) -> Response:
-    """The prices of one version, whether it is in force today or not."""
+    """Show the prices of one version, whether it is in force today or not."""
     require(visit.actor, Permission.REQUESTS_READ)
     found = queries.catalogue(visit.session, code)
     if found is None:

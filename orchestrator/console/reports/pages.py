@@ -43,7 +43,7 @@ def show_report(visit: TheVisit, year: Year = None) -> Response:
 
 @router.get("/chart")
 def show_figures(visit: TheVisit, year: Year = None) -> Response:
-    """The chart's figures: CNY by month, a series for each department with a statement."""
+    """Return the figures of the chart: CNY by month, with a series for each department with a statement."""
     report = _report(visit, year)
     series = [
         {"name": row.name, "data": [cell.total_fen / 100 if cell else 0 for cell in row.months]}

@@ -89,7 +89,7 @@ class RequestForm:
         return len(self.lines) >= MOST_LINES
 
     def with_line(self) -> "RequestForm":
-        """One line more, a copy of the last one under another key; a full form stays as it is."""
+        """Return the form with a copy of its last line under another key; a full form is unchanged."""
         if self.is_full:
             return self
         used = {line["key"] for line in self.lines}
@@ -147,7 +147,7 @@ def _missing_lines(sent: Mapping[str, object], numbers: Sequence[int]) -> Iterat
 
 
 def is_edit(act: str) -> bool:
-    """Whether a button asks for the form again, changed or priced, and stores nothing."""
+    """Return whether a button only asks for the form again, changed or priced, and stores nothing."""
     return re.fullmatch(r"quote|add-line|remove-line-[0-9]{1,3}", act) is not None
 
 
@@ -206,7 +206,7 @@ def _errors(error: ValidationError) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def _kind(kind: str, limits: dict[str, Any], where: tuple[int | str, ...]) -> tuple[str, dict[str, Any]]:
-    """The entry of `MESSAGES` for an error at `where`, with its limits."""
+    """Return the key in `MESSAGES` of an error at `where`, with its limits."""
     if where == ("lines",):
         return "too_many_lines", limits
     if isinstance(limits.get("error"), Inconsistent):

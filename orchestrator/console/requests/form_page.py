@@ -101,7 +101,7 @@ def refused(visit: Visit, error: BusinessError) -> dict[str, str]:
 
 
 def removals_of(visit: Visit, draft: RequestDraft) -> tuple[Removal, ...]:
-    """The live objects of the person's organisation that a draft leaves out."""
+    """Return the live objects of the person's organisation that a draft leaves out."""
     return tuple(map(Removal, removed_by_draft(visit.session, draft, visit.actor.organisation)))
 
 

@@ -77,7 +77,7 @@ def list_requests(
 def show_new_form(
     visit: TheVisit, kind: Annotated[str, Query(max_length=20)] = "provision", workspace: UUID | None = None
 ) -> Response:
-    """An empty form, or the form of a change or release of a workspace."""
+    """Show an empty form, or the form of a change or release of a workspace."""
     require(visit.actor, Permission.REQUESTS_DRAFT)
     return visit.show(FORM, form_page(visit, new_form(visit, kind, workspace)))
 
@@ -116,7 +116,7 @@ def send_new_form(visit: TheVisit, sent: Sent) -> Response:
 
 @router.get("/requests/{request_id}/edit")
 def show_form(request_id: UUID, visit: TheVisit) -> Response:
-    """The form of a draft, or of a request that was returned."""
+    """Show the form of a draft, or of a returned request."""
     request = reading.find(visit, request_id)
     require(visit.actor, Permission.REQUESTS_DRAFT, request.organisation_code)
     return visit.show(FORM, form_page(visit, form_of(visit, request), request=request))
@@ -178,7 +178,7 @@ def _form_again(
 def _same_form(
     visit: Visit, form: RequestForm, sent: Mapping[str, str], request_id: UUID | None
 ) -> RequestFormPage:
-    """The page of a form with the key and the version that it was sent with.
+    """Return the page of a form with the key and the version of the sent one.
 
     With the newest version it would overwrite lines that its author has never seen.
     """
@@ -189,7 +189,7 @@ def _same_form(
 
 @router.get("/requests/{request_id}")
 def show_request(request_id: UUID, visit: TheVisit) -> Response:
-    """One request."""
+    """Show one request."""
     return visit.show("requests/detail.html", reading.detail(visit, reading.find(visit, request_id)))
 
 

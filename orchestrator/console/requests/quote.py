@@ -16,7 +16,7 @@ from orchestrator.resource_requests.models import ResourceRequest
 def quota_card(
     visit: Visit, organisation: str, asked: Mapping[str, int] | None = None, *, held: bool = False
 ) -> QuotaCard | None:
-    """The production quota of an organisation; `asked` by class is part of the held where `held` is set."""
+    """Return the production quota of an organisation; with `held`, `asked` is part of the held amounts."""
     wanted = dict(asked or {})
     bars = tuple(
         QuotaBar(
@@ -67,7 +67,7 @@ def budget_effect(visit: Visit, request: ResourceRequest) -> tuple[BudgetEffect,
 
 
 def quote_view(visit: Visit, catalogue: str | None, lines: Any, total_fen: int) -> Quote | None:
-    """A stored or fresh quote; None where nothing is priced."""
+    """Return a stored or new quote for a page, or None if nothing is priced."""
     if not lines:
         return None
     return Quote(catalogue or "", tuple(_cost_line(visit, line) for line in lines), total_fen)

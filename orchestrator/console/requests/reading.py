@@ -51,7 +51,7 @@ BAD_EVENTS = ("returned", "refused", "rejected", "blocked", "draft", "failed", "
 
 
 def row(visit: Visit, request: ResourceRequest) -> RequestRow:
-    """One request in a list."""
+    """Return one request as a row of a list."""
     lines = queries.lines(visit.session, request.id)
     return RequestRow(
         id=str(request.id),
@@ -70,7 +70,7 @@ def row(visit: Visit, request: ResourceRequest) -> RequestRow:
 
 
 def detail(visit: Visit, request: ResourceRequest) -> RequestDetail:
-    """One request with everything that belongs to it."""
+    """Return one request with everything that belongs to it."""
     plans = run_queries.plans_of(visit.session, request.id)
     events = _events(visit, [request.id, *(plan.id for plan in plans)])
     resources = resource_queries.of_request(visit.session, request.id)
@@ -131,7 +131,7 @@ def _further_requests(visit: Visit, request: ResourceRequest) -> list[Action]:
 
 
 def due_on(visit: Visit, request: ResourceRequest) -> date | None:
-    """The last day of the step that is open now, by the policy pack's time limits."""
+    """Return the last day of the current step, by the time limits of the policy pack."""
     step = STEPS.get(request.status)
     if step is None:
         return None
@@ -233,7 +233,7 @@ def _kind_first(resource: Resource) -> tuple[int, str]:
 
 
 def resource_row(visit: Visit, resource: Resource) -> ResourceRow:
-    """One delivered resource."""
+    """Return one delivered resource as a row."""
     return ResourceRow(
         name=resource.address.partition("/")[2] or resource.address,
         kind=resource.kind,
@@ -246,7 +246,7 @@ def resource_row(visit: Visit, resource: Resource) -> ResourceRow:
 
 
 def spec_words(visit: Visit, kind: str, spec: Mapping[str, Any]) -> str:
-    """A resource's size in words; other kinds have none."""
+    """Return the size of a resource as text; other kinds have none."""
     if kind == ObjectKind.INSTANCE:
         return f"{spec.get('vcpu', '?')} vCPU · {spec.get('memory_gb', '?')} GB"
     if kind == ObjectKind.VOLUME:
@@ -255,7 +255,7 @@ def spec_words(visit: Visit, kind: str, spec: Mapping[str, Any]) -> str:
 
 
 def zone_of(visit: Visit, workspace_id: UUID) -> str:
-    """The zone of a workspace in words."""
+    """Return the name of a workspace's zone."""
     return visit.word(run_queries.workspace(visit.session, workspace_id).zone, "zone")
 
 
@@ -286,7 +286,7 @@ def _timeline(visit: Visit, events: Iterable[audit.AuditEvent]) -> Iterable[Happ
 
 
 def find(visit: Visit, request_id: UUID) -> ResourceRequest:
-    """A request that the person may see.
+    """Return a request that the person may see.
 
     Raises:
         NotFound: there is none, or it belongs to an organisation that this person does not see.

@@ -230,7 +230,7 @@ class RequestDetail:
 
 
 def path_of(status: str, reached: AbstractSet[str]) -> tuple[tuple[str, str], ...]:
-    """The main path for a request in `status`; `reached` are the statuses a stopped request went through."""
+    """Return the main path of a request; `reached` are the statuses that a stopped request went through."""
     if status in MAIN_PATH:
         here = MAIN_PATH.index(status)
         last = status == MAIN_PATH[-1]

@@ -9,7 +9,7 @@ from orchestrator.resources.models import Resource
 
 
 def item(visit: Visit, resource: Resource) -> ResourceItem:
-    """One resource in the list."""
+    """Return one resource as an entry of the list."""
     request = request_queries.get(visit.session, resource.request_id)
     return ResourceItem(
         id=str(resource.id),

@@ -29,7 +29,7 @@ REPORTED = N_("%(host)s：%(facts)s")
 
 
 def row(visit: Visit, run: Run) -> RunRow:
-    """One run in a list."""
+    """Return one run as a row of a list."""
     plan = _plan(visit, run)
     seconds = None
     if run.started_at is not None and run.finished_at is not None:
@@ -48,7 +48,7 @@ def row(visit: Visit, run: Run) -> RunRow:
 
 
 def detail(visit: Visit, run: Run, *, whole_log: bool = False) -> RunDetail:
-    """One run with the newest lines of its log, or with all of them."""
+    """Return one run with the newest lines of its log, or with all of them."""
     plan = _plan(visit, run)
     request = request_queries.get(visit.session, plan.request_id) if plan else None
     lines = _lines(visit, run)

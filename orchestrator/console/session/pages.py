@@ -28,7 +28,7 @@ def local_path(path: str) -> str:
 def show_sign_in(
     request: Request, next_: Annotated[str, Query(alias="next", max_length=500)] = HOME
 ) -> Response:
-    """The sign-in form."""
+    """Show the sign-in form."""
     return render(request, "session/sign_in.html", page=SignInPage(next=local_path(next_)))
 
 

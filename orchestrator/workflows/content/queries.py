@@ -24,12 +24,12 @@ def authorities_of(actor: Actor) -> tuple[Authority, ...]:
 
 
 def concerns_their_authority(actor: Actor) -> ColumnElement[bool]:
-    """The revision changes something that an authority of the actor decides on."""
+    """Select revisions with a change that an authority of the actor decides on."""
     return or_(false(), *map(_concerns, authorities_of(actor)))
 
 
 def lacks_their_approval(actor: Actor) -> ColumnElement[bool]:
-    """The revision still needs the approval of an authority of the actor."""
+    """Select revisions that still need the approval of an authority of the actor."""
     waiting = (and_(_concerns(authority), ~_approved_by(authority)) for authority in authorities_of(actor))
     return or_(false(), *waiting)
 

@@ -31,12 +31,12 @@ ALIVE = frozenset(S) - ENDED
 
 
 def nothing_live(*acts: str) -> Condition:
-    """No plan of these acts is under way."""
+    """Require that no plan of these acts is live."""
     return Condition(plan_in(acts, LIVE, absent=True), PlanUnderWay, hides=True)
 
 
 def submitted(*acts: str) -> tuple[Condition, ...]:
-    """A plan of these acts waits for approval, by a role and a person that may still give one."""
+    """Require that a plan of these acts awaits approval by a role and a person that may still give one."""
     waits = partial(NotInThisStep, "No plan of this migration waits for this approval.")
     return (
         Condition(plan_in(acts, [PlanStatus.SUBMITTED]), waits, hides=True),
@@ -50,7 +50,7 @@ def submitted(*acts: str) -> tuple[Condition, ...]:
 
 
 def approved(act: str) -> tuple[Condition, ...]:
-    """The plan of this act is approved, by other persons than the one who applies it."""
+    """Require that the plan of this act is approved, by other persons than the applier."""
     return (
         Condition(plan_in([act], [PlanStatus.APPROVED]), NotApproved, hides=True),
         Condition(plan_in([act], [PlanStatus.APPROVED], no_part_in_plan), PersonTwice, is_duty=True),

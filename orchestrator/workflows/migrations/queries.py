@@ -49,13 +49,13 @@ def _newest_round() -> Any:
 
 
 def no_part_in_plan(actor: Actor) -> ColumnElement[bool]:
-    """The actor has no part in the plan."""
+    """Select plans in which the actor has no part."""
     parts = [getattr(ExecutionPlan, column).is_distinct_from(actor.person_id) for column in PARTIES]
     return and_(*parts, has_not_decided(actor))
 
 
 def no_part_in_request(actor: Actor) -> ColumnElement[bool]:
-    """The actor has no part in the request of the target."""
+    """Select migrations whose request the actor has no part in."""
     part = select(ResourceRequest.id).where(
         ResourceRequest.id == Migration.request_id,
         (col(ResourceRequest.requester_id) == actor.person_id)

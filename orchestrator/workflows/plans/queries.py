@@ -13,12 +13,12 @@ from orchestrator.runs.models import Approval, ExecutionPlan, Run
 
 
 def is_not_cancelled(_actor: Actor) -> ColumnElement[bool]:
-    """Nobody has asked the run to stop."""
+    """Select runs that no person has cancelled."""
     return col(Run.cancel_requested).is_(False)
 
 
 def has_not_decided(actor: Actor) -> ColumnElement[bool]:
-    """The actor has given no decision about the plan."""
+    """Select plans on which the actor has not decided."""
     decided = select(Approval.id).where(
         Approval.plan_id == ExecutionPlan.id, Approval.approver_id == actor.person_id
     )
@@ -26,7 +26,7 @@ def has_not_decided(actor: Actor) -> ColumnElement[bool]:
 
 
 def has_not_approved(actor: Actor) -> ColumnElement[bool]:
-    """The actor has not approved the plan."""
+    """Select plans that the actor has not approved."""
     approved = select(Approval.id).where(
         Approval.plan_id == ExecutionPlan.id,
         Approval.approver_id == actor.person_id,
@@ -57,11 +57,11 @@ def _given(role: str) -> Any:
 
 
 def is_valid(_actor: Actor) -> ColumnElement[bool]:
-    """The plan has not expired."""
+    """Select plans that have not expired."""
     expires = col(ExecutionPlan.expires_at)
     return or_(expires.is_(None), expires > text(f"({PRODUCT_NOW})"))
 
 
 def is_no_migration(_actor: Actor) -> ColumnElement[bool]:
-    """The plan does not belong to a migration."""
+    """Select plans that do not belong to a migration."""
     return col(ExecutionPlan.kind).not_in(MIGRATION_KINDS)

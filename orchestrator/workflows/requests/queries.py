@@ -14,7 +14,7 @@ from orchestrator.runs.models import ExecutionPlan
 
 
 def has_no_live_plan(_actor: Actor) -> ColumnElement[bool]:
-    """The request has no live Terraform plan."""
+    """Select requests without a live Terraform plan."""
     live = select(ExecutionPlan.id).where(
         ExecutionPlan.request_id == ResourceRequest.id,
         col(ExecutionPlan.status).in_(LIVE),
@@ -24,7 +24,7 @@ def has_no_live_plan(_actor: Actor) -> ColumnElement[bool]:
 
 
 def is_in_review_or_leaves_parts(_actor: Actor) -> ColumnElement[bool]:
-    """The request is under review, or a failed apply has left some of its resources behind."""
+    """Select requests under review, and those whose failed apply has left resources behind."""
     parts = (
         select(Resource.id)
         .join(ExecutionPlan, col(ExecutionPlan.workspace_id) == Resource.workspace_id)
