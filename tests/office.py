@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from fastapi import FastAPI
 from sqlalchemy import Engine, text
 from sqlmodel import select
 
@@ -161,7 +162,14 @@ class Office:
 @contextmanager
 def serving(settings: Settings, port: int = 0) -> Iterator[str]:
     """The web process of these settings in a thread, for as long as the block runs; its address."""
-    server = WebServer(create_app(wire_service(settings)))
+    with serving_app(create_app(wire_service(settings)), port) as address:
+        yield address
+
+
+@contextmanager
+def serving_app(app: FastAPI, port: int = 0) -> Iterator[str]:
+    """The same for an application that the caller has built."""
+    server = WebServer(app)
     # Only where the protocol is named does asyncio switch Nagle's algorithm off: 40 ms a call.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

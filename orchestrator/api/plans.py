@@ -11,7 +11,7 @@ from orchestrator.api.deps import TheActor, TheNumberPage, TheSession
 from orchestrator.api.plan_shapes import PlanDetail, PlanPage, PlanSummary
 from orchestrator.api.run_shapes import RunDetail
 from orchestrator.core.errors import NotFound
-from orchestrator.departments.permissions import Permission, require, visible_to
+from orchestrator.departments.permissions import require_visible, visible_to
 from orchestrator.runs import queries
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import ExecutionPlan, Run
@@ -38,9 +38,7 @@ def list_plans(
 @router.get("/plans/{plan_id}")
 def read_plan(plan_id: UUID, actor: TheActor, session: TheSession, response: Response) -> PlanDetail:
     """Return one plan."""
-    plan = queries.plan(session, plan_id)
-    require(actor, Permission.REQUESTS_READ, plan.organisation_code)
-    return _shown(session, plan, response)
+    return _shown(session, require_visible(actor, queries.plan(session, plan_id)), response)
 
 
 def _shown(session: Session, plan: ExecutionPlan, response: Response) -> PlanDetail:

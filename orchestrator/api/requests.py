@@ -27,7 +27,7 @@ from orchestrator.api.request_shapes import (
 )
 from orchestrator.api.run_shapes import RunDetail
 from orchestrator.core.errors import VersionRequired
-from orchestrator.departments.permissions import Permission, require, visible_to
+from orchestrator.departments.permissions import Permission, require, require_visible, visible_to
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Take
 from orchestrator.quotas.models import HoldItem, HoldStatus
@@ -89,9 +89,7 @@ def list_requests(
 @router.get("/requests/{request_id}")
 def read_request(request_id: UUID, actor: TheActor, session: TheSession, response: Response) -> RequestDetail:
     """Return one request."""
-    request = queries.get(session, request_id)
-    require(actor, Permission.REQUESTS_READ, request.organisation_code)
-    return _shown(session, request, response)
+    return _shown(session, require_visible(actor, queries.get(session, request_id)), response)
 
 
 def edit_call(

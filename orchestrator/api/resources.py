@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from orchestrator.api.deps import TheActor, TheSession, next_page
 from orchestrator.api.resource_shapes import DriftCaseDetail, ResourceDetail, ResourcePage, WorkspaceDetail
 from orchestrator.api.run_shapes import RunDetail
-from orchestrator.departments.permissions import Permission, require, visible_to
+from orchestrator.departments.permissions import require_visible, visible_to
 from orchestrator.resources import queries
 from orchestrator.resources.models import Resource
 from orchestrator.runs import queries as run_queries
@@ -35,8 +35,7 @@ def list_resources(
 ) -> ResourcePage:
     """List the resources that are not released."""
     if chosen.request_id is not None:
-        resources = queries.of_request(session, chosen.request_id)
-        return _page(row for row in resources if actor.sees(row.organisation_code))
+        return _page(queries.of_request(session, chosen.request_id, visible_to(actor)))
     resources = queries.page(session, organisation=visible_to(actor), after=chosen.cursor, limit=chosen.limit)
     link = next_page(chosen.request, resources[-1].id) if len(resources) == chosen.limit else None
     return _page(resources, link)
@@ -49,9 +48,7 @@ def _page(resources: Iterable[Resource], link: str | None = None) -> ResourcePag
 @router.get("/resources/{resource_id}")
 def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> ResourceDetail:
     """Return one resource."""
-    resource = queries.get(session, resource_id)
-    require(actor, Permission.REQUESTS_READ, resource.organisation_code)
-    return ResourceDetail.model_validate(resource)
+    return ResourceDetail.model_validate(require_visible(actor, queries.get(session, resource_id)))
 
 
 @router.get("/workspaces")

@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from orchestrator.api.acts import Answer, add_routes
 from orchestrator.api.deps import HIGHEST, TheActor, TheService, TheSession, next_page, whole_number
 from orchestrator.api.run_shapes import RunDetail, RunLog, RunPage
-from orchestrator.departments.permissions import Permission, require, visible_to
+from orchestrator.departments.permissions import require_visible, visible_to
 from orchestrator.runs import queries
 from orchestrator.runs.models import Run
 from orchestrator.workflows.nouns import RUNS
@@ -20,9 +20,7 @@ router = APIRouter(tags=["runs"])
 
 def readable_run(run_id: UUID, actor: TheActor, session: TheSession) -> Run:
     """Return the run of the path if the actor may read it."""
-    run = queries.run(session, run_id)
-    require(actor, Permission.REQUESTS_READ, run.organisation_code)
-    return run
+    return require_visible(actor, queries.run(session, run_id))
 
 
 def forbid_storing(response: Response) -> None:

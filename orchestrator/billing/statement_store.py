@@ -58,14 +58,13 @@ def add(
     return row
 
 
-def lock(session: Session, statement_id: UUID, version: int | None = None) -> UsageStatement:
+def lock(session: Session, statement_id: UUID) -> UsageStatement:
     """Lock and return a statement.
 
     Raises:
         NotFound: it does not exist.
-        VersionConflict: its version is not `version`.
     """
-    return lock_row(session, UsageStatement, statement_id, version)
+    return lock_row(session, UsageStatement, statement_id)
 
 
 def lock_open(session: Session, month: date) -> Sequence[UsageStatement]:

@@ -28,17 +28,15 @@ def get_row(session: Session, table: type[Row], key: Any) -> Row:
     return row
 
 
-def lock_row(session: Session, table: type[Row], key: Any, version: int | None = None) -> Row:
+def lock_row(session: Session, table: type[Row], key: Any) -> Row:
     """Lock the row for this transaction and return its current content.
 
     Raises:
         NotFound: No such row exists.
-        VersionConflict: The row's `version` is not the given one.
     """
     row = session.get(table, key, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFound
-    require_version(row, version)
     return row
 
 

@@ -6,6 +6,7 @@ Sources: the matrix of acts and roles of the policy pack (``policies/xinyu-2019/
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from orchestrator.core.errors import NotFound, NotPermitted
@@ -125,9 +126,14 @@ class Actor:
         """Return whether the actor has all permissions of the role; the scopes of a token may lack some."""
         return role in self.roles and ROLE_PERMISSIONS[role] <= self.permissions
 
+    @property
+    def sight(self) -> str | None:
+        """The only organisation whose objects the person sees; None for those of all."""
+        return None if self.may(P.OBJECTS_READ_ALL) else self.organisation
+
     def sees(self, organisation: str) -> bool:
         """Tell whether the person sees objects of that organisation."""
-        return organisation == self.organisation or self.may(P.OBJECTS_READ_ALL)
+        return self.sight in (None, organisation)
 
     @property
     def audit_name(self) -> str:
@@ -142,7 +148,27 @@ def visible_to(actor: Actor) -> str | None:
         NotPermitted: the token that was used does not include reading.
     """
     require(actor, P.REQUESTS_READ)
-    return None if actor.may(P.OBJECTS_READ_ALL) else actor.organisation
+    return actor.sight
+
+
+class Owned(Protocol):
+    """An object of an organisation."""
+
+    organisation_code: str
+
+
+Row = TypeVar("Row", bound=Owned)
+
+
+def require_visible(actor: Actor, row: Row) -> Row:
+    """Return the object if this person may read it; to other organisations it does not exist.
+
+    Raises:
+        NotFound: the object belongs to an organisation that this person does not see.
+        NotPermitted: the token that was used does not include reading.
+    """
+    require(actor, P.REQUESTS_READ, row.organisation_code)
+    return row
 
 
 def require(actor: Actor, permission: Permission, organisation: str | None = None) -> None:

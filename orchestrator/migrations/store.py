@@ -27,14 +27,13 @@ def add(session: Session, migration: Migration, actor: str) -> Migration:
     return migration
 
 
-def lock(session: Session, migration_id: UUID, version: int | None = None) -> Migration:
+def lock(session: Session, migration_id: UUID) -> Migration:
     """Lock and return a migration.
 
     Raises:
         NotFound: No such migration exists.
-        VersionConflict: The version of the migration is not `version`.
     """
-    return lock_row(session, Migration, migration_id, version)
+    return lock_row(session, Migration, migration_id)
 
 
 def transition(

@@ -78,14 +78,13 @@ def _rows(request_id: UUID, lines: Iterable[LineDraft]) -> list[RequestLine]:
     return rows
 
 
-def lock(session: Session, request_id: UUID, version: int | None = None) -> ResourceRequest:
+def lock(session: Session, request_id: UUID) -> ResourceRequest:
     """Return the request, locked for this transaction.
 
     Raises:
         NotFound: there is no such request.
-        VersionConflict: the request is no longer at `version`.
     """
-    return lock_row(session, ResourceRequest, request_id, version)
+    return lock_row(session, ResourceRequest, request_id)
 
 
 def transition(

@@ -54,11 +54,12 @@ def unfinished(session: Session, workspace_ids: Collection[UUID]) -> Sequence[Re
     ).all()
 
 
-def of_request(session: Session, request_id: UUID) -> Sequence[Resource]:
-    """Return the resources that a request created."""
-    return session.exec(
-        select(Resource).where(Resource.request_id == request_id).order_by(Resource.address)
-    ).all()
+def of_request(session: Session, request_id: UUID, organisation: str | None = None) -> Sequence[Resource]:
+    """Return the resources that a request created; none if it is not of the named organisation."""
+    statement = select(Resource).where(Resource.request_id == request_id).order_by(Resource.address)
+    if organisation is not None:
+        statement = statement.where(Resource.organisation_code == organisation)
+    return session.exec(statement).all()
 
 
 def open_drift(session: Session, organisation: str | None = None) -> Sequence[DriftCase]:

@@ -128,10 +128,13 @@ def run_page(
     return session.exec(statement).all()
 
 
-def active_runs(session: Session) -> Sequence[Run]:
-    """Return the runs that have not ended."""
+def active_runs(session: Session, organisation: str | None = None) -> Sequence[Run]:
+    """Return the runs that have not ended, of one organisation or of all."""
     working = [RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.VERIFYING]
-    return session.exec(select(Run).where(col(Run.status).in_(working))).all()
+    statement = select(Run).where(col(Run.status).in_(working))
+    if organisation is not None:
+        statement = statement.where(Run.organisation_code == organisation)
+    return session.exec(statement).all()
 
 
 def is_cancel_requested(session: Session, run_id: UUID) -> bool:

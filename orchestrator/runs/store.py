@@ -57,14 +57,13 @@ def add_plan(session: Session, plan: ExecutionPlan) -> ExecutionPlan:
     return plan
 
 
-def lock_plan(session: Session, plan_id: UUID, version: int | None = None) -> ExecutionPlan:
+def lock_plan(session: Session, plan_id: UUID) -> ExecutionPlan:
     """Lock and return a plan.
 
     Raises:
         NotFound: No such plan exists.
-        VersionConflict: The version of the plan is not `version`.
     """
-    return lock_row(session, ExecutionPlan, plan_id, version)
+    return lock_row(session, ExecutionPlan, plan_id)
 
 
 def transition_plan(

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, literal, or_, true
 from sqlmodel import Session, select
 
-from orchestrator.departments.permissions import Actor, Permission
+from orchestrator.departments.permissions import Actor
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.workflows.act import Act, Body, Condition, Noun, stands_in, substitutes_of
 
@@ -39,7 +39,7 @@ def _right_clause(noun: Noun, act: Act, actor: Actor, pack: PolicyPack) -> Colum
         Body.OWN: owner == actor.organisation,
         Body.OTHER: owner != actor.organisation,
     }
-    sight = true() if actor.may(Permission.OBJECTS_READ_ALL) else owner == actor.organisation
+    sight = true() if actor.sight is None else owner == actor.sight
     return and_(or_(ordinary, owner.in_(by_actor)), bodies[act.body], sight)
 
 

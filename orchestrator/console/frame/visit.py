@@ -108,7 +108,7 @@ TheVisit = Annotated[Visit, Depends(the_visit)]
 
 def _badges(session: Session, actor: Actor, service: Service) -> dict[str, int]:
     """Return the counts shown in the menu."""
-    active = [run for run in run_queries.active_runs(session) if actor.sees(run.organisation_code)]
+    active = run_queries.active_runs(session, actor.sight)
     return {"approvals": to_do.count(session, to_do.Queue(actor, service.pack, NOUNS)), "runs": len(active)}
 
 

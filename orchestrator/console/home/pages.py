@@ -29,7 +29,7 @@ def show_home(visit: TheVisit) -> Response:
     actor = visit.actor
     own = visible_to(actor)
     latest = request_queries.page(visit.session, request_queries.Filter(own), limit=FEW)
-    active = [run for run in run_queries.active_runs(visit.session) if actor.sees(run.organisation_code)]
+    active = run_queries.active_runs(visit.session, own)
     page = HomePage(
         waiting=tuple(
             queue_row(visit, item)

@@ -28,6 +28,7 @@ from orchestrator.console.words.i18n import N_
 from orchestrator.console.words.labels import WORDS
 from orchestrator.core.errors import NotFound
 from orchestrator.core.plan_kinds import DELIVERY_KINDS, MIGRATION_KINDS, TERRAFORM_KINDS, PlanKind
+from orchestrator.departments.permissions import require_visible
 from orchestrator.migrations import queries as migration_queries
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.resource_requests.models import ResourceRequest
@@ -101,10 +102,7 @@ def find(visit: Visit, plan_id: UUID) -> ExecutionPlan:
     Raises:
         NotFound: there is none, or it belongs to an organisation that this person does not see.
     """
-    plan = queries.plan(visit.session, plan_id)
-    if not visit.actor.sees(plan.organisation_code):
-        raise NotFound
-    return plan
+    return require_visible(visit.actor, queries.plan(visit.session, plan_id))
 
 
 def _monthly(visit: Visit, plan: ExecutionPlan, request: ResourceRequest) -> tuple[int, int]:

@@ -24,10 +24,9 @@ from orchestrator.console.requests.views import (
 from orchestrator.console.words import labels
 from orchestrator.core import audit
 from orchestrator.core.calendar import add_working_days, business_date
-from orchestrator.core.errors import NotFound
 from orchestrator.core.object_kinds import ObjectKind
 from orchestrator.core.plan_kinds import PlanKind
-from orchestrator.departments.permissions import Permission
+from orchestrator.departments.permissions import Permission, require_visible
 from orchestrator.quotas import queries as quota_queries
 from orchestrator.quotas.arithmetic import Counter, CounterKind
 from orchestrator.quotas.models import HoldStatus
@@ -291,7 +290,4 @@ def find(visit: Visit, request_id: UUID) -> ResourceRequest:
     Raises:
         NotFound: there is none, or it belongs to an organisation that this person does not see.
     """
-    request = queries.get(visit.session, request_id)
-    if not visit.actor.sees(request.organisation_code):
-        raise NotFound
-    return request
+    return require_visible(visit.actor, queries.get(visit.session, request_id))

@@ -14,7 +14,7 @@ from orchestrator.console.resources import reading
 from orchestrator.console.resources.views import DriftCheck, ResourceList
 from orchestrator.console.words.i18n import N_
 from orchestrator.core.errors import BusinessError
-from orchestrator.departments.permissions import Permission, require, visible_to
+from orchestrator.departments.permissions import Permission, require_visible, visible_to
 from orchestrator.resources import queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.workflows.nouns import RESOURCES
@@ -56,8 +56,7 @@ def act_on_resource(resource_id: UUID, name: str, visit: TheVisit, sent: Sent) -
 
 
 def _one(visit: Visit, resource_id: UUID) -> ResourceList:
-    resource = queries.get(visit.session, resource_id)
-    require(visit.actor, Permission.REQUESTS_READ, resource.organisation_code)
+    resource = require_visible(visit.actor, queries.get(visit.session, resource_id))
     return ResourceList(
         rows=(reading.item(visit, resource),),
         pager=Pager(None, "", ""),

@@ -9,7 +9,7 @@ from orchestrator.console.frame.views import ActionSet
 from orchestrator.console.frame.visit import Visit
 from orchestrator.console.runs.views import LogLine, RunDetail, RunRow
 from orchestrator.console.words.i18n import N_
-from orchestrator.core.errors import NotFound
+from orchestrator.departments.permissions import require_visible
 from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries
 from orchestrator.runs.kinds import RunKind
@@ -84,10 +84,7 @@ def find(visit: Visit, run_id: UUID) -> Run:
     Raises:
         NotFound: there is none, or it belongs to an organisation that this person does not see.
     """
-    run = queries.run(visit.session, run_id)
-    if not visit.actor.sees(run.organisation_code):
-        raise NotFound
-    return run
+    return require_visible(visit.actor, queries.run(visit.session, run_id))
 
 
 def _plan(visit: Visit, run: Run) -> ExecutionPlan | None:

@@ -18,7 +18,7 @@ from orchestrator.billing.statement_queries import ListedLine
 from orchestrator.catalogue import queries as catalogue_queries
 from orchestrator.catalogue.models import SkuBilling
 from orchestrator.departments import queries as department_queries
-from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.departments.permissions import Actor, require_visible
 from orchestrator.systems import queries as system_queries
 
 CENTRE = "XXH"
@@ -31,9 +31,7 @@ def read_statement(session: Session, actor: Actor, statement_id: UUID) -> UsageS
     Raises:
         NotFound: it does not exist, or the actor does not see it.
     """
-    row = queries.get(session, statement_id)
-    require(actor, Permission.REQUESTS_READ, row.organisation_code)
-    return row
+    return require_visible(actor, queries.get(session, statement_id))
 
 
 def statement_document(session: Session, row: UsageStatement) -> StatementDocument:

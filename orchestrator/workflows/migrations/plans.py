@@ -22,11 +22,9 @@ from orchestrator.workflows.plans import generation
 from orchestrator.workflows.requests import judgements
 
 
-def lock_for(
-    session: Session, actor: Actor, permission: Permission, migration_id: UUID, version: int | None = None
-) -> Migration:
+def lock_for(session: Session, actor: Actor, permission: Permission, migration_id: UUID) -> Migration:
     """Return a migration, locked, after checking the actor's permission in its organisation."""
-    migration = store.lock(session, migration_id, version)
+    migration = store.lock(session, migration_id)
     require(actor, permission, migration.organisation_code)
     return migration
 

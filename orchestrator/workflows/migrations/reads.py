@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from orchestrator.departments.permissions import Actor, Permission, require, visible_to
+from orchestrator.departments.permissions import Actor, require_visible, visible_to
 from orchestrator.migrations import queries
 from orchestrator.migrations.lifecycle import MigrationStatus
 from orchestrator.migrations.models import Migration, MigrationSwitch
@@ -60,8 +60,7 @@ def migration_detail(session: Session, actor: Actor, migration_id: UUID) -> Migr
     Raises:
         NotFound: No such migration exists, or the actor may not see it.
     """
-    migration = queries.get(session, migration_id)
-    require(actor, Permission.REQUESTS_READ, migration.organisation_code)
+    migration = require_visible(actor, queries.get(session, migration_id))
     plans = [
         _plan_view(session, act.act, act.round, act.plan_id) for act in queries.acts(session, migration.id)
     ]
