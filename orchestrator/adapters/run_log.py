@@ -11,11 +11,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 import sqlalchemy.exc
 from sqlalchemy import Engine
+
+from orchestrator.core.sql_blocks import load_driver_sql
 
 CHANNEL: Final = "run_log"
 OUTAGE: Final = (psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError)
@@ -29,15 +32,7 @@ _PAUSE_SECONDS: Final = 0.5
 _PACE_SECONDS: Final = 0.01
 """Lines that arrive within this time after a batch are stored together. The first line never waits."""
 
-_LAST: Final = """
-SELECT seq, first_line, text FROM run_log_chunks WHERE run_id = %s ORDER BY seq DESC LIMIT 1
-"""
-_STORE: Final = """
-WITH stored AS (
-    INSERT INTO run_log_chunks (run_id, seq, first_line, text, at)
-    VALUES (%(run)s, %(seq)s, %(first)s, %(text)s, now()) ON CONFLICT DO NOTHING RETURNING seq)
-SELECT pg_notify(%(channel)s, %(payload)s) FROM stored
-"""
+SQL: Final = load_driver_sql(Path(__file__).with_suffix(".sql"))
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -161,7 +156,7 @@ class RunLogWriter:
         connection = self._connection or self._connect()
         while True:
             if self._position is None:
-                last = connection.execute(_LAST, (self._run_id,)).fetchone()
+                last = connection.execute(SQL["last_chunk"], {"run": self._run_id}).fetchone()
                 self._position = (last[0] + 1, last[1] + _count(last[2])) if last else (1, 1)
                 if last and (last[0], last[2]) == (self._tried, text):
                     # The lines were stored; only the confirmation was lost with the connection.
@@ -185,7 +180,7 @@ class RunLogWriter:
         if len(payload.encode()) > _NOTIFY_BYTES:
             payload = json.dumps({"run": self._run_id})
         values = {"run": self._run_id, "seq": seq, "first": first, "text": text}
-        cursor = connection.execute(_STORE, {**values, "channel": CHANNEL, "payload": payload})
+        cursor = connection.execute(SQL["store_chunk"], {**values, "channel": CHANNEL, "payload": payload})
         return cursor.rowcount == 1
 
 

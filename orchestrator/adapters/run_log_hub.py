@@ -13,7 +13,7 @@ from typing import Final, Self, TypeVar, TypeVarTuple
 from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Engine
 
-from orchestrator.adapters.run_log import CHANNEL, OUTAGE, own_connection
+from orchestrator.adapters.run_log import CHANNEL, OUTAGE, SQL, own_connection
 
 READERS: Final = 4
 """Connections shared by all streams of a process, in addition to the listening one."""
@@ -21,14 +21,6 @@ _READ_CHUNKS: Final = 200
 _FEED_LENGTH: Final = 512
 _ASK_AFTER_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.5
-
-_READ: Final = """
-SELECT first_line, text FROM run_log_chunks
-WHERE run_id = %(run)s AND seq >= COALESCE((
-    SELECT seq FROM run_log_chunks
-    WHERE run_id = %(run)s AND first_line <= %(line)s ORDER BY seq DESC LIMIT 1), 0)
-ORDER BY seq LIMIT %(limit)s
-"""
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -159,7 +151,7 @@ class RunLogHub:
     def _read_table(self, run_id: str, known: int) -> list[LogLines]:
         values = {"run": run_id, "line": known + 1, "limit": _READ_CHUNKS}
         with self._engine.connect() as connection:
-            rows = connection.exec_driver_sql(_READ, values).all()
+            rows = connection.exec_driver_sql(SQL["chunks_from"], values).all()
         return [LogLines(first, tuple(text.split("\n"))) for first, text in rows]
 
     def _listen_forever(self) -> None:

@@ -18,9 +18,6 @@ from orchestrator.core.db import rolled_back
 from orchestrator.core.errors import NotFound
 from orchestrator.core.sql_blocks import load_sql
 
-PRICE_TERMS = "SELECT token FROM price_terms"
-"""A token that changes whenever a price, a discount or a payer split does: same token, same rating."""
-
 _FOLDER = Path(__file__).parent
 _RATING = load_sql(_FOLDER / "rating.sql")
 _GAPS = load_sql(_FOLDER / "gaps.sql")

@@ -5,10 +5,13 @@ Timeouts and heartbeats use the machine's clock, never this one.
 """
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlmodel import Field, Session, SQLModel
+
+from orchestrator.core.sql_blocks import load_sql
 
 CITY = ZoneInfo("Asia/Shanghai")
 _CACHED = "product_clock_now"
@@ -23,7 +26,7 @@ class ClockShift(SQLModel, table=True):
     seconds: float = 0.0
 
 
-PRODUCT_NOW = "now() + make_interval(secs => coalesce((SELECT seconds FROM clock_shift), 0))"
+PRODUCT_NOW = load_sql(Path(__file__).with_suffix(".sql"))["product_now"]
 """The product's time at the start of the transaction, as an SQL expression."""
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -19,39 +20,15 @@ from orchestrator.core import audit
 from orchestrator.core.clock import now
 from orchestrator.core.db import rolled_back
 from orchestrator.core.events import Event
+from orchestrator.core.sql_blocks import load_sql
 from orchestrator.quotas.arithmetic import Counter, CounterKind, Take, in_locking_order
 from orchestrator.quotas.commitments import Change, Commitment, endings
 from orchestrator.quotas.errors import HoldEnded, MoreThanCommitted, NothingLeft
 from orchestrator.quotas.models import Hold, HoldItem, HoldStatus
 
-_CHANGE: Final = text("""
-SELECT change_counters(:organisation, CAST(:targets AS text[]), CAST(:held AS bigint[]),
-                       CAST(:committed AS bigint[]), CAST(:needed AS bigint[]))
-""")
-_HOLD: Final = text("""
-WITH hold AS (
-    INSERT INTO holds (id, request_id, organisation_code, status, created_at, expires_at)
-    VALUES (:id, :request, :organisation, 'live', :now, :expires)
-)
-INSERT INTO hold_items (hold_id, target, amount)
-SELECT :id, * FROM unnest(CAST(:targets AS text[]), CAST(:amounts AS bigint[]))
-""")
-_END: Final = text("""
-UPDATE budget_commitments SET ends = greatest(starts, :day), amount_fen = ending.used
-FROM unnest(CAST(:ids AS uuid[]), CAST(:used AS bigint[])) AS ending (id, used)
-WHERE budget_commitments.id = ending.id
-""")
-_ADD: Final = text("""
-INSERT INTO budget_commitments (id, line_id, fiscal_year, workspace_id, request_id, committed_at, address,
-                                sku_code, quantity, catalogue_code, price_fen, starts, ends, amount_fen)
-SELECT gen_random_uuid(), line.id, line.fiscal_year, :workspace, added.request_id, added.committed_at,
-       added.address, added.sku, added.quantity, added.catalogue, added.price_fen, added.starts, added.ends,
-       added.amount_fen
-FROM jsonb_to_recordset(CAST(:added AS jsonb)) AS added (
-    line_id uuid, request_id uuid, committed_at timestamptz, address text, sku text, quantity integer,
-    catalogue text, price_fen bigint, starts date, ends date, amount_fen bigint
-) JOIN budget_lines AS line ON line.id = added.line_id
-""")
+_SQL: Final = {
+    name: text(statement) for name, statement in load_sql(Path(__file__).with_suffix(".sql")).items()
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +68,7 @@ def hold(
         "amounts": [take.amount for take in takes],
     }
     session.flush()
-    session.execute(_HOLD, facts)
+    session.execute(_SQL["hold"], facts)
     needed = [_Change(take.counter, take.amount, needed=take.amount) for take in takes if take.amount > 0]
     # Last, because all other requests for these counters wait from here to the commit.
     lacking = _change(session, organisation, needed)
@@ -192,7 +169,7 @@ def _end_commitments(session: Session, booking: Booking) -> None:
         "ids": [item.committed.id for item in ended],
         "used": [item.used_fen for item in ended],
     }
-    session.execute(_END, values)
+    session.execute(_SQL["end_commitments"], values)
 
 
 def _add_commitments(session: Session, request_id: UUID, booking: Booking) -> None:
@@ -207,7 +184,7 @@ def _add_commitments(session: Session, request_id: UUID, booking: Booking) -> No
         ahead = (item.from_day(day) for item in change.added if item.ends > day)
         rows += [_row(item, change.line_id, request_id, now(session)) for item in ahead]
     values = {"workspace": booking.workspace_id, "added": json.dumps(rows, default=str)}
-    session.execute(_ADD, values)
+    session.execute(_SQL["add_commitments"], values)
 
 
 def _row(
@@ -270,5 +247,5 @@ def _change(session: Session, organisation: str, changes: Sequence[_Change]) -> 
         "committed": [change.committed for change in changes],
         "needed": [change.needed for change in changes],
     }
-    lacking = session.execute(_CHANGE, values).scalar_one()
+    lacking = session.execute(_SQL["change_counters"], values).scalar_one()
     return next((change for change in changes if str(change.counter) == lacking), None)

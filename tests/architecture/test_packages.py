@@ -12,13 +12,18 @@ from orchestrator import __version__
 from tests.architecture.conftest import Checkout
 
 
-def test_the_services_wheel_requires_the_assets_of_its_own_version(
+def test_the_services_wheel_has_every_sql_file_and_requires_the_assets_of_its_own_version(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     (path,) = WheelBuilder(str(checkout.root)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(path) as wheel:
         (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         stated = Parser().parsestr(wheel.read(name).decode())
+        packed = {name for name in wheel.namelist() if name.endswith(".sql")}
+    sql_files = {
+        name for name in checkout.names if name.startswith("orchestrator/") and name.endswith(".sql")
+    }
+    assert packed >= sql_files > set()
     assert stated["Version"] == __version__
     assert f"govcloud-assets=={__version__}" in (stated.get_all("Requires-Dist") or [])
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
@@ -17,58 +18,14 @@ from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
+from orchestrator.core.sql_blocks import load_driver_sql
+
 T = TypeVar("T")
 
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 _KEEP_HOURS: Final = 24 * 30
 
-_BEAT: Final = """
-INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE VALUES (%(worker_id)s, now())
-ON CONFLICT (id) DO UPDATE SET last_heartbeat = now()
-"""
-
-# The next job of the same lock can start now, so the listening workers are notified. An abort request ends
-# with the attempt: the next attempt reads the request from the business object.
-_END: Final = """
-WITH ended AS (
-    UPDATE procrastinate_jobs
-    SET status = %(status)s::procrastinate_job_status, abort_requested = false, attempts = attempts + 1,
-        priority = CASE WHEN %(status)s::procrastinate_job_status = 'todo'
-                   THEN GREATEST(priority, 1000) ELSE priority END,
-        scheduled_at = COALESCE(%(retry_at)s, scheduled_at)
-    WHERE id = %(job_id)s AND status = 'doing' AND worker_id = %(worker_id)s AND attempts = %(attempts)s
-    RETURNING id, queue_name)
-SELECT pg_notify('procrastinate_queue_v1#' || queue_name,
-                 json_build_object('type', 'job_inserted', 'job_id', id)::text) FROM ended
-"""
-
-# The queueing lock is removed, because another waiting job may hold it by now. Interrupted jobs go first, so
-# that no other job meets a business object whose run was interrupted.
-_RESCUE: Final = """
-UPDATE procrastinate_jobs
-SET status = 'todo', abort_requested = false, attempts = attempts + 1,
-    priority = GREATEST(priority, 1000), scheduled_at = NULL, queueing_lock = NULL
-WHERE id IN (
-    SELECT job.id FROM procrastinate_jobs job
-    WHERE job.status = 'doing' AND NOT EXISTS (
-        SELECT 1 FROM procrastinate_workers worker
-        WHERE worker.id = job.worker_id
-        AND worker.last_heartbeat > now() - make_interval(secs => %(stalled_seconds)s))
-    FOR UPDATE SKIP LOCKED)
-RETURNING id, task_name
-"""
-
-_GIVE_BACK: Final = """
-UPDATE procrastinate_jobs
-SET status = 'todo', abort_requested = false, attempts = attempts + 1,
-    priority = GREATEST(priority, 1000), scheduled_at = NULL, queueing_lock = NULL
-WHERE id = ANY(%(ids)s) AND status = 'doing' AND worker_id = %(worker_id)s
-RETURNING id
-"""
-
-_MINE: Final = """
-SELECT id, abort_requested FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s
-"""
+_SQL: Final = load_driver_sql(Path(__file__).with_suffix(".sql"))
 
 logger = logging.getLogger(__name__)
 
@@ -161,11 +118,13 @@ class Ledger(JobManager):
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Record that this worker is alive; register it again if it was considered dead."""
-        await self.connector.execute_query_async(_BEAT, worker_id=worker_id)
+        await self.connector.execute_query_async(_SQL["beat"], worker_id=worker_id)
 
     async def rescue(self, stalled_seconds: float) -> None:
         """Return the jobs of workers without a heartbeat for `stalled_seconds` to the queue."""
-        rescued = await self.connector.execute_query_all_async(_RESCUE, stalled_seconds=stalled_seconds)
+        rescued = await self.connector.execute_query_all_async(
+            _SQL["rescue"], stalled_seconds=stalled_seconds
+        )
         for row in rescued:
             logger.warning("Job %s (%s) of a dead worker returned to the queue", row["id"], row["task_name"])
 
@@ -175,12 +134,12 @@ class Ledger(JobManager):
         The answer to a fetch can be lost with its connection; then only the table assigns the job to this
         worker. Such a job is returned when two consecutive checks find it.
         """
-        rows = await self.connector.execute_query_all_async(_MINE, worker_id=worker_id)
+        rows = await self.connector.execute_query_all_async(_SQL["mine"], worker_id=worker_id)
         self.abort_requested = {row["id"] for row in rows if row["abort_requested"]}
         lost = {row["id"] for row in rows} - self._held
         certain = sorted(lost & self._suspects)
         if certain:
-            await self.connector.execute_query_all_async(_GIVE_BACK, ids=certain, worker_id=worker_id)
+            await self.connector.execute_query_all_async(_SQL["give_back"], ids=certain, worker_id=worker_id)
             logger.warning("Jobs %s returned to the queue: the answer to their fetch was lost", certain)
         self._suspects = lost
 
@@ -192,7 +151,7 @@ class Ledger(JobManager):
 
     async def _end(self, job: Job, status: str, retry_at: datetime | None) -> None:
         rows = await self.connector.execute_query_all_async(
-            _END,
+            _SQL["end_attempt"],
             job_id=job.id,
             worker_id=job.worker_id,
             attempts=job.attempts,

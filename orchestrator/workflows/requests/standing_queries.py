@@ -6,6 +6,7 @@ The standing is all that the rules need besides the request: quota, pools, budge
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -13,62 +14,23 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session
 
-from orchestrator.billing.queries import PRICE_TERMS
-from orchestrator.core.clock import PRODUCT_NOW, cache_now
+from orchestrator.core import clock
+from orchestrator.core.clock import cache_now
 from orchestrator.core.errors import NotFound
 from orchestrator.core.rows import from_document, require_version
+from orchestrator.core.sql_blocks import load_driver_sql, load_sql
 from orchestrator.departments.queries import Filing, filing_of
 from orchestrator.policies.facts import PricePeriod, SystemFacts
 from orchestrator.quotas.arithmetic import Counter
 from orchestrator.quotas.queries import CLOUD_PURPOSE
 from orchestrator.resource_requests.models import ResourceRequest
 
-_SIZES = """
-SELECT pool_code, key, arch, count, vcpu, memory_gb, disk_gb, disk_tier, backup_gb, host_services, free
-FROM request_lines JOIN resource_pools ON code = pool_code WHERE request_id = :request ORDER BY position
-"""
-SIZES = text(_SIZES)
+_FILES: Final = (Path(clock.__file__).with_suffix(".sql"), Path(__file__).with_name("standing.sql"))
+_SQL: Final = load_sql(*_FILES)
+_DRIVER_SQL: Final = load_driver_sql(*_FILES)
+SIZES: Final = text(_SQL["sizes"])
 """Each row has the columns of a line and of its pool that `HostSize` needs."""
-
-_STANDING = f"""
-json_build_object(
-    'now', {PRODUCT_NOW},
-    'kind', organisation.kind,
-    'filings', ARRAY(SELECT status FROM officer_filings WHERE organisation_code = organisation.code),
-    'system', (
-        SELECT json_build_object('code', code, 'classification', classification, 'mlps_level', mlps_level,
-                                 'zombie', zombie)
-        FROM systems WHERE code = request.system_code),
-    'limits', (
-        SELECT json_object_agg('quota:' || zone_class || ':' || resource_class,
-                               json_build_array(held, committed, amount))
-        FROM quota_limits WHERE organisation_code = organisation.code),
-    'capacities', (
-        SELECT json_object_agg('pool:' || pool_code || ':' || resource_class,
-                               json_build_array(held, committed, allocatable))
-        FROM pool_capacities),
-    'budget', (
-        SELECT json_build_object('id', id, 'name', organisation_code || '/' || fiscal_year || '/' || purpose,
-                                 'appropriated_fen', appropriated_fen, 'held_fen', held_fen,
-                                 'committed_fen', committed_fen, 'spent_fen', spent_fen)
-        FROM budget_lines
-        WHERE organisation_code = organisation.code AND purpose = %(purpose)s AND payer = 'department'
-            AND fiscal_year = extract(year FROM ({PRODUCT_NOW}) AT TIME ZONE 'Asia/Shanghai')),
-    'sizes', ARRAY(SELECT to_json(size) FROM ({_SIZES}) AS size),
-    'terms', ({PRICE_TERMS}))
-"""  # noqa: S608 - constants alone
-_FROM = """
-FROM resource_requests AS request JOIN organisations AS organisation ON organisation.code = organisation_code
-WHERE request.id = :request
-"""
-_READ: Final = f"SELECT {_STANDING} {_FROM}".replace(":request", "%(request)s")
-_LOCK: Final = f"SELECT row_to_json(request), {_STANDING} {_FROM} FOR UPDATE OF request".replace(
-    ":request", "%(request)s"
-)
-_PRICED: Final = text(f"""
-SELECT ({PRICE_TERMS})::text AS terms, sku_code AS sku, valid_from AS since, valid_to AS until
-FROM sku_prices JOIN price_catalogues ON code = catalogue_code
-""")  # noqa: S608 - constants alone
+_PRICED: Final = text(_SQL["priced"])
 _PRICES: Final[dict[str, tuple[PricePeriod, ...]]] = {}
 """The days on which SKUs have a price, by token. Every change of a price or term makes a new token."""
 _TOKENS_KEPT: Final = 8
@@ -123,7 +85,7 @@ def read_standing(session: Session, request_id: UUID) -> Standing:
     Raises:
         NotFound: there is no such request.
     """
-    return _standing(session, _read(session, _READ, request_id)[0])
+    return _standing(session, _read(session, "read_standing", request_id)[0])
 
 
 def lock_standing(
@@ -135,16 +97,16 @@ def lock_standing(
         NotFound: there is no such request.
         VersionConflict: the request is no longer at `version`.
     """
-    row, document = _read(session, _LOCK, request_id)
+    row, document = _read(session, "lock_standing", request_id)
     request = from_document(session, ResourceRequest, row)
     require_version(request, version)
     return request, _standing(session, document)
 
 
-def _read(session: Session, statement: str, request_id: UUID) -> Sequence[Any]:
+def _read(session: Session, block: str, request_id: UUID) -> Sequence[Any]:
     session.flush()
     values = {"request": request_id, "purpose": CLOUD_PURPOSE}
-    row = session.connection().exec_driver_sql(statement, values).one_or_none()
+    row = session.connection().exec_driver_sql(_DRIVER_SQL[block], values).one_or_none()
     if row is None:
         raise NotFound
     return row

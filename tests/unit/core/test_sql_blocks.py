@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.core.sql_blocks import load_sql
+from orchestrator.core.sql_blocks import load_driver_sql, load_sql
 
 FILE = """-- A comment on the file.
 
@@ -44,3 +44,19 @@ def test_a_with_clause_names_blocks_that_exist(tmp_path: Path) -> None:
     (tmp_path / "lines.sql").write_text("-- name: lines\n-- with: usage\nSELECT * FROM usage\n")
     with pytest.raises(KeyError, match="usage"):
         load_sql(tmp_path / "lines.sql")
+
+
+def test_a_block_is_included_in_another_and_in_what_that_one_includes(tmp_path: Path) -> None:
+    (tmp_path / "lines.sql").write_text(
+        "-- name: one\nSELECT 1\n-- name: two\n(\n    -- include: one\n)\n"
+        "-- name: three\nSELECT\n-- include: two\n"
+    )
+    assert load_sql(tmp_path / "lines.sql")["three"] == "SELECT\n(\nSELECT 1\n)"
+
+
+def test_the_driver_gets_its_own_marks_for_parameters_and_for_percents(tmp_path: Path) -> None:
+    (tmp_path / "lines.sql").write_text(
+        "-- name: lines\nSELECT :day::date, 'quota:' || :day WHERE x LIKE 'a%'\n"
+    )
+    statement = load_driver_sql(tmp_path / "lines.sql")["lines"]
+    assert statement == "SELECT %(day)s::date, 'quota:' || %(day)s WHERE x LIKE 'a%%'"
