@@ -1,4 +1,4 @@
-"""The pages of migrations on the running product: a live system is moved and returned by buttons."""
+"""The pages of migrations on the running product: a live system is migrated and rolled back by buttons."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SLOW_SECONDS = 15
 
 @dataclass
 class LiveMigration:
-    """A registered migration under writes, and its page."""
+    """A legacy system under writes, the request with its target, and the page of its migration."""
 
     target: MigrationHost
     clients: SampleClients
@@ -87,9 +87,21 @@ def test_a_plan_with_mistakes_shows_all_of_them_and_keeps_what_was_typed(people:
         shoot(page, "register")
 
 
-def test_a_department_registers_and_the_centre_copies_through_the_pages(
+def test_a_live_system_is_migrated_rolled_back_migrated_again_and_retired_through_the_pages(
     people: People, live: LiveMigration
 ) -> None:
+    register(people, live)
+    check_and_copy(people, live)
+    approve_and_cut_over(people, live)
+    roll_back(people, live)
+    cut_over_again(people, live)
+    accept_and_finalise(people, live)
+    live.clients.stop()
+    assert lost(live.clients.acknowledged(), live.target) == (0, 0)
+    see_the_list(people, live)
+
+
+def register(people: People, live: LiveMigration) -> None:
     hostile = "迁移 <script>alert(1)</script> {{ 7 * 7 }}"
     plan = PLAN.read_text("utf-8").replace("title: 山洪灾害监测预警系统迁移", f'title: "{hostile}"')
     plan = plan.replace("pause_budget_ms: 2000", "pause_budget_ms: 30000")
@@ -101,6 +113,9 @@ def test_a_department_registers_and_the_centre_copies_through_the_pages(
         expect(page.locator(".notice-good")).to_contain_text("迁移已登记")
         expect(page.get_by_role("heading", level=1)).to_contain_text(hostile)
         live.path = path_of(page)
+
+
+def check_and_copy(people: People, live: LiveMigration) -> None:
     with opened(people, REVIEWER, "/console/approvals?waiting=migrations.preflight") as page:
         page.get_by_role("link", name="MG-2019-").first.click()
         act(page, "检查两端", "正在检查两端")
@@ -116,7 +131,8 @@ def test_a_department_registers_and_the_centre_copies_through_the_pages(
         shoot(page, "copied")
 
 
-def test_the_cutover_has_a_checklist_and_needs_two_approvers(people: People, live: LiveMigration) -> None:
+def approve_and_cut_over(people: People, live: LiveMigration) -> None:
+    """The cutover has a checklist and needs two approvers; its page counts the pause."""
     with opened(people, REVIEWER, live.path) as page:
         expect(page.get_by_role("button", name="割接到目标端")).to_have_count(0)
         act(page, "编制割接计划", "正在生成执行计划")
@@ -144,7 +160,8 @@ def test_the_cutover_has_a_checklist_and_needs_two_approvers(people: People, liv
         shoot(page, "trial")
 
 
-def test_the_rollback_button_shows_its_effects_and_rolls_back(people: People, live: LiveMigration) -> None:
+def roll_back(people: People, live: LiveMigration) -> None:
+    """The rollback button shows its effects."""
     with opened(people, APPLIER, live.path) as page:
         expect(page.locator("#acts")).to_contain_text("带着目标端已接受的全部写入恢复服务")
         act(page, "回退到源端", "回退已排入执行队列")
@@ -153,9 +170,7 @@ def test_the_rollback_button_shows_its_effects_and_rolls_back(people: People, li
         shoot(page, "returned")
 
 
-def test_after_a_second_cutover_the_department_accepts_and_the_rollback_path_is_removed(
-    people: People, live: LiveMigration
-) -> None:
+def cut_over_again(people: People, live: LiveMigration) -> None:
     with opened(people, REVIEWER, live.path) as page:
         act(page, "编制割接计划", "正在生成执行计划")
         log_ended(page)
@@ -164,6 +179,10 @@ def test_after_a_second_cutover_the_department_accepts_and_the_rollback_path_is_
     with opened(people, APPLIER, live.path) as page:
         act(page, "割接到目标端", "割接已排入执行队列")
         log_ended(page)
+
+
+def accept_and_finalise(people: People, live: LiveMigration) -> None:
+    """The department accepts, the rollback path is removed, and the retirement is recorded."""
     with opened(people, OFFICER, live.path) as page:
         act(page, "验收", "已验收")
     with opened(people, REVIEWER, live.path) as page:
@@ -178,13 +197,10 @@ def test_after_a_second_cutover_the_department_accepts_and_the_rollback_path_is_
         act(page, "提交停用记录", "停用记录已提交")
         expect(page.locator("#acts")).to_contain_text("磁盘已消磁 <b>")
         shoot(page, "retired")
-    live.clients.stop()
-    assert lost(live.clients.acknowledged(), live.target) == (0, 0)
 
 
-def test_the_list_shows_which_side_serves_to_those_who_may_see_it(
-    people: People, live: LiveMigration
-) -> None:
+def see_the_list(people: People, live: LiveMigration) -> None:
+    """The list shows the serving side to those who may see the migration."""
     with opened(people, CLERK, "/console/migrations") as page:
         expect(page.locator("tbody tr").first).to_contain_text("目标端（政务云）")
         page.get_by_label("状态").select_option("aborted")
