@@ -36,10 +36,16 @@ def used(service: RunningService) -> Document:
     return request
 
 
-@pytest.mark.usefixtures("used")
-def test_a_month_is_closed_verified_and_confirmed_through_the_pages(
-    people: People, service: RunningService
-) -> None:
+@pytest.fixture(scope="module")
+def confirmed(people: People, service: RunningService, used: Document) -> Document:
+    """The request, after June was closed, verified and confirmed through the pages."""
+    path = close_and_issue(people, service)
+    confirm(people, path)
+    return used
+
+
+def close_and_issue(people: People, service: RunningService) -> str:
+    """Close June and issue its only statement; return the path of its page."""
     with opened(people, REVIEWER, "/console/statements") as page:
         page.get_by_label("月份").first.fill("2019-08")
         page.get_by_role("button", name="关账").click()
@@ -54,7 +60,10 @@ def test_a_month_is_closed_verified_and_confirmed_through_the_pages(
         shoot(page, "statement-metered")
         act(page, "核验并出具", "金额不再变动")
         address = page.url.split("?")[0]
-    path = "/" + address.split("/", 3)[3]
+    return "/" + address.split("/", 3)[3]
+
+
+def confirm(people: People, path: str) -> None:
     with opened(people, "slj.clerk", path) as page:
         expect(page.get_by_role("button", name="确认用量与金额")).to_have_count(0)
     with opened(people, OFFICER, path) as page:
@@ -68,8 +77,15 @@ def test_a_month_is_closed_verified_and_confirmed_through_the_pages(
         shoot(page, "statement")
 
 
+def test_a_month_is_closed_verified_and_confirmed_through_the_pages(
+    service: RunningService, confirmed: Document
+) -> None:
+    (statement,) = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"]
+    assert (statement["status"], statement["organisation"]) == ("confirmed", confirmed["organisation"])
+
+
 def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
-    people: People, used: Document
+    people: People, confirmed: Document
 ) -> None:
     with opened(people, FINANCE, "/console/usage-report?year=2019") as page:
         expect(page.locator(".chart canvas")).to_be_visible()
@@ -83,7 +99,7 @@ def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
         digest = cause.locator(".digest").first.inner_text()
         expect(cause).to_contain_text("中心审批员")
         expect(cause).to_contain_text(HOSTILE)
-        for link, seen in ways(page, used):
+        for link, seen in ways(page, confirmed):
             link.click()
             expect(page.locator("main")).to_contain_text(seen)
             if seen.startswith("EP-"):
@@ -91,22 +107,22 @@ def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
             page.goto(line)
 
 
-def ways(page: Page, used: Document) -> list[tuple[Locator, str]]:
+def ways(page: Page, confirmed: Document) -> list[tuple[Locator, str]]:
     """Follow the links of a line's page."""
     cause = page.locator("#cause")
     plan = cause.get_by_role("link", name="EP-2019-")
     run = cause.locator('a[href*="/runs/"]')
     return [
         (page.get_by_role("link", name="CAT-2019-01"), "ECS-X86-CPU"),
-        (cause.locator('a[href*="/resources"]'), used["number"]),
+        (cause.locator('a[href*="/resources"]'), confirmed["number"]),
         (run, run.inner_text()),
         (plan, plan.inner_text()),
-        (cause.get_by_role("link", name=used["number"]), used["number"]),
+        (cause.get_by_role("link", name=confirmed["number"]), confirmed["number"]),
     ]
 
 
 def test_the_price_of_a_line_stands_in_the_list_that_it_names_and_its_resource_alone(
-    people: People, service: RunningService, used: Document
+    people: People, service: RunningService, confirmed: Document
 ) -> None:
     statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
     lines = service.callers(REVIEWER).done("GET", f"/statements/{statement}/lines")["items"]
@@ -116,12 +132,12 @@ def test_the_price_of_a_line_stands_in_the_list_that_it_names_and_its_resource_a
         shoot(page, "prices")
     with opened(people, OFFICER, f"/console/resources?only={cpu['resource_id']}") as page:
         expect(page.locator("tbody tr")).to_have_count(1)
-        expect(page.locator("tbody tr")).to_contain_text(used["number"])
+        expect(page.locator("tbody tr")).to_contain_text(confirmed["number"])
     with opened(people, "cgj.clerk", f"/console/resources?only={cpu['resource_id']}") as page:
         expect(page.get_by_role("heading", level=1)).to_contain_text("没有找到")
 
 
-def test_every_amount_of_the_report_leads_to_what_it_is_made_of(people: People, used: Document) -> None:
+def test_every_amount_of_the_report_leads_to_what_it_is_made_of(people: People, confirmed: Document) -> None:
     report = "/console/usage-report?year=2019"
     with opened(people, FINANCE, report) as page:
         water = page.get_by_role("row").filter(has_text="SLJ")
@@ -130,11 +146,12 @@ def test_every_amount_of_the_report_leads_to_what_it_is_made_of(people: People, 
         totals = page.locator("tfoot").get_by_role("link")
         paths += [str(link.get_attribute("href")) for link in totals.all()]
         assert paths[2:] == ["/console/statements?month=2019-06"]
-    for path, seen in zip(paths, (used["number"], TOTAL, TOTAL), strict=True):
+    for path, seen in zip(paths, (confirmed["number"], TOTAL, TOTAL), strict=True):
         with opened(people, FINANCE, path) as page:
             expect(page.locator("main")).to_contain_text(seen)
 
 
+@pytest.mark.usefixtures("confirmed")
 def test_the_report_says_everything_without_javascript(browser: Browser, service: RunningService) -> None:
     page = sign_in(browser, service, FINANCE, script=False)
     page.goto(f"{service.settings.url}/console/usage-report?year=2019")
@@ -143,10 +160,9 @@ def test_the_report_says_everything_without_javascript(browser: Browser, service
     page.context.close()
 
 
+@pytest.mark.usefixtures("confirmed")
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_pages_fit_a_phone(
-    people: People, service: RunningService, used: Document, language: str
-) -> None:
+def test_the_pages_fit_a_phone(people: People, service: RunningService, language: str) -> None:
     statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
     paths = ["/console/statements", f"/console/statements/{statement}", "/console/usage-report?year=2019"]
     paths += ["/console/prices/CAT-2019-01"]
@@ -158,9 +174,9 @@ def test_the_pages_fit_a_phone(
             assert surplus <= 0, f"{path} is {surplus} px too wide"
             page.set_viewport_size({"width": 1440, "height": 900})
     people(OFFICER).goto(f"{service.settings.url}/console/?lang=zh")
-    assert used
 
 
+@pytest.mark.usefixtures("confirmed")
 def test_another_department_sees_neither_statement_nor_line(people: People, service: RunningService) -> None:
     statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
     for path in (f"/console/statements/{statement}", f"/console/statements/{statement}/lines/1"):

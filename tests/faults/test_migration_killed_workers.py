@@ -16,15 +16,33 @@ from tests.running import wait_until
 from tests.transfers import APPLIER
 
 
-@pytest.fixture(scope="module")
-def live(whole_product: Product) -> Iterator[LiveMigration]:
-    with checked_migration(whole_product, budget_ms=12_000) as made:
+@pytest.fixture
+def live(product: Product) -> Iterator[LiveMigration]:
+    with checked_migration(product, budget_ms=12_000) as made:
         yield made
 
 
-def test_a_worker_and_its_ansible_killed_while_preparing_are_followed_by_one_that_prepares_the_rest(
+@pytest.mark.invariant(31)
+def test_a_migration_whose_processes_are_killed_at_every_step_has_one_serving_side_and_loses_no_write(
     product: Product, live: LiveMigration
 ) -> None:
+    kill_while_preparing(product, live)
+    product.make_whole()
+    kill_all_between_fence_and_opening(product, live)
+    product.make_whole()
+    kill_all_but_the_script(product, live)
+    product.make_whole()
+    kill_after_the_opening(product, live)
+    product.make_whole()
+    kill_in_a_rollback(product, live)
+    product.make_whole()
+    alter_a_byte_on_the_target(product, live)
+    live.clients.stop()
+    assert lost(live.clients.acknowledged(), live.legacy.host) == (0, 0)
+
+
+def kill_while_preparing(product: Product, live: LiveMigration) -> None:
+    """The next worker prepares the rest."""
     run = live.migration.act(APPLIER, "start")
     wait_until(lambda: live.said(run, "prepare_transfer.yml"), "preparation has begun", 60)
     product.kill_worker_of(run["id"])
@@ -35,9 +53,8 @@ def test_a_worker_and_its_ansible_killed_while_preparing_are_followed_by_one_tha
     live.expect_only("source")
 
 
-def test_worker_ansible_and_script_killed_between_fence_and_opening_let_the_source_serve_again(
-    product: Product, live: LiveMigration
-) -> None:
+def kill_all_between_fence_and_opening(product: Product, live: LiveMigration) -> None:
+    """Without worker, Ansible and script the source serves again."""
     live.migration.scheduled()
     with slow_marker(live):
         run = live.migration.act(APPLIER, "cut-over")
@@ -55,9 +72,8 @@ def test_worker_ansible_and_script_killed_between_fence_and_opening_let_the_sour
     live.expect_only("source")
 
 
-def test_a_script_that_outlives_its_worker_cuts_over_and_is_recorded(
-    product: Product, live: LiveMigration
-) -> None:
+def kill_all_but_the_script(product: Product, live: LiveMigration) -> None:
+    """The script cuts over, and the next worker records it."""
     live.migration.scheduled()
     with slow_marker(live):
         run = live.migration.act(APPLIER, "cut-over")
@@ -72,9 +88,8 @@ def test_a_script_that_outlives_its_worker_cuts_over_and_is_recorded(
     live.expect_only("target")
 
 
-def test_a_worker_killed_after_the_opening_is_followed_by_one_that_proves_and_lets_the_source_follow(
-    product: Product, live: LiveMigration
-) -> None:
+def kill_after_the_opening(product: Product, live: LiveMigration) -> None:
+    """The next worker proves, and lets the source follow."""
     live.migration.well(APPLIER, "roll-back")
     live.expect_only("source")
     live.migration.scheduled()
@@ -90,9 +105,8 @@ def test_a_worker_killed_after_the_opening_is_followed_by_one_that_proves_and_le
     live.expect_only("target")
 
 
-def test_a_worker_killed_in_a_rollback_is_followed_by_one_that_finds_the_source_serving(
-    product: Product, live: LiveMigration
-) -> None:
+def kill_in_a_rollback(product: Product, live: LiveMigration) -> None:
+    """The next worker finds the source serving."""
     with slow_marker(live, to="source"):
         run = live.migration.act(APPLIER, "roll-back")
         wait_until(lambda: live.mark("fenced", "source"), "the target is fenced", 60)
@@ -105,10 +119,11 @@ def test_a_worker_killed_in_a_rollback_is_followed_by_one_that_finds_the_source_
     live.expect_only("source")
 
 
-def test_one_altered_byte_on_the_target_rolls_the_cutover_back_with_every_write(
-    product: Product, live: LiveMigration
-) -> None:
-    """Last, because sides that differ do not follow each other until they are prepared again."""
+def alter_a_byte_on_the_target(product: Product, live: LiveMigration) -> None:
+    """The cutover is rolled back with every write.
+
+    It is the last step: sides that differ do not follow each other until they are prepared again.
+    """
     live.migration.scheduled()
     with psycopg.connect(admin_conninfo(live.target, "app"), autocommit=True) as target:
         target.execute("UPDATE person SET name = 'X' || name WHERE id = 7")
@@ -122,9 +137,3 @@ def test_one_altered_byte_on_the_target_rolls_the_cutover_back_with_every_write(
     assert (back["direction"], back["outcome"], back["automatic"]) == ("rollback", "switched", True)
     assert page["status"] == "rolled_back"
     live.expect_only("source")
-
-
-@pytest.mark.invariant(31)
-def test_no_acknowledged_write_is_lost_through_all_of_it(live: LiveMigration) -> None:
-    live.clients.stop()
-    assert lost(live.clients.acknowledged(), live.legacy.host) == (0, 0)

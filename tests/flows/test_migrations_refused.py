@@ -80,7 +80,20 @@ def test_without_an_apply_a_migration_can_neither_be_checked_nor_started(service
     assert waiting.read()["plans"] == []
 
 
-def test_a_preflight_tells_every_problem_at_once_and_how_to_cure_it(migration: MigrationCase) -> None:
+@pytest.mark.invariant(18, 20, 30)
+def test_every_step_from_the_preflight_to_the_cutover_refuses_wrong_bytes_wrong_persons_and_wrong_times(
+    service: RunningService, legacy: Legacy, migration: MigrationCase
+) -> None:
+    preflight_tells_every_problem_at_once_and_how_to_cure_it(migration)
+    text_of_people_reaches_ansible_as_text(service, legacy, migration)
+    one_changed_byte_of_the_approved_bundle_is_refused_and_raises_an_alarm(service, migration)
+    neither_author_nor_the_registering_person_approves_and_no_approver_applies(service, migration)
+    a_cutover_needs_two_persons_of_two_authorities(service, migration)
+    a_cutover_ordered_inside_its_window_does_not_begin_after_it(service, migration)
+    outside_its_window_a_cutover_is_refused(service, migration)
+
+
+def preflight_tells_every_problem_at_once_and_how_to_cure_it(migration: MigrationCase) -> None:
     page = migration.read()
     blocking = [each for each in page["preflight"]["findings"] if each["blocking"]]
     assert page["status"] == "registered"
@@ -90,7 +103,7 @@ def test_a_preflight_tells_every_problem_at_once_and_how_to_cure_it(migration: M
     assert page["awaited"][0]["act"] == "preflight"
 
 
-def test_text_of_people_reaches_ansible_as_text(
+def text_of_people_reaches_ansible_as_text(
     service: RunningService, legacy: Legacy, migration: MigrationCase
 ) -> None:
     legacy.target(service.callers(REVIEWER).done("GET", f"/requests/{migration.read()['request_id']}"))
@@ -100,8 +113,7 @@ def test_text_of_people_reaches_ansible_as_text(
     assert migration.read()["title"] == HOSTILE
 
 
-@pytest.mark.invariant(18)
-def test_one_changed_byte_of_the_approved_bundle_is_refused_and_raises_an_alarm(
+def one_changed_byte_of_the_approved_bundle_is_refused_and_raises_an_alarm(
     service: RunningService, migration: MigrationCase
 ) -> None:
     plan = migration.plan("prepare")
@@ -116,8 +128,7 @@ def test_one_changed_byte_of_the_approved_bundle_is_refused_and_raises_an_alarm(
     assert not any("prepare_transfer.yml" in line for line in service.log_lines(run["id"]))
 
 
-@pytest.mark.invariant(20)
-def test_neither_author_nor_the_registering_person_approves_and_no_approver_applies(
+def neither_author_nor_the_registering_person_approves_and_no_approver_applies(
     service: RunningService, migration: MigrationCase
 ) -> None:
     migration.checked()
@@ -132,9 +143,7 @@ def test_neither_author_nor_the_registering_person_approves_and_no_approver_appl
     assert service.callers(APPROVERS[0]).post(f"/migrations/{migration.id}/start").status_code == 403
 
 
-def test_a_cutover_needs_two_persons_of_two_authorities(
-    service: RunningService, migration: MigrationCase
-) -> None:
+def a_cutover_needs_two_persons_of_two_authorities(service: RunningService, migration: MigrationCase) -> None:
     migration.well(APPLIER, "start")
     migration.well(REVIEWER, "plan-cutover")
     digest = {"digest": migration.plan("cutover")["tuple_digest"]}
@@ -149,8 +158,7 @@ def test_a_cutover_needs_two_persons_of_two_authorities(
     assert [each["plan"]["status"] for each in migration.read()["plans"][-2:]] == ["approved", "approved"]
 
 
-@pytest.mark.invariant(30)
-def test_a_cutover_ordered_inside_its_window_does_not_begin_after_it(
+def a_cutover_ordered_inside_its_window_does_not_begin_after_it(
     service: RunningService, migration: MigrationCase
 ) -> None:
     with transaction(service.engine) as session:
@@ -165,8 +173,7 @@ def test_a_cutover_ordered_inside_its_window_does_not_begin_after_it(
     assert "window" in page["reason"]
 
 
-@pytest.mark.invariant(30)
-def test_outside_its_window_a_cutover_is_refused(service: RunningService, migration: MigrationCase) -> None:
+def outside_its_window_a_cutover_is_refused(service: RunningService, migration: MigrationCase) -> None:
     migration.scheduled()
     refused = service.callers(APPLIER).post(f"/migrations/{migration.id}/cut-over")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:govcloud:problem:outside_window")

@@ -1,5 +1,6 @@
 """SC-1 without the statement, on real parts: request, approval, apply, activation, resize, release."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +16,21 @@ from tests.running import RunningService
 Document = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def trial(service: RunningService) -> Document:
-    """8 vCPU, 32 GB, 500 GB with backup, applied on 2019-06-19 as a free trial."""
-    return acts.provision(service)
+@dataclass(frozen=True)
+class Stage:
+    """The request of a stage of the story, and what existed and was counted when it had ended."""
+
+    request: Document
+    resources: list[Document]
+    intervals: list[tuple[str, int, str, str | None]]
+    counters: dict[str, tuple[int, int]]
+    cloud: list[Document]
+
+
+def stage(service: RunningService, request: Document, first: Document) -> Stage:
+    """Record what exists now; the resources are those of the first request."""
+    there = service.ask_cloud(op="list")["objects"]
+    return Stage(request, acts.resources(service, first), intervals(service), counters(service), there)
 
 
 def intervals(service: RunningService) -> list[tuple[str, int, str, str | None]]:
@@ -38,7 +50,8 @@ def pass_days(service: RunningService, days: int) -> None:
         clock.advance(session, timedelta(days=days))
 
 
-def held_and_committed(service: RunningService) -> dict[str, tuple[int, int]]:
+def counters(service: RunningService) -> dict[str, tuple[int, int]]:
+    """Return class -> (held, committed) of the quota."""
     with service.engine.connect() as connection:
         rows = connection.execute(
             text(
@@ -49,24 +62,52 @@ def held_and_committed(service: RunningService) -> dict[str, tuple[int, int]]:
         return {name: (held, committed) for name, held, committed in rows}
 
 
-def test_applying_a_request_makes_its_resources_and_turns_the_hold_into_a_commitment(
-    service: RunningService, trial: Document
-) -> None:
-    made = {item["address"]: item for item in acts.resources(service, trial)}
-    assert trial["status"] == "in_trial"
-    assert trial["hold"]["status"] == "committed"
+@pytest.fixture(scope="module")
+def trial(service: RunningService) -> Stage:
+    """8 vCPU, 32 GB, 500 GB with backup, applied on 2019-06-19 as a free trial."""
+    request = acts.provision(service)
+    return stage(service, request, request)
+
+
+@pytest.fixture(scope="module")
+def active(service: RunningService, trial: Stage) -> Stage:
+    """The trial, activated on the same day."""
+    request = acts.act(service.callers, "slj.officer", trial.request, "activate")
+    return stage(service, request, request)
+
+
+@pytest.fixture(scope="module")
+def changed(service: RunningService, active: Stage) -> Stage:
+    """Six days later the host has half of its CPUs and memory."""
+    pass_days(service, 6)
+    workspace = active.resources[0]["workspace_id"]
+    smaller = make_draft(make_line(vcpu=4, memory_gb=16), kind="change", workspace=workspace)
+    return stage(service, acts.provision(service, smaller), active.request)
+
+
+@pytest.fixture(scope="module")
+def released(service: RunningService, trial: Stage, changed: Stage) -> Stage:
+    """Five more days later everything is released."""
+    pass_days(service, 5)
+    workspace = changed.resources[0]["workspace_id"]
+    release = acts.provision(service, make_draft(kind="release", workspace=workspace) | {"lines": []})
+    return stage(service, release, trial.request)
+
+
+def test_applying_a_request_makes_its_resources_and_turns_the_hold_into_a_commitment(trial: Stage) -> None:
+    made = {item["address"]: item for item in trial.resources}
+    assert trial.request["status"] == "in_trial"
+    assert trial.request["hold"]["status"] == "committed"
     assert made["instance/web"]["status"] == made["volume/web-data"]["status"] == "trial"
     assert made["instance/web"]["ip_address"].startswith("127.")
-    assert held_and_committed(service) == {"vcpu": (0, 8), "memory_gb": (0, 32), "block_gb": (0, 500)}
+    assert trial.counters == {"vcpu": (0, 8), "memory_gb": (0, 32), "block_gb": (0, 500)}
 
 
 @pytest.mark.invariant(22)
-def test_everything_in_the_cloud_has_one_row_and_a_whole_story(
-    service: RunningService, trial: Document
-) -> None:
-    there = service.ask_cloud(op="list")["objects"]
-    known = {item["cloud_id"]: item for item in acts.resources(service, trial)}
-    assert len(known) == len(acts.resources(service, trial)) == len(there) > 3
+def test_everything_in_the_cloud_has_one_row_and_a_whole_story(service: RunningService, trial: Stage) -> None:
+    there = trial.cloud
+    known = {item["cloud_id"]: item for item in trial.resources}
+    assert len(known) == len(trial.resources) == len(there) > 3
     assert {item["id"] for item in there} == set(known)
     story = text(
         "SELECT count(*) FROM resources JOIN resource_requests r ON r.id = resources.request_id"
@@ -78,17 +119,14 @@ def test_everything_in_the_cloud_has_one_row_and_a_whole_story(
         assert connection.execute(story).scalar_one() == len(there)
 
 
-def test_a_trial_costs_nothing(service: RunningService, trial: Document) -> None:
-    assert trial["status"] == "in_trial"
-    assert intervals(service) == []
+def test_a_trial_costs_nothing(trial: Stage) -> None:
+    assert trial.request["status"] == "in_trial"
+    assert trial.intervals == []
 
 
-def test_activation_opens_one_interval_for_every_sku_on_that_day(
-    service: RunningService, trial: Document
-) -> None:
-    active = acts.act(service.callers, "slj.officer", trial, "activate")
-    assert active["status"] == "fulfilled"
-    assert intervals(service) == [
+def test_activation_opens_one_interval_for_every_sku_on_that_day(active: Stage) -> None:
+    assert active.request["status"] == "fulfilled"
+    assert active.intervals == [
         ("BAK-VM", 500, "2019-06-19", None),
         ("ECS-X86-CPU", 8, "2019-06-19", None),
         ("ECS-X86-MEM", 32, "2019-06-19", None),
@@ -96,15 +134,9 @@ def test_activation_opens_one_interval_for_every_sku_on_that_day(
     ]
 
 
-def test_a_change_splits_the_intervals_of_what_changes_and_leaves_the_others_whole(
-    service: RunningService, trial: Document
-) -> None:
-    pass_days(service, 6)
-    workspace = acts.resources(service, trial)[0]["workspace_id"]
-    smaller = make_draft(make_line(vcpu=4, memory_gb=16), kind="change", workspace=workspace)
-    changed = acts.provision(service, smaller)
-    assert changed["status"] == "fulfilled"
-    assert intervals(service) == [
+def test_a_change_splits_the_intervals_of_what_changes_and_leaves_the_others_whole(changed: Stage) -> None:
+    assert changed.request["status"] == "fulfilled"
+    assert changed.intervals == [
         ("BAK-VM", 500, "2019-06-19", None),
         ("ECS-X86-CPU", 8, "2019-06-19", "2019-06-25"),
         ("ECS-X86-CPU", 4, "2019-06-25", None),
@@ -112,22 +144,19 @@ def test_a_change_splits_the_intervals_of_what_changes_and_leaves_the_others_who
         ("ECS-X86-MEM", 16, "2019-06-25", None),
         ("EVS-SSD", 500, "2019-06-19", None),
     ]
-    assert held_and_committed(service) == {"vcpu": (0, 4), "memory_gb": (0, 16), "block_gb": (0, 500)}
+    assert changed.counters == {"vcpu": (0, 4), "memory_gb": (0, 16), "block_gb": (0, 500)}
 
 
-def test_a_release_destroys_everything_and_gives_quota_back(service: RunningService, trial: Document) -> None:
-    pass_days(service, 5)
-    workspace = acts.resources(service, trial)[0]["workspace_id"]
-    release = acts.provision(service, make_draft(kind="release", workspace=workspace) | {"lines": []})
-    assert release["status"] == "fulfilled"
-    assert held_and_committed(service) == {"vcpu": (0, 0), "memory_gb": (0, 0), "block_gb": (0, 0)}
-    assert {end for _, _, _, end in intervals(service)} == {"2019-06-25", "2019-06-30"}
-    assert {item["status"] for item in acts.resources(service, trial)} == {"released"}
-    assert service.ask_cloud(op="list")["objects"] == []
+def test_a_release_destroys_everything_and_gives_quota_back(released: Stage) -> None:
+    assert released.request["status"] == "fulfilled"
+    assert released.counters == {"vcpu": (0, 0), "memory_gb": (0, 0), "block_gb": (0, 0)}
+    assert {end for _, _, _, end in released.intervals} == {"2019-06-25", "2019-06-30"}
+    assert {item["status"] for item in released.resources} == {"released"}
+    assert released.cloud == []
 
 
-def test_the_audit_of_the_whole_story_verifies(service: RunningService, trial: Document) -> None:
-    assert trial["id"]
+def test_the_audit_of_the_whole_story_verifies(service: RunningService, released: Stage) -> None:
+    assert released.request["id"]
     verified = service.callers("sjj.auditor").done("GET", "/audit/verification")
     assert verified["ok"], verified["findings"]
     assert service.command("audit", "verify").returncode == 0

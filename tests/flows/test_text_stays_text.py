@@ -235,8 +235,8 @@ def test_no_file_of_a_prepared_folder_holds_the_token_of_its_run(
 
 
 @pytest.mark.invariant(24)
-def test_states_plans_and_bundles_are_stored_sealed(service: RunningService, applied: Document) -> None:
-    assert applied
+@pytest.mark.usefixtures("baseline")
+def test_states_plans_and_bundles_are_stored_sealed(service: RunningService) -> None:
     with service.engine.connect() as connection:
         stored = [
             *connection.execute(text("SELECT data FROM state_versions")).scalars(),
