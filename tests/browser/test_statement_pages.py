@@ -81,7 +81,10 @@ def test_a_month_is_closed_verified_and_confirmed_through_the_pages(
     service: RunningService, confirmed: Document
 ) -> None:
     (statement,) = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"]
-    assert (statement["status"], statement["organisation"]) == ("confirmed", confirmed["organisation"])
+    assert (statement["status"], statement["organisation_code"]) == (
+        "confirmed",
+        confirmed["organisation_code"],
+    )
 
 
 def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
