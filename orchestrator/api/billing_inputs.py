@@ -2,11 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.shapes import ReasonBody
+from orchestrator.api.statement_shapes import UsageState
 from orchestrator.billing.intervals import SkuUse
 from orchestrator.billing.rating import Spec
 
@@ -47,6 +48,6 @@ class UsageCorrectionBody(ReasonBody):
     """The correct usage from a day on: the billing state, or all SKUs; `once` is charged on that day only."""
 
     day: date
-    state: Literal["active", "suspended", "waived", "none"] | None = None
+    state: UsageState | None = None
     skus: list[SkuUseBody] | None = None
     once: bool = False

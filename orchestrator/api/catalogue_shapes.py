@@ -3,10 +3,16 @@
 from datetime import date
 
 from pydantic import BaseModel
+from typing_extensions import TypeAliasType
 
 from orchestrator.api.shapes import Shape
 from orchestrator.catalogue.models import Fulfilment, QuotaClass, SkuBilling
+from orchestrator.content import documents
 from orchestrator.quotas.models import Payer, ResourceClass
+from orchestrator.resource_requests.drafting import DiskTier
+
+Arch = TypeAliasType("Arch", documents.Arch)
+SkuUnit = TypeAliasType("SkuUnit", documents.Unit)
 
 
 class CatalogueVersion(Shape):
@@ -25,14 +31,14 @@ class PricedSku(BaseModel):
     code: str
     name_zh: str
     name_en: str
-    unit: str
+    unit: SkuUnit
     product_group: str
     billing: SkuBilling
     quota_class: QuotaClass
     fulfilment: Fulfilment
     payer: Payer
-    arch: str | None
-    disk_tier: str | None
+    arch: Arch | None
+    disk_tier: DiskTier | None
     price_fen: int | None
     percent: int | None
 
@@ -61,7 +67,7 @@ class PoolDetail(BaseModel):
     name_zh: str
     name_en: str
     zone: str
-    arch: str
+    arch: Arch
     overcommit_percent: int
     warn_at_percent: int
     free: bool

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session
 
 from orchestrator.api.acts import Answer, add_routes
@@ -36,10 +36,14 @@ def list_revisions(
 
 
 @router.get("/content-revisions/{revision_id}")
-def read_revision(revision_id: UUID, actor: TheActor, session: TheSession) -> RevisionDetail:
+def read_revision(
+    revision_id: UUID, actor: TheActor, session: TheSession, response: Response
+) -> RevisionDetail:
     """Return one revision with its differences."""
     require(actor, Permission.OBJECTS_READ_ALL)
-    return _detail(session, queries.get(session, revision_id))
+    revision = queries.get(session, revision_id)
+    response.headers["ETag"] = f'"{revision.version}"'
+    return _detail(session, revision)
 
 
 def _detail(session: Session, revision: ContentRevision) -> RevisionDetail:

@@ -1,15 +1,19 @@
 """Shapes of content revisions."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
-from typing_extensions import TypedDict
+from pydantic import BaseModel, Field
+from typing_extensions import TypeAliasType, TypedDict
 
 from orchestrator.api.shapes import AttributeValue, Page
 from orchestrator.content.authorities import Authority
+from orchestrator.content.bundle import ROW_KINDS
 from orchestrator.content.lifecycle import RevisionStatus
+
+RowKind = TypeAliasType("RowKind", Annotated[str, Field(json_schema_extra={"enum": list(ROW_KINDS)})])
+LoadAction = TypeAliasType("LoadAction", Literal["add", "change", "conflict", "remove"])
 
 
 class ContentDifference(TypedDict):
@@ -18,12 +22,12 @@ class ContentDifference(TypedDict):
     For a whole row, `before` and `after` are objects of its fields, or null where the row is absent.
     """
 
-    kind: str
+    kind: RowKind
     key: str
     field: str
     before: AttributeValue
     after: AttributeValue
-    verdict: Literal["add", "change", "conflict", "remove"]
+    verdict: LoadAction
 
 
 class RevisionSummary(BaseModel):

@@ -1,16 +1,23 @@
 """Shapes of organisations with their quota, budget and systems."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import RootModel
+from typing_extensions import TypeAliasType
 
 from orchestrator.api.shapes import Shape
+from orchestrator.content import documents
 from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.departments.models import OrganisationKind
 from orchestrator.departments.queries import Filing
 from orchestrator.quotas.models import BudgetState, Payer, ResourceClass
 from orchestrator.systems.models import Classification
+
+BudgetPurpose = TypeAliasType("BudgetPurpose", documents.BudgetPurpose)
+OfficerFiling = TypeAliasType("OfficerFiling", Filing)
+SystemNetwork = TypeAliasType("SystemNetwork", Literal["private", "extranet", "internet"])
+SystemHosting = TypeAliasType("SystemHosting", Literal["department_room", "city_cloud"])
 
 
 class QuotaLimitDetail(Shape):
@@ -30,7 +37,7 @@ class BudgetLineDetail(Shape):
     id: UUID
     organisation_code: str
     fiscal_year: int
-    purpose: str
+    purpose: BudgetPurpose
     payer: Payer
     state: BudgetState
     appropriated_fen: int
@@ -51,8 +58,8 @@ class SystemDetail(Shape):
     organisation_code: str
     name_zh: str
     name_en: str
-    network: str
-    hosting: str
+    network: SystemNetwork
+    hosting: SystemHosting
     mlps_level: int
     classification: Classification
     zombie: bool
@@ -74,5 +81,5 @@ class DepartmentDetail(DepartmentSummary):
 
     quota: list[QuotaLimitDetail]
     budget_lines: list[BudgetLineDetail]
-    officer_filing: Filing
+    officer_filing: OfficerFiling
     systems: list[SystemDetail]

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from orchestrator.api.examples import BODIES, RESPONSES
+from orchestrator.api.problem_examples import PROBLEMS
 from orchestrator.api.problems import MEANINGS, SHAPES, Problem
 from orchestrator.api.problems import schema as problem_schema
 
@@ -29,6 +30,14 @@ SECURITY_SCHEMES: Final[Document] = {
         "description": "The session of a browser; `govcloud_session` where cookies are sent over plain HTTP. "
         "A write must come from the service's own pages.",
     },
+}
+ETAG: Final[Document] = {
+    "description": "The version of the object, for If-Match.",
+    "schema": {"type": "string", "examples": ['"4"']},
+}
+REPLAYED: Final[Document] = {
+    "description": "`true` where this is the stored answer to an earlier call with the same Idempotency-Key.",
+    "schema": {"type": "string", "const": "true"},
 }
 OWN_ACCOUNT: Final = frozenset({"read_me", "list_tokens"})
 """Reads that every person may make."""
@@ -62,6 +71,7 @@ def describe(app: FastAPI) -> Document:
     document["security"] = [{name: []} for name in SECURITY_SCHEMES]
     for method, operation in operations(document):
         _add_examples(operation)
+        _add_headers(operation, schemas)
         if operation["operationId"] == SIGN_IN:
             operation["security"] = []
         for status in problems(method, operation):
@@ -78,6 +88,25 @@ def _add_examples(operation: Document) -> None:
         content["example"] = RESPONSES[operation["operationId"]]
 
 
+def _add_headers(operation: Document, schemas: Document) -> None:
+    """Add the ETag of an object with a version, and the mark of a repeated call's stored answer."""
+    status = next(code for code in operation["responses"] if code.startswith("2"))
+    response = operation["responses"][status]
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    headers = {}
+    if "version" in schemas.get(schema.get("$ref", "").rsplit("/", 1)[-1], {}).get("properties", {}):
+        headers["ETag"] = ETAG
+    if "idempotency-key" in _sent_headers(operation):
+        headers["Idempotent-Replayed"] = REPLAYED
+    if headers:
+        response["headers"] = headers
+
+
+def _sent_headers(operation: Document) -> set[str]:
+    parameters = operation.get("parameters", ())
+    return {parameter["name"].lower() for parameter in parameters if parameter["in"] == "header"}
+
+
 def operations(document: Document) -> Iterator[tuple[str, Document]]:
     """Return every operation of the document with its method."""
     for path in document["paths"].values():
@@ -91,9 +120,8 @@ def problems(method: str, operation: Document) -> list[int]:
     name = operation["operationId"]
     if name == SIGN_IN:
         return [401, 403, 422, 429, 500, 503]
-    parameters = operation.get("parameters", ())
-    headers = {parameter["name"].lower() for parameter in parameters if parameter["in"] == "header"}
-    has_path = any(parameter["in"] == "path" for parameter in parameters)
+    headers = _sent_headers(operation)
+    has_path = any(parameter["in"] == "path" for parameter in operation.get("parameters", ()))
     is_write = method != "get"
     by_condition = {
         403: name not in OWN_ACCOUNT,
@@ -113,7 +141,7 @@ def _schemas(model: type[BaseModel]) -> Document:
 
 
 def _problem(status: int) -> Document:
-    content = {"application/problem+json": {"schema": problem_schema(status)}}
+    content = {"application/problem+json": {"schema": problem_schema(status), "example": PROBLEMS[status]}}
     response: Document = {"description": MEANINGS[status], "content": content}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         seconds = {"type": "integer"}

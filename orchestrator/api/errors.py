@@ -10,13 +10,20 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
-from orchestrator.core.errors import BadInput, BusinessError
+from orchestrator.core.errors import BadInput, BusinessError, NotPermitted
 from orchestrator.runs.errors import PersonTwice
 
 log = logging.getLogger(__name__)
 
 PageFor = Callable[[Request, int, Exception], Awaitable[Response | None]]
 """Turn the problem of a console request into a page; None for any other request."""
+
+
+class ForeignWrite(NotPermitted):
+    """A write with a session must come from a page of this service. Use a token instead."""
+
+    zh = "凭会话的写操作须由本平台页面发出；程序调用请使用令牌"
+
 
 PERSON_CONSTRAINTS = ("another_person", "distinct_persons")
 

@@ -5,7 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from orchestrator.api.plan_shapes import PlanApproval, PlanSummary
 from orchestrator.api.run_shapes import RunDetail
@@ -14,6 +14,10 @@ from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Permission, Role
 from orchestrator.migrations.kinds import Direction, Side, SwitchOutcome
 from orchestrator.migrations.lifecycle import MigrationStatus
+
+ReachedBy = TypeAliasType("ReachedBy", Literal["sandbox", "ssh"])
+SideBilling = TypeAliasType("SideBilling", Literal["not_billed", "trial", "active"])
+MismatchKind = TypeAliasType("MismatchKind", Literal["table", "sequence", "files"])
 
 
 class MigrationRegistration(BaseModel):
@@ -49,7 +53,7 @@ class PlanFileHost(BaseModel):
     """A host that this service has not made."""
 
     host: str
-    reached_by: Literal["sandbox", "ssh"]
+    reached_by: ReachedBy
     workspace: str | None
     address: str | None
 
@@ -157,8 +161,8 @@ class CopyProgress(TypedDict, total=False):
 class SidesBilling(TypedDict, total=False):
     """The billing state of both sides; empty before the first cutover."""
 
-    source: Literal["not_billed"]
-    target: Literal["trial", "active"]
+    source: SideBilling
+    target: SideBilling
 
 
 class Retirement(TypedDict, total=False):
@@ -173,7 +177,7 @@ class Retirement(TypedDict, total=False):
 class Mismatch(TypedDict):
     """A table, a sequence or a folder of files that differs between the sides."""
 
-    kind: Literal["table", "sequence", "files"]
+    kind: MismatchKind
     name: str
     source: str
     target: str

@@ -1,7 +1,7 @@
 """Shapes of execution plans: the approved tuple, the changes, the approvals."""
 
 from datetime import datetime
-from typing import Literal, NotRequired
+from typing import NotRequired
 from uuid import UUID
 
 from typing_extensions import TypedDict
@@ -12,8 +12,7 @@ from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.departments.permissions import Role
 from orchestrator.runs.kinds import Decision
 from orchestrator.runs.lifecycle import PlanStatus
-
-ChangeAction = Literal["create", "update", "delete", "replace", "no-op", "read"]
+from orchestrator.runs.saved_plan import PlannedAction
 
 
 class ChangeCounts(TypedDict):
@@ -28,7 +27,7 @@ class ChangeCounts(TypedDict):
 class ChangeSentence(TypedDict):
     """One change in both languages."""
 
-    action: ChangeAction
+    action: PlannedAction
     en: str
     zh: str
 
@@ -87,7 +86,7 @@ class PlannedChange(TypedDict):
     logical: str
     type: str
     kind: str
-    action: ChangeAction
+    action: PlannedAction
     before: ResourceAttributes
     after: ResourceAttributes
     unknown: ResourceAttributes

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from orchestrator.api.deps import TheActor, TheSession, next_page
 from orchestrator.api.resource_shapes import DriftCaseDetail, ResourceDetail, ResourcePage, WorkspaceDetail
@@ -46,9 +46,13 @@ def _page(resources: Iterable[Resource], link: str | None = None) -> ResourcePag
 
 
 @router.get("/resources/{resource_id}")
-def read_resource(resource_id: UUID, actor: TheActor, session: TheSession) -> ResourceDetail:
+def read_resource(
+    resource_id: UUID, actor: TheActor, session: TheSession, response: Response
+) -> ResourceDetail:
     """Return one resource."""
-    return ResourceDetail.model_validate(require_visible(actor, queries.get(session, resource_id)))
+    resource = require_visible(actor, queries.get(session, resource_id))
+    response.headers["ETag"] = f'"{resource.version}"'
+    return ResourceDetail.model_validate(resource)
 
 
 @router.get("/workspaces")

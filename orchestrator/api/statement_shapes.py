@@ -6,7 +6,7 @@ from typing import Literal, NotRequired
 from uuid import UUID
 
 from pydantic import BaseModel
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from orchestrator.api.shapes import Instant, Page, Shape
 from orchestrator.billing.intervals import EventKind
@@ -15,6 +15,8 @@ from orchestrator.billing.rating import BillingState, LineKind
 from orchestrator.departments.permissions import Role
 from orchestrator.runs.kinds import Decision, RunKind
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
+
+UsageState = TypeAliasType("UsageState", Literal["active", "suspended", "waived", "none"])
 
 
 class StatementDetail(Shape):
@@ -195,7 +197,7 @@ class UsageEventDetail(Shape):
     kind: EventKind
     day: date
     at: datetime
-    billing_state: BillingState | Literal["none"] | None
+    billing_state: UsageState | None
     skus: list[SkuUseDetail] | None
     run_id: UUID
     state_serial: int

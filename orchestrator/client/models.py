@@ -9,6 +9,13 @@ from uuid import UUID
 
 from orchestrator.client.encoding import Model, OpenEnum
 
+
+class Arch(OpenEnum):
+    X86 = "x86"
+    HYGON = "hygon"
+    ARM = "arm"
+
+
 AttributeValue = Any
 
 
@@ -27,6 +34,17 @@ class BillingState(OpenEnum):
     WAIVED = "waived"
 
 
+class BudgetPurpose(OpenEnum):
+    NEW_PROJECT = "new_project"
+    GOV_CLOUD_SERVICE = "gov_cloud_service"
+    PLATFORM_OPERATION = "platform_operation"
+    MAINTENANCE_AND_DOCKING = "maintenance_and_docking"
+    PROFESSIONAL_SERVICES = "professional_services"
+    DEMONSTRATION_DEVELOPMENT = "demonstration_development"
+    DATA_GOVERNANCE = "data_governance"
+    OTHER = "other"
+
+
 class BudgetState(OpenEnum):
     """Status of a budget line."""
 
@@ -43,13 +61,6 @@ class Classification(OpenEnum):
     NON_CLASSIFIED_CONFIRMED = "non_classified_confirmed"
 
 
-class ContentDifferenceVerdict(OpenEnum):
-    ADD = "add"
-    CHANGE = "change"
-    CONFLICT = "conflict"
-    REMOVE = "remove"
-
-
 class Decision(OpenEnum):
     """A person's decision about the plan that was shown."""
 
@@ -58,17 +69,17 @@ class Decision(OpenEnum):
     REFUSED = "refused"
 
 
-class DepartmentDetailOfficerFiling(OpenEnum):
-    CURRENT = "current"
-    LAPSED = "lapsed"
-    NEVER_FILED = "never_filed"
-
-
 class Direction(OpenEnum):
     """Of a switch: a cutover leads to the target, a rollback to the source."""
 
     CUTOVER = "cutover"
     ROLLBACK = "rollback"
+
+
+class DiskTier(OpenEnum):
+    SATA = "SATA"
+    SSD = "SSD"
+    UHIO = "UHIO"
 
 
 class DriftStatus(OpenEnum):
@@ -120,32 +131,26 @@ class HoldStatus(OpenEnum):
     RELEASED = "released"
 
 
-HostReport = dict[str, Any]
-
-
-class LineDraftDiskTier(OpenEnum):
-    SATA = "SATA"
-    SSD = "SSD"
-    UHIO = "UHIO"
-
-
-class LineDraftHostServices(OpenEnum):
-    HSS = "HSS"
-    LOG = "LOG"
-    BST = "BST"
-
-
-class LineDraftImage(OpenEnum):
+class HostImage(OpenEnum):
     DEBIAN_12 = "debian-12"
     OPENEULER_22_03 = "openeuler-22.03"
     KYLIN_V10 = "kylin-v10"
 
 
-class LineDraftPurpose(OpenEnum):
+class HostPurpose(OpenEnum):
     APP = "app"
     DB = "db"
     MIDDLEWARE = "middleware"
     OTHER = "other"
+
+
+HostReport = dict[str, Any]
+
+
+class HostService(OpenEnum):
+    HSS = "HSS"
+    LOG = "LOG"
+    BST = "BST"
 
 
 class LineKind(OpenEnum):
@@ -157,6 +162,13 @@ class LineKind(OpenEnum):
     ORDINARY = "ordinary"
     COUNTER = "counter"
     RIGHT = "right"
+
+
+class LoadAction(OpenEnum):
+    ADD = "add"
+    CHANGE = "change"
+    CONFLICT = "conflict"
+    REMOVE = "remove"
 
 
 class MigrationStatus(OpenEnum):
@@ -182,6 +194,12 @@ class MismatchKind(OpenEnum):
     TABLE = "table"
     SEQUENCE = "sequence"
     FILES = "files"
+
+
+class OfficerFiling(OpenEnum):
+    CURRENT = "current"
+    LAPSED = "lapsed"
+    NEVER_FILED = "never_filed"
 
 
 class OrganisationKind(OpenEnum):
@@ -236,11 +254,6 @@ class Permission(OpenEnum):
     USAGE_CORRECT = "usage:correct"
 
 
-class PlanFileHostReachedBy(OpenEnum):
-    SANDBOX = "sandbox"
-    SSH = "ssh"
-
-
 class PlanKind(OpenEnum):
     """The kind of an execution plan: what its run carries out."""
 
@@ -274,7 +287,9 @@ class PlanStatus(OpenEnum):
     ABANDONED = "abandoned"
 
 
-class PlannedChangeAction(OpenEnum):
+class PlannedAction(OpenEnum):
+    """The action of a plan on one object, as Terraform names it; `replace` deletes and creates the object."""
+
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
@@ -290,6 +305,11 @@ class QuotaClass(OpenEnum):
     MEMORY_GB = "memory_gb"
     BLOCK_GB = "block_gb"
     NONE = "none"
+
+
+class ReachedBy(OpenEnum):
+    SANDBOX = "sandbox"
+    SSH = "ssh"
 
 
 class RequestKind(OpenEnum):
@@ -368,6 +388,21 @@ class Role(OpenEnum):
     TECHNICAL_ADMINISTRATOR = "technical_administrator"
 
 
+class RowKind(OpenEnum):
+    ORGANISATION = "organisation"
+    ACCESS_LINK = "access_link"
+    PERSON = "person"
+    ROLE_GRANT = "role_grant"
+    OFFICER_FILING = "officer_filing"
+    QUOTA = "quota"
+    BUDGET_LINE = "budget_line"
+    RESOURCE_POOL = "resource_pool"
+    SKU = "sku"
+    PRICE_CATALOGUE = "price_catalogue"
+    SKU_PRICE = "sku_price"
+    SYSTEM = "system"
+
+
 class RunKind(OpenEnum):
     """The kind of a run."""
 
@@ -395,11 +430,8 @@ class Side(OpenEnum):
     TARGET = "target"
 
 
-class SidesBillingSource(OpenEnum):
+class SideBilling(OpenEnum):
     NOT_BILLED = "not_billed"
-
-
-class SidesBillingTarget(OpenEnum):
     TRIAL = "trial"
     ACTIVE = "active"
 
@@ -410,6 +442,20 @@ class SkuBilling(OpenEnum):
     MONTHLY = "monthly"
     ONE_OFF = "one_off"
     PERCENT_OF_SPEC = "percent_of_spec"
+
+
+class SkuUnit(OpenEnum):
+    VCPU = "vcpu"
+    GB = "gb"
+    HOST = "host"
+    PERCENT_OF_SPEC = "percent_of_spec"
+    INSTANCE = "instance"
+    MBPS = "mbps"
+    CHANNEL = "channel"
+    DB_INSTANCE = "db_instance"
+    DOMAIN = "domain"
+    SYSTEM = "system"
+    PERSON_DAY = "person_day"
 
 
 class StatementStatus(OpenEnum):
@@ -439,14 +485,18 @@ class SwitchOutcome(OpenEnum):
 SystemAttributes = dict[str, Any]
 
 
-class UsageCorrectionBodyState(OpenEnum):
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    WAIVED = "waived"
-    NONE = "none"
+class SystemHosting(OpenEnum):
+    DEPARTMENT_ROOM = "department_room"
+    CITY_CLOUD = "city_cloud"
 
 
-class UsageEventDetailBillingState(OpenEnum):
+class SystemNetwork(OpenEnum):
+    PRIVATE = "private"
+    EXTRANET = "extranet"
+    INTERNET = "internet"
+
+
+class UsageState(OpenEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     WAIVED = "waived"
@@ -550,7 +600,7 @@ class BudgetLineDetail(Model):
     id: UUID
     organisation_code: str
     fiscal_year: int
-    purpose: str
+    purpose: BudgetPurpose
     payer: Payer
     state: BudgetState
     appropriated_fen: int
@@ -589,7 +639,7 @@ class ChangeCounts(Model):
 class ChangeSentence(Model):
     """One change in both languages."""
 
-    action: PlannedChangeAction
+    action: PlannedAction
     en: str
     zh: str
 
@@ -608,12 +658,12 @@ class ContentDifference(Model):
     For a whole row, `before` and `after` are objects of its fields, or null where the row is absent.
     """
 
-    kind: str
+    kind: RowKind
     key: str
     field: str
     before: AttributeValue
     after: AttributeValue
-    verdict: ContentDifferenceVerdict
+    verdict: LoadAction
 
 
 class CopyProgress(Model):
@@ -664,7 +714,7 @@ class DepartmentDetail(Model):
     parent_code: str | None
     quota: tuple[QuotaLimitDetail, ...]
     budget_lines: tuple[BudgetLineDetail, ...]
-    officer_filing: DepartmentDetailOfficerFiling
+    officer_filing: OfficerFiling
     systems: tuple[SystemDetail, ...]
 
 
@@ -763,15 +813,15 @@ class LineDraft(Model):
 
     key: str
     label: str
-    purpose: LineDraftPurpose = LineDraftPurpose("app")
-    image: LineDraftImage = LineDraftImage("debian-12")
+    purpose: HostPurpose = HostPurpose("app")
+    image: HostImage = HostImage("debian-12")
     count: int = 1
     vcpu: int
     memory_gb: int
     disk_gb: int
-    disk_tier: LineDraftDiskTier = LineDraftDiskTier("SSD")
+    disk_tier: DiskTier = DiskTier("SSD")
     backup_gb: int = 0
-    host_services: tuple[LineDraftHostServices, ...] = ()
+    host_services: tuple[HostService, ...] = ()
     ports: tuple[int, ...] = ()
     pool: str
 
@@ -1035,7 +1085,7 @@ class PlanFileHost(Model):
     """A host that this service has not made."""
 
     host: str
-    reached_by: PlanFileHostReachedBy
+    reached_by: ReachedBy
     workspace: str | None
     address: str | None
 
@@ -1111,7 +1161,7 @@ class PlannedChange(Model):
     logical: str
     type: str
     kind: str
-    action: PlannedChangeAction
+    action: PlannedAction
     before: ResourceAttributes
     after: ResourceAttributes
     unknown: ResourceAttributes
@@ -1146,7 +1196,7 @@ class PoolDetail(Model):
     name_zh: str
     name_en: str
     zone: str
-    arch: str
+    arch: Arch
     overcommit_percent: int
     warn_at_percent: int
     free: bool
@@ -1178,14 +1228,14 @@ class PricedSku(Model):
     code: str
     name_zh: str
     name_en: str
-    unit: str
+    unit: SkuUnit
     product_group: str
     billing: SkuBilling
     quota_class: QuotaClass
     fulfilment: Fulfilment
     payer: Payer
-    arch: str | None
-    disk_tier: str | None
+    arch: Arch | None
+    disk_tier: DiskTier | None
     price_fen: int | None
     percent: int | None
 
@@ -1325,15 +1375,15 @@ class RequestLine(Model):
 
     key: str
     label: str
-    purpose: LineDraftPurpose = LineDraftPurpose("app")
-    image: LineDraftImage = LineDraftImage("debian-12")
+    purpose: HostPurpose = HostPurpose("app")
+    image: HostImage = HostImage("debian-12")
     count: int = 1
     vcpu: int
     memory_gb: int
     disk_gb: int
-    disk_tier: LineDraftDiskTier = LineDraftDiskTier("SSD")
+    disk_tier: DiskTier = DiskTier("SSD")
     backup_gb: int = 0
-    host_services: tuple[LineDraftHostServices, ...] = ()
+    host_services: tuple[HostService, ...] = ()
     ports: tuple[int, ...] = ()
     pool_code: str
 
@@ -1558,8 +1608,8 @@ class SideReport(Model):
 class SidesBilling(Model):
     """The billing state of both sides; empty before the first cutover."""
 
-    source: SidesBillingSource | None = None
-    target: SidesBillingTarget | None = None
+    source: SideBilling | None = None
+    target: SideBilling | None = None
 
 
 class SkuMovementDetail(Model):
@@ -1721,8 +1771,8 @@ class SystemDetail(Model):
     organisation_code: str
     name_zh: str
     name_en: str
-    network: str
-    hosting: str
+    network: SystemNetwork
+    hosting: SystemHosting
     mlps_level: int
     classification: Classification
     zombie: bool
@@ -1760,7 +1810,7 @@ class UsageCorrectionBody(Model):
 
     reason: str
     day: dt.date
-    state: UsageCorrectionBodyState | None = None
+    state: UsageState | None = None
     skus: tuple[SkuUseBody, ...] | None = None
     once: bool = False
 
@@ -1777,7 +1827,7 @@ class UsageEventDetail(Model):
     kind: EventKind
     day: dt.date
     at: dt.datetime
-    billing_state: UsageEventDetailBillingState | None
+    billing_state: UsageState | None
     skus: tuple[SkuUseDetail, ...] | None
     run_id: UUID
     state_serial: int

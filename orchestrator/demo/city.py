@@ -12,10 +12,10 @@ from orchestrator.adapters.content_files import read_content
 from orchestrator.client.api import ApiClient, sign_in
 from orchestrator.client.connection import ApiProblem
 from orchestrator.client.models import (
+    DiskTier,
+    HostImage,
+    HostPurpose,
     LineDraft,
-    LineDraftDiskTier,
-    LineDraftImage,
-    LineDraftPurpose,
     RequestDraft,
 )
 from orchestrator.core.clock import today
@@ -75,14 +75,14 @@ def draft_of(department: Department) -> RequestDraft:
     line = LineDraft(
         key="web",
         label="预警发布节点",
-        purpose=LineDraftPurpose.APP,
+        purpose=HostPurpose.APP,
         pool="EXT-X86",
-        image=LineDraftImage.DEBIAN_12,
+        image=HostImage.DEBIAN_12,
         count=2,
         vcpu=4,
         memory_gb=16,
         disk_gb=250,
-        disk_tier=LineDraftDiskTier.SSD,
+        disk_tier=DiskTier.SSD,
         backup_gb=250,
         ports=(80, 443),
     )

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from typing_extensions import TypeAliasType
 
 from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.resource_requests.kinds import RequestKind
@@ -20,7 +21,10 @@ Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-HostService = Literal["HSS", "LOG", "BST"]
+HostService = TypeAliasType("HostService", Literal["HSS", "LOG", "BST"])
+HostPurpose = TypeAliasType("HostPurpose", Literal["app", "db", "middleware", "other"])
+HostImage = TypeAliasType("HostImage", Literal["debian-12", "openeuler-22.03", "kylin-v10"])
+DiskTier = TypeAliasType("DiskTier", Literal["SATA", "SSD", "UHIO"])
 
 
 def _each_once(values: tuple[object, ...]) -> tuple[object, ...]:
@@ -53,13 +57,13 @@ class LineFields(BaseModel):
 
     key: Key
     label: Text
-    purpose: Literal["app", "db", "middleware", "other"] = "app"
-    image: Literal["debian-12", "openeuler-22.03", "kylin-v10"] = "debian-12"
+    purpose: HostPurpose = "app"
+    image: HostImage = "debian-12"
     count: int = Field(default=1, ge=1, le=200)
     vcpu: int = Field(ge=1, le=128)
     memory_gb: int = Field(ge=1, le=2048)
     disk_gb: int = Field(ge=0, le=100_000)
-    disk_tier: Literal["SATA", "SSD", "UHIO"] = "SSD"
+    disk_tier: DiskTier = "SSD"
     backup_gb: int = Field(default=0, ge=0, le=100_000)
     host_services: Annotated[tuple[HostService, ...], EACH_ONCE] = ()
     ports: Annotated[tuple[Port, ...], Field(max_length=MOST_PORTS), EACH_ONCE] = ()

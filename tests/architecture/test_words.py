@@ -18,7 +18,7 @@ from orchestrator.departments.permissions import Permission, Role
 from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
 from orchestrator.policies.rules import Verdict
-from orchestrator.resource_requests.drafting import HostService, LineDraft
+from orchestrator.resource_requests.drafting import DiskTier, HostImage, HostPurpose, HostService
 from orchestrator.resource_requests.kinds import RequestKind
 from orchestrator.resource_requests.lifecycle import REQUEST_LIFECYCLE, RequestStatus
 from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, ResourceStatus
@@ -48,10 +48,10 @@ CODES: Mapping[str, type[StrEnum]] = {
 CHOICES: Mapping[str, Collection[str]] = {
     "request_kind": tuple(RequestKind),
     "zone_class": tuple(ZoneClass),
-    "purpose": get_args(LineDraft.model_fields["purpose"].annotation),
-    "image": get_args(LineDraft.model_fields["image"].annotation),
-    "tier": get_args(LineDraft.model_fields["disk_tier"].annotation),
-    "host_service": get_args(HostService),
+    "purpose": get_args(HostPurpose.__value__),
+    "image": get_args(HostImage.__value__),
+    "tier": get_args(DiskTier.__value__),
+    "host_service": get_args(HostService.__value__),
     "plan_kind": tuple(PlanKind),
     "run_kind": tuple(RunKind),
 }

@@ -131,6 +131,8 @@ def test_another_site_cannot_write_with_the_cookie(browser: httpx2.Client, heade
     sign_in(browser)
     refused = browser.post("/api/v1/requests", json=make_draft(), headers=headers)
     assert refused.status_code == 403
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["type"] == "urn:govcloud:problem:foreign_write"
     assert browser.get("/api/v1/requests").json()["items"] == []
     assert browser.post("/api/v1/requests", json=make_draft(), headers=HERE).status_code == 201
 

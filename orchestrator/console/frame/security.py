@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.api.errors import ForeignWrite, business_problem
 from orchestrator.console.frame.render import render
 
 # Bootstrap's style sheet draws its check marks and arrows as data images.
@@ -37,7 +39,7 @@ class PageSecurity:
         self._session_cookie = session_cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a cross-site write with 403; add the security headers to every other response."""
+        """Refuse a cross-site write, on a page or as a problem; add the headers to every other response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -49,8 +51,7 @@ class PageSecurity:
 
         request = Request(scope, receive)
         if self._is_foreign_write(request):
-            refusal = render(request, "errors/403.html", status=403, reason="cross_site")
-            await refusal(scope, receive, send_with_headers)
+            await _refusal(request)(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
 
@@ -59,6 +60,12 @@ class PageSecurity:
             return False
         by_browser = request.url.path.startswith("/console") or self._session_cookie in request.cookies
         return by_browser and not comes_from_here(request.headers)
+
+
+def _refusal(request: Request) -> Response:
+    if request.url.path.startswith("/console"):
+        return render(request, "errors/403.html", status=403, reason="cross_site")
+    return business_problem(ForeignWrite())
 
 
 def _add_headers(headers: MutableHeaders) -> None:
