@@ -43,7 +43,7 @@ def database_url(settings: Settings) -> str:
     """Return the address of the database.
 
     Raises:
-        BadInput: there is none; says what to do.
+        BadInput: No database address is set.
     """
     if not settings.database_url:
         raise BadInput(

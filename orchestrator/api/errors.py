@@ -99,7 +99,7 @@ def install(app: FastAPI, page_for: PageFor) -> None:
         return await answer(request, business_problem(meaning), meaning)
 
     async def on_data(request: Request, error: Exception) -> Response:
-        # Its own words would repeat what was sent.
+        # The text of the error would repeat the input.
         kind = type(error.__cause__).__name__
         log.warning("%s %s was sent what cannot be stored: %s", request.method, request.url.path, kind)
         meaning = BadInput("It holds a sign or a number that cannot be stored.")

@@ -77,7 +77,7 @@ class SkuPrice(SQLModel, table=True):
     """The price of one SKU in one catalogue: fen per unit and month, tiers of it, or a percentage of a spec.
 
     `tiers` is a list of ``{"up_to": 5, "price_fen": 2000}`` in rising order; the last has `up_to` null.
-    `suspended_percent` is what a suspended resource pays of the price; None is all of it.
+    `suspended_percent` is the part of the price for a suspended resource; None is the whole price.
     """
 
     __tablename__ = "sku_prices"

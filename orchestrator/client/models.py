@@ -255,7 +255,7 @@ class Permission(OpenEnum):
 
 
 class PlanKind(OpenEnum):
-    """The kind of an execution plan: what its run carries out."""
+    """The kind of an execution plan."""
 
     PROVISION = "provision"
     CHANGE = "change"
@@ -269,7 +269,7 @@ class PlanKind(OpenEnum):
 
 
 class PlanStatus(OpenEnum):
-    """Where an execution plan stands; editing one means making another."""
+    """The status of an execution plan; a plan is never edited, another one is generated."""
 
     GENERATED = "generated"
     CHECKED = "checked"
@@ -413,7 +413,7 @@ class RunKind(OpenEnum):
 
 
 class RunStatus(OpenEnum):
-    """Where one execution of an engine stands."""
+    """The status of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -387,7 +387,7 @@ class Operations:
         idempotency_key: str | None = None,
         if_match: int | None = None,
     ) -> PlanDetail:
-        """Refuse the plan; the reason is kept with the decision."""
+        """Refuse the plan; the reason is stored with the decision."""
         call = Call(
             "POST",
             f"/plans/{segment(plan_id)}/refuse",

@@ -5,13 +5,13 @@ from typing import Final
 
 
 class PlanKind(StrEnum):
-    """The kind of an execution plan: what its run carries out."""
+    """The kind of an execution plan."""
 
     PROVISION = "provision"
     CHANGE = "change"
     RELEASE = "release"
     UNDO = "undo"
-    """Removes what a failed apply left behind."""
+    """Removes the objects that a failed apply left behind."""
     BASELINE = "baseline"
     PREPARE = "prepare"
     CUTOVER = "cutover"

@@ -1,6 +1,6 @@
 """The sample legacy system on hosts of the sandbox cloud, and clients that write to it.
 
-Its hosts are made without a request, because a legacy system is there before this service is.
+Its hosts are created without a request, because a legacy system exists before this service does.
 """
 
 import signal
@@ -44,15 +44,15 @@ class SampleError(Exception):
 
 
 def make_host(cloud: SandboxCloud, name: str, workspace: str, zone: str) -> MigrationHost:
-    """Return the host in a zone's address block, made if it does not exist yet. Raises SandboxCloudError."""
+    """Return the host in a zone's address block, and create it if needed. Raises SandboxCloudError."""
     network = cloud.create("network", f"{workspace}/network/main", zone=zone, name=zone)
     group = cloud.create(
         "security_group", f"{workspace}/security_group/{name}", network=network["id"], ports=[]
     )
     ends = {"network": network["id"], "security_group": group["id"]}
     port = cloud.create("port", f"{workspace}/port/{name}", **ends)
-    made = cloud.create("instance", f"{workspace}/instance/{name}", **_HOST, port=port["id"], label=name)
-    return MigrationHost(name, made["address"], {"plugin": "sandbox", "host_root": made["host_root"]})
+    instance = cloud.create("instance", f"{workspace}/instance/{name}", **_HOST, port=port["id"], label=name)
+    return MigrationHost(name, instance["address"], {"plugin": "sandbox", "host_root": instance["host_root"]})
 
 
 def sample_bundle(
@@ -80,12 +80,12 @@ class SampleSystem:
         self.play(host, "serve_names.yml", {"serve_names_names": dict(names)})
 
     def install(self, host: MigrationHost, seed: Mapping[str, int] | None = None) -> dict[str, Any]:
-        """Database server and application; with `seed` {megabytes, files, file_bytes} the host serves."""
+        """Install database and application; with `seed` {megabytes, files, file_bytes} the host serves."""
         variables = {"install_sample_system_seed": dict(seed)} if seed else {}
         return self.play(host, "install_sample_system.yml", variables)
 
     def keep(self, host: MigrationHost) -> float:
-        """Keep the host's data as they are now; how many seconds that took."""
+        """Save the data of the host; return how many seconds that took."""
         return self._data(host, "keep")
 
     def restore(self, host: MigrationHost) -> float:
@@ -97,17 +97,17 @@ class SampleSystem:
         return float(answers["Keep or restore the data"]["seconds"])
 
     def play(self, host: MigrationHost, playbook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Play it on the host; the programs' answers by task. Raises SampleError."""
+        """Play a playbook on the host; return the answers of its programs by task. Raises SampleError."""
         folder = self.fill(sample_bundle(self._playbooks, host, playbook, variables))
         log: list[str] = []
         result = self._engine.run(folder, playbook, EngineRun("sample", {}, log.append, lambda: None))
         if result.returncode:
             raise SampleError("\n".join(log[-30:]))
-        data = [each["event_data"] for each in result.events if each["event"] == "runner_on_ok"]
-        return {each["task"]: each["res"].get("answer") for each in data}
+        data = [event["event_data"] for event in result.events if event["event"] == "runner_on_ok"]
+        return {event["task"]: event["res"].get("answer") for event in data}
 
     def fill(self, files: Mapping[str, bytes]) -> Path:
-        """A fresh folder with a bundle's files."""
+        """Return a new folder with the files of a bundle."""
         folder = Path(tempfile.mkdtemp(prefix="bundle-", dir=self._folder))
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -127,36 +127,36 @@ class SampleClients:
         self.process = subprocess.Popen(argv, start_new_session=True)
 
     def acknowledged(self) -> list[Acknowledged]:
-        """Every write that was acknowledged so far, client by client."""
-        found = [read_record(path.read_text().splitlines()) for path in sorted(self.record.glob("*.acks"))]
-        return [each for client in found for each in client]
+        """Return the writes acknowledged so far, client by client."""
+        records = [read_record(path.read_text().splitlines()) for path in sorted(self.record.glob("*.acks"))]
+        return [write for client in records for write in client]
 
     def stop(self) -> None:
-        """End the clients and wait for them; harmless when they have ended."""
+        """End the clients and wait for them; can be repeated."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(20)
 
 
 def root_of(host: MigrationHost) -> Path:
-    """The root folder of a sandbox host."""
+    """Return the root folder of a sandbox host."""
     return Path(host.connection["host_root"])
 
 
 def stored(host: MigrationHost) -> dict[str, int]:
-    """Ids of all acknowledged kinds of writes in the host's database, with how often each is there."""
+    """Return how often each write is in the host's database, by its id."""
     with psycopg.connect(admin_conninfo(host, DATABASE.name)) as connection:
         return dict(connection.execute(_STORED).fetchall())
 
 
 def admin_conninfo(host: MigrationHost, database: str) -> str:
-    """How the administrator of the host's database server connects."""
+    """Return the connection string of the administrator of the host's database server."""
     return f"{(root_of(host) / DATABASE.admin).read_text().strip()} dbname={database}"
 
 
 def lost(acknowledged: list[Acknowledged], host: MigrationHost) -> tuple[int, int]:
-    """How many acknowledged writes, and how many files of acknowledged pictures, the host lacks."""
-    found, uploads = stored(host), root_of(host) / UPLOADS.path
-    rows = sum(found.get(each.write, 0) != 1 for each in acknowledged)
+    """Return how many acknowledged writes, and how many files of acknowledged pictures, the host lacks."""
+    counts, uploads = stored(host), root_of(host) / UPLOADS.path
+    rows = sum(counts.get(write.write, 0) != 1 for write in acknowledged)
     files = {path.stem for path in uploads.glob("*/*.bin")}
-    return rows, sum(each.kind == "picture" and each.write not in files for each in acknowledged)
+    return rows, sum(write.kind == "picture" and write.write not in files for write in acknowledged)

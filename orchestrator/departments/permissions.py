@@ -119,7 +119,7 @@ class Actor:
         return granted if self.scopes is None else granted & self.scopes
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether the person has the permission for any organisation."""
+        """Return whether the actor has the permission for any organisation."""
         return permission in self.permissions
 
     def acts_as(self, role: Role) -> bool:
@@ -128,11 +128,11 @@ class Actor:
 
     @property
     def sight(self) -> str | None:
-        """The only organisation whose objects the person sees; None for those of all."""
+        """The only organisation whose objects the actor may see; None for all organisations."""
         return None if self.may(P.OBJECTS_READ_ALL) else self.organisation
 
     def sees(self, organisation: str) -> bool:
-        """Tell whether the person sees objects of that organisation."""
+        """Return whether the actor may see objects of that organisation."""
         return self.sight in (None, organisation)
 
     @property

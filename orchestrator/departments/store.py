@@ -58,7 +58,7 @@ def revoke_token(session: Session, token_id: UUID, person_id: UUID) -> ApiToken:
     """End a token of this person.
 
     Raises:
-        NotFound: it is unknown or somebody else's.
+        NotFound: No such token exists, or it belongs to another person.
     """
     token = session.get(ApiToken, token_id)
     if token is None or token.person_id != person_id:

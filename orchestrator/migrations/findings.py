@@ -12,7 +12,7 @@ _SIDE_ZH: Final[Mapping[str, str]] = {Side.SOURCE: "源端", Side.TARGET: "目�
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem and its fix; a `blocking` one must be fixed before the transfer goes on."""
+    """One problem and its fix; a `blocking` one stops the transfer until it is fixed."""
 
     code: str
     blocking: bool

@@ -79,7 +79,7 @@ class MigrationSwitch(SQLModel, table=True):
     """One switch in either direction: addresses before and after, pause, proof.
 
     `fenced_ms` is how long no side accepted a write, as the script on the hosts saw it; `pause_ms` and
-    `pause_at_fence_ms` are what the clients saw. `proof_digest` is over what was read on both sides.
+    `pause_at_fence_ms` are what clients measured. `proof_digest` is over the reports of both sides.
     """
 
     __tablename__ = "migration_switches"

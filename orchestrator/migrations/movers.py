@@ -180,7 +180,7 @@ class Movers(Protocol):
     def last_switch(self, to: Side) -> SwitchResult | None:
         """Return the result that the last switch to `to` left on that host, for a run that died before it.
 
-        None while none has finished there. `key` tells one attempt from another.
+        None if no switch has finished there. `key` identifies the attempt.
         """
 
     def prove(self, to: Side) -> Proof:

@@ -18,7 +18,7 @@ from orchestrator.core.documents import Day, Document, Fen, Name, PlainText
 
 
 class Effect(StrEnum):
-    """The verdict of a rule that is not kept."""
+    """The verdict on a violation of a rule."""
 
     REFUSE = "refuse"
     BLOCK = "block"

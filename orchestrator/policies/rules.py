@@ -1,8 +1,8 @@
 """Judge a request by the policy pack, and list the approvals that it needs.
 
 ``judge_request`` returns the verdict of every rule that applies, not only of the first rule that stops the
-request. A request with a classification mark is the exception: no other rule runs, so that nothing of its
-text is kept (rule R-01).
+request. A request with a classification mark is the exception: no other rule runs, so that none of its text
+is stored (rule R-01).
 """
 
 from collections.abc import Iterable

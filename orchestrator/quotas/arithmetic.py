@@ -59,7 +59,7 @@ class Counter:
 
 @dataclass(frozen=True)
 class Take:
-    """An amount of one counter; a negative amount is given back."""
+    """An amount of one counter; a negative amount is released."""
 
     counter: Counter
     amount: int
@@ -93,5 +93,5 @@ def _add(totals: dict[Counter, int], counter: Counter, amount: int) -> None:
 
 
 def difference(wanted: Mapping[str, int], present: Mapping[str, int]) -> dict[str, int]:
-    """Return the amounts by resource class that a change adds (positive) or gives back (negative)."""
+    """Return the amounts by resource class that a change adds (positive) or releases (negative)."""
     return {name: wanted.get(name, 0) - present.get(name, 0) for name in sorted({*wanted, *present})}

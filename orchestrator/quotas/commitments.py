@@ -93,7 +93,7 @@ class Committed:
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a commitment on `day`: the days before stay, and `kept` goes on after it."""
+    """The end of a commitment on `day`; the days before it stay, and `kept` is the part that continues."""
 
     committed: Committed
     day: date
@@ -177,7 +177,8 @@ class Change:
     def fen_to_hold(self, day: date) -> dict[UUID, int]:
         """Return amounts, as `fen_on` does, that are enough if the change is made on `day` or later.
 
-        Each day later adds less and gives back less. With several prices in the year the difference can grow.
+        With each later day both the added and the released amount are smaller. With several prices a year
+        the difference can grow.
         """
         totals = self.fen_on(day)
         ended = [

@@ -61,7 +61,7 @@ def _quota(session: Session, key: str, row: Row | None) -> None:
 
 
 def _remove(session: Session, counter: Any, kind: str, key: str, amounts: Iterable[str]) -> None:
-    """Remove a limit or a budget line unless an amount may still be given back to it."""
+    """Remove a limit or a budget line unless an amount may still be released to it."""
     if any(getattr(counter, name) for name in amounts):
         raise StillInUse(f"A part of {kind} {key} is still held, committed or spent.")
     session.delete(counter)

@@ -13,12 +13,12 @@ class NothingLeft(BusinessError):
 
     @classmethod
     def of(cls, counter: Counter, needed: int) -> Self:
-        """Return the error that names the counter and the amount that it was asked for."""
+        """Return the error with the counter and the requested amount."""
         return cls(f"{counter} has less than {needed} left.", target=str(counter), kind=counter.kind.value)
 
 
 class MoreThanCommitted(BusinessError):
-    """The request would give back more than is held or committed."""
+    """The request would release more than is held or committed."""
 
     zh = "退回的额度超过预占或占用"
 

@@ -150,7 +150,7 @@ class Hold(SQLModel, table=True):
 class HoldItem(SQLModel, table=True):
     """One amount of a hold.
 
-    `target` is the text of its counter. A negative amount is given back when the hold is committed. Money is
+    `target` is the text of its counter. A negative amount is released when the hold is committed. Money is
     counted from the day of the commit, which writes the final amount here.
     """
 

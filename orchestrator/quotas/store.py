@@ -77,7 +77,7 @@ def hold(
 
 
 def release(session: Session, request_id: UUID, actor: str) -> bool:
-    """Release the live hold of a request; return False if there is none. Repeating it is harmless."""
+    """Release the live hold of a request; return False if there is none. Can be repeated."""
     held = lock_hold(session, request_id)
     if held is None or held.status != HoldStatus.LIVE:
         return False
@@ -98,13 +98,13 @@ def drop_live(session: Session, request_id: UUID, actor: str) -> None:
 
 
 def commit(session: Session, request_id: UUID, actor: str, booking: Booking | None = None) -> None:
-    """Turn a live hold into a commitment; negative items give back earlier commitments.
+    """Turn a live hold into a commitment; negative items release earlier commitments.
 
     A `booking` replaces the held money by the amount of its change on its day, also in the items of the hold.
 
     Raises:
         HoldEnded: the hold is no longer live, so nothing may be applied.
-        MoreThanCommitted: more would be given back than is committed; the counter is named.
+        MoreThanCommitted: more would be released than is committed; the error names the counter.
     """
     held = _lock_live(session, request_id)
     before = items(session, held.id)
@@ -173,7 +173,7 @@ def _end_commitments(session: Session, booking: Booking) -> None:
 
 
 def _add_commitments(session: Session, request_id: UUID, booking: Booking) -> None:
-    """Write the new commitments, and the rest of ended ones that go on with a smaller quantity."""
+    """Write the new commitments, and the rest of ended ones that continue with a smaller quantity."""
     change, day = booking.change, booking.day
     rows = [
         _row(item.kept, item.committed.line_id, item.committed.request_id, item.committed.committed_at)
@@ -238,7 +238,7 @@ def _give_back(session: Session, organisation: str, changes: Sequence[_Change]) 
 def _change(session: Session, organisation: str, changes: Sequence[_Change]) -> _Change | None:
     """Change the counters in this order, or return the first change that is not possible.
 
-    Such a counter has less left than is needed, has less held or committed than is given back, or is missing.
+    Such a counter has less left than is needed, has less held or committed than is released, or is missing.
     """
     values = {
         "organisation": organisation,

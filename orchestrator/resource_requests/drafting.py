@@ -78,7 +78,7 @@ class LineDraft(LineFields):
 
 
 class Control(StrEnum):
-    """The way in which a field is entered."""
+    """The form control of a field."""
 
     TEXT = "text"
     NUMBER = "number"

@@ -31,7 +31,7 @@ class EngineResult:
 
 
 class EngineError(Exception):
-    """An engine was asked for a value (a plan's JSON, outputs) and its process failed instead."""
+    """The process that should print a value, such as the JSON of a plan, failed."""
 
     def __init__(self, command: str, result: EngineResult) -> None:
         self.result = result
@@ -52,8 +52,8 @@ class EngineRun:
     """Inputs of one engine process besides its folder.
 
     `environment` is the whole extra environment, `keep_open` are file descriptors that the child
-    inherits (the lease's socket), `secrets` are texts that the log shows as ``***``. A play tells `event` its
-    events as they come.
+    inherits (the lease's socket), `secrets` are texts that the log shows as ``***``. A play passes its
+    events to `event` as they occur.
     """
 
     run_id: str

@@ -6,7 +6,7 @@ from orchestrator.core.lifecycle import Lifecycle
 
 
 class PlanStatus(StrEnum):
-    """Where an execution plan stands; editing one means making another."""
+    """The status of an execution plan; a plan is never edited, another one is generated."""
 
     GENERATED = "generated"
     CHECKED = "checked"
@@ -44,7 +44,7 @@ LIVE = frozenset({S.GENERATED, S.CHECKED, S.SUBMITTED, S.APPROVED, S.APPLYING, S
 
 
 class RunStatus(StrEnum):
-    """Where one execution of an engine stands."""
+    """The status of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -3,8 +3,8 @@
 `terraform show -json` prints sensitive values in clear and marks them beside: a change by
 `before_sensitive` and `after_sensitive`, a resource's values by `sensitive_values`, an output and a
 variable by a flag. A mark is true for a whole value, or has the value's shape with true at the leaves.
-Marks have gaps (what a resource computes from a sensitive input carries none), so a text that is
-hidden in one place is hidden wherever it stands alone.
+Marks have gaps: a value that a resource computes from a sensitive input has none. So a text that is hidden in
+one place is hidden wherever it is a whole value.
 """
 
 from collections.abc import Iterator, Mapping

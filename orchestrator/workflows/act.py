@@ -1,4 +1,4 @@
-"""Acts as data: who may do what to an object, from which status, and never together with which other part.
+"""Acts as data: who may do an act on an object, from which status, and with which other parts never.
 
 An act is one row in `workflows/<noun>/acts.py`; `workflows/nouns.py` lists the acts of each noun. `perform`
 is the only way to carry one out. API routes, buttons, the to-do list with its count and the permission tests
@@ -57,9 +57,9 @@ class Call:
 class Condition:
     """A fact outside the object's row that an act needs: an SQL expression over the noun's table.
 
-    `refusal` makes the error that tells a person why the act is not possible now; `explain` makes it with
+    `refusal` makes the error that explains why the act is not possible now; `explain` makes it with
     the details of the object. `is_duty` marks a condition about persons: the audit then keeps the refused
-    attempt. Where a condition that `hides` is not met, nobody is shown the act; its clause depends on the
+    attempt. Where a condition that `hides` is not met, the act is not offered; its clause depends on the
     object alone. Where an entitlement is not met, this person is not shown the act.
     """
 
@@ -180,7 +180,7 @@ class Noun:
 
 
 def may(act: Act, actor: Actor, pack: PolicyPack, organisation: str | None) -> bool:
-    """Tell whether the actor's roles include this act on objects of the organisation, or of the city."""
+    """Return whether the actor's roles include this act on objects of the organisation, or of the city."""
     substitute = substitutes_of(act, pack).get(organisation or "")
     if substitute is not None:
         return stands_in(act, actor, substitute)
@@ -196,7 +196,7 @@ def substitutes_of(act: Act, pack: PolicyPack) -> dict[str, Substitute]:
 
 
 def stands_in(act: Act, actor: Actor, substitute: Substitute) -> bool:
-    """Tell whether the actor is the substitute.
+    """Return whether the actor is the substitute.
 
     A token must include the act's permission, or everything that the substitute's own role may do: the act's
     permission is not one of that role.

@@ -11,7 +11,7 @@ from orchestrator.workflows.act import Act, Body, Condition, Noun, stands_in, su
 
 
 def holds(session: Session, noun: Noun, condition: Condition, actor: Actor, subject: Any) -> bool:
-    """Tell whether the condition is met for this object and actor; one statement."""
+    """Return whether the condition is met for this object and actor; one statement."""
     asked = select(literal(value=True)).where(noun.table.id == subject.id, condition.clause(actor))
     return session.exec(asked).first() is not None
 

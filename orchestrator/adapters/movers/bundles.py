@@ -26,7 +26,7 @@ PLAYBOOKS: Final[Mapping[Purpose, tuple[str, ...]]] = {
     ),
     Purpose.CLEAN_UP: (*_READING, "clean_up_transfer.yml", "clean_up_copies.yml"),
 }
-"""Which playbooks a bundle may be used for, by what it was approved for."""
+"""The playbooks that a bundle may play, by its approved purpose."""
 
 _BOTH: Final = tuple(Side)
 _STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]]] = {

@@ -49,7 +49,7 @@ def wants_part(request: Request, target: str) -> bool:
 
 
 def templates() -> BaseLoader:
-    """Return the loader: ``requests/form.html`` lies in `requests/templates`, ``base.html`` in `frame`."""
+    """Return the loader: ``requests/form.html`` is in `requests/templates`, ``base.html`` in `frame`."""
     rooms = {
         folder.parent.name: FileSystemLoader(folder) for folder in sorted(CONSOLE_DIR.glob("*/templates"))
     }

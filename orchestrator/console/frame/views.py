@@ -98,7 +98,7 @@ class ActionSet:
 
 @dataclass(frozen=True)
 class Happening:
-    """One entry of a timeline; `what` is the event ready for the reader, `said` the typed reason."""
+    """One entry of a timeline; `what` is the text of the event, `said` the typed reason."""
 
     at: datetime
     who: str
@@ -110,7 +110,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class QuotaBar:
-    """One quota class: limit, committed, held by live requests, and asked for here (0 for nothing)."""
+    """One quota class: limit, committed, held by live requests, and requested here (0 for nothing)."""
 
     code: str
     limit: int

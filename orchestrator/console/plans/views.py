@@ -74,7 +74,7 @@ class DutyHolder:
 
 @dataclass(frozen=True)
 class ApprovalRow:
-    """One approval that the plan needs, by role; empty `person` while nobody has decided."""
+    """One approval that the plan needs, by role; `person` is empty before the decision."""
 
     role: str
     decision: str

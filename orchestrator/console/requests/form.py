@@ -44,7 +44,7 @@ MESSAGES: Mapping[str, str] = {
     "hidden_field": N_("字段 %(name)s 的值无效，没有保存任何内容。请重新打开本页填写。"),
     "incomplete": N_("表单没有完整送达，没有保存任何内容。缺少：%(names)s。请重新打开本页填写。"),
 }
-"""What to tell the reader for each kind of error of the draft's fields; `%(…)s` are its limits."""
+"""The message for each kind of error in the fields of a draft; `%(…)s` are its limits."""
 
 
 @dataclass(frozen=True)

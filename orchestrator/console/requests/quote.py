@@ -53,7 +53,7 @@ def plan_quota(visit: Visit, request: ResourceRequest) -> QuotaCard | None:
 
 
 def budget_effect(visit: Visit, request: ResourceRequest) -> tuple[BudgetEffect, ...]:
-    """Return the budget lines of the request's hold, with the amount that it takes or gives back."""
+    """Return the budget lines of the request's hold, with the amount that it takes or releases."""
     return tuple(
         BudgetEffect(
             name=visit.word(line.purpose, "budget_purpose"),

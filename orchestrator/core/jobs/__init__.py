@@ -2,9 +2,9 @@
 
 A job is made on the caller's transaction and runs at least once: its handler first asks whether its
 business object still waits for it, so a second run does nothing. Order is first come, first served
-among equal priorities; jobs with the same lock run one after the other. What a handler does to the
-world outside is guarded by `orchestrator.core.lease`: a lock of the queue ends with its worker's
-heartbeat, while a process that the worker started may live on.
+among equal priorities; jobs with the same lock run one after the other. The effects of a
+handler outside of the database are guarded by `orchestrator.core.lease`: a lock of the queue ends with the
+heartbeat of its worker, but a process that the worker started may continue.
 """
 
 from orchestrator.core.jobs.enqueueing import (

@@ -127,7 +127,7 @@ def record_not_switched(run: MoverRun, result: NotSwitched) -> None:
 
 
 def leave_to_person(run: MoverRun, reason: Reason) -> None:
-    """Record that the run cannot go on until a person acts."""
+    """Record that the run cannot continue until a person acts."""
     run.context.log.append(f"A person has to act: {reason.en}")
     with transaction(run.worker.engine) as session:
         switches.record_unknown(session, run.run_id, run.plan_id, reason)

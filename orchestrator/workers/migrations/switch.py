@@ -246,7 +246,7 @@ def _rollback_run(run: MoverRun) -> MoverRun | None:
 
 
 def inspect_run(worker: Worker, job: JobContext, run_id: str) -> None:
-    """Handle the job ``runs.inspect``: find out which side serves, reopen one if none does, and go on."""
+    """Handle the job ``runs.inspect``: find out which side serves, reopen one if none does, and continue."""
     with open_run(worker, job, UUID(run_id)) as context:
         run = _opened(worker, context)
         if run is None:

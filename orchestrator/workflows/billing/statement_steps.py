@@ -1,4 +1,4 @@
-"""What the acts on a statement do: issue, confirm, dispute, and decide a dispute."""
+"""The steps behind the acts on a statement: issue, confirm, dispute, and decide a dispute."""
 
 from datetime import date
 from uuid import UUID

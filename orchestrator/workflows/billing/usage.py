@@ -287,7 +287,7 @@ def end_trials(session: Session) -> int:
 
 
 def _is_left_on_trial(session: Session, request: ResourceRequest, workspace_id: UUID) -> bool:
-    """Tell whether a migration rolled back and ended, leaving nothing in production in the workspace."""
+    """Return whether a migration was rolled back and ended, and nothing in the workspace is in production."""
     used = (ResourceStatus.ACTIVE, ResourceStatus.CHANGING, ResourceStatus.SUSPENDED)
     is_over = migration_queries.live_of_request(session, request.id) is None
     in_production = any(row.status in used for row in resources.lock_all(session, workspace_id))

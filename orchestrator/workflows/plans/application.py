@@ -344,7 +344,7 @@ def _record_objects(
 
 def _note_found(session: Session, row: Resource, reported: ObjectFound) -> None:
     if reported.tainted and row.status in DELIVERED:
-        # The row goes on naming the object that was delivered, so that only that one is protected.
+        # The row keeps the id of the delivered object, so that only that object is protected.
         return
     seen = resources.Found(reported.cloud_id, reported.ip_address, reported.connection)
     resources.note_found(session, row, seen, reported.spec)
@@ -355,7 +355,7 @@ def _record_present(
 ) -> None:
     actor = f"worker:{run.worker}"
     if row.status == ResourceStatus.PROVISIONING and request.kind == RequestKind.CHANGE:
-        # What a change adds to a running system has no trial of its own.
+        # Resources that a change adds to a running system have no trial of their own.
         usage.open_resource(session, row, request, run, actor)
     elif row.status == ResourceStatus.PROVISIONING:
         row.trial_ends_on = today(session) + timedelta(days=pack.trial_days)

@@ -41,7 +41,7 @@ def return_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
 
 
 def refuse_plan(call: Call, plan: ExecutionPlan) -> ExecutionPlan:
-    """Refuse the plan; the reason is kept with the decision."""
+    """Refuse the plan; the reason is stored with the decision."""
     return _turn_down(call, plan, Decision.REFUSED)
 
 

@@ -1,6 +1,7 @@
 """The undo of a request whose apply failed: the contents of its plan, and the end of the request.
 
-An undo keeps what was delivered before the request, in its delivered sizes, and removes everything else.
+An undo keeps the resources that were delivered before the request, in their delivered sizes, and removes all
+others.
 """
 
 from collections.abc import Iterable, Sequence

@@ -123,7 +123,7 @@ def judge(call: Call, request: ResourceRequest, sizing: quotation.Sizing, standi
 
     Raises:
         RuleRefuses: a rule stops the request. The error carries every result; the audit records the refusal.
-        MoreThanCommitted: the request would give back more quota or capacity than is committed.
+        MoreThanCommitted: the request would release more quota or capacity than is committed.
     """
     takes = quotation.request_takes(request, sizing)
     results = rules.judge_request(_facts(call.session, request, sizing, takes, standing), call.pack)

@@ -206,7 +206,7 @@ def several_zones() -> BadInput:
 def quote_request(session: Session, request: ResourceRequest, standing: Standing) -> Sizing:
     """Write today's price on the request. For a change, `year_fen` is the increase of its budget commitments.
 
-    A stored quote is kept while its inputs are unchanged: the day, the sizes, every price and term, the
+    A stored quote stays valid while its inputs are unchanged: the day, the sizes, every price and term, the
     budget line, and the commitments of the workspace.
     """
     sizing = size_request(session, request, standing)
@@ -316,7 +316,7 @@ def current_request(session: Session, workspace_id: UUID) -> ResourceRequest:
 
 
 def request_takes(request: ResourceRequest, sizing: Sizing) -> list[Take]:
-    """Return the amounts that the request takes of quota, pools and budget lines; negative ones give back."""
+    """Return the amounts that the request takes of quota, pools and budget; negative ones are released."""
     wanted, before = _classes_by_pool(sizing.wanted), _classes_by_pool(sizing.before)
     by_pool = {
         pool: difference(wanted.get(pool, {}), before.get(pool, {})) for pool in sorted({*wanted, *before})

@@ -49,7 +49,7 @@ class Budget:
 
 
 class CounterState(NamedTuple):
-    """What is held and committed of a counter, and its total."""
+    """The held and the committed amount of a counter, and its total."""
 
     held: int
     committed: int

@@ -138,7 +138,7 @@ def endorse_and_submit(call: Call, request: ResourceRequest) -> Submission:
 
 
 def _require_only_change(session: Session, request: ResourceRequest) -> None:
-    """Refuse a second change of a workspace: both would give back amounts of the same present size."""
+    """Refuse a second change of a workspace: both would release amounts of the same present size."""
     if request.target_workspace_id is None:
         return
     run_store.lock_workspace(session, request.target_workspace_id)
