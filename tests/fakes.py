@@ -97,10 +97,6 @@ class FakeTerraform:
             backend.write(state, _planned(objects, saved["changes"]))
         return EngineResult(0)
 
-    def outputs(self, folder: Path, run: EngineRun) -> dict[str, Any]:  # noqa: ARG002
-        state = _Backend(run).read()
-        return {name: output["value"] for name, output in state.get("outputs", {}).items()}
-
 
 class _Backend:
     """Terraform's side of the http backend."""

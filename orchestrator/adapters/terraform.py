@@ -135,10 +135,6 @@ class TerraformProcesses:
         """Apply exactly `folder/plan.bin`."""
         return self._logged(folder, run, "apply", PLAN_FILE, input=False, json=IsFlagged)
 
-    def outputs(self, folder: Path, run: EngineRun) -> dict[str, Any]:
-        """Return the root outputs by name, including sensitive values. Raises EngineError."""
-        return {name: output["value"] for name, output in self._answer(folder, run, "output").items()}
-
     def _cli_configuration(self) -> str:
         lines = ["disable_checkpoint = true"]
         if self._mirror is not None:

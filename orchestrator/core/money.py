@@ -1,11 +1,10 @@
-"""Amounts of money in whole fen, and the rounding rule.
+"""Read and write amounts of money in whole fen.
 
-An amount is an ``int`` of fen (0.01 CNY). A finer amount is an exact ``Fraction`` and is rounded once, at the
-end of a line (domain rule "half-up per line"). Floats are never used.
+An amount is an ``int`` of fen (0.01 CNY), never a float. The database rounds finer amounts, half-up and once
+per line.
 """
 
 import re
-from fractions import Fraction
 
 FEN_PER_YUAN = 100
 
@@ -33,14 +32,3 @@ def format_cny(fen: int, *, symbol: bool = False) -> str:
 def format_plain(fen: int) -> str:
     """Format fen for files and interfaces, without thousands separators: ``50000.00``."""
     return format_cny(fen).replace(",", "")
-
-
-def round_half_up(amount: Fraction | int) -> int:
-    """Round an exact amount of fen to whole fen; half a fen is rounded away from zero.
-
-    The magnitude of a negative amount (a credit) is rounded, so that a reversal is always the exact negative
-    of the line that it reverses.
-    """
-    doubled = 2 * abs(Fraction(amount)) + 1
-    magnitude = doubled.numerator // (2 * doubled.denominator)
-    return -magnitude if amount < 0 else magnitude

@@ -84,18 +84,6 @@ class SampleSystem:
         variables = {"install_sample_system_seed": dict(seed)} if seed else {}
         return self.play(host, "install_sample_system.yml", variables)
 
-    def keep(self, host: MigrationHost) -> float:
-        """Save the data of the host; return how many seconds that took."""
-        return self._data(host, "keep")
-
-    def restore(self, host: MigrationHost) -> float:
-        """Restore the saved data; return how many seconds that took. Can be repeated."""
-        return self._data(host, "restore")
-
-    def _data(self, host: MigrationHost, verb: str) -> float:
-        answers = self.play(host, "keep_sample_data.yml", {"keep_sample_data_verb": verb})
-        return float(answers["Keep or restore the data"]["seconds"])
-
     def play(self, host: MigrationHost, playbook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Play a playbook on the host; return the answers of its programs by task. Raises SampleError."""
         folder = self.fill(sample_bundle(self._playbooks, host, playbook, variables))

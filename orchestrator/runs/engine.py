@@ -89,9 +89,6 @@ class TerraformEngine(Protocol):
     def apply(self, folder: Path, run: EngineRun) -> EngineResult:
         """Apply exactly `folder/plan.bin`."""
 
-    def outputs(self, folder: Path, run: EngineRun) -> dict[str, Any]:
-        """Root outputs of the state: name -> value."""
-
 
 class AnsibleEngine(Protocol):
     """Runs one playbook from a read-only bundle."""

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.adapters.content_files import read_content
 from orchestrator.content.bundle import ContentBundle
 from orchestrator.content.documents import OrganisationDocument, SystemDocument
-from orchestrator.core.money import parse_cny, round_half_up
+from orchestrator.core.money import parse_cny
 
 CONTENT = Path(__file__).resolve().parents[3]
 GIVEN_NOT_DERIVED = {"XXH", "CSP1"}
@@ -138,7 +138,7 @@ def test_the_second_catalogue_lowers_compute_by_8_percent_and_nothing_else() -> 
         if old.price_fen is None:
             assert (old.sku, old.percent, new[old.sku].percent) == ("DR-STBY", 30, 30)
         else:
-            expected = round_half_up(Fraction(old.price_fen * 92, 100)) if is_lowered else old.price_fen
+            expected = (old.price_fen * 92 + 50) // 100 if is_lowered else old.price_fen
             assert new[old.sku].price_fen == expected
 
 

@@ -27,7 +27,6 @@ MIGRATION_PROGRAMS = {"host", "mover", "name_service"}
 SAMPLE_PROGRAMS = {
     "serve_names.yml": {"host", "name_service"},
     "install_sample_system.yml": {"host", "postgresql", "sample_application"},
-    "keep_sample_data.yml": {"host", "sample_application"},
 }
 
 
