@@ -78,6 +78,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SEED",
         help="Run only the long faults, drawn with this seed (make faults).",
     )
+    parser.addoption(
+        "--backwards", action="store_true", help="Run the tests of each file from its last to its first."
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -87,6 +90,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+    if config.getoption("--backwards"):
+        items.reverse()
     items.sort(key=lambda item: -SECONDS_OF_FILES.get(item.path.relative_to(ROOT).as_posix(), 0))
 
 
