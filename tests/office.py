@@ -18,7 +18,6 @@ from orchestrator.app import WebServer, create_app
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
-from orchestrator.core.lease import LeaseBusy
 from orchestrator.core.sealing import load_keys
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.runs.models import Run
@@ -32,7 +31,7 @@ from tests import acts
 from tests.callers import Callers
 from tests.fake_movers import FakeHosts
 from tests.fakes import FakeAnsible, FakeCloud, FakeTerraform
-from tests.patience import PATIENCE
+from tests.run_player import play
 
 Document = dict[str, Any]
 
@@ -75,20 +74,7 @@ class Office:
                 run = waiting.first()
             if run is None:
                 return
-            self._play(run)
-
-    def _play(self, run: Run) -> None:
-        """Play a run; as in the queue, try it again while the lease before it is being released."""
-        give_up = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self._handlers[run.kind](JobContext(run.job_id or 0, 1, lambda: None), run_id=str(run.id))
-            except LeaseBusy:
-                if time.monotonic() > give_up:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+            play(self._handlers[run.kind], run)
 
     def pass_time(self, **span: float) -> None:
         """Move the product's clock, then run the calendar's step of every minute."""

@@ -10,7 +10,6 @@ from sqlalchemy import Engine, text
 from sqlmodel import select
 
 from orchestrator.core.db import transaction
-from orchestrator.core.jobs import JobContext
 from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.models import Migration, MigrationSwitch
 from orchestrator.runs.models import ExecutionPlan, Run
@@ -23,6 +22,7 @@ from orchestrator.workflows.people import accounts
 from orchestrator.workflows.perform import perform
 from tests.fake_movers import FakeHosts, WorkerKilled
 from tests.fakes import FakeCloud
+from tests.run_player import play
 
 ACTS = {act.name: act for act in MIGRATION.acts}
 PEOPLE = {"cut-over": "csp1.applier", "roll-back": "csp1.applier", "inspect": "xxh.reviewer"}
@@ -69,10 +69,8 @@ class CutoverCase:
 
     def work(self, run_id: UUID) -> None:
         """Do a queued run, or take over one whose worker was killed."""
-        with transaction(self.engine) as session:
-            run = session.get_one(Run, run_id)
-            kind, job = run.kind, run.job_id
-        self._handlers[kind](JobContext(job or 0, 1, lambda: None), run_id=str(run_id))
+        run = self.run(run_id)
+        play(self._handlers[run.kind], run)
 
     def carry_out(self, act: str) -> Run:
         """Order an act and do its run."""
