@@ -1,10 +1,9 @@
-"""How many requests a second are admitted, beside a plain conditional UPDATE of the contended row.
+"""Submitted requests per second, compared with a plain conditional UPDATE of the contended row.
 
-Both sides run in the same threads over the same pool of connections, each act in a transaction that is
-flushed to disk. In one case clients compete for the quota of one department, in the other for the pool
-that eight departments share. The rate of eight departments that share nothing is reported too, although
-no admission can be like that. At the end sixteen clients race for less than they want: exactly what fits
-is admitted.
+Both sides use the same threads and the same connection pool; each operation is one transaction that is
+flushed to disk. In the first case clients compete for the quota of one department, in the second for a pool
+that eight departments share. Updates of eight separate rows are reported too, although no admission can avoid
+the shared rows. At the end 16 clients submit more requests than fit; exactly those that fit must be admitted.
 """
 
 import argparse
@@ -13,14 +12,14 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
 from benchmarks import report
 from benchmarks.city import fill
-from benchmarks.place import AS_OF, leave_root, settings_of_its_own
+from benchmarks.environment import AS_OF, leave_root, temporary_settings
 from orchestrator.adapters.embedded_postgres import EmbeddedPostgres
 from orchestrator.adapters.policy_files import load_pack
 from orchestrator.core import clock
@@ -40,10 +39,10 @@ from orchestrator.workflows.requests.acts import ASK_ENDORSEMENT, ENDORSE, SUBMI
 
 AIM = 0.3
 CLIENTS = 16
-RACERS, PLACES = 64, 40
-ACTS_UNTIL_PREPARED = 12
-"""After so many acts a connection has every statement prepared, as one of a service that runs has."""
-MANY = {
+RACING_REQUESTS, FREE_VCPU = 64, 40
+WARM_UP_REQUESTS = 12
+"""After so many requests a connection has prepared every statement, as in a service that runs."""
+SYSTEMS = {
     "slj": "SYS-019",
     "fgw": "SYS-002",
     "xgw": "SYS-001",
@@ -53,7 +52,7 @@ MANY = {
     "rsj": "SYS-011",
     "ybj": "SYS-013",
 }
-ONE = {"slj": "SYS-019"}
+"""System by department; the first department is used alone too."""
 _OWN_QUOTA = text(
     "UPDATE quota_limits SET held = held + 1 WHERE organisation_code = :organisation"
     " AND zone_class = 'trial' AND resource_class = 'vcpu' AND amount - held - committed >= 1"
@@ -62,7 +61,7 @@ _SHARED_POOL = text(
     "UPDATE pool_capacities SET held = held + 1 WHERE pool_code = 'BENCHMARK'"
     " AND resource_class = 'vcpu' AND allocatable - held - committed >= 1"
 )
-_ROWS_OF_TRIALS = text("""
+_TRIAL_QUOTAS = text("""
 INSERT INTO quota_limits (organisation_code, zone_class, resource_class, amount, held, committed)
 SELECT code, 'trial', 'vcpu', 1000000000, 0, 0 FROM organisations ON CONFLICT DO NOTHING
 """)
@@ -84,10 +83,13 @@ SELECT (SELECT count(*) FROM quota_limits WHERE held + committed > amount)
               AND i.target = 'quota:production:' || q.resource_class), 0))
 """)
 
+Order = tuple[str, UUID]
+"""A department and the id of its request."""
+
 
 @dataclass(frozen=True)
-class Desk:
-    """Where requests are handed in: the database, the rules and the people of some departments."""
+class Departments:
+    """Departments that submit requests: database, policy pack, clerks and officers."""
 
     engine: Engine
     pack: PolicyPack
@@ -95,11 +97,11 @@ class Desk:
     officers: dict[str, Actor]
 
     def endorsed(self, department: str) -> UUID:
-        """A request that only needs to be submitted."""
+        """Create a request that is ready to be submitted, and return its id."""
         clerk = self.clerks[department]
         line = LineDraft(key="web", label="x", pool="EXT-X86", vcpu=1, memory_gb=4, disk_gb=40)
         draft = RequestDraft(
-            system=MANY[department], title="benchmark", justification="benchmark", lines=(line,)
+            system=SYSTEMS[department], title="benchmark", justification="benchmark", lines=(line,)
         )
         with transaction(self.engine) as session:
             request = steps.draft_request(session, clerk, draft, self.pack)
@@ -107,9 +109,9 @@ class Desk:
             perform(REQUESTS, ENDORSE, Call(session, self.officers[department], self.pack), request.id)
             return request.id
 
-    def submit(self, handed: tuple[str, UUID]) -> bool:
-        """Submit one request; False when a rule refuses it."""
-        department, request = handed
+    def submit(self, order: Order) -> bool:
+        """Submit a request. Returns False if a rule refuses it."""
+        department, request = order
         try:
             with transaction(self.engine) as session:
                 perform(REQUESTS, SUBMIT, Call(session, self.clerks[department], self.pack), request)
@@ -117,125 +119,132 @@ class Desk:
             return False
         return True
 
-    def update_quota(self, handed: tuple[str, UUID]) -> bool:
-        """The update that a program without rules, prices and audit would make to a department's quota."""
+    def update_quota(self, order: Order) -> bool:
+        """Update the quota of the department, without rules, prices and audit."""
         with self.engine.begin() as connection:
-            found = connection.execute(_OWN_QUOTA, {"organisation": handed[0].upper()})
-            return bool(found.rowcount == 1)
+            updated = connection.execute(_OWN_QUOTA, {"organisation": order[0].upper()})
+            return bool(updated.rowcount == 1)
 
-    def update_pool(self, _handed: tuple[str, UUID]) -> bool:
-        """The same to a pool that all departments share."""
+    def update_pool(self, _order: Order) -> bool:
+        """Update the pool that all departments share, without rules, prices and audit."""
         with self.engine.begin() as connection:
             return bool(connection.execute(_SHARED_POOL).rowcount == 1)
 
 
-def opened(engine: Engine, settings: Settings) -> Desk:
-    """Fill the database and name the people."""
+def load_departments(engine: Engine, settings: Settings) -> Departments:
+    """Load the sample city and return its departments."""
     with transaction(engine) as session:
         clock.set_to(session, AS_OF)
     fill(engine, settings)
     with transaction(engine) as session:
-        session.execute(_ROWS_OF_TRIALS)
+        session.execute(_TRIAL_QUOTAS)
         session.execute(_POOL)
-        clerks = {name: accounts.actor_named(session, f"{name}.clerk") for name in MANY}
-        officers = {name: accounts.actor_named(session, f"{name}.officer") for name in MANY}
+        clerks = {name: accounts.actor_named(session, f"{name}.clerk") for name in SYSTEMS}
+        officers = {name: accounts.actor_named(session, f"{name}.officer") for name in SYSTEMS}
     pack = load_pack(settings.content_dir / "policies" / settings.policy_pack)
-    return Desk(engine, pack, clerks, officers)
+    return Departments(engine, pack, clerks, officers)
 
 
-def timed(
-    act: Callable[[tuple[str, UUID]], bool], handed: Sequence[tuple[str, UUID]], clients: ThreadPoolExecutor
-) -> float:
-    """Do all of it with all clients at once; the number done a second."""
-    begun = time.perf_counter()
-    done = list(clients.map(act, handed))
-    seconds = time.perf_counter() - begun
-    if not all(done):
-        raise RuntimeError(f"{done.count(False)} of {len(done)} were refused although there is room")
-    return len(done) / seconds
+def rate(operation: Callable[[Order], bool], orders: Sequence[Order], clients: ThreadPoolExecutor) -> float:
+    """Carry out all orders with all clients at once. Returns the number per second."""
+    began = time.perf_counter()
+    succeeded = list(clients.map(operation, orders))
+    seconds = time.perf_counter() - began
+    if not all(succeeded):
+        raise RuntimeError(f"{succeeded.count(False)} of {len(orders)} were refused within the limits")
+    return len(orders) / seconds
 
 
 @dataclass(frozen=True)
 class Rates:
-    """A second, one figure a round: requests admitted, and plain updates of one row and of one each."""
+    """Operations per second of each round: admissions, updates of the contended row and of separate rows."""
 
-    admitted: list[float]
-    updated: list[float]
-    updated_apart: list[float]
-
-
-def rates(
-    desk: Desk, departments: Sequence[str], count: int, rounds: int, clients: ThreadPoolExecutor
-) -> Rates:
-    """Admissions and plain updates, `rounds` times each in turns."""
-    found = Rates([], [], [])
-    plain = desk.update_quota if len(departments) == 1 else desk.update_pool
-    for _ in range(rounds):
-        names = list(itertools.islice(itertools.cycle(departments), count))
-        handed = [(name, desk.endorsed(name)) for name in names]
-        found.updated.append(timed(plain, handed * 4, clients))
-        found.admitted.append(timed(desk.submit, handed, clients))
-        found.updated_apart.append(timed(desk.update_quota, handed * 4, clients))
-    return found
+    admitted: list[float] = field(default_factory=list)
+    updated: list[float] = field(default_factory=list)
+    updated_apart: list[float] = field(default_factory=list)
 
 
-def race(desk: Desk, clients: ThreadPoolExecutor) -> int:
-    """Let more ask than one department has room for; how many were admitted."""
-    handed = [("slj", desk.endorsed("slj")) for _ in range(RACERS)]
-    with transaction(desk.engine) as session:
+@dataclass(frozen=True)
+class Load:
+    """The load of a measurement; requests are distributed over the named departments."""
+
+    names: Sequence[str]
+    requests: int
+    rounds: int
+
+
+def measure(departments: Departments, load: Load, clients: ThreadPoolExecutor) -> Rates:
+    """Measure admissions and plain updates, alternating."""
+    rates = Rates()
+    plain = departments.update_quota if len(load.names) == 1 else departments.update_pool
+    for _ in range(load.rounds):
+        names = itertools.islice(itertools.cycle(load.names), load.requests)
+        orders = [(name, departments.endorsed(name)) for name in names]
+        rates.updated.append(rate(plain, orders * 4, clients))
+        rates.admitted.append(rate(departments.submit, orders, clients))
+        rates.updated_apart.append(rate(departments.update_quota, orders * 4, clients))
+    return rates
+
+
+def race(departments: Departments, clients: ThreadPoolExecutor) -> int:
+    """Submit more requests at once than one department's quota allows. Returns the number of admissions."""
+    orders = [("slj", departments.endorsed("slj")) for _ in range(RACING_REQUESTS)]
+    with transaction(departments.engine) as session:
         session.execute(
             text(
-                "UPDATE quota_limits SET amount = held + committed + :places WHERE organisation_code = 'SLJ'"
+                "UPDATE quota_limits SET amount = held + committed + :free WHERE organisation_code = 'SLJ'"
                 " AND zone_class = 'production' AND resource_class = 'vcpu'"
             ),
-            {"places": PLACES},
+            {"free": FREE_VCPU},
         )
-    return sum(clients.map(desk.submit, handed))
+    return sum(clients.map(departments.submit, orders))
 
 
 def main() -> None:
-    """Measure both cases, then race."""
+    """Measure both cases, then run the race."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--requests", type=int, default=160)
-    chosen = options.parse_args()
+    arguments = options.parse_args()
     leave_root()
-    with settings_of_its_own("hundred") as settings:
+    with temporary_settings("hundred") as settings:
         if settings.database_url is not None:
-            _measure(settings, settings.database_url, chosen.requests, chosen.rounds)
+            _run(settings, settings.database_url, arguments.requests, arguments.rounds)
         else:
             with EmbeddedPostgres(settings.home / "postgres") as server:
-                _measure(settings, server.url, chosen.requests, chosen.rounds)
+                _run(settings, server.url, arguments.requests, arguments.rounds)
 
 
-def _measure(settings: Settings, url: str, count: int, rounds: int) -> None:
+def _run(settings: Settings, url: str, requests: int, rounds: int) -> None:
     revisions.upgrade(url)
     engine = create_database_engine(url, pool_size=CLIENTS)
-    desk = opened(engine, settings)
+    departments, names = load_departments(engine, settings), list(SYSTEMS)
     with ThreadPoolExecutor(CLIENTS) as clients:
-        rates(desk, list(MANY), CLIENTS * ACTS_UNTIL_PREPARED, 1, clients)
-        many = rates(desk, list(MANY), count, rounds, clients)
-        one = rates(desk, list(ONE), count, rounds, clients)
-        admitted = race(desk, clients)
+        measure(departments, Load(names, CLIENTS * WARM_UP_REQUESTS, 1), clients)
+        many = measure(departments, Load(names, requests, rounds), clients)
+        one = measure(departments, Load(names[:1], requests, rounds), clients)
+        admitted = race(departments, clients)
     with engine.connect() as connection:
-        oversold = int(connection.execute(_OVERSOLD).scalar_one()) + abs(admitted - PLACES)
+        oversold = int(connection.execute(_OVERSOLD).scalar_one()) + abs(admitted - FREE_VCPU)
     engine.dispose()
-    _print(many, one, oversold, count)
+    _print(many, one, oversold, requests)
 
 
-def _print(many: Rates, one: Rates, oversold: int, count: int) -> None:
-    cases = {f"{len(MANY)} departments, one pool": many, "one department": one}
-    ratios = [report.median_ratio(found.admitted, found.updated) for found in cases.values()]
+def _print(many: Rates, one: Rates, oversold: int, requests: int) -> None:
+    cases = {f"{len(SYSTEMS)} departments, one pool": many, "one department": one}
+    ratios = [report.median_ratio(rates.admitted, rates.updated) for rates in cases.values()]
     apart = report.median_ratio(many.admitted, many.updated_apart)
     rows = [
-        (name, report.spread(found.admitted), report.spread(found.updated), f"{ratio:.3f}")
-        for (name, found), ratio in zip(cases.items(), ratios, strict=True)
+        (name, report.spread(rates.admitted), report.spread(rates.updated), f"{ratio:.3f}")
+        for (name, rates), ratio in zip(cases.items(), ratios, strict=True)
     ]
-    rows.append((f"{len(MANY)} rows apart", "the same", report.spread(many.updated_apart), f"{apart:.3f}"))
+    rows.append(
+        (f"{len(SYSTEMS)} separate rows", "the same", report.spread(many.updated_apart), f"{apart:.3f}")
+    )
     rounds = len(one.admitted)
-    title = f"A second, {CLIENTS} clients, {count} requests a round, {rounds} rounds: min / median / max"
+    title = f"Per second, {CLIENTS} clients, {requests} requests a round, {rounds} rounds: min / median / max"
     report.table(title, ["", "requests admitted", "plain updates", "ratio"], rows)
-    print(f"{PLACES} places, {RACERS} racers; oversold: {oversold}")
+    print(f"Race of {RACING_REQUESTS} requests for {FREE_VCPU} vCPU; oversold: {oversold}")
     medians = {
         "many_admitted_per_second": many.admitted,
         "many_updates_per_second": many.updated,
@@ -256,7 +265,7 @@ def _print(many: Rates, one: Rates, oversold: int, count: int) -> None:
         baseline_seconds=round(1 / statistics.median(one.updated), 5),
         oversold=oversold,
         clients=CLIENTS,
-        requests=count,
+        requests=requests,
         rounds=rounds,
     )
 

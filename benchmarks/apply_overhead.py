@@ -1,7 +1,7 @@
-"""The overhead of the product in one run: 100 resources, from the call to `applied`, and the same by hand.
+"""The overhead of the product in a run of 100 resources, compared with the same Terraform commands by hand.
 
-Time in which people would think is not counted: the clock runs from the call that orders the plan to the
-commit of `submitted`, and from the call that orders the apply to the commit of `applied`.
+Time for decisions of people is not counted: the clock runs from the call that orders the plan to the commit
+of `submitted`, and from the call that orders the apply to the commit of `applied`.
 """
 
 import argparse
@@ -12,14 +12,14 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.by_hand import ByHand
 from benchmarks.city import City, running_city
-from benchmarks.place import leave_root
+from benchmarks.environment import leave_root
 
 AIM = 1.25
 RESOURCES = 100
 
 
 class Pairs:
-    """Runs of the product and by hand, one after the other, with the seconds of each."""
+    """Alternating runs of the product and by hand, with the seconds of each."""
 
     def __init__(self, city: City) -> None:
         self.city = city
@@ -30,7 +30,7 @@ class Pairs:
         self.by_hand: list[float] = []
 
     def run(self) -> None:
-        """One pair."""
+        """Run one pair."""
         planning, applying = self._with_product()
         by_hand = self._by_hand()
         self.planning.append(planning)
@@ -40,31 +40,31 @@ class Pairs:
     def _with_product(self) -> tuple[float, float]:
         request = self.city.approved_request(hosts=RESOURCES)
         self.city.wait_until_idle()
-        begun = time.perf_counter()
+        began = time.perf_counter()
         plan = self.city.generate(request)
-        planning = self.city.statuses.wait(plan, "submitted") - begun
+        planning = self.city.statuses.wait(plan, "submitted") - began
         if self.hand is None:
-            prepared: Path = self.city.settings.runs_dir / f"plan-{plan}"
-            self.hand = ByHand.copied(self.city.settings, prepared, self.work / "files")
+            run_folder: Path = self.city.settings.runs_dir / f"plan-{plan}"
+            self.hand = ByHand.copied(self.city.settings, run_folder, self.work / "files")
         self.city.approve(plan)
-        begun = time.perf_counter()
+        began = time.perf_counter()
         self.city.apply(plan)
-        return planning, self.city.statuses.wait(plan, "applied") - begun
+        return planning, self.city.statuses.wait(plan, "applied") - began
 
     def _by_hand(self) -> float:
         if self.hand is None:
-            raise RuntimeError("the product runs first, because its files are what is run by hand")
+            raise RuntimeError("The product must run first, because the run by hand uses its files.")
         self.city.wait_until_idle()
         return self.hand.run(self.work / "run")
 
     @property
     def ours(self) -> list[float]:
-        """The product's seconds of each pair."""
-        return [one + other for one, other in zip(self.planning, self.applying, strict=True)]
+        """Return the product's seconds of each pair."""
+        return [planning + applying for planning, applying in zip(self.planning, self.applying, strict=True)]
 
 
 def main() -> None:
-    """Run `--pairs` pairs after one that is thrown away."""
+    """Run `--pairs` pairs, after one that is not counted."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pairs", type=int, default=12)
     pairs = options.parse_args().pairs

@@ -1,4 +1,4 @@
-"""The four commands that a person would type instead: init, plan -out, show -json, apply."""
+"""The same run without the product: terraform init, plan -out, show -json, apply."""
 
 import os
 import shutil
@@ -23,37 +23,37 @@ COMMANDS = (
 
 @dataclass(frozen=True)
 class ByHand:
-    """The files of one of the product's own runs, kept to be run again without the product."""
+    """A copy of the files of one of the product's runs, to be run without the product."""
 
     terraform: str
     source: Path
 
     @classmethod
-    def copied(cls, settings: Settings, prepared: Path, keep: Path) -> "ByHand":
-        """Keep the files that the product prepared in a run's folder, with the state on disk."""
-        keep.mkdir(parents=True)
-        for file in prepared.iterdir():
+    def copied(cls, settings: Settings, run_folder: Path, folder: Path) -> "ByHand":
+        """Copy the files of a run folder to a new folder; the state will be on disk."""
+        folder.mkdir(parents=True)
+        for file in run_folder.iterdir():
             if file.name.endswith(_FILES):
-                shutil.copyfile(file, keep / file.name)
-        (keep / "backend_override.tf").write_text(_LOCAL_STATE)
-        return cls(str(find_terraform(settings)), keep)
+                shutil.copyfile(file, folder / file.name)
+        (folder / "backend_override.tf").write_text(_LOCAL_STATE)
+        return cls(str(find_terraform(settings)), folder)
 
     def run(self, folder: Path) -> float:
-        """Run the four commands in a new folder; the seconds that they took, copying not counted."""
+        """Run the four commands in a new folder. Returns their seconds, without those for copying."""
         shutil.copytree(self.source, folder)
         environment = _environment(folder)
-        begun = time.perf_counter()
+        began = time.perf_counter()
         for command in COMMANDS:
             with (folder / f"{command[0]}.out").open("wb") as output:
                 subprocess.run(
                     [self.terraform, *command], cwd=folder, env=environment, stdout=output, check=True
                 )
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - began
         shutil.rmtree(folder)
         return seconds
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
-    """Terraform's own settings for work without a person and without a network, as in the product."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return kept | {"HOME": str(folder), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+    """Return the environment, with Terraform's settings for unattended runs, as in the product."""
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return inherited | {"HOME": str(folder), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}

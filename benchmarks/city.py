@@ -1,4 +1,4 @@
-"""The product, running in a sample city with room for everything, and the people who use it."""
+"""The running product with the sample city, ample limits, and clients for its people."""
 
 import queue
 import threading
@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import Engine, text
 
-from benchmarks.place import settings_of_its_own
+from benchmarks.environment import temporary_settings
 from orchestrator.adapters.content_files import read_content
 from orchestrator.client.api import ApiClient
 from orchestrator.client.models import DigestBody, LineDraft, RequestDraft
@@ -25,74 +25,74 @@ from orchestrator.workflows.content import content_revisions
 from orchestrator.workflows.people import accounts
 
 PATIENCE_SECONDS = 120.0
-_ROOM = (
+_AMPLE_LIMITS = (
     "UPDATE quota_limits SET amount = 1000000000",
     "UPDATE pool_capacities SET capacity = 1000000000, allocatable = 1000000000",
     "UPDATE budget_lines SET appropriated_fen = 1000000000000000",
 )
 # Notifies the benchmark when a status is committed, so that it need not poll.
-_TELL = """
-CREATE FUNCTION tell_status() RETURNS trigger LANGUAGE plpgsql AS $$
+_NOTIFY_STATUS = """
+CREATE FUNCTION notify_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_notify('benchmark', NEW.id::text || ' ' || NEW.status);
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER tell_status AFTER UPDATE OF status ON execution_plans
-    FOR EACH ROW EXECUTE FUNCTION tell_status();
+CREATE TRIGGER notify_status AFTER UPDATE OF status ON execution_plans
+    FOR EACH ROW EXECUTE FUNCTION notify_status();
 """
 
 
 def fill(engine: Engine, settings: Settings) -> None:
-    """Load the sample city and give every organisation, pool and budget room for a billion of everything."""
+    """Load the sample city and raise every quota, capacity and budget, so that none is exhausted."""
     bundle = read_content(settings.content_dir).bundle
     if bundle is None or not TABLES:
-        raise RuntimeError("the content has problems: run `govcloud load`")
+        raise RuntimeError("The content has problems. Run `govcloud load` to see them.")
     with transaction(engine) as session:
         content_revisions.load_content(session, bundle, None)
     with transaction(engine) as session:
-        for statement in _ROOM:
+        for statement in _AMPLE_LIMITS:
             session.execute(text(statement))
 
 
 class Statuses:
-    """When each plan reached each status: the moment at which the commit was announced."""
+    """The times at which plans reached statuses, as announced by the database at commit."""
 
     def __init__(self, database_url: str) -> None:
         self._connection = psycopg.connect(libpq_url(database_url), autocommit=True)
-        self._connection.execute(_TELL)
+        self._connection.execute(_NOTIFY_STATUS)
         self._connection.execute("LISTEN benchmark")
         self._reached: queue.Queue[tuple[UUID, str, float]] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        # The product is stopped before its readers: then the server ends this connection.
+        # The server is stopped while this thread still listens.
         with suppress(psycopg.OperationalError):
-            for news in self._connection.notifies():
-                plan, _, status = news.payload.partition(" ")
+            for notification in self._connection.notifies():
+                plan, _, status = notification.payload.partition(" ")
                 self._reached.put((UUID(plan), status, time.perf_counter()))
 
     def next(self) -> tuple[UUID, str, float]:
-        """The next change of a plan's status and its moment by `perf_counter`."""
+        """Return the next plan with its new status and the time by `perf_counter`."""
         return self._reached.get(timeout=PATIENCE_SECONDS)
 
     def wait(self, plan: UUID, status: str) -> float:
-        """The moment at which `plan` reached `status`; news of other plans is dropped.
+        """Return the time at which `plan` reached `status`; changes of other plans are dropped.
 
         Raises:
             RuntimeError: the plan failed.
         """
         while True:
-            found, reached, moment = self.next()
-            if found == plan and reached == status:
+            changed, reached, moment = self.next()
+            if changed == plan and reached == status:
                 return moment
-            if found == plan and reached in {"failed", "rejected", "stale"}:
+            if changed == plan and reached in {"failed", "rejected", "stale"}:
                 raise RuntimeError(f"plan {plan} is {reached}")
 
 
 @dataclass(frozen=True)
 class City:
-    """A running product with its people; each acts over the API with a token of their own."""
+    """A running product and its people, each with an API token."""
 
     settings: Settings
     engine: Engine
@@ -101,13 +101,13 @@ class City:
 
     @classmethod
     def of(cls, settings: Settings, database_url: str) -> Self:
-        """The city of a product that is running on a fresh database."""
+        """Return the city of a product that runs on a new database."""
         engine = create_database_engine(database_url)
         fill(engine, settings)
         return cls(settings, engine, Statuses(database_url), {})
 
     def client(self, person: str) -> ApiClient:
-        """A client with a token of the person."""
+        """Return an API client with a token of the person."""
         if person not in self._clients:
             with transaction(self.engine) as session:
                 actor = accounts.actor_named(session, person)
@@ -117,7 +117,7 @@ class City:
         return self._clients[person]
 
     def approved_request(self, hosts: int, vcpu: int = 1) -> UUID:
-        """A request for `hosts` hosts, taken through draft, endorsement, submission and review; its id."""
+        """Create a request for `hosts` hosts, have it endorsed, submitted and approved, and return its id."""
         line = LineDraft(
             key="web", label="benchmark", pool="EXT-X86", disk_gb=0, count=hosts, vcpu=vcpu, memory_gb=1
         )
@@ -131,14 +131,14 @@ class City:
         return request
 
     def generate(self, request: UUID) -> UUID:
-        """Order the plan of a request; the plan's id."""
+        """Order the plan of a request and return its id."""
         plan = self.client("xxh.reviewer").plans_request(request).plan_id
         if plan is None:
             raise RuntimeError(f"the run of request {request} has no plan")
         return plan
 
     def approve(self, plan: UUID) -> None:
-        """Everybody who must approve the plan does so at once, reading the digest first."""
+        """Approve the plan once for each required role, with the digest that is shown."""
         shown = self.client("xxh.approver").read_plan(plan)
         digest = DigestBody(digest=shown.tuple_digest or "")
         for role in shown.missing_approvals:
@@ -146,25 +146,25 @@ class City:
             self.client(person).approve_plan(plan, digest)
 
     def apply(self, plan: UUID) -> UUID:
-        """Order the apply of an approved plan; the run's id."""
+        """Order the apply of an approved plan and return the run's id."""
         return self.client("csp1.applier").apply_plan(plan).id
 
     def wait_until_idle(self) -> None:
-        """Return when no run waits or works: what follows is not disturbed by what went before."""
-        give_up = time.monotonic() + PATIENCE_SECONDS
+        """Wait until no job is queued or running, so that none disturbs the next measurement."""
+        end = time.monotonic() + PATIENCE_SECONDS
         busy = text("SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
-        while time.monotonic() < give_up:
+        while time.monotonic() < end:
             with self.engine.connect() as connection:
                 if connection.execute(busy).scalar_one() == 0:
                     return
             time.sleep(0.05)
-        raise RuntimeError("the workers do not come to rest")
+        raise RuntimeError(f"jobs are still queued or running after {PATIENCE_SECONDS:.0f} s")
 
 
 @contextmanager
 def running_city(cloud: str, slots: int = 2) -> Iterator[City]:
-    """Database, web and one worker over one cloud of `benchmarks/clouds`; all of it ends with the block."""
-    with settings_of_its_own(cloud, slots) as settings, Everything(settings) as everything:
+    """Run database, web process and worker with a cloud of `benchmarks/clouds` while the block runs."""
+    with temporary_settings(cloud, slots) as settings, Everything(settings) as everything:
         city = City.of(settings, everything.database_url)
         try:
             yield city

@@ -13,33 +13,33 @@ Figures = Sequence[float]
 
 
 def spread(values: Figures) -> str:
-    """Least / median / greatest, in the unit of the values."""
+    """Return minimum / median / maximum, in the unit of the values."""
     return f"{min(values):.3f} / {statistics.median(values):.3f} / {max(values):.3f}"
 
 
 def median_ratio(ours: Figures, theirs: Figures) -> float:
-    """Return the median of the pairs' ratios; a disturbance of both sides of a pair does not count."""
-    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+    """Return the median of the ratios of the pairs, so that a disturbance of a whole pair hardly counts."""
+    return statistics.median(our / their for our, their in zip(ours, theirs, strict=True))
 
 
 def percentile(values: Figures, share: float) -> float:
-    """The smallest value that `share` of all values do not exceed."""
+    """Return the smallest value that `share` of all values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)]
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print one table; the first column names, the others count."""
-    made = Table(title=title, title_justify="left")
+    """Print a table; the first column has names, the others have figures."""
+    output = Table(title=title, title_justify="left")
     for position, name in enumerate(columns):
-        made.add_column(name, justify="right" if position else "left")
+        output.add_column(name, justify="right" if position else "left")
     for row in rows:
-        made.add_row(*row)
-    Console(width=None if os.isatty(1) else 110, highlight=False).print(made)
+        output.add_row(*row)
+    Console(width=None if os.isatty(1) else 110, highlight=False).print(output)
 
 
 def result(name: str, ratio: float, aim: float, *, at_most: bool, **figures: Any) -> None:
-    """Print the last line; `at_most` says on which side of the aim a good ratio lies."""
+    """Print the last line. With `at_most` the aim is an upper limit of the ratio, else a lower limit."""
     met = ratio <= aim if at_most else ratio >= aim
     load = round(os.getloadavg()[0], 2)
     line = {"name": name, "ratio": round(ratio, 3), "aim": aim, "met": met, **figures, "load_average": load}

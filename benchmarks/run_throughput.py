@@ -1,4 +1,4 @@
-"""Runs a minute: 20 workspaces with one run each, two at a time, beside the same commands by hand.
+"""Runs per minute: 20 workspaces with one run each, two at a time, compared with the same commands by hand.
 
 A run is a plan and an apply of 100 resources. The approver approves each plan as soon as it is submitted.
 """
@@ -13,20 +13,20 @@ from uuid import UUID
 from benchmarks import report
 from benchmarks.by_hand import ByHand
 from benchmarks.city import City, running_city
-from benchmarks.place import leave_root
+from benchmarks.environment import leave_root
 
 AIM = 0.7
 SLOTS = 2
 RESOURCES = 100
-_UNWANTED = {"failed", "rejected", "stale"}
+_FAILED = {"failed", "rejected", "stale"}
 
 
-def kept_files(city: City) -> ByHand:
-    """One run that is not counted: it warms the product up and leaves the files that are run by hand."""
+def first_run(city: City) -> ByHand:
+    """Run once without counting, to warm the product up. Returns a copy of its files for the runs by hand."""
     plan = city.generate(city.approved_request(hosts=RESOURCES))
     city.statuses.wait(plan, "submitted")
-    prepared = city.settings.runs_dir / f"plan-{plan}"
-    hand = ByHand.copied(city.settings, prepared, city.settings.home / "by-hand" / "files")
+    run_folder = city.settings.runs_dir / f"plan-{plan}"
+    hand = ByHand.copied(city.settings, run_folder, city.settings.home / "by-hand" / "files")
     city.approve(plan)
     city.apply(plan)
     city.statuses.wait(plan, "applied")
@@ -34,23 +34,23 @@ def kept_files(city: City) -> ByHand:
 
 
 def with_product(city: City, workspaces: int) -> float:
-    """Order a run in each of so many new workspaces; seconds from the first call to the last `applied`."""
+    """Run once in each of `workspaces` new workspaces. Returns seconds from first call to last `applied`."""
     requests = [city.approved_request(hosts=RESOURCES) for _ in range(workspaces)]
     city.wait_until_idle()
-    begun = time.perf_counter()
+    began = time.perf_counter()
     with ThreadPoolExecutor(1) as orders:
         ordered = orders.submit(lambda: [city.generate(request) for request in requests])
         ended = _drive(city, workspaces)
         ordered.result()
-    return ended - begun
+    return ended - began
 
 
 def _drive(city: City, workspaces: int) -> float:
-    """Approve and order the apply of whatever is submitted until all are applied; the moment of the last."""
+    """Approve each submitted plan and order its apply. Returns the time at which the last one was applied."""
     applied: dict[UUID, float] = {}
     while len(applied) < workspaces:
         plan, status, moment = city.statuses.next()
-        if status in _UNWANTED:
+        if status in _FAILED:
             raise RuntimeError(f"plan {plan} is {status}")
         if status == "applied":
             applied[plan] = moment
@@ -65,34 +65,34 @@ def _is_baseline(city: City, plan: UUID) -> bool:
 
 
 def by_hand(city: City, hand: ByHand, workspaces: int) -> float:
-    """The same by hand, `SLOTS` at a time; seconds."""
+    """Run the same files by hand, `SLOTS` at a time. Returns the seconds."""
     city.wait_until_idle()
     folders = [hand.source.parent / f"run-{number}" for number in range(workspaces)]
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(SLOTS) as hands:
-        list(hands.map(hand.run, folders))
-    return time.perf_counter() - begun
+    began = time.perf_counter()
+    with ThreadPoolExecutor(SLOTS) as pool:
+        list(pool.map(hand.run, folders))
+    return time.perf_counter() - began
 
 
 def main() -> None:
-    """Measure both sides `--rounds` times, in turns."""
+    """Measure both sides `--rounds` times, alternating."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--workspaces", type=int, default=20)
-    chosen = options.parse_args()
+    arguments = options.parse_args()
     leave_root()
     ours: list[float] = []
     theirs: list[float] = []
     with running_city("hundred", SLOTS) as city:
-        hand = kept_files(city)
+        hand = first_run(city)
         sides: list[tuple[list[float], Callable[[], float]]] = [
-            (ours, lambda: with_product(city, chosen.workspaces)),
-            (theirs, lambda: by_hand(city, hand, chosen.workspaces)),
+            (ours, lambda: with_product(city, arguments.workspaces)),
+            (theirs, lambda: by_hand(city, hand, arguments.workspaces)),
         ]
-        for number in range(chosen.rounds):
+        for number in range(arguments.rounds):
             for seconds, side in sides if number % 2 == 0 else reversed(sides):
                 seconds.append(side())
-    _print(ours, theirs, chosen.workspaces)
+    _print(ours, theirs, arguments.workspaces)
 
 
 def _print(ours: list[float], theirs: list[float], workspaces: int) -> None:

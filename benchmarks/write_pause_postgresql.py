@@ -1,9 +1,9 @@
-"""The write pause of a cutover and of a rollback, as clients see it, and dump | restore of the same database.
+"""The write pause that clients see in a cutover and in a rollback, compared with a dump and restore.
 
-A database of 200 MB and 5,000 files under some 200 acknowledged writes a second from four clients through
-the web application. The pause is the largest gap between two acknowledged writes around the switch. Each
-switch is proved and followed by a rollback, which is proved too. The ratio compares with the time that a dump
-piped into a restore takes while nobody writes.
+Four clients make about 200 acknowledged writes a second through the web application, into a database of
+200 MB and a folder of 5,000 files. The pause is the largest gap between two acknowledged writes around the
+switch. Each cutover is proved and rolled back, and the rollback is proved too. The baseline is the time of a
+dump piped into a restore of the same database without any writes.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks import report
-from benchmarks.place import leave_root
+from benchmarks.environment import leave_root
 from orchestrator.adapters.ansible import AnsibleRunnerEngine
 from orchestrator.adapters.embedded_postgres import programs_folder
 from orchestrator.adapters.movers.ansible_movers import AnsibleMovers
@@ -47,15 +47,17 @@ SECONDS_BETWEEN, SECONDS_AROUND = 3.0, 3.0
 class Figures:
     """The measured pauses in both directions."""
 
-    forward: list[WritePause] = field(default_factory=list)
-    back: list[WritePause] = field(default_factory=list)
-    closed: list[float] = field(default_factory=list)
+    cutovers: list[WritePause] = field(default_factory=list)
+    rollbacks: list[WritePause] = field(default_factory=list)
+    fenced_ms: list[float] = field(default_factory=list)
     proofs: int = 0
-    writes_a_second: float = 0.0
+    writes_per_second: float = 0.0
+    rows_lost: int = 0
+    files_lost: int = 0
 
 
-class Place:
-    """A cloud of its own with the legacy system, its target and the name service."""
+class Environment:
+    """A sandbox cloud with the legacy system, its target and the name service."""
 
     def __init__(self, cloud: SandboxCloud, folder: Path, seed: dict[str, int]) -> None:
         self.engine, self.folder = AnsibleRunnerEngine(), folder
@@ -85,20 +87,20 @@ class Place:
 
 
 @contextmanager
-def place(seed: dict[str, int]) -> Iterator[Place]:
-    """The place, and the end of everything that was started for it."""
+def start_environment(seed: dict[str, int]) -> Iterator[Environment]:
+    """Start a sandbox cloud with the sample system; stop and remove everything at the end."""
     with tempfile.TemporaryDirectory(prefix="gcb-", dir="/tmp") as home:
-        folder, door = Path(home), Path(home) / "s.sock"
+        folder, socket_path = Path(home), Path(home) / "s.sock"
         program = [sys.executable, "-I", "-B", str(ROOT / "terraform/providers/sandbox/sandboxd.py")]
-        options = ["--home", f"{home}/c", "--socket", str(door)]
+        options = ["--home", f"{home}/c", "--socket", str(socket_path)]
         with (folder / "cloud.log").open("wb") as log:
             cloud = subprocess.Popen(
                 [*program, *options, "--parent", str(os.getpid())], stdout=log, stderr=log
             )
         try:
-            while not SandboxCloud(door).is_running():
+            while not SandboxCloud(socket_path).is_running():
                 time.sleep(0.02)
-            yield Place(SandboxCloud(door), folder, seed)
+            yield Environment(SandboxCloud(socket_path), folder, seed)
         finally:
             cloud.terminate()
             cloud.wait(60)
@@ -107,36 +109,36 @@ def place(seed: dict[str, int]) -> Iterator[Place]:
 def switch(
     movers: AnsibleMovers, clients: SampleClients, result: SwitchResult, figures: Figures
 ) -> WritePause:
-    """Prove a switch that was made, let the other side follow, and measure its pause."""
+    """Prove a switch, start replication to the other side, and return the measured pause."""
     if result.outcome != "switched" or result.fenced_at is None or result.opened_at is None:
-        raise RuntimeError(f"the switch ended with {result.outcome}: {result.reason}")
+        raise RuntimeError(f"the outcome of the switch is {result.outcome}: {result.reason}")
     proof = movers.prove(result.to)
     if not proof.equal:
-        raise RuntimeError(f"not equal: {proof.mismatches}")
+        raise RuntimeError(f"the sides differ: {proof.mismatches}")
     figures.proofs += 1
-    figures.closed.append(result.fenced_ms or 0.0)
+    figures.fenced_ms.append(result.fenced_ms or 0.0)
     movers.follow(result.to)
     time.sleep(SECONDS_BETWEEN)
     return write_pause(clients.acknowledged(), result.fenced_at, result.opened_at, SECONDS_AROUND)
 
 
-def measure(made: Place, rounds: int) -> tuple[Figures, int, int]:
-    """Prepare under writes, then switch and return `rounds` times; also the rows and files that were lost."""
-    figures, clients = Figures(), made.clients()
+def measure(environment: Environment, rounds: int) -> Figures:
+    """Prepare while clients write, then cut over and roll back `rounds` times."""
+    figures, clients = Figures(), environment.clients()
     try:
-        made.movers(Purpose.PREPARE).prepare()
-        movers = made.movers(Purpose.CUTOVER)
+        environment.movers(Purpose.PREPARE).prepare()
+        movers = environment.movers(Purpose.CUTOVER)
         for _ in range(rounds):
             wait_until_ready(movers)
-            figures.forward.append(switch(movers, clients, movers.cut_over(), figures))
-            figures.back.append(switch(movers, clients, movers.roll_back(), figures))
+            figures.cutovers.append(switch(movers, clients, movers.cut_over(), figures))
+            figures.rollbacks.append(switch(movers, clients, movers.roll_back(), figures))
     finally:
         clients.stop()
     acknowledged = clients.acknowledged()
-    moments = [each.at for each in acknowledged]
-    figures.writes_a_second = len(moments) / (max(moments) - min(moments))
-    rows, files = sample_system.lost(acknowledged, made.legacy)
-    return figures, rows, files
+    times = [write.at for write in acknowledged]
+    figures.writes_per_second = len(times) / (max(times) - min(times))
+    figures.rows_lost, figures.files_lost = sample_system.lost(acknowledged, environment.legacy)
+    return figures
 
 
 def wait_until_ready(movers: AnsibleMovers) -> None:
@@ -145,19 +147,20 @@ def wait_until_ready(movers: AnsibleMovers) -> None:
 
 
 def dump_and_restore(source: MigrationHost, target: MigrationHost) -> float:
-    """Milliseconds of a dump piped into a restore while nobody writes."""
+    """Return the milliseconds of a dump piped into a restore, without any writes."""
     with psycopg.connect(sample_system.admin_conninfo(target, "postgres"), autocommit=True) as admin:
         admin.execute("CREATE DATABASE restored OWNER app")
     programs = programs_folder()
-    without = ["--exclude-schema=govcloud_*", "--no-publications", "--no-subscriptions"]
-    dump_it = [str(programs / "pg_dump"), "-Fc", *without, "-d", sample_system.admin_conninfo(source, "app")]
-    begun = time.perf_counter()
-    dump = subprocess.Popen(dump_it, stdout=subprocess.PIPE)
+    exclusions = ["--exclude-schema=govcloud_*", "--no-publications", "--no-subscriptions"]
+    source_conninfo = sample_system.admin_conninfo(source, "app")
+    dump_command = [str(programs / "pg_dump"), "-Fc", *exclusions, "-d", source_conninfo]
+    began = time.perf_counter()
+    dump = subprocess.Popen(dump_command, stdout=subprocess.PIPE)
     restore = [str(programs / "pg_restore"), "-d", sample_system.admin_conninfo(target, "restored")]
     subprocess.run(restore, stdin=dump.stdout, check=True)
     if dump.wait():
-        raise RuntimeError("the dump failed")
-    return (time.perf_counter() - begun) * 1000
+        raise RuntimeError("pg_dump failed")
+    return (time.perf_counter() - began) * 1000
 
 
 def main() -> None:
@@ -166,44 +169,47 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--megabytes", type=int, default=200)
     options.add_argument("--files", type=int, default=5000)
-    chosen = options.parse_args()
+    arguments = options.parse_args()
     leave_root()
-    seed = {"megabytes": chosen.megabytes, "files": chosen.files, "file_bytes": 22_000}
-    with place(seed) as made:
-        figures, rows_lost, files_lost = measure(made, chosen.rounds)
-        dumped = dump_and_restore(made.legacy, made.target)
-    _print(figures, dumped, rows_lost, files_lost, seed)
+    seed = {"megabytes": arguments.megabytes, "files": arguments.files, "file_bytes": 22_000}
+    with start_environment(seed) as environment:
+        figures = measure(environment, arguments.rounds)
+        dump_ms = dump_and_restore(environment.legacy, environment.target)
+    _print(figures, dump_ms, seed)
 
 
-def _print(figures: Figures, dumped: float, rows_lost: int, files_lost: int, seed: dict[str, int]) -> None:
+def _print(figures: Figures, dump_ms: float, seed: dict[str, int]) -> None:
     rows = [
         (
             name,
-            report.spread([each.longest_ms for each in pauses]),
-            report.spread([each.at_fence_ms for each in pauses]),
+            report.spread([pause.longest_ms for pause in pauses]),
+            report.spread([pause.at_fence_ms for pause in pauses]),
         )
-        for name, pauses in (("switch", figures.forward), ("rollback", figures.back))
+        for name, pauses in (("cutover", figures.cutovers), ("rollback", figures.rollbacks))
     ]
-    rows += [("no side open", report.spread(figures.closed), ""), ("dump | restore", f"{dumped:.0f}", "")]
-    title = f"{seed['megabytes']} MB, {seed['files']} files, {figures.writes_a_second:.0f} writes/s"
-    report.table(title, ["ms: min / median / max", "largest gap", "gap of the switch"], rows)
-    pause = statistics.median(each.longest_ms for each in figures.forward)
+    rows += [
+        ("both sides fenced", report.spread(figures.fenced_ms), ""),
+        ("dump | restore", f"{dump_ms:.0f}", ""),
+    ]
+    title = f"{seed['megabytes']} MB, {seed['files']} files, {figures.writes_per_second:.0f} writes/s"
+    report.table(title, ["ms: min / median / max", "largest gap", "gap at the fence"], rows)
+    pause_ms = statistics.median(pause.longest_ms for pause in figures.cutovers)
     report.result(
         "write_pause_postgresql",
-        dumped / pause,
+        dump_ms / pause_ms,
         AIM_RATIO,
         at_most=False,
-        pause_ms=round(pause, 1),
-        rollback_pause_ms=round(statistics.median(each.longest_ms for each in figures.back), 1),
+        pause_ms=round(pause_ms, 1),
+        rollback_pause_ms=round(statistics.median(pause.longest_ms for pause in figures.rollbacks), 1),
         pause_aim_ms=AIM_MS,
-        at_fence_ms=round(statistics.median(each.at_fence_ms for each in figures.forward), 1),
-        fenced_ms=round(statistics.median(figures.closed), 1),
-        dump_restore_ms=round(dumped),
-        rows_lost=rows_lost,
-        files_lost=files_lost,
+        at_fence_ms=round(statistics.median(pause.at_fence_ms for pause in figures.cutovers), 1),
+        fenced_ms=round(statistics.median(figures.fenced_ms), 1),
+        dump_restore_ms=round(dump_ms),
+        rows_lost=figures.rows_lost,
+        files_lost=figures.files_lost,
         proofs_equal=figures.proofs,
-        switches=len(figures.forward),
-        writes_a_second=round(figures.writes_a_second),
+        switches=len(figures.cutovers),
+        writes_a_second=round(figures.writes_per_second),
         megabytes=seed["megabytes"],
         files=seed["files"],
     )

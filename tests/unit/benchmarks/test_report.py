@@ -3,7 +3,7 @@ import json
 import pytest
 
 from benchmarks import report
-from benchmarks.place import _with_database
+from benchmarks.environment import _with_database
 
 
 def test_the_ratio_is_the_median_of_the_pairs_so_that_one_disturbed_pair_does_not_count() -> None:

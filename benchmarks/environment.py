@@ -1,4 +1,4 @@
-"""Where a benchmark runs: an unprivileged account, a home folder of its own, a database of its own."""
+"""The environment of a benchmark: an unprivileged account, a temporary home folder and database."""
 
 import os
 import secrets
@@ -25,21 +25,21 @@ CLOUDS = Path(__file__).resolve().parent / "clouds"
 
 
 def leave_root() -> None:
-    """Start again as the product's own account when root started this; never returns then."""
+    """Restart this program as the product's unprivileged account if root runs it."""
     if is_root():
         become_unprivileged()
 
 
 @contextmanager
-def settings_of_its_own(cloud: str, slots: int = 2) -> Iterator[Settings]:
-    """Settings with a fresh home, a free port and, where DATABASE_URL names a server, a database made there.
+def temporary_settings(cloud: str, slots: int = 2) -> Iterator[Settings]:
+    """Yield settings with a new home folder, a free port and, if DATABASE_URL is set, a new database on it.
 
-    They also stand in the environment, because the processes of the product read them from it. Home and
+    The settings are also exported to the environment, where the processes of the product read them. Home and
     database are removed at the end, also after SIGTERM.
     """
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _exit)
     home = Path(tempfile.mkdtemp(prefix="govcloud-bench-"))
-    given = os.environ.pop("DATABASE_URL", None)
+    server_url = os.environ.pop("DATABASE_URL", None)
     os.environ |= {
         "GOVCLOUD_HOME": str(home),
         "GOVCLOUD_CLOUD": cloud,
@@ -49,16 +49,16 @@ def settings_of_its_own(cloud: str, slots: int = 2) -> Iterator[Settings]:
         "GOVCLOUD_AS_OF": AS_OF.isoformat(),
     }
     try:
-        if given is None:
+        if server_url is None:
             yield Settings()
         else:
-            with _database_on(given) as made:
-                yield Settings(database_url=made)
+            with _temporary_database(server_url) as database_url:
+                yield Settings(database_url=database_url)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _end(_number: int, _frame: FrameType | None) -> None:
+def _exit(_number: int, _frame: FrameType | None) -> None:
     sys.exit(1)
 
 
@@ -68,10 +68,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _database_on(server: str) -> Iterator[str]:
-    """Create a database on the server that `server` names; the role must be allowed to."""
+def _temporary_database(server_url: str) -> Iterator[str]:
+    """Create a database on the server and yield its URL; the role needs CREATEDB."""
     name = f"govcloud_bench_{secrets.token_hex(6)}"
-    address = libpq_url(server)
+    address = libpq_url(server_url)
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
@@ -80,8 +80,9 @@ def _database_on(server: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _with_database(address: str, name: str) -> str:
-    front, mark, options = address.partition("?")
-    scheme, _, rest = front.partition("://")
-    host = rest.partition("/")[0]
-    return f"{scheme}://{host}/{name}{mark}{options}"
+def _with_database(url: str, name: str) -> str:
+    """Return the URL with another database."""
+    location, mark, options = url.partition("?")
+    scheme, _, rest = location.partition("://")
+    server = rest.partition("/")[0]
+    return f"{scheme}://{server}/{name}{mark}{options}"
