@@ -99,10 +99,10 @@ class Sides:
 class SwitchResult:
     """How a switch in either direction ended.
 
-    ``switched``: `to` serves. ``refused``: nothing was touched. ``reverted``: the fence was lifted, the side
+    ``switched``: `to` serves. ``refused``: nothing was changed. ``reverted``: the fence was lifted, the side
     that served before serves again. ``unknown``: call `sides`, then `reopen`. `marks` are milliseconds since
-    the fence began: begun, shut, fenced, caught_up, files, opened, named. `fenced_at` (its begin) and
-    `opened_at` are seconds since 1970.
+    the fence began: begun, logins_denied, fenced, caught_up, files, opened, named. `fenced_at` (its begin)
+    and `opened_at` are seconds since 1970.
     """
 
     outcome: SwitchOutcome

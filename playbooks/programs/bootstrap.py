@@ -1,6 +1,6 @@
-"""Entry point on the host: unpack the programs from standard input, call one, print its answer.
+"""Entry point on the host: unpack the programs from standard input, run one, print its answer.
 
-The folder of the programs is named after their content, so a service that runs them keeps its version.
+The folder of the programs is named after their content, so a running service keeps its version.
 """
 
 import importlib

@@ -8,7 +8,6 @@ from typing import Final
 
 from orchestrator.adapters.movers import reading
 from orchestrator.adapters.movers.playing import Played, Player, failed
-from orchestrator.migrations import proof
 from orchestrator.migrations.findings import Finding, finding
 from orchestrator.migrations.kinds import Direction, Side, SwitchOutcome
 from orchestrator.migrations.movers import (
@@ -20,32 +19,33 @@ from orchestrator.migrations.movers import (
     Sides,
     SwitchResult,
 )
+from orchestrator.migrations.proof import compare
 from orchestrator.migrations.transfer import Transfer
 from orchestrator.runs.engine import AnsibleEngine, EngineRun
 
 _SECRETS: Final = tuple(
     f"{direction}_{use}" for direction in ("forward", "reverse") for use in ("password", "files", "names")
 )
-_PROOFS_BESIDE_CLIENTS: Final = 3
-_NAMES: Final = {Side.TARGET: Direction.CUTOVER, Side.SOURCE: Direction.ROLLBACK}
+_MOST_PROOFS: Final = 3
+_DIRECTIONS: Final = {direction.to: direction for direction in Direction}
 
 
 class AnsibleMovers:
     """The movers of one transfer; `player` plays from the approved bundle of that transfer.
 
-    `seconds_to_follow` is how long a rollback waits until the source has caught up before it is tried.
+    A rollback waits `seconds_to_follow` for the source to catch up before it is tried.
     """
 
     def __init__(self, transfer: Transfer, player: Player, *, seconds_to_follow: float = 60.0) -> None:
         self._transfer, self._player, self._seconds_to_follow = transfer, player, seconds_to_follow
 
     def preflight(self) -> Preflight:
-        """See the port; hosts that cannot be reached are findings too."""
+        """See the port. Unreachable hosts are findings too."""
         played = self._player.play("check_transfer.yml")
         return reading.preflight(self._transfer, played)
 
     def prepare(self) -> None:
-        """See the port. The credentials are created here, sent to the hosts once, and stored nowhere else."""
+        """See the port. Generates the credentials, which are stored on the hosts only."""
         credentials = {name: random_texts.token_urlsafe(24) for name in _SECRETS}
         self._player.require("prepare_transfer.yml", credentials)
 
@@ -62,7 +62,7 @@ class AnsibleMovers:
         return self._switch("cut_over.yml", Side.TARGET)
 
     def roll_back(self) -> SwitchResult:
-        """See the port. A source that does not replicate yet, after a failed proof, catches up first."""
+        """See the port. If the source does not follow yet, as after a failed proof, it catches up first."""
         self._catch_up(Side.SOURCE)
         return self._switch("roll_back.yml", Side.SOURCE)
 
@@ -73,17 +73,17 @@ class AnsibleMovers:
         return reading.switch_result(answer, to) if answer else None
 
     def prove(self, to: Side) -> Proof:
-        """See the port. It is repeated where only files differ: clients may have changed them in between."""
-        for _ in range(_PROOFS_BESIDE_CLIENTS):
-            result = self._prove(to)
-            if result.equal or any(mismatch.kind != "files" for mismatch in result.mismatches):
+        """See the port. Repeated while only files differ, because clients may have written meanwhile."""
+        for _ in range(_MOST_PROOFS):
+            proof = self._prove(to)
+            if proof.equal or any(mismatch.kind != "files" for mismatch in proof.mismatches):
                 break
-        return result
+        return proof
 
     def _prove(self, to: Side) -> Proof:
-        played = self._player.require(f"prove_{_NAMES[to]}.yml")
+        played = self._player.require(f"prove_{_DIRECTIONS[to]}.yml")
         reports = played.of("Report the content")
-        return proof.compare(
+        return compare(
             {
                 Side.SOURCE: reports[self._transfer.source.name],
                 Side.TARGET: reports[self._transfer.target.name],
@@ -93,12 +93,12 @@ class AnsibleMovers:
 
     def follow(self, to: Side) -> None:
         """See the port."""
-        self._player.require(f"follow_{_NAMES[to]}.yml")
+        self._player.require(f"follow_{_DIRECTIONS[to]}.yml")
 
     def reopen(self, side: Side, *, other_is_gone: bool = False) -> None:
         """See the port."""
-        alone = side is Side.SOURCE and other_is_gone
-        playbook = "reopen_source_alone.yml" if alone else f"reopen_{side}.yml"
+        source_alone = side is Side.SOURCE and other_is_gone
+        playbook = "reopen_source_alone.yml" if source_alone else f"reopen_{side}.yml"
         played = self._player.play(playbook)
         if not played.of("Open the side"):
             raise failed(playbook, played)
@@ -116,25 +116,25 @@ class AnsibleMovers:
         for answer in (*played.of("Wait until the switch has ended").values(), *begun.values()):
             if "outcome" in answer:
                 return reading.switch_result(answer, to)
-        untouched = not (begun or played.unreachable or played.result.stopped_because)
-        if played.refused and untouched:
+        is_unchanged = not (begun or played.unreachable or played.result.stopped_because)
+        if played.refused and is_unchanged:
             return SwitchResult(SwitchOutcome.REFUSED, to, None, {}, played.refused[0])
-        return SwitchResult(SwitchOutcome.UNKNOWN, to, None, {}, _why(failed(playbook, played)))
+        return SwitchResult(SwitchOutcome.UNKNOWN, to, None, {}, _reason(failed(playbook, played)))
 
     def _catch_up(self, side: Side) -> None:
-        """Start replication to `side` and wait until it has caught up or the time is over.
+        """Start replication to `side` and wait until it follows.
 
-        After a timeout the rollback itself reports the reason.
+        If the time runs out, the rollback that comes next is refused and names the reason.
         """
-        end, is_ordered = time.monotonic() + self._seconds_to_follow, False
+        end, is_started = time.monotonic() + self._seconds_to_follow, False
         while time.monotonic() < end:
             played = self._player.play("read_transfer.yml")
-            if reading.follows(self._transfer, played, side) or reading.is_away(
+            if reading.follows(self._transfer, played, side) or reading.is_unreachable(
                 self._transfer, played, side.other
             ):
                 return
-            if not is_ordered:
-                is_ordered = True
+            if not is_started:
+                is_started = True
                 with contextlib.suppress(MoverFailed):
                     self.follow(side.other)
 
@@ -144,13 +144,17 @@ def ansible_movers(engine: AnsibleEngine, transfer: Transfer, folder: Path, run:
     return AnsibleMovers(transfer, Player(engine, folder, run))
 
 
-def _why(error: MoverFailed) -> Finding:
+def _reason(error: MoverFailed) -> Finding:
     return error.findings[0] if error.findings else finding("broke_off", {"error": error.log_tail})
 
 
 def _removed(played: Played) -> dict[str, tuple[str, ...]]:
-    parts = [*played.of("Stop replication").items(), *played.of("Remove the mover's objects").items()]
-    by_host: dict[str, tuple[str, ...]] = {}
-    for host, answer in parts:
-        by_host[host] = (*by_host.get(host, ()), *answer["removed"])
-    return by_host
+    """Return the removed objects by host."""
+    answers = [
+        *played.of("Drop the subscription").items(),
+        *played.of("Remove the objects of the mover").items(),
+    ]
+    removed: dict[str, tuple[str, ...]] = {}
+    for host, answer in answers:
+        removed[host] = (*removed.get(host, ()), *answer["removed"])
+    return removed

@@ -1,4 +1,4 @@
-"""The bundle of a transfer: playbooks, an inventory by the part of each host, and the variables."""
+"""The bundle of a transfer: playbooks, inventory and variables, and its steps as an approver sees them."""
 
 import json
 from collections.abc import Mapping
@@ -32,11 +32,16 @@ _BOTH: Final = tuple(Side)
 _STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]]] = {
     Purpose.CHECK: (("check_transfer.yml", (*_BOTH, "names"), "Check both sides", "检查前提条件"),),
     Purpose.PREPARE: (
-        ("prepare_transfer.yml", ("names",), "Allow each side to switch the name", "登记域名指向令牌"),
+        (
+            "prepare_transfer.yml",
+            ("names",),
+            "Allow each side to point the name to itself",
+            "登记域名指向令牌",
+        ),
         (
             "prepare_transfer.yml",
             (Side.SOURCE,),
-            "Publish the database, offer the folders",
+            "Publish the database, serve the folders",
             "发布数据库，提供文件夹",
         ),
         (
@@ -56,7 +61,7 @@ _STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]
         (
             "cut_over.yml",
             (Side.TARGET,),
-            "Fence the source, bring the last changes, open the target, switch the name",
+            "Fence the source, transfer the last changes, open the target, point the name to it",
             "源端停写，传输最后变更，目标端恢复写入，域名指向目标端",
         ),
         ("prove_cutover.yml", _BOTH, "Read both sides as they were at the fence", "读取停写时两端内容"),
@@ -64,7 +69,7 @@ _STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]
         (
             "roll_back.yml",
             (Side.SOURCE,),
-            "Only when a check fails or the cutover takes too long: return",
+            "Only if a check fails or the cutover takes too long: roll back",
             "仅在检查失败或超时时：自动回退",
         ),
     ),
@@ -73,7 +78,7 @@ _STEPS: Final[Mapping[Purpose, tuple[tuple[str, tuple[str, ...], str, str], ...]
         (
             "roll_back.yml",
             (Side.SOURCE,),
-            "Fence the target, bring what it accepted, open the source, switch the name",
+            "Fence the target, transfer its last writes, open the source, point the name to it",
             "目标端停写，带回其已接受的写入，源端恢复写入，域名指向源端",
         ),
         ("prove_rollback.yml", _BOTH, "Read both sides as they were at the fence", "读取停写时两端内容"),
@@ -101,7 +106,7 @@ def steps(transfer: Transfer, purpose: Purpose) -> tuple[Step, ...]:
 
 
 def transfer_bundle(playbooks: Path, transfer: Transfer, purpose: Purpose) -> dict[str, bytes]:
-    """Files by name, sorted; byte-identical for identical input, and without any secret."""
+    """Return the files by name, sorted: byte-identical for identical input, without any secret."""
     project = play_files(PLAYBOOKS[purpose], playbooks)
     files = playbook_bundle(project, [], {"purpose": purpose.value, "transfer": transfer.variables()})
     files["inventory/hosts.json"] = _json(_inventory(transfer.hosts()))
@@ -109,7 +114,7 @@ def transfer_bundle(playbooks: Path, transfer: Transfer, purpose: Purpose) -> di
 
 
 def _inventory(hosts: Mapping[str, MigrationHost]) -> dict[str, Any]:
-    """Return the inventory: a group for each connection plugin, and a group for each part of the transfer."""
+    """Return an inventory with groups by connection plugin, and by role in the transfer."""
     groups: dict[str, Any] = {}
     for part, host in hosts.items():
         connection = dict(host.connection)

@@ -1,4 +1,4 @@
-"""Playing one playbook of a transfer's bundle and taking the answers of the programs, host by host."""
+"""Plays a playbook of a transfer's bundle and collects the answers of the programs by task and host."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -29,29 +29,29 @@ class Played:
     unreachable: frozenset[str]
 
     def of(self, task: str) -> dict[str, Mapping[str, Any]]:
-        """Return the answers to a task by host."""
+        """Return the answers to one task by host."""
         return {host: answer for (name, host), answer in self.answers.items() if name == task}
 
     @property
-    def well(self) -> bool:
+    def succeeded(self) -> bool:
         return self.result.returncode == 0 and not self.result.stopped_because
 
 
 class Player:
-    """Plays playbooks from a folder with a bundle; only those that the bundle was approved for."""
+    """Plays the playbooks of a bundle in a folder, and only those that the bundle was approved for."""
 
     def __init__(self, engine: AnsibleEngine, folder: Path, run: EngineRun) -> None:
         self._engine, self._folder, self._run = engine, folder, run
         self._purpose = Purpose(json.loads((folder / "vars.json").read_text("utf-8"))["purpose"])
 
     def play(self, playbook: str, secrets: Mapping[str, str] | None = None) -> Played:
-        """Play it and sort the events. `secrets` reach the programs by the environment and show as stars.
+        """Play a playbook. Failures and unreachable hosts are part of the result.
 
-        Raises BadMove for a playbook that this bundle was not approved for, MoverFailed when Ansible itself
-        broke off and no host is to blame.
+        `secrets` are passed in the environment and are masked in the log. Raises BadTransfer for a playbook
+        that this bundle was not approved for, and MoverFailed if Ansible itself fails.
         """
         if playbook not in PLAYBOOKS[self._purpose]:
-            raise BadTransfer(f"purpose: a bundle for {self._purpose} is not for {playbook}")
+            raise BadTransfer(f"purpose: a bundle for {self._purpose} does not include {playbook}")
         run = self._run
         if secrets:
             run = replace(
@@ -59,27 +59,27 @@ class Player:
                 environment={**run.environment, SECRETS: json.dumps(dict(secrets))},
                 secrets=(*run.secrets, *secrets.values()),
             )
-        played = _sorted(self._engine.run(self._folder, playbook, run))
-        if not (played.well or played.result.stopped_because or played.refused or played.unreachable):
+        played = _played(self._engine.run(self._folder, playbook, run))
+        if not (played.succeeded or played.result.stopped_because or played.refused or played.unreachable):
             raise failed(playbook, played)
         return played
 
     def require(self, playbook: str, secrets: Mapping[str, str] | None = None) -> Played:
-        """As `play`; raises MoverFailed unless every task on every host went well."""
+        """As `play`; raises MoverFailed unless every task on every host succeeded."""
         played = self.play(playbook, secrets)
-        if not played.well:
+        if not played.succeeded:
             raise failed(playbook, played)
         return played
 
 
 def failed(act: str, played: Played) -> MoverFailed:
-    """Return the error of a failed play, with all findings and the end of its output."""
-    away = tuple(finding("host_away", {"host": host}) for host in sorted(played.unreachable))
+    """Return the error for a failed play, with its refusals and the end of the log."""
+    unreachable = tuple(finding("host_away", {"host": host}) for host in sorted(played.unreachable))
     tail = played.result.stopped_because or played.result.stderr_tail.strip()[-800:]
-    return MoverFailed(act, (*played.refused, *away), tail)
+    return MoverFailed(act, (*played.refused, *unreachable), tail)
 
 
-def _sorted(result: EngineResult) -> Played:
+def _played(result: EngineResult) -> Played:
     answers: dict[tuple[str, str], Mapping[str, Any]] = {}
     refused: list[Finding] = []
     unreachable: set[str] = set()
@@ -87,7 +87,10 @@ def _sorted(result: EngineResult) -> Played:
         if kind == _ANSWERED and "answer" in outcome:
             answers[task, host] = outcome["answer"]
         elif kind == _FAILED:
-            refusal = outcome.get("refused") or {"code": "program_broke", "facts": {"error": _said(outcome)}}
+            refusal = outcome.get("refused") or {
+                "code": "program_broke",
+                "facts": {"error": _message(outcome)},
+            }
             refused.append(finding(refusal["code"], {"host": host, **refusal["facts"]}))
         elif kind == _UNREACHABLE:
             unreachable.add(host)
@@ -101,6 +104,6 @@ def _events(events: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str, str
             yield str(event.get("event")), str(data.get("task")), str(data["host"]), data["res"]
 
 
-def _said(outcome: Mapping[str, Any]) -> str:
+def _message(outcome: Mapping[str, Any]) -> str:
     lines = str(outcome.get("msg", "")).strip().splitlines()
-    return lines[-1][:500] if lines else "no reason was given"
+    return lines[-1][:500] if lines else "the program gave no reason"

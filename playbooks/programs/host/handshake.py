@@ -20,26 +20,26 @@ UNKNOWN = "this token is not known"
 
 
 class UnprovenError(Exception):
-    """The other side could not prove that it has the secret."""
+    """The answering program could not prove that it has the secret."""
 
 
 def call(secret: str, reading: BinaryIO, writing: BinaryIO) -> None:
     """Run the caller's side: check the proof of the other program, then send ours. Raises UnprovenError."""
     own = secrets.token_hex(16)
     send(writing, secret=name_of(secret), nonce=own)
-    answered = receive(reading)
-    if "error" in answered:
-        raise UnprovenError(str(answered["error"]))
-    other = str(answered.get("nonce"))
-    if not same(answered.get("proof"), proof(secret, "answering", own, other)):
+    response = receive(reading)
+    if "error" in response:
+        raise UnprovenError(str(response["error"]))
+    other = str(response.get("nonce"))
+    if not same(response.get("proof"), proof(secret, "answering", own, other)):
         raise UnprovenError("the answering program does not have the token")
     send(writing, proof=proof(secret, "caller", own, other))
 
 
-def answer(known: Iterable[str], reading: BinaryIO, writing: BinaryIO) -> str | None:
+def answer(secrets_known: Iterable[str], reading: BinaryIO, writing: BinaryIO) -> str | None:
     """Run the answering side. Returns the caller's secret; None after a failed proof, with an error sent."""
     request = receive(reading)
-    secret = next((token for token in known if same(request.get("secret"), name_of(token))), None)
+    secret = next((token for token in secrets_known if same(request.get("secret"), name_of(token))), None)
     if secret is not None:
         other, own = str(request.get("nonce")), secrets.token_hex(16)
         send(writing, nonce=own, proof=proof(secret, "answering", other, own))
@@ -59,8 +59,8 @@ def proof(secret: str, role: str, callers: str, answerings: str) -> str:
     return hmac.new(secret.encode(), f"{role} {callers} {answerings}".encode(), "sha256").hexdigest()
 
 
-def same(given: Any, wanted: str) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
+def same(received: Any, expected: str) -> bool:
+    return isinstance(received, str) and hmac.compare_digest(received.encode(), expected.encode())
 
 
 def send(writing: BinaryIO, **values: str) -> None:

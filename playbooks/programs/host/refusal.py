@@ -1,4 +1,4 @@
-"""Refusals of programs, as code and facts; the orchestrator makes the texts."""
+"""Refusals of programs, as code and facts; the orchestrator has the texts."""
 
 from typing import Any
 

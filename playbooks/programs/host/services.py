@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from place import ROOT, write_private
+from host_files import ROOT, write_private
 
 SECONDS_TO_ACT = 60
 WITH_SVC = "HOST_ROOT" in os.environ
@@ -53,7 +53,7 @@ def remove(name: str) -> None:
 
 
 def statuses() -> Mapping[str, str]:
-    """Return the state of every service by name: `running` or another word."""
+    """Return the state of every service by name; `running` while it runs."""
     if WITH_SVC:
         lines = _call(["svc", "status"]).splitlines()
         return {line.split(":")[0]: line.split()[1] for line in lines if ":" in line}
@@ -67,7 +67,7 @@ def _definition(name: str) -> Path:
 
 
 def _call(argv: list[str]) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS_TO_ACT, check=False)
-    if done.returncode:
-        raise OSError(f"{' '.join(argv)}: {(done.stderr or done.stdout).strip()[-500:]}")
-    return done.stdout
+    completed = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS_TO_ACT, check=False)
+    if completed.returncode:
+        raise OSError(f"{' '.join(argv)}: {(completed.stderr or completed.stdout).strip()[-500:]}")
+    return completed.stdout

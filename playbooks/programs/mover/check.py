@@ -1,6 +1,7 @@
-"""Preflight on one side of a transfer: read-only, and all problems at once. `found` are codes with facts.
+"""Preflight of one side of a transfer: read-only, and all problems at once.
 
-Values that are compared between the sides, such as extensions and disk space, are returned as `facts`.
+`findings` are codes with facts. `facts` are for checks that compare both sides, such as extensions and disk
+space.
 """
 
 import contextlib
@@ -18,12 +19,12 @@ import replica_identity
 import schema_copy
 import transfer as transfers
 from database import Connection
-from place import below, printable
+from host_files import host_path, printable
 from refusal import Refused
 from transfer import Transfer
 
 NEEDED_SETTINGS = {"max_replication_slots": 2, "max_wal_senders": 4, "max_logical_replication_workers": 4}
-OLDEST = 160000
+OLDEST_VERSION = 160000
 SECONDS_TO_CONNECT = 3.0
 RELATIONS = """
 SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -34,37 +35,37 @@ SESSIONS = (
     "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
     " AND pid <> pg_backend_pid() AND NOT usename = ANY (%s)"
 )
-LONG = (
+LONG_TRANSACTIONS = (
     "SELECT pid, extract(epoch FROM now() - xact_start)::int FROM pg_stat_activity"
     " WHERE backend_type = 'client backend' AND xact_start < now() - interval '5 minutes'"
 )
 
 
 class Findings:
-    """The findings of one side, in the order of the checks."""
+    """The problems of one side, in the order of the checks."""
 
     def __init__(self, side: str) -> None:
         self.side = side
-        self.found: list[dict[str, Any]] = []
+        self.list: list[dict[str, Any]] = []
 
     def add(self, code: str, **facts: Any) -> None:
-        self.found.append({"code": code, "facts": {"side": self.side, **facts}})
+        self.list.append({"code": code, "facts": {"side": self.side, **facts}})
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {side, transfer}."""
     transfer = transfers.read(order)
     findings = Findings(transfer.side)
-    facts: dict[str, Any] = {"clock": time.time(), "prepared": (transfer.folder / "secrets.json").exists()}
+    facts: dict[str, Any] = {"clock": time.time()}
     if transfer.database:
         facts["database"] = check_server(transfer, findings)
-        reach(transfer.other_address, transfer.db.port, findings)
+        check_connection(transfer.peer_address, transfer.db.port, findings)
     facts["folders"] = [check_folder(transfer, folder, findings) for folder in transfer.folders]
-    facts["free_bytes"] = shutil.disk_usage(below("/")).free
-    return {"found": findings.found, "facts": facts}
+    facts["free_bytes"] = shutil.disk_usage(host_path("/")).free
+    return {"findings": findings.list, "facts": facts}
 
 
-def reach(address: str, port: int, findings: Findings) -> None:
+def check_connection(address: str, port: int, findings: Findings) -> None:
     try:
         socket.create_connection((address, port), SECONDS_TO_CONNECT).close()
     except OSError as error:
@@ -72,9 +73,9 @@ def reach(address: str, port: int, findings: Findings) -> None:
 
 
 def check_server(transfer: Transfer, findings: Findings) -> dict[str, Any]:
-    """Check the server, then the database: it must exist on the source, and be empty on the target."""
+    """Check the server, then the source's database, or that the target's is empty or missing."""
     try:
-        with database.here(transfer, "postgres") as admin:
+        with database.connect(transfer, "postgres") as admin:
             facts = check_settings(admin, findings)
             check_writers(admin, transfer, findings)
             if transfer.side == "target":
@@ -86,7 +87,7 @@ def check_server(transfer: Transfer, findings: Findings) -> dict[str, Any]:
         findings.add("database_away", error=str(error).strip()[-300:])
         return {}
     if exists:
-        with database.here(transfer) as connection:
+        with database.connect(transfer) as connection:
             if transfer.side == "source":
                 facts |= check_source(connection, transfer, findings)
             elif connection.execute("SELECT to_regnamespace(%s)", [transfer.schema]).fetchone() == (None,):
@@ -97,44 +98,49 @@ def check_server(transfer: Transfer, findings: Findings) -> dict[str, Any]:
 
 
 def check_settings(admin: Connection, findings: Findings) -> dict[str, Any]:
+    """Return version and available extensions, after checks of the settings for replication."""
     version = admin.info.server_version
-    if version < OLDEST:
-        findings.add("version_too_old", version=version // 10000, oldest=OLDEST // 10000)
+    if version < OLDEST_VERSION:
+        findings.add("version_too_old", version=version // 10000, oldest=OLDEST_VERSION // 10000)
     if (level := value(admin, "SHOW wal_level")) != "logical":
         findings.add("wal_level", value=level)
     for name, needed in NEEDED_SETTINGS.items():
         if int(value(admin, f"SHOW {name}")) < needed:
             findings.add("setting_too_small", setting=name, value=value(admin, f"SHOW {name}"), needed=needed)
-    free = "SELECT current_setting('max_replication_slots')::int - count(*) FROM pg_replication_slots"
-    if value(admin, free) < 1:
+    free_slots = "SELECT current_setting('max_replication_slots')::int - count(*) FROM pg_replication_slots"
+    if value(admin, free_slots) < 1:
         findings.add("no_free_slot")
     extensions = [row[0] for row in admin.execute("SELECT name FROM pg_available_extensions")]
     return {"version": version, "available_extensions": extensions}
 
 
 def check_programs(major: int, findings: Findings) -> None:
-    """Check that the target has a pg_dump of its own version or of an older one, to copy the schema."""
+    """Check that the target has a pg_dump whose output its own server understands."""
     try:
-        schema_copy.programs_folder(OLDEST // 10000, major)
+        schema_copy.programs_folder(OLDEST_VERSION // 10000, major)
     except Refused as refused:
         findings.add(refused.code, **refused.facts)
 
 
 def check_writers(admin: Connection, transfer: Transfer, findings: Findings) -> None:
+    """Check that the writers can log in to the source and not to the target."""
     query = "SELECT rolname, rolcanlogin, rolsuper FROM pg_roles WHERE rolname = ANY (%s)"
     roles = {row[0]: row[1:] for row in admin.execute(query, [list(transfer.db.writers)])}
     for writer in transfer.db.writers:
-        log_in, superuser = roles.get(writer, (None, False))
-        if superuser:
+        can_log_in, is_superuser = roles.get(writer, (None, False))
+        if is_superuser:
             findings.add("writer_is_superuser", role=writer)
-        if transfer.side == "source" and not log_in:
-            findings.add("writer_missing" if log_in is None else "writer_shut", role=writer)
-        if transfer.side == "target" and log_in:
+        if transfer.side == "source" and not can_log_in:
+            findings.add("writer_missing" if can_log_in is None else "writer_shut", role=writer)
+        if transfer.side == "target" and can_log_in:
             findings.add("target_is_open", roles=writer)
 
 
 def check_source(connection: Connection, transfer: Transfer, findings: Findings) -> dict[str, Any]:
-    """Find objects that cannot be replicated, other writers, and transactions that would delay the copy."""
+    """Check for objects that are not replicated, for other writers, and for transactions that block the copy.
+
+    Returns the installed extensions and the size of the database.
+    """
     writers = list(transfer.db.writers)
     for code, kind, persistence in NOT_REPLICATED:
         for (name,) in connection.execute(RELATIONS, [kind, list(persistence)]).fetchall():
@@ -149,7 +155,7 @@ def check_source(connection: Connection, transfer: Transfer, findings: Findings)
         findings.add("other_writer", role=role)
     for (role,) in connection.execute(SESSIONS, [transfer.db.name, writers]).fetchall():
         findings.add("other_session", role=role)
-    for pid, seconds in connection.execute(LONG).fetchall():
+    for pid, seconds in connection.execute(LONG_TRANSACTIONS).fetchall():
         findings.add("long_transaction", pid=pid, seconds=seconds)
     extensions = [row[0] for row in connection.execute("SELECT extname FROM pg_extension")]
     return {
@@ -164,8 +170,8 @@ def check_target(connection: Connection, transfer: Transfer, findings: Findings)
 
 
 def check_folder(transfer: Transfer, folder: transfers.Folder, findings: Findings) -> dict[str, Any]:
-    """Count files and bytes, and find entries that are neither file nor folder."""
-    live, totals = transfer.live(folder), {"path": folder.path, "files": 0, "bytes": 0}
+    """Check a folder and its files. Returns number and bytes of the files."""
+    live, totals = transfer.live_path(folder), {"path": folder.path, "files": 0, "bytes": 0}
     if transfer.side == "target":
         if live.exists():
             findings.add("folder_exists", folder=folder.path)
@@ -177,19 +183,21 @@ def check_folder(transfer: Transfer, folder: transfers.Folder, findings: Finding
         findings.add("folder_is_mount", folder=folder.path)
     if not os.access(live.parent, os.W_OK):
         findings.add("folder_fixed", folder=folder.path)
-    for place, folders, names in os.walk(live):
-        for name in [*names, *(subfolder for subfolder in folders if Path(place, subfolder).is_symlink())]:
+    for parent, subfolders, files in os.walk(live):
+        links = [name for name in subfolders if Path(parent, name).is_symlink()]
+        for name in (*files, *links):
             with contextlib.suppress(FileNotFoundError):
-                count_file(Path(place, name), live, totals, findings)
+                check_file(Path(parent, name), live, totals, findings)
     return totals
 
 
-def count_file(path: Path, live: Path, totals: dict[str, Any], findings: Findings) -> None:
+def check_file(path: Path, live: Path, totals: dict[str, Any], findings: Findings) -> None:
+    """Add a file to the totals, and find unreadable files and entries that are neither file nor folder."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         findings.add("strange_file", file=printable(path.relative_to(live)))
         return
-    if not os.access(path, os.R_OK) and path.exists():  # Clients may remove files meanwhile.
+    if not os.access(path, os.R_OK) and path.exists():  # A client may have deleted it in the meantime.
         findings.add("unreadable_file", file=printable(path.relative_to(live)))
     totals["files"] += 1
     totals["bytes"] += status.st_size

@@ -1,7 +1,8 @@
-"""Remove the objects of a transfer from one side: `unsubscribe` first on both sides, then `remove` on both.
+"""Remove everything that a transfer created on one side: `unsubscribe` on both sides, then `remove`.
 
-Afterwards this side has no slot, subscription, publication, schema, role, service or file of the mover. The
-rights to write stay as they are. `remove_copies` also removes the copies, on a target that never took over.
+After that, this side has no slot, subscription, publication, schema, role, service or file of the mover.
+Write access stays as it is. The step `remove_with_copies` replaces `remove` on a target that never served; it
+also removes the copied data.
 """
 
 import contextlib
@@ -10,63 +11,69 @@ from pathlib import Path
 from typing import Any
 
 import database
-import file_offer
+import file_services
 import prepare
 import psycopg
 import schema_copy
 import services
 import switch
 import transfer as transfers
-from place import ROOT
+from database import DatabaseMissing
+from host_files import ROOT
 from psycopg import sql
 from refusal import Refused
 from transfer import Transfer
 
 SLOTS = "SELECT slot_name, active_pid FROM pg_replication_slots WHERE slot_name = ANY (%s)"
-TRIES = 50
+MOST_ATTEMPTS = 50
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, transfer, step: unsubscribe, remove or remove_copies}. `removed` names the objects."""
+    """order: {side, transfer, step: unsubscribe, remove or remove_with_copies}.
+
+    `removed` has kind and name of each removed object.
+    """
     transfer = transfers.read(order)
-    steps = {"unsubscribe": unsubscribe, "remove": remove, "remove_copies": remove_copies}
+    steps = {"unsubscribe": unsubscribe, "remove": remove, "remove_with_copies": remove_with_copies}
     return {"changed": True, "removed": steps[order["step"]](transfer)}
 
 
 def unsubscribe(transfer: Transfer) -> list[str]:
-    """Stop replicating from the other side, while this side may still drop the slot there."""
+    """Remove services and subscription, while the role on the peer still allows dropping the slot there."""
     removed = []
-    for kind in (file_offer.PULL, file_offer.SERVE):
-        if transfer.service(kind) in services.statuses():
-            services.remove(transfer.service(kind))
-            removed.append(f"service {transfer.service(kind)}")
-    switch.release(transfer)
+    for service in (file_services.PULL, file_services.SERVER):
+        name = transfer.service_name(service)
+        if name in services.statuses():
+            services.remove(name)
+            removed.append(f"service {name}")
+    switch.release_snapshot(transfer)
     if transfer.database:
-        with ignoring_missing_database(), database.here(transfer) as connection:
+        with contextlib.suppress(DatabaseMissing), database.connect_existing(transfer) as connection:
             removed += prepare.unsubscribe(connection, transfer)
     return removed
 
 
 def remove(transfer: Transfer) -> list[str]:
-    """Remove the slots, the other side's access, and the files of the mover."""
+    """Remove the publisher's objects, the state folder, and the mover's programs."""
     removed = []
     if transfer.database:
-        with ignoring_missing_database(), database.here(transfer) as connection:
+        with contextlib.suppress(DatabaseMissing), database.connect_existing(transfer) as connection:
             removed += drop_slots(connection, transfer)
-            removed += database.withdraw(connection, transfer)
-    if transfer.folder.exists():
-        shutil.rmtree(transfer.folder)
-        removed.append(f"folder {transfer.folder.name}")
+            removed += database.unpublish(connection, transfer)
+    if transfer.state_folder.exists():
+        shutil.rmtree(transfer.state_folder)
+        removed.append(f"folder {transfer.state_folder.name}")
     with contextlib.suppress(OSError):
-        transfer.folder.parent.rmdir()
+        transfer.state_folder.parent.rmdir()
     remove_programs()
     return removed
 
 
 def drop_slots(connection: database.Connection, transfer: Transfer) -> list[str]:
-    names = [transfer.replication("forward"), transfer.replication("reverse")]
+    """Drop the transfer's slots. A slot in use is tried again after its session was terminated."""
+    names = [transfer.replication_name("forward"), transfer.replication_name("reverse")]
     removed = []
-    for _ in range(TRIES):
+    for _ in range(MOST_ATTEMPTS):
         slots = connection.execute(SLOTS, [names]).fetchall()
         for name, pid in slots:
             with contextlib.suppress(psycopg.errors.ObjectInUse):
@@ -78,13 +85,12 @@ def drop_slots(connection: database.Connection, transfer: Transfer) -> list[str]
     return removed
 
 
-def remove_copies(transfer: Transfer) -> list[str]:
-    """Remove the copies of the target as well. Raises Refused if it accepts writes."""
-    if transfer.side != "target" or any(transfer.live(folder).exists() for folder in transfer.folders):
+def remove_with_copies(transfer: Transfer) -> list[str]:
+    """As `remove`, with the target's copies. Raises Refused if the target accepts writes."""
+    if transfer.side != "target" or any(transfer.live_path(folder).exists() for folder in transfer.folders):
         raise Refused("target_serves")
-    removed = []
     if transfer.database:
-        with database.here(transfer, "postgres") as admin:
+        with database.connect(transfer, "postgres") as admin:
             if schema_copy.can_log_in(admin, transfer.db.writers):
                 raise Refused("target_serves")
             removed = remove(transfer)
@@ -94,24 +100,15 @@ def remove_copies(transfer: Transfer) -> list[str]:
     else:
         removed = remove(transfer)
     for folder in transfer.folders:
-        if transfer.closed(folder).exists():
-            shutil.rmtree(transfer.closed(folder))
+        if transfer.fenced_path(folder).exists():
+            shutil.rmtree(transfer.fenced_path(folder))
             removed.append(f"copy of {folder.path}")
     return removed
 
 
 def remove_programs() -> None:
-    """Remove the programs of the mover, including this one, which is in memory already."""
-    for folder in (ROOT / ".govcloud" if Path("/") != ROOT else Path.home() / ".govcloud").glob("*-*"):
+    """Remove the programs of mover and prover, including this one, which is already in memory."""
+    home = ROOT if Path("/") != ROOT else Path.home()
+    for folder in (home / ".govcloud").glob("*-*"):
         if folder.name.startswith(("mover-", "prover-")):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def ignoring_missing_database() -> Any:
-    """Ignore that the database does not exist: a copy that was never begun left nothing to remove."""
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        if "does not exist" not in str(error):
-            raise

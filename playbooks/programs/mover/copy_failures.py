@@ -13,7 +13,7 @@ FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
     JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE s.subname = %s AND r.srsubstate NOT IN ('s', 'r') ORDER BY 1
 """
-READINGS, SECONDS_BETWEEN_READINGS = 10, 0.1
+READS, SECONDS_BETWEEN_READS = 10, 0.1
 
 
 def failed_copies(
@@ -28,9 +28,9 @@ def failed_copies(
 
 def without_worker(connection: Connection, subscription: str) -> list[str]:
     """Return the unfinished tables without a worker, after waiting for a short attempt to end."""
-    for _ in range(READINGS):
+    for _ in range(READS):
         rows = connection.execute(UNFINISHED, [subscription]).fetchall()
         if idle_tables := [table for table, _, idle in rows if idle]:
             return idle_tables
-        time.sleep(SECONDS_BETWEEN_READINGS)
+        time.sleep(SECONDS_BETWEEN_READS)
     return []

@@ -1,15 +1,17 @@
-"""Serves folders of this host to the other side of a transfer: their entries, changes, and content.
+"""Serves folders of this host to the peer of a transfer: changed entries, and the content of files.
 
-A connection begins with a handshake in which both sides prove that they have the token (`handshake.py`). Then
-each request and each answer is one JSON line, followed by the content of files:
+A connection begins with a handshake by which both ends prove that they have the token (`handshake.py`). Then
+the client sends one JSON line per request and gets one JSON line, or for `get` the files:
 
-    {"op": "look", "folder": 0}                 -> {"changed": [[path, size, mtime, mode]], "removed": [path]}
+    {"op": "changes", "folder": 0}              -> {"ctime": ns, "changed": [[path, size, mtime, mode]],
+                                                    "removed": [path]}
     {"op": "get", "folder": 0, "paths": [path]} -> for each: size, mtime_ns, mode; the bytes; their SHA-256
-    {"op": "shut", "folder": 0}                 -> as look, after the folder was fenced
-    {"op": "open", "folder": 0}                 -> {}, after the fence was lifted
-    {"op": "users", "folder": 0}                -> {"now": ns, "users": [name]}, which can still write there
+    {"op": "fence", "folder": 0}                -> as `changes`, after the folder was fenced by renaming it
+    {"op": "open", "folder": 0}                 -> {}, after the folder was renamed back
+    {"op": "writers", "folder": 0}              -> {"now": ns, "writers": [name]}, see `folder_writers.py`
 
-A look returns the changes since the last look of the same connection.
+`changes` and `fence` report the changes since the last such request of the same connection; `ctime` is the
+folder's own, which renaming changes.
 """
 
 import argparse
@@ -22,95 +24,98 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import folder_users
+import folder_writers
 import handshake
-from file_tree import Tree, place_in
+from file_tree import WatchedFolder, path_below
 
-HEAD = struct.Struct(">qqI")
-GONE = -1
+HEADER = struct.Struct(">qqI")
+NO_FILE = -1
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 CHUNK = 1 << 20
 
 
-class FileRequests(socketserver.StreamRequestHandler):
-    """One connection, with the watched folders."""
+class PeerConnection(socketserver.StreamRequestHandler):
+    """One connection, with the state of the folders that it has scanned."""
 
     disable_nagle_algorithm, wbufsize = True, 1 << 16
     server: "FileServer"
 
     def handle(self) -> None:
-        self.trees: dict[int, Tree] = {}
+        self.watched: dict[int, WatchedFolder] = {}
         if handshake.answer([self.server.token], self.rfile, self.wfile) is None:
             return
         for line in self.rfile:
             try:
-                self.serve(json.loads(line))
+                self.execute(json.loads(line))
             except OSError as error:
                 self.answer({"error": str(error)})
 
     def finish(self) -> None:
-        for tree in self.trees.values():
-            tree.close()
+        for watched in self.watched.values():
+            watched.close()
         super().finish()
 
-    def serve(self, request: dict[str, Any]) -> None:
+    def execute(self, request: dict[str, Any]) -> None:
         operation, number = request["op"], int(request["folder"])
-        live, closed = self.server.folders[number]
+        live, fenced = self.server.folders[number]
+        if operation == "fence" and live.exists():
+            live.rename(fenced)
+        if operation == "open" and fenced.exists() and not live.exists():
+            fenced.rename(live)
+        folder = live if live.exists() else fenced
         if operation == "get":
-            place = live if live.exists() else closed
             for path in request["paths"]:
-                self.send(place, path)
+                self.send_file(folder, path)
             self.wfile.flush()
         elif operation == "open":
-            if closed.exists() and not live.exists():
-                closed.rename(live)
             self.answer({})
-        elif operation == "users":
-            users = folder_users.writers(live if live.exists() else closed)
-            self.answer({"users": users, "now": time.time_ns()})
-        elif operation in {"look", "shut"}:
-            if operation == "shut" and live.exists():
-                live.rename(closed)
-            self.look(number, live if live.exists() else closed)
+        elif operation == "writers":
+            self.answer({"writers": folder_writers.writers(folder), "now": time.time_ns()})
+        elif operation in {"changes", "fence"}:
+            self.answer_changes(number, folder)
         else:
-            self.answer({"error": f"op: {operation!r} is none of look, get, shut, open, users"})
+            self.answer({"error": f"op: {operation!r} is none of changes, get, fence, open, writers"})
 
-    def look(self, number: int, place: Path) -> None:
-        tree = self.trees.get(number) or self.trees.setdefault(number, Tree(place))
-        tree.moved(place)
-        moment = place.stat().st_ctime_ns  # After a rename this is the moment of the rename.
-        changes = tree.look()
+    def answer_changes(self, number: int, folder: Path) -> None:
+        watched = self.watched.get(number) or self.watched.setdefault(number, WatchedFolder(folder))
+        watched.renamed(folder)
+        ctime = folder.stat().st_ctime_ns
+        changes = watched.changes()
         self.answer(
             {
-                "ctime": moment,
+                "ctime": ctime,
                 "changed": [[path, *entry] for path, entry in changes.changed.items()],
                 "removed": changes.removed,
             }
         )
 
-    def send(self, folder: Path, path: str) -> None:
-        """Send the head, the bytes and the digest of a file; one that shrinks meanwhile gets a wrong digest.
+    def send_file(self, folder: Path, path: str) -> None:
+        """Send header, bytes and digest. If the file shrinks meanwhile, the digest is wrong on purpose.
 
-        A path that leads out of the folder, or to a link, is one of no file.
+        A path outside of the folder and a path of a link are answered like a missing file.
         """
         try:
-            file = os.fdopen(os.open(place_in(folder, path), READ), "rb")
+            file = os.fdopen(os.open(path_below(folder, path), READ), "rb")
         except OSError:
-            self.wfile.write(HEAD.pack(GONE, 0, 0))
+            self.wfile.write(HEADER.pack(NO_FILE, 0, 0))
             return
         with file:
-            seen = os.fstat(file.fileno())
-            self.wfile.write(HEAD.pack(seen.st_size, seen.st_mtime_ns, seen.st_mode & 0o7777))
-            self.wfile.write(self.send_bytes(file, seen.st_size))
+            status = os.fstat(file.fileno())
+            self.wfile.write(HEADER.pack(status.st_size, status.st_mtime_ns, status.st_mode & 0o7777))
+            self.wfile.write(self.send_bytes(file, status.st_size))
 
     def send_bytes(self, file: BinaryIO, size: int) -> bytes:
-        digest, left = hashlib.sha256(), size
-        while left and (data := file.read(min(CHUNK, left))):
+        """Send exactly `size` bytes and return their digest.
+
+        A file that has shrunk is padded with zeros, and its digest is zero.
+        """
+        digest, remaining = hashlib.sha256(), size
+        while remaining and (data := file.read(min(CHUNK, remaining))):
             digest.update(data)
             self.wfile.write(data)
-            left -= len(data)
-        self.wfile.write(bytes(left))
-        return digest.digest() if not left else bytes(digest.digest_size)
+            remaining -= len(data)
+        self.wfile.write(bytes(remaining))
+        return bytes(digest.digest_size) if remaining else digest.digest()
 
     def answer(self, value: dict[str, Any]) -> None:
         self.wfile.write(json.dumps(value).encode() + b"\n")
@@ -118,14 +123,14 @@ class FileRequests(socketserver.StreamRequestHandler):
 
 
 class FileServer(socketserver.ThreadingTCPServer):
-    """`folders` are pairs of paths: for the application, and while the folder is fenced."""
+    """`folders` are pairs of paths: of the application, and while this side is fenced."""
 
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 16
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.token = config["token"]
-        self.folders = [(Path(live), Path(closed)) for live, closed in config["folders"]]
-        super().__init__((config["address"], config["port"]), FileRequests)
+        self.folders = [(Path(live), Path(fenced)) for live, fenced in config["folders"]]
+        super().__init__((config["address"], config["port"]), PeerConnection)
 
 
 def main() -> None:

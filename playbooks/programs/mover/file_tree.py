@@ -34,23 +34,23 @@ class Changes(NamedTuple):
     removed: list[str]
 
 
-class LeadsOut(OSError):
-    """A path sent by the other side is outside of the folder."""
+class UnsafePath(OSError):
+    """A path sent by the peer is outside of the folder."""
 
 
-def place_in(folder: Path, path: str) -> Path:
-    """Return the local path of an entry sent by the other side, which is untrusted outside of this folder.
+def path_below(folder: Path, path: str) -> Path:
+    """Return the local path of an entry that the peer named. The peer must not reach beyond this folder.
 
-    Raises LeadsOut for a path that is absolute, contains `..`, or goes through a link.
+    Raises UnsafePath for a path that is absolute, contains `..`, or goes through a symbolic link.
     """
-    *above, name = path.removesuffix("/").split("/")
-    if any(part in {"", ".", ".."} or "\0" in part for part in (*above, name)):
-        raise LeadsOut(f"{path!r} is no path below a folder")
-    place = folder
-    for part in (*above, name) if path.endswith("/") else above:
-        place /= part
-        if place.is_symlink():
-            raise LeadsOut(f"{path!r} leads through a link")
+    *parents, name = path.removesuffix("/").split("/")
+    if any(part in {"", ".", ".."} or "\0" in part for part in (*parents, name)):
+        raise UnsafePath(f"{path!r} is not a path below the folder")
+    parent = folder
+    for part in (*parents, name) if path.endswith("/") else parents:
+        parent /= part
+        if parent.is_symlink():
+            raise UnsafePath(f"{path!r} goes through a symbolic link")
     return folder / path
 
 
@@ -81,33 +81,35 @@ def _walk(folder: str, prefix: str) -> Iterator[tuple[str, Entry]]:
                     )
 
 
-class Tree:
-    """A folder that is scanned repeatedly and may be renamed in between."""
+class WatchedFolder:
+    """A folder whose changes are asked for repeatedly, and which may be renamed in between."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = str(folder)
-        self.known: dict[str, Entry] = {}
+        self.entries: dict[str, Entry] = {}
         self.watches: dict[int, str] = {}
         self.inotify = LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.seen_once = False
+        self.scanned_once = False
 
     def close(self) -> None:
         if self.inotify >= 0:
             os.close(self.inotify)
         self.inotify = -1
 
-    def moved(self, folder: Path) -> None:
+    def renamed(self, folder: Path) -> None:
         """Record that the folder has been renamed. The kernel's watches follow the folders."""
         self.folder = str(folder)
 
-    def look(self) -> Changes:
+    def changes(self) -> Changes:
         """Return the changes since the last call; at the first call, all entries."""
-        touched = self._touched() if self.seen_once and self.inotify >= 0 else None
-        self.seen_once = True
+        touched = self._touched() if self.scanned_once and self.inotify >= 0 else None
+        self.scanned_once = True
         if touched is None:
-            now = self._watched_scan()
+            scanned = self._watched_scan()
             touched = {
-                path for path in self.known.keys() | now.keys() if self.known.get(path) != now.get(path)
+                path
+                for path in self.entries.keys() | scanned.keys()
+                if self.entries.get(path) != scanned.get(path)
             }
             touched |= self._touched() or set()
         return self._update(touched)
@@ -123,23 +125,23 @@ class Tree:
     def _update(self, touched: set[str]) -> Changes:
         """Read the touched paths, including those below new folders, and record their entries."""
         changes = Changes({}, [])
-        waiting, listed = list(touched), set[str]()
-        for path in waiting:  # The list grows during the iteration.
+        to_read, listed = list(touched), set[str]()
+        for path in to_read:  # The list grows during the iteration.
             entry = self._entry(path)
-            before = self.known.get(path)
+            before = self.entries.get(path)
             if entry is None:
                 if before is not None:
-                    del self.known[path]
+                    del self.entries[path]
                     changes.removed.append(path)
                     if path.endswith("/"):
-                        waiting += [known for known in self.known if known.startswith(path)]
+                        to_read += [child for child in self.entries if child.startswith(path)]
                 continue
             if path.endswith("/") and path not in listed:  # It may have replaced a folder of the same name.
                 listed.add(path)
                 self._watch(path)
-                waiting += [below for below, _ in _walk(self.folder, path)]
+                to_read += [child for child, _ in _walk(self.folder, path)]
             if entry != before:
-                self.known[path] = changes.changed[path] = entry
+                self.entries[path] = changes.changed[path] = entry
         return changes
 
     def _entry(self, path: str) -> Entry | None:
@@ -154,10 +156,10 @@ class Tree:
 
     def _watch(self, prefix: str) -> None:
         if self.inotify >= 0:
-            place = os.fsencode(f"{self.folder}/{prefix}")
-            number = LIBC.inotify_add_watch(self.inotify, place, ctypes.c_uint32(TOUCHED))
-            if number >= 0:
-                self.watches[number] = prefix
+            path = os.fsencode(f"{self.folder}/{prefix}")
+            descriptor = LIBC.inotify_add_watch(self.inotify, path, ctypes.c_uint32(TOUCHED))
+            if descriptor >= 0:
+                self.watches[descriptor] = prefix
             elif ctypes.get_errno() not in FOLDER_MISSING:  # The limit of watches has been reached.
                 self.close()
 
@@ -169,12 +171,12 @@ class Tree:
                 data = os.read(self.inotify, 1 << 18)
             except BlockingIOError:
                 return touched
-            place = 0
-            while place < len(data):
-                number, mask, _, length = EVENT.unpack_from(data, place)
-                name = os.fsdecode(data[place + EVENT.size : place + EVENT.size + length].rstrip(b"\0"))
-                place += EVENT.size + length
+            offset = 0
+            while offset < len(data):
+                descriptor, mask, _, length = EVENT.unpack_from(data, offset)
+                name = os.fsdecode(data[offset + EVENT.size : offset + EVENT.size + length].rstrip(b"\0"))
+                offset += EVENT.size + length
                 if mask & IN_OVERFLOW:
                     return None
-                if name and number in self.watches:
-                    touched.add(self.watches[number] + name + ("/" if mask & IN_ISDIR else ""))
+                if name and descriptor in self.watches:
+                    touched.add(self.watches[descriptor] + name + ("/" if mask & IN_ISDIR else ""))

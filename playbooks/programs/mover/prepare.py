@@ -1,13 +1,13 @@
-"""Prepare one side of a transfer: the source offers, the target receives, then the source listens.
+"""Prepare one side of a transfer: `publish` on the source, `subscribe` on the target, `subscribe_reverse`.
 
-Objects of an earlier attempt are replaced, so preparation can be repeated until the target serves.
+Each step replaces the objects of an earlier attempt, so preparation can be repeated until the first cutover.
 """
 
 import contextlib
 from typing import Any
 
 import database
-import file_offer
+import file_services
 import psycopg
 import replica_identity
 import schema_copy
@@ -18,86 +18,92 @@ from transfer import Transfer
 
 
 def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, transfer, step: offer, receive or listen}; secrets: all but the other's name token."""
+    """order: {side, transfer, step: publish, subscribe or subscribe_reverse}.
+
+    secrets: all of the transfer, without the name token of the other side; none for `subscribe_reverse`.
+    """
     transfer = transfers.read(order)
-    if order["step"] == "listen":
-        return listen(transfer)
-    transfer.keep_secrets(secrets)
-    return offer(transfer, secrets) if order["step"] == "offer" else receive(transfer, secrets)
-
-
-def offer(transfer: Transfer, secrets: dict[str, str]) -> dict[str, Any]:
-    """On the serving side: let the other side read and fence."""
-    if transfer.database:
-        with database.here(transfer) as connection:
-            require_replica_identity(connection)
-            database.offer(connection, transfer, secrets[f"{transfer.sends}_password"])
-    file_offer.serve(transfer, secrets[f"{transfer.sends}_files"])
+    if order["step"] == "subscribe_reverse":
+        subscribe_reverse(transfer)
+        return {"changed": True}
+    transfer.store_secrets(secrets)
+    (publish if order["step"] == "publish" else subscribe)(transfer, secrets)
     return {"changed": True}
+
+
+def publish(transfer: Transfer, secrets: dict[str, str]) -> None:
+    """On the source: create the publisher's objects and start the file server."""
+    if transfer.database:
+        with database.connect(transfer) as connection:
+            require_replica_identity(connection)
+            database.publish(connection, transfer, secrets[f"{transfer.outgoing_direction}_password"])
+    file_services.start_server(transfer, secrets[f"{transfer.outgoing_direction}_files"])
 
 
 def require_replica_identity(connection: database.Connection) -> None:
-    """Refuse tables without a replica identity: once published, updates of the application would fail."""
+    """Raise Refused if the publication of a table would make the application's own updates fail."""
     if tables := replica_identity.tables_without(connection):
-        code = tables[0][1]
-        raise Refused(code, table=", ".join(table for table, reason in tables if reason == code))
+        first_code = tables[0][1]
+        raise Refused(first_code, table=", ".join(table for table, code in tables if code == first_code))
 
 
-def receive(transfer: Transfer, secrets: dict[str, str]) -> dict[str, Any]:
-    """On the side that takes over later: create a fenced database of the same schema, start the copies."""
+def subscribe(transfer: Transfer, secrets: dict[str, str]) -> None:
+    """On the target, which must be fenced: copy the schema, and start the copies of rows and files."""
     for folder in transfer.folders:
-        if transfer.live(folder).exists():
+        if transfer.live_path(folder).exists():
             raise Refused("folder_exists", folder=folder.path)
     if transfer.database:
-        receive_database(transfer, secrets[f"{transfer.sends}_password"])
-    file_offer.serve(transfer, secrets[f"{transfer.sends}_files"])
-    file_offer.pull(transfer)
-    return {"changed": True}
+        subscribe_database(transfer, secrets[f"{transfer.outgoing_direction}_password"])
+    file_services.start_server(transfer, secrets[f"{transfer.outgoing_direction}_files"])
+    file_services.start_pull(transfer)
 
 
-def receive_database(transfer: Transfer, password: str) -> None:
-    with database.there(transfer) as source, database.here(transfer, "postgres") as admin:
+def subscribe_database(transfer: Transfer, password: str) -> None:
+    """Create the database without rows, the publisher's objects for the rollback path, the subscription."""
+    with database.connect_peer(transfer) as source, database.connect(transfer, "postgres") as admin:
         if schema_copy.can_log_in(admin, transfer.db.writers):
             raise Refused("target_is_open", roles=", ".join(transfer.db.writers))
-        versions = [server.info.server_version // 10000 for server in (source, admin)]
+        versions = [connection.info.server_version // 10000 for connection in (source, admin)]
         programs = schema_copy.programs_folder(versions[0], versions[1])
         drop_subscription(transfer)
         schema_copy.copy_roles(source, admin, transfer)
-        schema_copy.make_database(source, admin, transfer)
-    with database.here(transfer) as connection:
-        database.withdraw(connection, transfer)
+        schema_copy.create_database(source, admin, transfer)
+    with database.connect(transfer) as connection:
+        database.unpublish(connection, transfer)
         schema_copy.copy_schema(transfer, programs)
-        database.offer(connection, transfer, password)
-        database.subscribe(connection, transfer, follows=True)
+        database.publish(connection, transfer, password)
+        database.subscribe(connection, transfer, copy_data=True)
 
 
 def drop_subscription(transfer: Transfer) -> None:
     """Drop the subscription of an earlier attempt, whose database is about to be replaced."""
-    with contextlib.suppress(psycopg.OperationalError), database.here(transfer) as connection:
+    with contextlib.suppress(psycopg.OperationalError), database.connect(transfer) as connection:
         unsubscribe(connection, transfer)
 
 
 def unsubscribe(connection: database.Connection, transfer: Transfer) -> list[str]:
-    """Drop this side's subscription, and its slot on the other side if that can be reached."""
-    name = sql.Identifier(transfer.incoming)
+    """Drop this side's subscription, and its slot on the peer if the peer can be reached.
+
+    Returns the dropped objects.
+    """
+    name = sql.Identifier(transfer.subscription)
     if not connection.execute(
-        "SELECT 1 FROM pg_subscription WHERE subname = %s", [transfer.incoming]
+        "SELECT 1 FROM pg_subscription WHERE subname = %s", [transfer.subscription]
     ).fetchone():
         return []
     connection.execute(sql.SQL("ALTER SUBSCRIPTION {} DISABLE").format(name))
     try:
         connection.execute(sql.SQL("DROP SUBSCRIPTION {}").format(name))
     except psycopg.Error:
-        # Drop it without its slot: the other side drops the slot itself, or no longer exists.
+        # Drop it without its slot: the peer drops the slot itself, or no longer exists.
         connection.execute(sql.SQL("ALTER SUBSCRIPTION {} SET (slot_name = NONE)").format(name))
         connection.execute(sql.SQL("DROP SUBSCRIPTION {}").format(name))
-    return [f"subscription {transfer.incoming}"]
+    return [f"subscription {transfer.subscription}"]
 
 
-def listen(transfer: Transfer) -> dict[str, Any]:
-    """On the serving side: subscribe to the other side, idle: the slot exists, nothing is sent."""
+def subscribe_reverse(transfer: Transfer) -> None:
+    """On the source: create the disabled subscription of the rollback path, and its slot on the target."""
     if transfer.database:
-        with database.here(transfer) as connection:
+        with database.connect(transfer) as connection:
             unsubscribe(connection, transfer)
-            database.subscribe(connection, transfer, follows=False)
-    return {"changed": True}
+            database.subscribe(connection, transfer, copy_data=False)

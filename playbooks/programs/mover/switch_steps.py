@@ -8,259 +8,294 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import file_offer
+import database
+import file_services
 import psycopg
 import readiness
 import switch_connections
-from file_pull import Copy, FilesAway
-from file_tree import Tree
-from place import printable, write_json
+from file_client import FileServerError, FolderCopy
+from file_tree import WatchedFolder
+from host_files import printable, write_json
 from psycopg import sql
 from refusal import Refused
+from switch_connections import Connections, last_value, only_value
 from transfer import Transfer
 
-FEW_FILES, MOST_PASSES = 5, 10
-SECONDS_TO_END_SESSIONS, SECONDS_TO_RECOVER = 5.0, 30.0
-TICK = 0.0005
-# Rows are numbered, because the clocks of two hosts cannot order them.
-NEXT_TURN = (
+FEW_ENTRIES, MOST_PASSES = 5, 10
+SECONDS_TO_END_WRITERS, SECONDS_TO_RECOVER = 5.0, 30.0
+SECONDS_BETWEEN_READS = 0.0005
+# A counter, because the clocks of two hosts do not show which of two rows is the later one.
+INSERT_NEXT_TURN = (
     "INSERT INTO {schema}.switches (id, kind, side, turn)"
     " SELECT {switch}, {kind}, {side}, coalesce(max(turn), 0) + 1 FROM {schema}.switches; "
 )
-FENCE = NEXT_TURN.replace("{kind}", "'fence'") + "SELECT {schema}.let_in(false)"
-END_SESSIONS = "SELECT {schema}.end_sessions()"
-MARKER = "INSERT INTO {schema}.switches (id, kind, side) VALUES ({switch}, 'marker', {side})"
-ARRIVED = "SELECT 1 FROM {schema}.switches WHERE id = {switch} AND kind = 'marker'"
+FENCE = INSERT_NEXT_TURN.replace("{kind}", "'fence'") + database.DENY_WRITERS
+WRITE_MARKER = "INSERT INTO {schema}.switches (id, kind, side) VALUES ({switch}, 'marker', {side})"
+FIND_MARKER = "SELECT 1 FROM {schema}.switches WHERE id = {switch} AND kind = 'marker'"
 SEQUENCES = (
     "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences"
     " WHERE last_value IS NOT NULL"
 )
 OPEN = (
-    "ALTER SUBSCRIPTION {incoming} DISABLE; {sequences}"
-    + NEXT_TURN.replace("{kind}", "'open'")
-    + "SELECT {schema}.let_in(true)"
+    "ALTER SUBSCRIPTION {subscription} DISABLE; {set_sequences}"
+    + INSERT_NEXT_TURN.replace("{kind}", "'open'")
+    + database.ALLOW_WRITERS
 )
-SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot()"
+EXPORT_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot()"
+
+Sequences = list[tuple[Any, ...]]
 
 
 class Switch:
-    """One attempt. `run` never raises: it returns the outcome."""
+    """One attempt of a switch. `run` never raises."""
 
-    def __init__(self, transfer: Transfer, number: str, journal: Path) -> None:
-        self.transfer, self.number = transfer, number
+    def __init__(self, transfer: Transfer, switch_id: str, journal: Path) -> None:
+        self.transfer, self.switch_id = transfer, switch_id
         self.journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.began = time.monotonic()
         self.marks: dict[str, float] = {}
-        self.result: dict[str, Any] = {"switch": number, "to": transfer.side, "marks": self.marks}
-        self.fenced = self.opening = self.stopped_pull = False
-        self.copies: list[Copy] = []
-        self.trees: list[Tree] = []
-        self.trouble: BaseException | None = None
+        self.result: dict[str, Any] = {"switch": switch_id, "to": transfer.side, "marks": self.marks}
+        self.is_fenced = self.is_opening = self.pull_is_stopped = False
+        self.copies: list[FolderCopy] = []
+        self.watched: list[WatchedFolder] = []
+        self.sequences: Sequences = []
+        self.files_error: BaseException | None = None
 
     def run(self) -> dict[str, Any]:
-        """Switch, and return the outcome.
+        """Run all steps and return the result.
 
-        `outcome` is switched (this side serves), refused (nothing was touched), reverted (the fence was
-        lifted again), or unknown (inspect both sides); all but the first have a `reason`.
-        `marks` are milliseconds since the fence began; `fence_at` (its begin) and
-        `opened_at` are seconds since 1970.
+        `outcome` is switched (this side serves), refused (nothing was changed), reverted (the fence was
+        lifted) or unknown (both sides must be inspected); `reason` says why it is not switched. `marks` are
+        in milliseconds since the fence began; `fence_at` (its begin) and `opened_at` are in seconds since
+        1970.
         """
         try:
-            self.prepare()
+            self.connect()
+            self.require_ready()
+            self.copy_folders()
             self.fence()
+            self.drain_sessions()
             self.catch_up()
             self.open()
-            self.take_name()
+            self.point_name_here()
             self.result["outcome"] = "switched"
-        except BaseException as error:  # noqa: BLE001 - the fence must be lifted, whatever went wrong.
+        except BaseException as error:  # noqa: BLE001 - the fence must be lifted after any error.
             traceback.print_exc()
             self.result["reason"] = reason_of(error)
             self.result["outcome"] = self.recover()
         return self.result
 
     def mark(self, name: str) -> None:
+        """Record in the result and the journal that a point of the switch is reached."""
         self.marks[name] = round((time.monotonic() - self.began) * 1000, 2)
         os.write(self.journal, f"{name} {self.marks[name]}\n".encode())
 
-    def text(self, statement: str, **parts: sql.Composable) -> sql.Composed:
-        names = {
-            "schema": sql.Identifier(self.transfer.schema),
-            "incoming": sql.Identifier(self.transfer.incoming),
-        }
-        values = {"switch": sql.Literal(self.number), "side": sql.Literal(self.transfer.side)}
-        return sql.SQL(statement).format(
-            **{**names, **values, "slot": sql.Literal(self.transfer.outgoing), **parts}
+    def statement(self, template: str, **parts: sql.Composable) -> sql.Composed:
+        """Return a statement of this module with the names and values of this switch."""
+        return sql.SQL(template).format(
+            schema=sql.Identifier(self.transfer.schema),
+            subscription=sql.Identifier(self.transfer.subscription),
+            switch=sql.Literal(self.switch_id),
+            side=sql.Literal(self.transfer.side),
+            **parts,
         )
 
-    # --- before the fence ------------------------------------------------------------------------
+    # --- before the fence: clients can write -----------------------------------------------------
 
-    def prepare(self) -> None:
-        """Open every connection, check that all is ready, and transfer early everything possible."""
-        self.connections = switch_connections.Connections(self.transfer)
+    def connect(self) -> None:
+        self.connections = Connections(self.transfer)
+
+    def require_ready(self) -> None:
+        """Raise Refused if a precondition of database or name does not hold."""
         if self.transfer.database:
-            readiness.require(self.connections.here, self.connections.there, self.transfer, self.number)
-        if self.connections.names and self.connections.names.address != self.transfer.other_address:
+            readiness.require_ready(
+                self.connections.local, self.connections.peer, self.transfer, self.switch_id
+            )
+        if self.connections.names and self.connections.names.address != self.transfer.peer_address:
             raise Refused("name_elsewhere", address=self.connections.names.address)
-        self.stopped_pull = True
-        file_offer.stop_pull(self.transfer)
+
+    def copy_folders(self) -> None:
+        """Copy all files that can be copied before the fence, in place of the pull service."""
+        self.pull_is_stopped = True
+        file_services.stop_pull(self.transfer)
         for number, folder in enumerate(self.transfer.folders):
-            copy = Copy(self.connections.offer, number, self.transfer.closed(folder))
+            copy = FolderCopy(self.connections.files, number, self.transfer.fenced_path(folder))
             copy.first_pass()
             for _ in range(MOST_PASSES):
-                if copy.next_pass() <= FEW_FILES:
+                if copy.next_pass() <= FEW_ENTRIES:
                     break
             self.copies.append(copy)
-            self.trees.append(Tree(copy.place))
-            self.trees[-1].look()
+            self.watched.append(WatchedFolder(copy.folder))
+            self.watched[-1].changes()
 
-    # --- the pause -------------------------------------------------------------------------------
+    # --- the pause: no side accepts writes -------------------------------------------------------
 
     def fence(self) -> None:
-        """Fence the other side, and wait until no session of a writer is left there."""
-        self.began, self.result["fence_at"], self.fenced = time.monotonic(), time.time(), True
+        """Deny new logins of writers on the peer. Its folders are fenced in `copy_last_files`."""
+        self.began, self.result["fence_at"], self.is_fenced = time.monotonic(), time.time(), True
         self.mark("begun")
         if self.transfer.database:
-            self.connections.there.execute(self.text(FENCE))
-            self.mark("shut")
-            end = time.monotonic() + SECONDS_TO_END_SESSIONS
-            while switch_connections.one(self.connections.there, self.text(END_SESSIONS)):
+            self.connections.peer.execute(self.statement(FENCE))
+            self.mark("logins_denied")
+
+    def drain_sessions(self) -> None:
+        """Terminate the writers' sessions on the peer and wait until none is left. Raises Refused."""
+        if self.transfer.database:
+            terminate_writers = self.statement(database.TERMINATE_WRITERS)
+            end = time.monotonic() + SECONDS_TO_END_WRITERS
+            while only_value(self.connections.peer, terminate_writers):
                 if time.monotonic() > end:
                     raise Refused("sessions_remain")
-                time.sleep(TICK)
+                time.sleep(SECONDS_BETWEEN_READS)
         self.mark("fenced")
 
     def catch_up(self) -> None:
-        """Transfer the last files and rows in parallel; then export a snapshot of this side for the proof.
-
-        The other side needs no snapshot: it stays fenced until after the proof.
-        """
-        files = threading.Thread(target=self.last_files, daemon=True)
+        """Receive the last files and the last rows at the same time."""
+        files = threading.Thread(target=self.copy_last_files, daemon=True)
         files.start()
-        sequences: list[tuple[Any, ...]] = []
         if self.transfer.database:
-            self.connections.there.execute(self.text(MARKER))
-            sequences = self.connections.there.execute(SEQUENCES).fetchall()
-            while not self.connections.here.execute(self.text(ARRIVED)).fetchone():
-                self.require_time()
-                time.sleep(TICK)
-            self.mark("caught_up")
-            self.result["snapshot"] = switch_connections.last(self.connections.here_view, SNAPSHOT)
-        self.result["sequences"] = len(sequences)
-        self.sequences = sequences
+            self.receive_last_rows()
+        self.result["sequences"] = len(self.sequences)
         while files.is_alive():
             self.require_time()
             files.join(0.02)
-        if self.trouble:
-            raise self.trouble
+        if self.files_error:
+            raise self.files_error
         self.mark("files")
 
-    def last_files(self) -> None:
-        try:
-            files = sum(copy.next_pass("shut") for copy in self.copies)
-            shut = [copy.looked_at for copy in self.copies]
-            # With a database, clients acknowledge only writes that are recorded in it. Without one, a process
-            # that has a file open could still write after the rename.
-            if not self.transfer.database:
-                shut = [
-                    self.wait_for_users(copy) or moment
-                    for copy, moment in zip(self.copies, shut, strict=True)
-                ]
-                files += sum(copy.next_pass() for copy in self.copies)
-            self.result["last_files"], self.result["folders_shut"] = files, shut
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits.
-            self.trouble = error
+    def receive_last_rows(self) -> None:
+        """Wait until a row written after the last writer's has arrived, then keep a snapshot of this side.
 
-    def wait_for_users(self, copy: Copy) -> int:
-        """Wait until no process has the folder open; return that moment, or 0 if none had. Raises Refused."""
-        end, waited = time.monotonic() + SECONDS_TO_END_SESSIONS, False
-        while users := copy.users():
-            if time.monotonic() > end:
-                raise Refused("folder_in_use", processes=", ".join(users))
-            waited = True
-            time.sleep(TICK)
-        return copy.looked_at if waited else 0
+        The peer needs no snapshot: nobody can write there until the proof was read and reverse replication
+        begins.
+        """
+        self.connections.peer.execute(self.statement(WRITE_MARKER))
+        self.sequences = self.connections.peer.execute(SEQUENCES).fetchall()
+        find_marker = self.statement(FIND_MARKER)
+        while not self.connections.local.execute(find_marker).fetchone():
+            self.require_time()
+            time.sleep(SECONDS_BETWEEN_READS)
+        self.mark("caught_up")
+        self.result["snapshot"] = last_value(self.connections.snapshot, EXPORT_SNAPSHOT)
+
+    def copy_last_files(self) -> None:
+        """Fence the peer's folders and copy their last changes."""
+        try:
+            files = sum(copy.fence_and_pass() for copy in self.copies)
+            # With a database, a file counts only once its row is committed, and no row is committed any more.
+            # Without one, every process that can still write to a folder must end first.
+            if not self.transfer.database:
+                for copy in self.copies:
+                    wait_for_writers(copy)
+                files += sum(copy.next_pass() for copy in self.copies)
+            self.result["last_files"] = files
+            self.result["folders_fenced_at"] = [copy.fenced_at_ns for copy in self.copies]
+        except BaseException as error:  # noqa: BLE001 - `catch_up` raises it again in its own thread.
+            self.files_error = error
 
     def require_time(self) -> None:
+        """Raise Refused if the pause exceeds its budget."""
         if time.monotonic() - self.began > self.transfer.budget_ms / 1000:
             raise Refused("over_budget", budget_ms=self.transfer.budget_ms)
 
     def open(self) -> None:
-        """Open this side: it accepts writes from one commit on.
+        """Open this side to writers; the database in one transaction.
 
-        The row of the opening stores the position in the WAL of this side at which replication to the other
-        side begins, so that no earlier change is sent.
+        The row `open` records the WAL position from which this side's slot will send: earlier writes on this
+        side, such as those of replication, are never sent back.
         """
         self.require_time()
-        self.opening = True
-        for tree in self.trees:
-            tree.look()  # Entries that are missing at a later look were removed by clients.
-        file_offer.give_to_application(self.transfer)
-        self.result["folders_at"] = [
-            self.transfer.live(folder).stat().st_ctime_ns for folder in self.transfer.folders
+        self.is_opening = True
+        for watched in self.watched:
+            watched.changes()  # Files that are missing at a later call were deleted by clients.
+        file_services.open_folders(self.transfer)
+        self.result["folders_opened_at"] = [
+            self.transfer.live_path(folder).stat().st_ctime_ns for folder in self.transfer.folders
         ]
         if self.transfer.database:
-            self.connections.here.execute(self.text(OPEN, sequences=set_sequences(self.sequences)))
+            statement = self.statement(OPEN, set_sequences=set_sequences(self.sequences))
+            self.connections.local.execute(statement)
         self.result["opened_at"] = time.time()
         self.mark("opened")
 
-    def take_name(self) -> None:
-        """Point the name to this side, which serves already; a failure is reported and corrected later."""
+    # --- this side serves ------------------------------------------------------------------------
+
+    def point_name_here(self) -> None:
+        """Point the name to this side. A failure is only reported, because this side serves already."""
         if self.connections.names:
             try:
-                self.connections.names.take()
+                self.connections.names.point_here()
                 self.mark("named")
             except (OSError, Refused) as error:
                 self.result["reason"] = reason_of(error)
         self.result["named"] = "named" in self.marks or not self.connections.names
 
-    # --- after a failure -------------------------------------------------------------------------
-
-    def recover(self) -> str:
-        """Lift the fence, unless this side is open already or its state cannot be read."""
-        end = time.monotonic() + SECONDS_TO_RECOVER
-        while self.fenced:
-            with contextlib.suppress(psycopg.Error, OSError, FilesAway):
-                if self.opening and switch_connections.is_open(self.transfer, self.connections):
-                    self.result.setdefault("opened_at", time.time())
-                    return "switched"
-                file_offer.shut(self.transfer)
-                switch_connections.reopen_other(self.transfer, self.connections)
-                self.fenced = False
-            if time.monotonic() > end:
-                return "unknown"
-            time.sleep(0.05)
-        if self.stopped_pull:
-            with contextlib.suppress(OSError):
-                file_offer.pull(self.transfer)
-        return "reverted" if "begun" in self.marks else "refused"
-
-    def hold(self, released: Path, longest: float) -> None:
-        """Keep the snapshot of the fence moment, and record removals by clients, until it is released."""
+    def hold_snapshot(self, released: Path, longest_seconds: float) -> None:
+        """Keep the snapshot and record deletions by clients, until the file `released` exists."""
         if self.result["outcome"] != "switched":
             return
         self.connections.close_all_but_snapshot()
-        for tree, folder in zip(self.trees, self.transfer.folders, strict=True):
-            tree.moved(self.transfer.live(folder))
-        gone: dict[str, list[str]] = {folder.path: [] for folder in self.transfer.folders}
-        end, due = time.monotonic() + longest, 0.0
+        for watched, folder in zip(self.watched, self.transfer.folders, strict=True):
+            watched.renamed(self.transfer.live_path(folder))
+        deletions: dict[str, list[str]] = {folder.path: [] for folder in self.transfer.folders}
+        end, next_check = time.monotonic() + longest_seconds, 0.0
         while released.parent.exists() and not released.exists() and time.monotonic() < end:
-            if (began := time.monotonic()) >= due:
-                self.record_removed_files(gone)
-                due = began + 10 * (time.monotonic() - began)
+            if (began := time.monotonic()) >= next_check:
+                self.record_deletions(deletions)
+                next_check = began + 10 * (time.monotonic() - began)
             time.sleep(0.1)
 
-    def record_removed_files(self, gone: dict[str, list[str]]) -> None:
-        """Record for the proof the files that clients have removed since this side was opened."""
-        for tree, folder in zip(self.trees, gone, strict=True):
-            if not Path(tree.folder).exists():
-                continue  # A rollback has taken the folder from the clients.
-            if removed := [printable(path) for path in tree.look().removed if not path.endswith("/")]:
-                gone[folder].extend(removed)
-                write_json(self.transfer.folder / "switch-gone.json", {"switch": self.number, "gone": gone})
+    def record_deletions(self, deletions: dict[str, list[str]]) -> None:
+        """Add the files that clients have deleted since the last call, for the equality proof."""
+        for watched, path in zip(self.watched, deletions, strict=True):
+            if not Path(watched.folder).exists():
+                continue  # A rollback has fenced the folder.
+            removed = [printable(entry) for entry in watched.changes().removed if not entry.endswith("/")]
+            if removed:
+                deletions[path].extend(removed)
+                write_json(
+                    self.transfer.state_folder / "switch-deletions.json",
+                    {"switch": self.switch_id, "deletions": deletions},
+                )
+
+    # --- after a failure -------------------------------------------------------------------------
+
+    def recover(self) -> str:
+        """Lift the fence and return the outcome: switched if this side has been opened after all.
+
+        Returns unknown if that cannot be found out, or the fence not be lifted, in time.
+        """
+        end = time.monotonic() + SECONDS_TO_RECOVER
+        while self.is_fenced:
+            with contextlib.suppress(psycopg.Error, OSError, FileServerError):
+                if self.is_opening and switch_connections.is_open(self.transfer, self.connections):
+                    self.result.setdefault("opened_at", time.time())
+                    return "switched"
+                file_services.fence_folders(self.transfer)
+                switch_connections.reopen_peer(self.transfer, self.connections)
+                self.is_fenced = False
+            if time.monotonic() > end:
+                return "unknown"
+            time.sleep(0.05)
+        if self.pull_is_stopped:
+            with contextlib.suppress(OSError):
+                file_services.start_pull(self.transfer)
+        return "reverted" if "begun" in self.marks else "refused"
 
 
-def set_sequences(sequences: list[tuple[Any, ...]]) -> sql.Composable:
-    """Return one statement that sets every sequence; empty without sequences."""
+def wait_for_writers(copy: FolderCopy) -> None:
+    """Wait until no process of the peer can write to its fenced folder any more. Raises Refused."""
+    end = time.monotonic() + SECONDS_TO_END_WRITERS
+    writers, _ = copy.peer_writers()
+    while writers:
+        if time.monotonic() > end:
+            raise Refused("folder_in_use", processes=", ".join(writers))
+        time.sleep(SECONDS_BETWEEN_READS)
+        writers, copy.fenced_at_ns = copy.peer_writers()
+
+
+def set_sequences(sequences: Sequences) -> sql.Composable:
+    """Return one statement that sets all sequences, or nothing if there are none."""
     if not sequences:
         return sql.SQL("")
     rows = sql.SQL(", ").join(
@@ -272,6 +307,7 @@ def set_sequences(sequences: list[tuple[Any, ...]]) -> sql.Composable:
 
 
 def reason_of(error: BaseException) -> dict[str, Any]:
+    """Return the refusal, or the error as a finding."""
     if isinstance(error, Refused):
         return error.as_dict()
     return {"code": "broke_off", "facts": {"error": f"{type(error).__name__}: {str(error).strip()[-500:]}"}}

@@ -1,8 +1,7 @@
-"""One transfer on one of its hosts: its data, its two sides, and the names of its objects on both.
+"""One transfer as seen from one of its two hosts: its data, both sides, the names of the mover's objects.
 
-Replication has two directions: `forward` leads from source to target, `reverse` is the rollback path. The
-side that sends has a publication, a slot, and a role that may read and fence. The side that receives
-subscribes.
+The direction `forward` replicates from source to target, `reverse` is the rollback path. In each direction
+the publisher has a publication, a slot and a role for the subscriber; the subscriber has a subscription.
 """
 
 from collections.abc import Mapping
@@ -10,18 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from place import below, read_json, write_json
+from host_files import host_path, read_json, write_json
 from refusal import Refused
 
 SIDES: Final = ("source", "target")
-SENDS: Final = {"source": "forward", "target": "reverse"}
-RECEIVES: Final = {"source": "reverse", "target": "forward"}
-OTHER: Final = {"source": "target", "target": "source"}
+DIRECTION_FROM: Final = {"source": "forward", "target": "reverse"}
+DIRECTION_TO: Final = {"source": "reverse", "target": "forward"}
+OTHER_SIDE: Final = {"source": "target", "target": "source"}
 
 
 @dataclass(frozen=True)
 class Database:
-    """The database of `postgresql_logical`; `admin` is a file with the administrator's connection string."""
+    """The database of `postgresql_logical`.
+
+    `writers` are the roles of the application. `admin` is a file on each host with the administrator's
+    connection string.
+    """
 
     name: str
     writers: tuple[str, ...]
@@ -38,7 +41,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Names:
-    """The DNS name of the system, and the control address of its name service."""
+    """The DNS name of the system, and the control address of the name service."""
 
     name: str
     address: str
@@ -47,7 +50,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Transfer:
-    """A transfer on the host of `side`."""
+    """A transfer seen from the host `side`; the host of the other side is the peer."""
 
     key: str
     side: str
@@ -60,84 +63,88 @@ class Transfer:
 
     @property
     def db(self) -> Database:
-        """The database part. Raises Refused if the transfer has none."""
+        """Return the database. Raises Refused in a transfer without one."""
         if self.database is None:
             raise Refused("no_database_part")
         return self.database
 
     @property
-    def other(self) -> str:
-        return OTHER[self.side]
+    def peer_side(self) -> str:
+        return OTHER_SIDE[self.side]
 
     @property
     def address(self) -> str:
         return self.addresses[self.side]
 
     @property
-    def other_address(self) -> str:
-        return self.addresses[self.other]
+    def peer_address(self) -> str:
+        return self.addresses[self.peer_side]
 
     @property
     def schema(self) -> str:
-        """The name of the mover's schema and of its publication."""
+        """Return the name of the mover's schema and of the publication."""
         return f"govcloud_{self.key}"
 
-    def replication(self, direction: str) -> str:
-        """Return the name of the slot, the subscription and the role of a direction."""
+    @property
+    def incoming_direction(self) -> str:
+        return DIRECTION_TO[self.side]
+
+    @property
+    def outgoing_direction(self) -> str:
+        return DIRECTION_FROM[self.side]
+
+    def replication_name(self, direction: str) -> str:
+        """Return the name that subscription, slot and role of a direction share."""
         return f"govcloud_{self.key}_{direction}"
 
     @property
-    def outgoing(self) -> str:
-        return self.replication(SENDS[self.side])
+    def subscription(self) -> str:
+        """Return the name of this side's subscription; its slot and its role are on the peer."""
+        return self.replication_name(self.incoming_direction)
 
     @property
-    def incoming(self) -> str:
-        return self.replication(RECEIVES[self.side])
+    def slot(self) -> str:
+        """Return the name of the slot on this side that the peer's subscription reads."""
+        return self.replication_name(self.outgoing_direction)
 
     @property
-    def folder(self) -> Path:
-        """The mover's folder on this host, until clean-up."""
-        return below(f"srv/govcloud/{self.key}")
+    def peer_role(self) -> str:
+        """Return the name of the role on this side with which the peer logs in."""
+        return self.replication_name(self.outgoing_direction)
 
-    def service(self, kind: str) -> str:
-        """Return the name of a service of the mover."""
-        return f"transfer-{self.key}-{kind}"
+    @property
+    def state_folder(self) -> Path:
+        """Return the mover's own folder on this host, which exists until clean-up."""
+        return host_path(f"srv/govcloud/{self.key}")
 
-    def live(self, folder: Folder) -> Path:
-        """Return the path of the folder for the application."""
-        return below(folder.path)
+    def service_name(self, service: str) -> str:
+        return f"transfer-{self.key}-{service}"
 
-    def closed(self, folder: Folder) -> Path:
+    def live_path(self, folder: Folder) -> Path:
+        """Return the path by which the application uses the folder."""
+        return host_path(folder.path)
+
+    def fenced_path(self, folder: Folder) -> Path:
         """Return the path of the folder while this side is fenced; the application does not know it."""
-        live = self.live(folder)
-        return live.with_name(f"{live.name}.closed-{self.key}")
+        live = self.live_path(folder)
+        return live.with_name(f"{live.name}.fenced-{self.key}")
 
     def secrets(self) -> dict[str, str]:
-        """Return the secrets that this side needs. Raises Refused if the transfer is not prepared."""
-        stored = read_json(self.folder / "secrets.json")
+        """Return the secrets stored on this side. Raises Refused before preparation."""
+        stored = read_json(self.state_folder / "secrets.json")
         if stored is None:
             raise Refused("not_prepared", side=self.side)
         return dict(stored)
 
-    def keep_secrets(self, given: Mapping[str, str]) -> None:
-        """Store this side's secrets: access to the other side, and the token of its own files."""
-        receives, sends = RECEIVES[self.side], SENDS[self.side]
-        names = (f"{receives}_password", f"{receives}_files", f"{receives}_names", f"{sends}_files")
-        write_json(self.folder / "secrets.json", {name: given[name] for name in names})
-
-    @property
-    def receives(self) -> str:
-        """The direction in which this side receives."""
-        return RECEIVES[self.side]
-
-    @property
-    def sends(self) -> str:
-        """The direction in which this side sends."""
-        return SENDS[self.side]
+    def store_secrets(self, secrets: Mapping[str, str]) -> None:
+        """Store this side's secrets: those for peer and name service, the token of its own file server."""
+        incoming, outgoing = self.incoming_direction, self.outgoing_direction
+        names = (f"{incoming}_password", f"{incoming}_files", f"{incoming}_names", f"{outgoing}_files")
+        write_json(self.state_folder / "secrets.json", {name: secrets[name] for name in names})
 
 
 def read(order: Mapping[str, Any]) -> Transfer:
-    """Return the transfer of an order {side, transfer: {key, source, target, database, folders, ...}}."""
+    """Parse an order {side, transfer: {key, source, target, database, folders, names, ...}}."""
     transfer, side = order["transfer"], order["side"]
     database, names = transfer.get("database"), transfer.get("names")
     return Transfer(

@@ -1,14 +1,14 @@
-"""Grant both sides of a transfer the right to switch its name, each in one direction only; or revoke it."""
+"""Grant or revoke the tokens with which each side of a transfer can point the name to itself."""
 
 from typing import Any
 
-from place import below, read_json, write_json
+from host_files import host_path, read_json, write_json
 from refusal import Refused
 
 
 def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
     """order: {folder, transfer, verb: grant or revoke}; secrets: forward_names, reverse_names."""
-    transfer, path = order["transfer"], below(order["folder"]) / "tokens.json"
+    transfer, path = order["transfer"], host_path(order["folder"]) / "tokens.json"
     record = transfer["names"]["record"]
     tokens = {
         token: rights

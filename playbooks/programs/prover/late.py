@@ -1,20 +1,24 @@
-"""Files of one side that were written or removed after its fence moment, when its folder was renamed.
+"""Report the files of one side that were written or deleted after the fence moment.
 
-Removed files cannot be read any more; the order names them, from the process that watched the folder.
+That is the moment at which the folder was renamed. Deleted files cannot be found any more; the order names
+them, as the mover has recorded them.
 """
 
 from typing import Any
 
-from place import printable
-from prove import files_of, place_of
+from host_files import printable
+from prove import current_path, files_of
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
-    """order: {folders: [{path, otherwise, since, gone}]}, times in ns. `late` is {path: [printable]}."""
+    """order: {folders: [{path, fenced_path, since, deletions}]}, `since` in ns.
+
+    `late` is {path: [file]}.
+    """
     late = {}
-    for folder in order["folders"]:
-        place = place_of(folder)
-        paths = [path for path, status in files_of(place) if status.st_ctime_ns > folder["since"]]
-        names = {printable(path.relative_to(place)) for path in paths}
-        late[folder["path"]] = sorted({*folder["gone"], *names})
+    for ordered in order["folders"]:
+        folder, since = current_path(ordered), ordered["since"]
+        written = [path for path, status in files_of(folder) if status.st_ctime_ns > since]
+        names = {printable(path.relative_to(folder)) for path in written}
+        late[ordered["path"]] = sorted({*ordered["deletions"], *names})
     return {"late": late}

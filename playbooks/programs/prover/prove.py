@@ -1,11 +1,11 @@
-"""One side of the equality proof: the content of this host's database and folders at the fence moment.
+"""Report one side of the equality proof: the content of database and folders at the fence moment.
 
-It is independent of the mover and of replication, and only reports; the orchestrator compares the reports.
+The program is independent of the mover and of replication; the orchestrator compares the reports.
 
 Rows are hashed as text with two seeds, and the hashes are summed, so the order of rows does not matter.
-Files are hashed with SHA-256. Files written or removed after the fence moment of either side (see late.py)
+Files are hashed with SHA-256. Files written or deleted after the fence moment of either side (see late.py)
 are excluded on both sides, because a client may have repeated an unacknowledged write there. Names are in
-the form of `place.printable`.
+the form of `host_files.printable`.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 from administrator import pinned
-from place import below, printable
+from host_files import host_path, printable
 from psycopg import sql
 
 CANONICAL_OUTPUT = {
@@ -50,17 +50,17 @@ CHUNK = 1 << 20
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {own: {database: {name, admin} or none, snapshot, folders}, late: [{path: [file]}]}."""
     own = order["own"]
-    wanted = own.get("database")
+    database = own.get("database")
     return {
-        "database": report_database(wanted, own.get("snapshot")) if wanted else None,
+        "database": report_database(database, own.get("snapshot")) if database else None,
         "folders": {folder["path"]: report_folder(folder, order["late"]) for folder in own["folders"]},
     }
 
 
-def report_database(wanted: dict[str, Any], snapshot: str | None) -> dict[str, Any]:
+def report_database(database: dict[str, Any], snapshot: str | None) -> dict[str, Any]:
     """Return rows and hash of every table in the snapshot, and the current values of the sequences."""
-    text = below(wanted["admin"]).read_text("utf-8").strip()
-    with psycopg.connect(pinned(text, dbname=wanted["name"], connect_timeout=5)) as connection:
+    text = host_path(database["admin"]).read_text("utf-8").strip()
+    with psycopg.connect(pinned(text, dbname=database["name"], connect_timeout=5)) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         if snapshot:
             connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
@@ -75,33 +75,34 @@ def report_database(wanted: dict[str, Any], snapshot: str | None) -> dict[str, A
     return {"tables": tables, "sequences": sequences}
 
 
-def report_folder(wanted: dict[str, Any], late: list[dict[str, list[str]]]) -> dict[str, Any]:
+def report_folder(ordered: dict[str, Any], late: list[dict[str, list[str]]]) -> dict[str, Any]:
     """Return number, bytes and hash of the files per subfolder, and the number of excluded files."""
-    excluded = {name for side in late for name in side[wanted["path"]]}
+    excluded = {name for side in late for name in side[ordered["path"]]}
     parts: dict[str, list[tuple[str, int, int, str]]] = {}
-    place = place_of(wanted)
-    for path, status in files_of(place):
-        inside = path.relative_to(place)
-        name = printable(inside)
-        if status.st_ctime_ns > wanted["since"]:
+    folder = current_path(ordered)
+    for path, status in files_of(folder):
+        relative = path.relative_to(folder)
+        name = printable(relative)
+        if status.st_ctime_ns > ordered["since"]:
             excluded.add(name)
         if name not in excluded and (digest := digest_of(path)):
             entry = (name, status.st_size, status.st_mode & 0o7777, digest)
-            parts.setdefault(printable(inside.parent), []).append(entry)
+            parts.setdefault(printable(relative.parent), []).append(entry)
     summaries = {part: summary(files) for part, files in sorted(parts.items())}
     return {"parts": summaries, "later": len(excluded)}
 
 
-def place_of(wanted: dict[str, Any]) -> Path:
-    """Return the current path of the folder: in use, or renamed away from the application."""
-    return next(below(path) for path in (wanted["path"], wanted["otherwise"]) if below(path).is_dir())
+def current_path(ordered: dict[str, Any]) -> Path:
+    """Return the path at which a folder of an order is now: that of the application, or the fenced one."""
+    paths = (host_path(ordered["path"]), host_path(ordered["fenced_path"]))
+    return next(path for path in paths if path.is_dir())
 
 
-def files_of(place: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield every regular file with its status, without files that are removed in the meantime."""
-    for folder, _, names in os.walk(place):
+def files_of(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield every regular file with its status, without files that are deleted in the meantime."""
+    for parent, _, names in os.walk(folder):
         for name in names:
-            path = Path(folder, name)
+            path = Path(parent, name)
             with contextlib.suppress(FileNotFoundError):
                 status = path.lstat()
                 if stat.S_ISREG(status.st_mode):

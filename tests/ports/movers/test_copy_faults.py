@@ -232,7 +232,7 @@ def test_a_byte_altered_on_the_target_is_found_and_is_not_carried_back(
     with world.admin(world.legacy) as source, world.admin(world.target) as target:
         (before,) = source.execute(name).fetchone() or ("",)
         target.execute("UPDATE person SET name = overlay(name PLACING 'X' FROM 1 FOR 1) WHERE id = 7")
-        file = next((world.root(world.target) / f"{UPLOADS}.closed-copy/0000").iterdir())
+        file = next((world.root(world.target) / f"{UPLOADS}.fenced-copy/0000").iterdir())
         file.write_bytes(b"X" + file.read_bytes()[1:])
         with world.clients(pause=0.05) as clients:
             assert movers.cut_over().outcome == "switched"

@@ -204,7 +204,7 @@ def test_cleaning_up_leaves_nothing_behind_and_does_not_change_who_serves(
     for conninfo in passwords:
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(conninfo)
-    assert not (world.root(world.target) / f"{UPLOADS}.closed-{transfer.key}").exists()
+    assert not (world.root(world.target) / f"{UPLOADS}.fenced-{transfer.key}").exists()
     expect_one_side(world, world.legacy)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import file_tree
 
 folder = Path(sys.argv[1])
-scan, tree = file_tree.scan, file_tree.Tree(folder)
+scan, watched = file_tree.scan, file_tree.WatchedFolder(folder)
 
 
 def scan_beside_a_writer(place):
@@ -28,32 +28,32 @@ def scan_beside_a_writer(place):
 
 
 file_tree.scan = scan_beside_a_writer
-looks = [tree.look()]
+looks = [watched.changes()]
 (folder / "old" / "gone").mkdir()
 (folder / "old" / "gone" / "first.bin").write_text("1")
-looks.append(tree.look())
+looks.append(watched.changes())
 (folder / "old" / "gone" / "first.bin").unlink()
 (folder / "old" / "gone").rmdir()
 (folder / "old" / "gone").mkdir()
 (folder / "old" / "gone" / "second.bin").write_text("2")
-looks.append(tree.look())
+looks.append(watched.changes())
 (folder / "old" / "gone" / "third.bin").write_text("3")
-looks.append(tree.look())
+looks.append(watched.changes())
 print(json.dumps([[sorted(look.changed), sorted(look.removed)] for look in looks]))
 """
 
 COPIES = """
 import json, sys, threading
 from pathlib import Path
-from file_pull import Copy, Offer
+from file_client import FileClient, FolderCopy
 from file_server import FileServer
 
 live, place = Path(sys.argv[1]), Path(sys.argv[2])
-config = {"address": "127.0.0.1", "port": 0, "token": "t", "folders": [[str(live), str(live) + ".closed"]]}
+config = {"address": "127.0.0.1", "port": 0, "token": "t", "folders": [[str(live), str(live) + ".fenced"]]}
 with FileServer(config) as server:
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with Offer("127.0.0.1", server.server_address[1], "t") as offer:
-        Copy(offer, 0, place).first_pass()
+    with FileClient("127.0.0.1", server.server_address[1], "t") as client:
+        FolderCopy(client, 0, place).first_pass()
     server.shutdown()
 print(json.dumps(sorted(path.name for path in place.iterdir())))
 """
@@ -74,8 +74,8 @@ def access(path, mode):
 
 os.access = access
 findings, totals = check.Findings("source"), {"files": 0, "bytes": 0}
-check.count_file(live / "draft.part", live, totals, findings)
-print(json.dumps(findings.found))
+check.check_file(live / "draft.part", live, totals, findings)
+print(json.dumps(findings.list))
 """
 
 
@@ -143,12 +143,12 @@ print("held", flush=True)
 time.sleep(60)
 """
 
-USERS = """
+WRITERS = """
 import json, sys
 from pathlib import Path
-import folder_users
+import folder_writers
 
-print(json.dumps(folder_users.writers(Path(sys.argv[1]))))
+print(json.dumps(folder_writers.writers(Path(sys.argv[1]))))
 """
 
 
@@ -159,7 +159,7 @@ print(json.dumps(folder_users.writers(Path(sys.argv[1]))))
 def test_a_process_that_can_still_write_in_a_renamed_folder_is_named(
     tmp_path: Path, how: str, counts: bool
 ) -> None:
-    live, closed = tmp_path / "uploads", tmp_path / "uploads.closed"
+    live, fenced = tmp_path / "uploads", tmp_path / "uploads.fenced"
     live.mkdir()
     (live / "log.txt").write_text("first")
     argv = [sys.executable, "-c", HOLDERS, str(live), how]
@@ -167,9 +167,9 @@ def test_a_process_that_can_still_write_in_a_renamed_folder_is_named(
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
-            live.rename(closed)
-            found = run(USERS, closed)
+            live.rename(fenced)
+            found = run(WRITERS, fenced)
             assert [f"({holder.pid})" in each for each in found] == ([True] if counts else [])
         finally:
             holder.kill()
-    assert run(USERS, closed) == []
+    assert run(WRITERS, fenced) == []

@@ -23,8 +23,8 @@ SECRETS = {
 }
 ORDER = {"key": "k1", "files_port": 8730, "budget_ms": 1, "folders": [{"path": "srv/files"}]}
 DATABASE = {"name": "app", "writers": ["app"], "port": 5432, "admin": "srv/postgresql/admin.conninfo"}
-FILES = "from switch_connections import files; files(transfer)"
-NAMES = "from name_control import NameControl; NameControl(transfer)"
+FILES = "from switch_connections import connect_files; connect_files(transfer)"
+NAMES = "from name_client import NameClient; NameClient(transfer)"
 SERVER_OF_ANOTHER = """
 import sys, threading
 from file_server import FileServer
@@ -87,7 +87,7 @@ def stranger(reply: bytes) -> Iterator[tuple[int, bytearray]]:
         thread.join(10)
 
 
-@pytest.mark.parametrize(("code", "error"), [(FILES, "FilesAway"), (NAMES, "Refused")])
+@pytest.mark.parametrize(("code", "error"), [(FILES, "FileServerError"), (NAMES, "Refused")])
 @pytest.mark.parametrize(
     "reply",
     [b"{}\n", b'{"nonce": "1", "proof": "2"}\n', b"[" * 4096 + b"\n", b"HTTP/1.1 200 OK\r\n", b"\xff\n"],
@@ -109,7 +109,7 @@ def test_the_file_server_of_another_transfer_is_refused(tmp_path: Path) -> None:
         assert server.stdout is not None
         answer = of_the_mover(FILES, tmp_path, int(server.stdout.readline()))
         server.communicate("", timeout=20)
-    assert answer.startswith("FilesAway")
+    assert answer.startswith("FileServerError")
     assert "this token is not known" in answer
 
 

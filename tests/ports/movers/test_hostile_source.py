@@ -94,7 +94,7 @@ def test_a_migration_calls_nothing_of_the_database_owner_with_the_rights_of_an_a
         run_script(source, TRAPS + PRETENDER)
     set_paths(pair.source)
     assert pair.check("source") == []
-    assert pair.run("source", "read")["trouble"] == []
+    assert pair.run("source", "read")["findings"] == []
     with pair.target.admin("postgres") as target:
         run_script(target, "ALTER ROLE ALL SET search_path = trap, pg_catalog, public")
     pair.prepare()

@@ -16,8 +16,8 @@ LYING_SERVER = """
 import hashlib, json, socketserver, sys, threading
 from pathlib import Path
 import handshake
-from file_pull import Copy, Offer
-from file_server import HEAD
+from file_client import FileClient, FolderCopy
+from file_server import HEADER
 
 place, changed, removed = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
 
@@ -32,15 +32,15 @@ class Liar(socketserver.StreamRequestHandler):
                 self.wfile.write(json.dumps(answer).encode() + b"\\n")
                 continue
             for _ in request["paths"]:
-                self.wfile.write(HEAD.pack(4, 1, 0o600) + b"evil" + hashlib.sha256(b"evil").digest())
+                self.wfile.write(HEADER.pack(4, 1, 0o600) + b"evil" + hashlib.sha256(b"evil").digest())
 
 
 with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Liar) as server:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with Offer("127.0.0.1", server.server_address[1], "t") as offer:
+    with FileClient("127.0.0.1", server.server_address[1], "t") as client:
         try:
-            result = Copy(offer, 0, place).next_pass()
+            result = FolderCopy(client, 0, place).next_pass()
         except OSError as error:
             result = f"{type(error).__name__}: {error}"
     server.shutdown()
@@ -50,20 +50,20 @@ print(json.dumps(result))
 ASKING_CLIENT = """
 import json, sys, threading
 from pathlib import Path
-from file_pull import Offer, exactly
-from file_server import HEAD, FileServer
+from file_client import FileClient
+from file_server import HEADER, FileServer
 
 live, paths = Path(sys.argv[1]), json.loads(sys.argv[2])
-config = {"address": "127.0.0.1", "port": 0, "token": "t", "folders": [[str(live), str(live) + ".closed"]]}
+config = {"address": "127.0.0.1", "port": 0, "token": "t", "folders": [[str(live), str(live) + ".fenced"]]}
 sizes = []
 with FileServer(config) as server:
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with Offer("127.0.0.1", server.server_address[1], "t") as offer:
-        offer.send(op="get", folder=0, paths=paths)
+    with FileClient("127.0.0.1", server.server_address[1], "t") as client:
+        client.send(op="get", folder=0, paths=paths)
         for _ in paths:
-            size, _, _ = HEAD.unpack(exactly(offer.stream, HEAD.size))
+            size, _, _ = HEADER.unpack(client.read(HEADER.size))
             sizes.append(size)
-            exactly(offer.stream, size + 32 if size >= 0 else 0)
+            client.read(size + 32 if size >= 0 else 0)
     server.shutdown()
 print(json.dumps(sizes))
 """
@@ -102,7 +102,7 @@ def paths_that_lead_out(place: Path) -> list[str]:
 def test_a_path_that_leads_out_of_the_folder_is_not_written(place: Path, number: int) -> None:
     path = paths_that_lead_out(place)[number]
     result = run(LYING_SERVER, place, json.dumps([[path, 4, 1, 0o600]]), "[]")
-    assert str(result).startswith("LeadsOut: ")
+    assert str(result).startswith("UnsafePath: ")
     assert (place.parent / "outside" / "kept").read_text() == "kept"
     assert sorted(each.name for each in (place.parent / "outside").iterdir()) == ["kept"]
 
@@ -110,7 +110,7 @@ def test_a_path_that_leads_out_of_the_folder_is_not_written(place: Path, number:
 @pytest.mark.parametrize("path", ["../outside/", "link/", "link/new/", "../new/"])
 def test_a_folder_that_lies_outside_is_neither_made_nor_given_another_mode(place: Path, path: str) -> None:
     result = run(LYING_SERVER, place, json.dumps([[path, 0, 0, 0o777]]), "[]")
-    assert str(result).startswith("LeadsOut: ")
+    assert str(result).startswith("UnsafePath: ")
     assert (place.parent / "outside").stat().st_mode & 0o777 == 0o700
     assert sorted(each.name for each in place.parent.iterdir()) == ["outside", "uploads"]
 
@@ -118,7 +118,7 @@ def test_a_folder_that_lies_outside_is_neither_made_nor_given_another_mode(place
 @pytest.mark.parametrize("path", ["../outside/kept", "link/kept"])
 def test_a_path_that_leads_out_of_the_folder_is_not_removed(place: Path, path: str) -> None:
     result = run(LYING_SERVER, place, "[]", json.dumps([path]))
-    assert str(result).startswith("LeadsOut: ")
+    assert str(result).startswith("UnsafePath: ")
     assert (place.parent / "outside" / "kept").exists()
 
 

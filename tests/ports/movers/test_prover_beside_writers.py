@@ -53,7 +53,7 @@ def test_files_that_are_renamed_and_removed_while_it_reads_are_left_out(tmp_path
     for number in range(20):
         (calm / f"{number}.bin").write_text(str(number))
     time.sleep(0.05)
-    folder = {"path": "/uploads", "otherwise": "/taken", "since": time.time_ns(), "gone": []}
+    folder = {"path": "/uploads", "fenced_path": "/fenced", "since": time.time_ns(), "deletions": []}
     time.sleep(0.05)
     with subprocess.Popen([sys.executable, "-c", WRITER, str(busy)]) as writer:
         try:

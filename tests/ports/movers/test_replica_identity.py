@@ -97,9 +97,9 @@ def test_a_table_that_loses_its_identity_after_preparing_is_reported_at_the_next
     with pair.source.admin(user="app") as client:
         client.execute("CREATE TABLE report (n int PRIMARY KEY)")
         pair.prepare()
-        assert pair.run("source", "read")["trouble"] == []
+        assert pair.run("source", "read")["findings"] == []
         client.execute("ALTER TABLE report DROP CONSTRAINT report_pkey")
-        trouble = pair.run("source", "read")["trouble"]
+        trouble = pair.run("source", "read")["findings"]
     assert [(each["code"], each["facts"]["table"]) for each in trouble] == [
         ("no_replica_identity", "public.report")
     ]

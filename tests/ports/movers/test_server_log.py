@@ -143,5 +143,5 @@ def first_look_after_a_failure(pair: Pair) -> list[dict[str, Any]]:
     with pair.target.admin() as target:
         wait_until(lambda: target.execute(failures).fetchone() == (True,), "a copy fails", 60)
         wait_until(lambda: target.execute(waiting).fetchone() == (1,), "the others are copied", 60)
-    found: list[dict[str, Any]] = pair.run("target", "read")["trouble"]
+    found: list[dict[str, Any]] = pair.run("target", "read")["findings"]
     return found

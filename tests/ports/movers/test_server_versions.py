@@ -110,4 +110,5 @@ def test_the_locale_of_icu_is_read_before_17_from_the_column_of_that_time(older:
             admin.execute("CREATE DATABASE icu TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de'")
         except psycopg.errors.FeatureNotSupported:
             pytest.skip("The server was built without ICU")
-    assert older.evaluate("source", "icu", "schema_copy.shape") == ["UTF8", "C", "C", "i", "de", "postgres"]
+    options = older.evaluate("source", "icu", "schema_copy.database_options")
+    assert options == ["UTF8", "C", "C", "i", "de", "postgres"]

@@ -72,7 +72,7 @@ def test_a_cutover_killed_before_the_fence_has_changed_nothing(
         movers.reopen(Side.SOURCE)
 
 
-def test_a_cutover_killed_between_fence_and_opening_leaves_both_closed_and_the_source_is_reopened(
+def test_a_cutover_killed_between_fence_and_opening_leaves_both_fenced_and_the_source_is_reopened(
     world: World, prepared: Transfer, movers: AnsibleMovers
 ) -> None:
     with a_serving_legacy_system(world) as clients:

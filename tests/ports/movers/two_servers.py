@@ -142,7 +142,8 @@ class Pair:
             "target": Server(target, self.folder / "target", f"{net}.2", port, target_settings),
         }
         self.source, self.target = self.servers["source"], self.servers["target"]
-        names = [f"{way}_{what}" for way in ("forward", "reverse") for what in ("password", "files", "names")]
+        directions, uses = ("forward", "reverse"), ("password", "files", "names")
+        names = [f"{direction}_{use}" for direction in directions for use in uses]
         self.secrets = {name: secrets.token_urlsafe(8) for name in names}
         with self.source.admin("postgres") as admin:
             admin.execute("CREATE ROLE app LOGIN")
@@ -199,16 +200,16 @@ class Pair:
     def check(self, side: Side) -> list[tuple[str, Any]]:
         """The codes of the findings, each with the table it is about."""
         answer = self.run(side, "check")
-        return [(each["code"], each["facts"].get("table")) for each in answer["found"]]
+        return [(each["code"], each["facts"].get("table")) for each in answer["findings"]]
 
     def prepare(self) -> None:
-        assert self.run("source", "prepare", step="offer") == {"changed": True}
-        assert self.run("target", "prepare", step="receive") == {"changed": True}
-        assert self.run("source", "prepare", step="listen") == {"changed": True}
+        assert self.run("source", "prepare", step="publish") == {"changed": True}
+        assert self.run("target", "prepare", step="subscribe") == {"changed": True}
+        assert self.run("source", "prepare", step="subscribe_reverse") == {"changed": True}
 
     def wait_until_copied(self) -> None:
         end = time.monotonic() + 60
-        while (found := self.run("target", "read"))["trouble"] or any(
+        while (found := self.run("target", "read"))["findings"] or any(
             state != "r" for _, state, _ in found["database"]["tables"]
         ):
             assert time.monotonic() < end, found
@@ -219,7 +220,7 @@ class Pair:
 
     def prove(self, to: Side) -> dict[Side, dict[str, Any]]:
         """Return the prover's report of both sides after a cutover."""
-        orders = self.run(to, "result")["orders"]
+        orders = self.run(to, "proof_orders")["orders"]
         found: dict[Side, dict[str, Any]] = {}
         for side in self.servers:
             found[side] = self.call(side, "prover", "prove", {"own": orders[side], "late": []})["database"]
@@ -227,7 +228,7 @@ class Pair:
 
     def follow(self, to: Side) -> None:
         other: Side = "source" if to == "target" else "target"
-        self.run(to, "follow", step="secure")
+        self.run(to, "follow", step="advance_slot")
         self.run(other, "follow", step="follow")
 
     def clean_up(self) -> None:

@@ -29,10 +29,10 @@ SECONDS_TO_ANSWER = 20
 def listening_ports(address: str) -> list[int]:
     """Return the TCP ports with a listener at exactly this address."""
     # The kernel prints an address as hexadecimal digits, lowest byte first.
-    wanted = IPv4Address(address).packed[::-1].hex().upper()
+    kernel_address = IPv4Address(address).packed[::-1].hex().upper()
     rows = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
     ends = [row[1].split(":") for row in rows if row[3] == LISTENING]
-    return sorted({int(port, 16) for host, port in ends if host == wanted})
+    return sorted({int(port, 16) for host, port in ends if host == kernel_address})
 
 
 def running_services(services_by: str) -> list[str]:
@@ -45,20 +45,20 @@ def running_services(services_by: str) -> list[str]:
 
 
 def answer_of(argv: list[str]) -> list[str]:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, check=True)
-    return done.stdout.splitlines()
+    completed = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, check=True)
+    return completed.stdout.splitlines()
 
 
 def bytes_under(root: Path) -> int:
     """Return the disk use of the first 200,000 files below the folder, within its file system."""
     device, total, count = root.stat().st_dev, 0, 0
-    for place, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if on_device(Path(place, name), device)]
+    for parent, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if on_device(Path(parent, name), device)]
         for name in files:
             count += 1
             if count > MOST_FILES:
                 return total
-            total += disk_bytes(Path(place, name))
+            total += disk_bytes(Path(parent, name))
     return total
 
 

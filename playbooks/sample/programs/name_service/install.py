@@ -3,20 +3,20 @@
 from typing import Any
 
 import services
+from host_files import host_path, program_path
 from names import read, replace
-from place import below, program
 
 SERVICE = "names"
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {address, port, folder, names: {name: address}}."""
-    folder = below(order["folder"])
+    folder = host_path(order["folder"])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     existing = read(folder / "names.json")
     replace(folder / "names.json", {**order["names"], **existing})
     argv = [
-        program("names.py"),
+        program_path("names.py"),
         "--folder",
         str(folder),
         "--address",

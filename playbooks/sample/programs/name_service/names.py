@@ -2,8 +2,8 @@
 
 FOLDER/names.json is {name: address}; other programs may read it. FOLDER/tokens.json {token: {name, from, to}}
 has the right of each token: to switch one name from one address to another. The control protocol is one JSON
-line each way over TCP, so that a caller can open and check its connection early. A connection begins with a
-handshake in which both sides prove that they have the token (`handshake.py`).
+line per request and answer over TCP, so that a caller can open and check its connection early. A connection
+begins with a handshake in which both sides prove that they have the token (`handshake.py`).
 """
 
 import argparse
@@ -79,11 +79,12 @@ class Query(socketserver.BaseRequestHandler):
 def answer(packet: bytes, names: dict[str, str]) -> bytes:
     """Return the reply to a query: one address with TTL 0, or NXDOMAIN."""
     number = HEADER.unpack_from(packet)[0]
-    labels, place = [], HEADER.size
-    while place < len(packet) and packet[place]:
-        labels.append(packet[place + 1 : place + 1 + packet[place]].decode("ascii", "replace").lower())
-        place += 1 + packet[place]
-    question = packet[HEADER.size : place + 5]
+    labels, offset = [], HEADER.size
+    while offset < len(packet) and packet[offset]:
+        label = packet[offset + 1 : offset + 1 + packet[offset]]
+        labels.append(label.decode("ascii", "replace").lower())
+        offset += 1 + packet[offset]
+    question = packet[HEADER.size : offset + 5]
     address = names.get(".".join(labels))
     if address is None:
         return HEADER.pack(number, NO_SUCH_NAME, 1, 0, 0, 0) + question
@@ -134,8 +135,8 @@ def main() -> None:
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()
-    where, names = (arguments.address, arguments.port), Names(arguments.folder)
-    with QueryServer(where, Query) as queries, ControlServer(where, Control) as control:
+    address, names = (arguments.address, arguments.port), Names(arguments.folder)
+    with QueryServer(address, Query) as queries, ControlServer(address, Control) as control:
         queries.names = control.names = names
         threading.Thread(target=queries.serve_forever, daemon=True).start()
         control.serve_forever()

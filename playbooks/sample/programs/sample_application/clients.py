@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 SECONDS_TO_ANSWER = 3.0
-SECONDS_BETWEEN_TRIES = 0.003
+SECONDS_BETWEEN_ATTEMPTS = 0.003
 PICTURE_EVERY = 25
 
 
@@ -57,7 +57,7 @@ class Client:
                 self.last_error = ""
                 return
             self.record_error(str(status))
-            time.sleep(SECONDS_BETWEEN_TRIES)
+            time.sleep(SECONDS_BETWEEN_ATTEMPTS)
 
     def report(self, number: int) -> tuple[str, bytes, str]:
         report = {"client": self.key, "number": number, "station": 1 + number % 60, "level_mm": number % 3000}

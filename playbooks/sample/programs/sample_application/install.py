@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import seed
 import services
-from place import below, program, read_json, write_json
+from host_files import host_path, program_path, read_json, write_json
 from psycopg import conninfo, sql
 
 SERVICE = "web"
@@ -19,16 +19,16 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
 
     With `seed` this host serves. Without it the role cannot log in until a migration brings the database.
     """
-    admin = below(order["admin"]).read_text("utf-8")
-    config_path = below(order["folder"]) / "config.json"
+    admin = host_path(order["admin"]).read_text("utf-8")
+    config_path = host_path(order["folder"]) / "config.json"
     config = read_json(config_path) or configuration(order, admin)
     serves = bool(order.get("seed"))
     make_role(admin, config, may_log_in=serves)
-    begun = time.monotonic()
-    seeded = serves and seed.seed(admin, order["database"], ROLE, below(order["uploads"]), order["seed"])
+    began = time.monotonic()
+    seeded = serves and seed.seed(admin, order["database"], ROLE, host_path(order["uploads"]), order["seed"])
     write_json(config_path, config)
-    services.run_service(SERVICE, [program("web.py"), "--config", str(config_path)])
-    return {"changed": True, "seeded": seeded, "seed_seconds": round(time.monotonic() - begun, 2)}
+    services.run_service(SERVICE, [program_path("web.py"), "--config", str(config_path)])
+    return {"changed": True, "seeded": seeded, "seed_seconds": round(time.monotonic() - began, 2)}
 
 
 def configuration(order: dict[str, Any], admin: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def configuration(order: dict[str, Any], admin: str) -> dict[str, Any]:
         "address": order["address"],
         "port": order["port"],
         "database": conninfo.make_conninfo(host=order["address"], **server, **login),
-        "uploads": str(below(order["uploads"])),
+        "uploads": str(host_path(order["uploads"])),
     }
 
 

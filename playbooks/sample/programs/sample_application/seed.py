@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, sql
 
-ROWS_OF_A_MEGABYTE = 4600  # Rows of `reading` including its index, measured.
-FILES_OF_A_FOLDER = 100
+ROWS_PER_MEGABYTE = 4600  # Rows of `reading` including its index, measured.
+FILES_PER_FOLDER = 100
 SCHEMA = """
 CREATE TABLE station (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE, river text NOT NULL,
@@ -54,7 +54,7 @@ def seed(admin: str, database: str, owner: str, uploads: Path, size: dict[str, A
     with psycopg.connect(conninfo.make_conninfo(admin, dbname=database)) as connection:
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
         connection.execute(SCHEMA)
-        rows = max(60, size["megabytes"] * ROWS_OF_A_MEGABYTE)
+        rows = max(60, size["megabytes"] * ROWS_PER_MEGABYTE)
         connection.execute(sql.SQL(DATA).format(rows=sql.Literal(rows)))
     with psycopg.connect(conninfo.make_conninfo(admin, dbname=database), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
@@ -66,10 +66,10 @@ def write_files(folder: Path, count: int, size: int) -> None:
     """Write `count` files of about `size` bytes, a hundred per folder; content depends on the number."""
     draft = folder.with_name(f".{folder.name}.draft")
     for number in range(count):
-        place = draft / f"{number // FILES_OF_A_FOLDER:04d}" / f"{number:06d}.bin"
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = draft / f"{number // FILES_PER_FOLDER:04d}" / f"{number:06d}.bin"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         length = size // 2 + number * 7919 % max(1, size)
         block = hashlib.sha256(str(number).encode()).digest() * 64
-        place.write_bytes((block * (length // len(block) + 1))[:length])
+        path.write_bytes((block * (length // len(block) + 1))[:length])
     draft.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft.rename(folder)

@@ -2,7 +2,7 @@
 
     POST /reports  {"client": "c1", "number": 7, "station": 3, "level_mm": 1200}  -> 201 {"id": "c1-7"}
     POST /pictures?client=c1&number=8, with the picture as body                   -> 201 {"id": "c1-8"}
-    GET  /health                                                                  -> 200, or 503 and why
+    GET  /health                                                                  -> 200, or 503 with a reason
 
 A report is acknowledged after its row is committed, a picture after its file is written and its row is
 committed. A repeated number is acknowledged again and stored once. Without its database the application
@@ -102,11 +102,11 @@ class ClientConnection(BaseHTTPRequestHandler):
             raise ValueError("client: invalid name")
         connection = self.connected()
         self.server.uploads.stat()  # Raises while the folder is missing; no new one may replace it.
-        place = self.server.uploads / name
-        place.parent.mkdir(exist_ok=True)
-        draft = place.with_name(f"{place.name}.part")
+        path = self.server.uploads / name
+        path.parent.mkdir(exist_ok=True)
+        draft = path.with_name(f"{path.name}.part")
         draft.write_bytes(body)
-        draft.replace(place)
+        draft.replace(path)
         connection.execute(PICTURE, (client, number, name, hashlib.sha256(body).hexdigest()))
         return f"{client}-{number}"
 
@@ -140,7 +140,7 @@ class ClientConnection(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
-    def log_message(self, *_words: Any) -> None:
+    def log_message(self, *_arguments: Any) -> None:
         """Log nothing: a line per write would fill the disk."""
 
 

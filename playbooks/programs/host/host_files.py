@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(os.environ.get("HOST_ROOT") or "/")
-"""Base of all paths of an order: a sandbox host's root folder, or `/` of a real host."""
+"""The folder to which paths in orders are relative: a sandbox host's root folder, or `/` of a real host."""
 
 
-def below(path: str) -> Path:
-    """Return the absolute path of an order's path. Raises ValueError if it leaves the root."""
-    place = ROOT / path.lstrip("/")
-    if ".." in place.parts:
+def host_path(path: str) -> Path:
+    """Return the absolute path of a path in an order. Raises ValueError if it leaves the root."""
+    absolute = ROOT / path.lstrip("/")
+    if ".." in absolute.parts:
         raise ValueError(f"{path}: is outside of the host's root")
-    return place
+    return absolute
 
 
 def printable(path: str | Path) -> str:
@@ -26,7 +26,7 @@ def printable(path: str | Path) -> str:
     return os.fsencode(path).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
 
 
-def program(name: str) -> str:
+def program_path(name: str) -> str:
     """Return the path of a program of the same bundle, for the command line of a service."""
     return str(Path(__file__).with_name(name))
 

@@ -15,7 +15,7 @@ PROCESSES = Path("/proc")
 
 
 def writers(folder: Path) -> list[str]:
-    """Return names and ids of these processes, without this one."""
+    """Return name and process id of each such process, without this one."""
     inside = f"{folder.resolve()}/"
     names = []
     for process in PROCESSES.glob("[0-9]*"):
@@ -23,12 +23,12 @@ def writers(folder: Path) -> list[str]:
             continue
         # It may end at any time, or belong to another account.
         with contextlib.suppress(OSError):
-            if any(f"{path}/".startswith(inside) for path in held(process)):
+            if any(f"{path}/".startswith(inside) for path in open_for_writing(process)):
                 names.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
     return sorted(names)
 
 
-def held(process: Path) -> Iterator[str]:
+def open_for_writing(process: Path) -> Iterator[str]:
     """Yield the paths of the files and folders that a process has open for writing."""
     yield str((process / "cwd").readlink())
     for descriptor in (process / "fd").iterdir():
