@@ -129,8 +129,8 @@ def unpack(archive: int, files: list[str], folder: Path) -> None:
 
 def inner_environment(account: Any, folder: Path) -> dict[str, str]:
     """Return the caller's environment for the inner make, with the account's folders."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
-    environment: dict[str, str] = rules.account_environment(account, kept)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+    environment: dict[str, str] = rules.account_environment(account, inherited)
     environment.setdefault("GOVCLOUD_HOME", str(folder / "state"))
     return environment
 

@@ -40,11 +40,11 @@ def report(name: str, verdict: Verdict) -> int:
 def audit_python(path: Path) -> Verdict:
     """Compare one list of Python packages with the advisories of PyPI."""
     command = ["pip-audit", "--disable-pip", "--require-hashes", "--format=json", "--progress-spinner=off"]
-    done = subprocess.run([*command, "-r", str(path)], check=False, capture_output=True, text=True)
+    completed = subprocess.run([*command, "-r", str(path)], check=False, capture_output=True, text=True)
     try:
-        return judge_python(json.loads(done.stdout))
+        return judge_python(json.loads(completed.stdout))
     except ValueError:
-        return Verdict(NOT_COMPARED, [f"NOT COMPARED. pip-audit said: {last_line(done.stderr)}"])
+        return Verdict(NOT_COMPARED, [f"NOT COMPARED. pip-audit said: {last_line(completed.stderr)}"])
 
 
 def judge_python(document: Mapping[str, Any]) -> Verdict:
@@ -67,15 +67,15 @@ def judge_python(document: Mapping[str, Any]) -> Verdict:
 
 def audit_npm(folder: Path) -> Verdict:
     """Compare the console's npm lock with the advisories of the npm registry."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as folder_name:
         for name in ("package.json", "package-lock.json"):
-            (Path(place) / name).write_bytes((folder / name).read_bytes())
+            (Path(folder_name) / name).write_bytes((folder / name).read_bytes())
         command = ["npm", "audit", "--json", "--package-lock-only"]
-        done = subprocess.run(command, cwd=place, check=False, capture_output=True, text=True)
+        completed = subprocess.run(command, cwd=folder_name, check=False, capture_output=True, text=True)
     try:
-        return judge_npm(json.loads(done.stdout))
+        return judge_npm(json.loads(completed.stdout))
     except ValueError:
-        return Verdict(NOT_COMPARED, [f"NOT COMPARED. npm said: {last_line(done.stderr)}"])
+        return Verdict(NOT_COMPARED, [f"NOT COMPARED. npm said: {last_line(completed.stderr)}"])
 
 
 def judge_npm(document: Mapping[str, Any]) -> Verdict:

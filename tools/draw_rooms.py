@@ -86,8 +86,8 @@ def _boxes(names: Sequence[str], folders: dict[str, list[str]], top: float, heig
 
 
 def _rectangle(kind: str, left: float, top: float, width: float, height: float) -> str:
-    place = f'x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    return f'<rect class="{kind}" {place} rx="4"/>'
+    attributes = f'x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    return f'<rect class="{kind}" {attributes} rx="4"/>'
 
 
 def _text(kind: str, middle: float, baseline: float, text: str) -> str:

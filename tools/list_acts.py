@@ -95,16 +95,18 @@ def cells(noun: Noun, act: Act) -> tuple[str, ...]:
 
 def roles(act: Act) -> str:
     """Return the roles that hold one of the act's permissions."""
-    holders = (role for role, held in ROLE_PERMISSIONS.items() if held.intersection(act.permissions))
+    holders = (
+        role for role, permissions in ROLE_PERMISSIONS.items() if permissions.intersection(act.permissions)
+    )
     return ", ".join(role.replace("_", " ") for role in holders)
 
 
 def statuses(names: Collection[str]) -> str:
     """Return the statuses from which the act is possible, in the order of the lifecycle."""
-    known = list(type(next(iter(names))))  # type: ignore[call-overload]
-    kept = [f"`{name}`" for name in known if name in names]
-    left_out = [f"`{name}`" for name in known if name not in names]
-    return f"all but {', '.join(left_out)}" if len(left_out) < len(kept) else ", ".join(kept)
+    lifecycle = list(type(next(iter(names))))  # type: ignore[call-overload]
+    included = [f"`{name}`" for name in lifecycle if name in names]
+    left_out = [f"`{name}`" for name in lifecycle if name not in names]
+    return f"all but {', '.join(left_out)}" if len(left_out) < len(included) else ", ".join(included)
 
 
 def never(act: Act) -> str:

@@ -48,19 +48,19 @@ def versions(text: str) -> dict[str, set[str]]:
 
 def resolved(text: str) -> str:
     """Return the list that uv resolves for the packages of `text` without version constraints."""
-    wanted = {f"{name} ; {marker}" if marker else name for name, _, marker in PIN.findall(text)}
-    done = subprocess.run(
-        [*RESOLVE, "-"], input="\n".join(wanted), check=True, stdout=subprocess.PIPE, text=True
+    requirements = {f"{name} ; {marker}" if marker else name for name, _, marker in PIN.findall(text)}
+    completed = subprocess.run(
+        [*RESOLVE, "-"], input="\n".join(requirements), check=True, stdout=subprocess.PIPE, text=True
     )
-    return done.stdout
+    return completed.stdout
 
 
 def newer(locked: dict[str, set[str]], newest: dict[str, set[str]]) -> list[tuple[str, str, str]]:
     """Return name, locked and newest versions of each package that differs, by name."""
     return [
-        (name, ", ".join(sorted(held)), ", ".join(sorted(newest[name])))
-        for name, held in sorted(locked.items())
-        if not newest[name] <= held
+        (name, ", ".join(sorted(locked_versions)), ", ".join(sorted(newest[name])))
+        for name, locked_versions in sorted(locked.items())
+        if not newest[name] <= locked_versions
     ]
 
 
@@ -68,10 +68,10 @@ def newer_npm(folder: Path) -> list[tuple[str, str, str]]:
     """Return name, locked and newest version of each npm package of the console that has a newer one."""
     pinned = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
     # npm exits with 1 if anything is outdated or not installed.
-    done = subprocess.run(
+    completed = subprocess.run(
         ["npm", "outdated", "--json"], cwd=folder, check=False, stdout=subprocess.PIPE, text=True
     )
-    answer = json.loads(done.stdout)
+    answer = json.loads(completed.stdout)
     if "error" in answer:
         sys.exit(f"npm: {answer['error'].get('summary', answer['error'])}")
     return [

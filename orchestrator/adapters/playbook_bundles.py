@@ -30,8 +30,8 @@ def play_files(plays: Iterable[str], *folders: Path) -> dict[str, bytes]:
     """
     project = _Project(folders)
     names: set[str] = set()
-    for wanted in (*_FOR_ALL_PLAYS, *plays):
-        names |= project.names_with_references(wanted)
+    for path in (*_FOR_ALL_PLAYS, *plays):
+        names |= project.names_with_references(path)
     return {f"project/{name}": project.paths[name].read_bytes() for name in sorted(names)}
 
 
@@ -58,9 +58,9 @@ class _Project:
             if path.is_file() and _LEFT_BY_PYTHON not in path.parts
         }
 
-    def names_with_references(self, wanted: str) -> set[str]:
+    def names_with_references(self, path: str) -> set[str]:
         """Return the names of a file, or of all files below a folder, and of everything they refer to."""
-        names, pending = set[str](), [wanted]
+        names, pending = set[str](), [path]
         while pending:
             added = self._names_at(pending.pop()) - names
             names |= added
@@ -68,10 +68,10 @@ class _Project:
                 pending.extend(self._references(name))
         return names
 
-    def _names_at(self, place: str) -> set[str]:
-        names = {name for name in self.paths if name == place or name.startswith(f"{place}/")}
+    def _names_at(self, path: str) -> set[str]:
+        names = {name for name in self.paths if name == path or name.startswith(f"{path}/")}
         if not names:
-            raise UnknownPlayFile(f"{place}: no such playbook, role or program")
+            raise UnknownPlayFile(f"{path}: no such playbook, role or program")
         return names
 
     def _references(self, name: str) -> Iterator[str]:
@@ -80,7 +80,7 @@ class _Project:
 
 
 def _references_of(document: Any) -> Iterator[str]:
-    """Return the places that a parsed playbook, task file or role description names, at any depth."""
+    """Yield the paths that a parsed playbook, task file or role description names, at any depth."""
     if isinstance(document, dict):
         for key, value in document.items():
             yield from _references_of_key(str(key).removeprefix("ansible.builtin."), value)

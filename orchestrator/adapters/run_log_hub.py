@@ -42,8 +42,8 @@ class LogLines:
 
     def after(self, line: int) -> "LogLines":
         """Return the lines after number `line`."""
-        known = max(0, line - self.first_line + 1)
-        return LogLines(self.first_line + known, self.lines[known:])
+        earlier = max(0, line - self.first_line + 1)
+        return LogLines(self.first_line + earlier, self.lines[earlier:])
 
 
 class _Signal(Enum):
@@ -101,19 +101,19 @@ class RunLogHub:
 
         A reader that reconnects passes its last line. During a database outage readers wait.
         """
-        known = after_line
+        last_line = after_line
         with self._feed(run_id) as feed:
             news: _News = _Signal.ENDED if await self._has_ended(run_id) else _Signal.READ
             while news is not _Signal.CLOSED:
-                if isinstance(news, LogLines) and news.first_line <= known + 1:
+                if isinstance(news, LogLines) and news.first_line <= last_line + 1:
                     batch = [news]
                 else:
                     # Lines were missed. The table has every line that was announced.
-                    batch = await self._read(run_id, known)
+                    batch = await self._read(run_id, last_line)
                 for lines in batch:
-                    if lines.last_line > known:
-                        yield lines.after(known)
-                        known = lines.last_line
+                    if lines.last_line > last_line:
+                        yield lines.after(last_line)
+                        last_line = lines.last_line
                 if len(batch) == _READ_CHUNKS:
                     continue
                 if news is _Signal.ENDED:
@@ -135,10 +135,10 @@ class RunLogHub:
         except OUTAGE:
             return False
 
-    async def _read(self, run_id: str, known: int) -> list[LogLines]:
+    async def _read(self, run_id: str, after_line: int) -> list[LogLines]:
         while True:
             try:
-                return await self._in_thread(self._read_table, run_id, known)
+                return await self._in_thread(self._read_table, run_id, after_line)
             except OUTAGE:
                 if self._stopping.is_set():
                     return []
@@ -148,8 +148,8 @@ class RunLogHub:
         """Query the database in a thread of the streams' own limit, separate from ordinary API calls."""
         return await to_thread.run_sync(query, *arguments, abandon_on_cancel=True, limiter=self._readers)
 
-    def _read_table(self, run_id: str, known: int) -> list[LogLines]:
-        values = {"run": run_id, "line": known + 1, "limit": _READ_CHUNKS}
+    def _read_table(self, run_id: str, after_line: int) -> list[LogLines]:
+        values = {"run": run_id, "line": after_line + 1, "limit": _READ_CHUNKS}
         with self._engine.connect() as connection:
             rows = connection.exec_driver_sql(SQL["chunks_from"], values).all()
         return [LogLines(first, tuple(text.split("\n"))) for first, text in rows]

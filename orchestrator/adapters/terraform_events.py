@@ -64,10 +64,10 @@ def _parsed(text: str) -> Mapping[str, Any] | None:
 
 
 def _place(diagnostic: Mapping[str, Any]) -> str:
-    where = diagnostic.get("range")
+    source = diagnostic.get("range")
     parts = [str(diagnostic["address"])] if diagnostic.get("address") else []
-    if isinstance(where, Mapping):
-        parts.append(f"{where.get('filename')}:{where.get('start', {}).get('line')}")
+    if isinstance(source, Mapping):
+        parts.append(f"{source.get('filename')}:{source.get('start', {}).get('line')}")
     return ", ".join(parts)
 
 

@@ -103,11 +103,11 @@ def _text(data: bytes) -> str:
         raise _Unreadable(
             Place(data.count(b"\n", 0, error.start) + 1, 1), "the file is not UTF-8 text"
         ) from None
-    sign = _UNREADABLE.search(text)
-    if sign is not None:
-        before = text[: sign.start()]
+    character = _UNREADABLE.search(text)
+    if character is not None:
+        before = text[: character.start()]
         place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        raise _Unreadable(place, f"the sign U+{ord(sign[0]):04X} has no place in a content file")
+        raise _Unreadable(place, f"the character U+{ord(character[0]):04X} is not allowed in a content file")
     return text
 
 

@@ -56,8 +56,8 @@ def packaged_fonts() -> Path:
         NoFonts: they are not installed.
     """
     spec = importlib.util.find_spec(_FONT_PACKAGE)
-    for place in spec.submodule_search_locations or () if spec else ():
-        return Path(place)
+    for folder in spec.submodule_search_locations or () if spec else ():
+        return Path(folder)
     raise NoFonts(
         "The fonts for printed statements are missing. Install the requirements, or set GOVCLOUD_FONTS_DIR."
     )

@@ -94,11 +94,11 @@ def report_as_xlsx(report: Mapping[str, Any]) -> bytes:
         cells = [*report_cells(report)]
         rows = _table(sheet, 0, REPORT_TITLES, cells, formats)
         sheet.write_string(rows + 1, 0, "合计", formats["strong"])
-        for place in range(2, len(REPORT_TITLES)):
-            column = xl_col_to_name(place)
-            total = float(sum(Decimal(row[place]) for row in cells))
+        for number in range(2, len(REPORT_TITLES)):
+            column = xl_col_to_name(number)
+            total = float(sum(Decimal(row[number]) for row in cells))
             formula = f"=SUM({column}2:{column}{rows + 1})" if rows else "=0"
-            sheet.write_formula(rows + 1, place, formula, formats["sum"], total)
+            sheet.write_formula(rows + 1, number, formula, formats["sum"], total)
         _layout(sheet, _REPORT_WIDTHS, rows=1)
     return file.getvalue()
 
@@ -141,10 +141,10 @@ def _parts(cells: list[Cells], most: int) -> dict[str, list[Cells]]:
     return {name: cells[start : start + most] for name, start in zip(names, starts, strict=True)}
 
 
-def _sum_of(place: str, count: int) -> str:
-    """Return the formula of the sum of `count` amounts; `place` is the prefix of another sheet, or empty."""
+def _sum_of(sheet: str, count: int) -> str:
+    """Return the formula of the sum of `count` amounts; `sheet` is the prefix of another sheet, or empty."""
     column = xl_col_to_name(len(LINE_TITLES) - 1)
-    return f"SUM({place}{column}2:{column}{count + 1})" if count else "0"
+    return f"SUM({sheet}{column}2:{column}{count + 1})" if count else "0"
 
 
 def _summary_sheet(

@@ -45,20 +45,20 @@ class Claim:
     socket: socket.socket
 
 
-def claim_block(home: Path, wanted: IPv4Network | None = None) -> Claim:
-    """Claim the block recorded in the home folder; for a new home `wanted`, or any free block.
+def claim_block(home: Path, requested: IPv4Network | None = None) -> Claim:
+    """Claim the block recorded in the home folder; for a new home `requested`, or any free block.
 
     Raises BlockTaken.
     """
     path = home / "cloud.json"
     recorded: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     block = IPv4Network(recorded["block"]) if recorded else block_of_networks(home)
-    if block and wanted not in {None, block}:
+    if block and requested not in {None, block}:
         raise BlockTaken(
-            f"--block {wanted}: this cloud already uses {block}, where its hosts have their addresses"
+            f"--block {requested}: this cloud already uses {block}, where its hosts have their addresses"
         )
-    if block or wanted:
-        block, lock = claim_this(block or wanted or BLOCKS[0])
+    if block or requested:
+        block, lock = claim_this(block or requested or BLOCKS[0])
     else:
         block, lock = claim_any(first=zlib.crc32(bytes(home)))
     cloud = recorded.get("id") or secrets.token_hex(8)
@@ -111,10 +111,10 @@ def claim(block: IPv4Network) -> socket.socket:
             f"the address block {block} belongs to another sandbox cloud{owner_of(name)} or to hosts that it "
             "left behind; stop that cloud, then start this one again"
         ) from None
-    for where in listeners(block):
+    for listener in listeners(block):
         lock.close()
         raise BlockTaken(
-            f"another program listens at {where}, in the address block {block}; "
+            f"another program listens at {listener}, in the address block {block}; "
             "stop it, then start this cloud again"
         )
     return lock

@@ -25,7 +25,7 @@ class Cloud:
 
     def __init__(self, inventory: Inventory, hosts: Hosts) -> None:
         self.inventory, self.hosts, self.faults = inventory, hosts, Faults()
-        hosts.when_lost.append(self.lost)
+        hosts.when_lost.append(self.schedule_restart)
         self.volumes = inventory.home / "volumes"
         self.volumes.mkdir(mode=0o700, exist_ok=True)
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -35,7 +35,7 @@ class Cloud:
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Any) -> Answer:
-        """Carry out one request. Raises CloudError when the cloud refuses it."""
+        """Carry out one request. Raises CloudError if the cloud refuses it."""
         operations: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
             "capacity": self.capacity,
             "create": self.create,
@@ -57,33 +57,33 @@ class Cloud:
 
     # --- start and end of the cloud --------------------------------------------------------------
 
-    async def wake(self) -> None:
+    async def start_up(self) -> None:
         """Complete interrupted operations and boot the hosts that should run; then accept requests."""
         for leftover in self.hosts.folder.glob(".*.doomed"):
             await asyncio.to_thread(remove_folder, leftover)
-        gate = asyncio.Semaphore(BOOTS_AT_ONCE)
+        limit = asyncio.Semaphore(BOOTS_AT_ONCE)
         for kinds in (("instance",), ("network", "security_group", "port", "volume")):
             records = [record for record in self.inventory.records.values() if record.kind in kinds]
-            await asyncio.gather(*(self.resume(record, gate) for record in records))
+            await asyncio.gather(*(self.resume(record, limit) for record in records))
         self.ready.set()
 
-    async def resume(self, record: Record, gate: asyncio.Semaphore) -> None:
-        async with gate:
+    async def resume(self, record: Record, limit: asyncio.Semaphore) -> None:
+        async with limit:
             try:
-                await (self.unmake(record) if record.phase == "destroying" else self.make(record))
+                await (self.remove(record) if record.phase == "destroying" else self.realise(record))
             except (CloudError, OSError) as error:
                 record.trouble = str(error)
                 LOG.warning("%s %s: %s", record.id, record.key, error)
 
     async def close(self) -> None:
-        """Stop every host cleanly. Their wanted power stays recorded, so the next start boots them again."""
+        """Stop every host cleanly. The recorded power stays, so the next start boots them again."""
         self.hosts.closing = True
         for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*(self.hosts.halt(each, signal.SIGTERM) for each in list(self.hosts.running)))
+        await asyncio.gather(*(self.hosts.halt(host, signal.SIGTERM) for host in list(self.hosts.running)))
         kernel.sweep(str(self.hosts.folder))
 
-    def lost(self, instance_id: str, code: int) -> None:
+    def schedule_restart(self, instance_id: str, code: int) -> None:
         """Restart a host whose init ended unexpectedly, with growing pauses if that repeats."""
         task = asyncio.create_task(self.restart(instance_id, code))
         self.tasks.add(task)
@@ -126,18 +126,20 @@ class Cloud:
         key, spec = checked_key(kind, request.get("key")), checked_spec(kind, request.get("spec"))
         tags, run = checked_tags(request.get("tags", {})), text("run", request.get("run", ""))
         async with self.locks[key]:
-            found = self.inventory.by_key(key)
-            if found and found.spec != spec:
-                field = next(name for name in spec if found.spec[name] != spec[name])
-                raise CloudError(409, f"spec.{field}: {key} exists as {found.id} with {found.spec[field]!r}")
-            adopted = found is not None and found.phase == "present"
+            existing = self.inventory.by_key(key)
+            if existing and existing.spec != spec:
+                field = next(name for name in spec if existing.spec[name] != spec[name])
+                raise CloudError(
+                    409, f"spec.{field}: {key} exists as {existing.id} with {existing.spec[field]!r}"
+                )
+            adopted = existing is not None and existing.phase == "present"
             fault = {} if adopted else self.faults.take(kind)
             if fault.get("mode") == "fail":
                 raise CloudError(503, fault["message"])
-            record = found or self.inventory.intend(kind, key, spec, tags, run)
+            record = existing or self.inventory.register(kind, key, spec, tags, run)
             record.tags, record.power = tags, "running"
             await asyncio.sleep(fault.get("seconds", 0))
-            await self.make(record)
+            await self.realise(record)
             if fault.get("mode") == "fail_after":
                 raise CloudError(503, fault["message"])
             if fault.get("mode") == "broken":
@@ -146,7 +148,7 @@ class Cloud:
             return {"object": self.view(record), "adopted": adopted}
 
     async def read(self, request: dict[str, Any]) -> Answer:
-        """{id or key, kind?} -> {object}. Raises CloudError 404 when it does not exist."""
+        """{id or key, kind?} -> {object}. Raises CloudError 404 if it does not exist."""
         kind = request.get("kind")
         record = self.inventory.by_id(request.get("id"), checked_kind(kind) if kind is not None else None)
         if record.phase == "destroying":
@@ -162,7 +164,7 @@ class Cloud:
     async def update(self, request: dict[str, Any]) -> Answer:
         """{id, spec? (changed fields), tags?, power?} -> {object}.
 
-        Raises CloudError 409 when the change needs a new object.
+        Raises CloudError 409 if the change needs a new object.
         """
         record = self.inventory.by_id(request.get("id"))
         async with self.locks[record.key]:
@@ -176,7 +178,7 @@ class Cloud:
             ):
                 self.detach(record)
             record.spec, record.tags, record.power = {**record.spec, **spec}, tags, power
-            await self.make(record)
+            await self.realise(record)
             return {"object": self.view(record)}
 
     async def start(self, request: dict[str, Any]) -> Answer:
@@ -189,7 +191,7 @@ class Cloud:
         return self.inventory.by_id(request.get("id"), "instance")
 
     async def destroy(self, request: dict[str, Any]) -> Answer:
-        """{id} -> {destroyed}, False when it did not exist. Raises CloudError 409 while it is referenced."""
+        """{id} -> {destroyed}, False if it did not exist. Raises CloudError 409 while it is referenced."""
         try:
             record = self.inventory.by_id(request.get("id"))
         except CloudError:
@@ -199,7 +201,7 @@ class Cloud:
                 raise CloudError(409, f"{record.id} is used by {', '.join(sorted(users))}")
             record.phase = "destroying"
             self.inventory.save(record)
-            await self.unmake(record)
+            await self.remove(record)
         self.locks.pop(record.key, None)
         return {"destroyed": True}
 
@@ -220,9 +222,9 @@ class Cloud:
     async def ping(self, _request: dict[str, Any]) -> Answer:
         return {"objects": len(self.inventory.records), "namespaces": bool(self.hosts.hide)}
 
-    # --- making reality match the record ----------------------------------------------------------
+    # --- realising the records --------------------------------------------------------------------
 
-    async def make(self, record: Record) -> None:
+    async def realise(self, record: Record) -> None:
         """Save the record, then make reality match it. Idempotent, so a start can complete it."""
         self.inventory.save(record)
         try:
@@ -240,7 +242,7 @@ class Cloud:
             record.phase = "present"
             self.inventory.save(record)
 
-    async def unmake(self, record: Record) -> None:
+    async def remove(self, record: Record) -> None:
         """Stop and remove the object, then its record. Idempotent."""
         if record.kind == "instance":
             await self.hosts.halt(record.id, signal.SIGQUIT)
@@ -257,25 +259,25 @@ class Cloud:
             volume for volume in self.inventory.of_kind("volume") if volume.spec["instance"] == instance.id
         ]
 
-    def place_of(self, volume: Record) -> Path:
+    def volume_path(self, volume: Record) -> Path:
         """Return the folder of an attached volume's data, in the root of its instance."""
         return self.hosts.root(volume.spec["instance"]) / "mnt" / volume.name
 
     def attach(self, volume: Record) -> None:
         """Move the volume's data into its instance, if that exists. A new volume starts empty."""
-        place, detached = self.place_of(volume), self.volumes / volume.id
-        if volume.spec["instance"] not in self.inventory.records or place.exists():
+        attached, detached = self.volume_path(volume), self.volumes / volume.id
+        if volume.spec["instance"] not in self.inventory.records or attached.exists():
             return
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        attached.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if detached.exists():
-            detached.rename(place)
+            detached.rename(attached)
         else:
-            place.mkdir(mode=0o700)
+            attached.mkdir(mode=0o700)
 
     def detach(self, volume: Record) -> None:
         """Move the volume's data out of its instance, so that they survive the instance."""
-        if (place := self.place_of(volume)).exists():
-            place.rename(self.volumes / volume.id)
+        if (attached := self.volume_path(volume)).exists():
+            attached.rename(self.volumes / volume.id)
 
     def view(self, record: Record) -> Answer:
         """Return the public description of an object."""
@@ -290,7 +292,7 @@ class Cloud:
             "address": record.address,
             "cidr": record.cidr,
             "host_root": str(self.hosts.root(record.id)) if instance else None,
-            "path": str(self.place_of(record)) if volume else None,
+            "path": str(self.volume_path(record)) if volume else None,
             "spec": record.spec,
             "tags": record.tags,
             "run": record.run,

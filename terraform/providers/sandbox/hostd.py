@@ -51,7 +51,7 @@ class Caller:
 
 
 class Init:
-    """The host: its services by name, its callers by socket, and whether it is shutting down."""
+    """The init: services by name, connections by socket, and whether the host is shutting down."""
 
     def __init__(self, root: Path, environment: Mapping[str, str], claim: int) -> None:
         self.root, self.environment, self.claim = root, environment, claim
@@ -85,15 +85,15 @@ class Init:
         for path in sorted((self.root / "etc/sv").glob("*.up")):
             with contextlib.suppress(RequestError):
                 service = self.service(path.stem)
-                service.wanted = True
+                service.enabled = True
                 service.start()
 
-    def shut_down(self, how: str) -> None:
+    def shut_down(self, mode: str) -> None:
         """Begin to shut the host down: `stop` its services cleanly, or `abort` them."""
         if self.ending != "abort":
-            self.ending, self.deadline = how, time.monotonic() + SECONDS[how]
+            self.ending, self.deadline = mode, time.monotonic() + SECONDS[mode]
             for service in self.services.values():
-                service.stop(how)
+                service.stop(mode)
 
     def run(self) -> None:
         """Serve until the host is shut down and its services have ended or exceeded their time."""
@@ -104,7 +104,7 @@ class Init:
                 self.note_end(pid, code)
             if not self.ending:
                 for service in self.services.values():
-                    service.tend()
+                    service.check()
 
     def running(self) -> bool:
         return any(service.process for service in self.services.values())
@@ -113,7 +113,7 @@ class Init:
         """Return the seconds until the next due service, or None to wait for a caller or a signal."""
         if self.ending:
             return 0.05
-        waiting = [s.due for s in self.services.values() if s.stopping or (s.wanted and not s.process)]
+        waiting = [s.due for s in self.services.values() if s.stopping or (s.enabled and not s.process)]
         return max(0.01, min(waiting) - time.monotonic()) if waiting else None
 
     def note_end(self, pid: int, code: int) -> None:
@@ -192,10 +192,9 @@ class Init:
         """Carry out a service request. `stop` and `restart` are answered after the service has stopped."""
         verb, name = request.get("verb"), request.get("name")
         if verb == "status" and name is None:
-            known = sorted(path.stem for path in (self.root / "etc/sv").glob("*.json"))
-            self.answer(
-                caller, {"services": [self.service(each).status() for each in known if NAME.fullmatch(each)]}
-            )
+            names = sorted(path.stem for path in (self.root / "etc/sv").glob("*.json"))
+            statuses = [self.service(name).status() for name in names if NAME.fullmatch(name)]
+            self.answer(caller, {"services": statuses})
             return
         service = self.service(name)
         report: Callable[[], None] = lambda: self.answer(caller, {"services": [service.status()]})  # noqa: E731
@@ -208,7 +207,7 @@ class Init:
                 flag.unlink(missing_ok=True)
             service.stop("stop")
             if service.process:
-                service.when_gone.append(lambda: self.after_stop(caller, service, verb))
+                service.when_ended.append(lambda: self.after_stop(caller, service, verb))
                 return
             if verb == "restart":
                 flag.touch()
@@ -250,12 +249,12 @@ class Init:
             caller.command = None
 
 
-def svc(words: list[str]) -> int:
-    """The `svc` command, run inside the host: send the request to the init, print the services.
+def svc(arguments: list[str]) -> int:
+    """Run the `svc` command inside the host: send the request to the init and print the services.
 
     Returns 0 on success, 1 when the init refuses, 2 for wrong usage, 3 when a service does not run.
     """
-    verb, name, *rest = [*words, "", ""]
+    verb, name, *rest = [*arguments, "", ""]
     if not verb or any(rest):
         print("usage: svc start|stop|restart|status NAME", file=sys.stderr)
         return 2
@@ -269,11 +268,8 @@ def svc(words: list[str]) -> int:
         return 1
     for service in answer["services"]:
         print(f"{service['name']}: {service['state']}" + (f" {service['pid']}" if service["pid"] else ""))
-    return (
-        0
-        if len(words) == 1 or all(s["state"] == "running" for s in answer["services"]) or words[0] == "stop"
-        else 3
-    )
+    all_run = all(service["state"] == "running" for service in answer["services"])
+    return 0 if all_run or verb == "stop" or len(arguments) == 1 else 3
 
 
 def main() -> int:

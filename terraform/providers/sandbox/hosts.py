@@ -36,8 +36,8 @@ class Running:
     """The init of one host: its process (with namespaces: the relay outside), and whether it has ended."""
 
     process: subprocess.Popen[bytes]
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-    expected: bool = False  # True once we have signalled it to end.
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    expected: bool = False  # True once it was signalled to end.
 
 
 class Hosts:
@@ -78,7 +78,7 @@ class Hosts:
             )
 
     def spawn(self, record: Record, root: Path, ready: int) -> subprocess.Popen[bytes]:
-        hidden = [word for folder in self.hide for word in ("--hide", folder)]
+        hidden = [option for folder in self.hide for option in ("--hide", folder)]
         init = [sys.executable, "-I", "-S", "-B", str(HERE / "hostd.py"), "--root", str(root), *hidden]
         with (self.logs / f"{record.id}.log").open("ab") as log:
             return subprocess.Popen(
@@ -98,10 +98,10 @@ class Hosts:
             running.expected = True
             running.process.send_signal(signum)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(running.gone.wait(), SECONDS_TO_END[signum])
-            if not running.gone.is_set():
+                await asyncio.wait_for(running.ended.wait(), SECONDS_TO_END[signum])
+            if not running.ended.is_set():
                 running.process.kill()
-                await running.gone.wait()
+                await running.ended.wait()
         kernel.sweep(str(self.root(instance_id)))
 
     def children_ended(self) -> None:
@@ -111,7 +111,7 @@ class Hosts:
                 if running.process.pid == pid:
                     running.process.returncode = code
                     del self.running[instance_id]
-                    running.gone.set()
+                    running.ended.set()
                     if not running.expected:
                         LOG.warning("the init of %s ended with %s", instance_id, code)
                         for notify in self.when_lost:
@@ -171,9 +171,9 @@ def environment(record: Record, root: Path) -> dict[str, str]:
 
 def remove_folder(folder: Path) -> None:
     """Remove a tree, including folders that deny access to their owner. Symbolic links are not followed."""
-    for place, folders, _ in os.walk(folder):
+    for parent, folders, _ in os.walk(folder):
         for name in folders:
-            path = Path(place, name)
+            path = Path(parent, name)
             if not path.is_symlink():
                 path.chmod(0o700)
     if folder.exists():

@@ -59,9 +59,9 @@ class Inventory:
         self.counters: addresses.Counters = self.read("counters.json", addresses.no_counters())
         self.limits: dict[str, dict[str, int]] = self.read("limits.json", {})
 
-    def read(self, name: str, otherwise: Any) -> Any:
+    def read(self, name: str, default: Any) -> Any:
         path = self.home / name
-        return json.loads(path.read_text("utf-8")) if path.exists() else otherwise
+        return json.loads(path.read_text("utf-8")) if path.exists() else default
 
     def save(self, record: Record) -> None:
         kernel.write_json(self.folder / f"{record.id}.json", asdict(record))
@@ -88,8 +88,8 @@ class Inventory:
 
     # --- creating --------------------------------------------------------------------------------
 
-    def intend(self, kind: str, key: str, spec: dict[str, Any], tags: dict[str, str], run: str) -> Record:
-        """Record an object before it is made, with id and address. Raises CloudError 404, 409 or 507."""
+    def register(self, kind: str, key: str, spec: dict[str, Any], tags: dict[str, str], run: str) -> Record:
+        """Record an object with id and address before it is realised. Raises CloudError 404, 409 or 507."""
         self.require_references(key.split("/", 1)[0], spec)
         self.require_capacity(kind, spec, None)
         self.counters["serial"] += 1
@@ -141,18 +141,19 @@ class Inventory:
         return None, {}
 
     def used(self, pool: str, without: str | None) -> dict[str, int]:
+        """Return the amounts used in a pool, leaving out the object with id `without`."""
         total = dict.fromkeys(MEASURES, 0)
         for record in self.records.values():
-            where, amounts = self.need(record.kind, record.spec)
-            if where == pool and record.id != without:
+            record_pool, amounts = self.need(record.kind, record.spec)
+            if record_pool == pool and record.id != without:
                 total = {name: amount + amounts.get(name, 0) for name, amount in total.items()}
         return total
 
-    def require_capacity(self, kind: str, spec: dict[str, Any], instead_of: str | None) -> None:
+    def require_capacity(self, kind: str, spec: dict[str, Any], replaced: str | None) -> None:
         """Raise CloudError 507 if the object would exceed a limit of its pool. A pool may have no limit."""
         pool, amounts = self.need(kind, spec)
         limits = self.limits.get(pool or "", {})
-        used = self.used(pool, instead_of) if pool and limits else {}
+        used = self.used(pool, replaced) if pool and limits else {}
         for name, amount in amounts.items():
             if name in limits and used[name] + amount > limits[name]:
                 free = limits[name] - used[name]

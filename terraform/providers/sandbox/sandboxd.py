@@ -1,4 +1,4 @@
-"""The daemon of the sandbox cloud: one JSON line in, one JSON line out, over a private unix socket.
+"""The daemon of the sandbox cloud: one JSON line per request and answer, over a private unix socket.
 
     python -I -B sandboxd.py --home DIR --socket PATH
 
@@ -86,8 +86,8 @@ async def serve(home: Path, listener: socket.socket, claim: Claim, hide: list[st
         loop.add_signal_handler(signum, ended.set)
     answerer = functools.partial(serve_one, cloud)
     server = await asyncio.start_unix_server(answerer, sock=listener, limit=LONGEST_REQUEST)
-    waking = asyncio.create_task(cloud.wake())
-    waking.add_done_callback(lambda _task: None if cloud.ready.is_set() else ended.set())
+    starting = asyncio.create_task(cloud.start_up())
+    starting.add_done_callback(lambda _task: None if cloud.ready.is_set() else ended.set())
     LOG.info(
         "serving %s with the addresses %s (%s)",
         listener.getsockname(),
@@ -96,11 +96,11 @@ async def serve(home: Path, listener: socket.socket, claim: Claim, hide: list[st
     )
     await ended.wait()
     server.close()
-    waking.cancel()
+    starting.cancel()
     await cloud.close()
     LOG.info("all hosts have stopped")
     with contextlib.suppress(asyncio.CancelledError):
-        await waking
+        await starting
 
 
 def listen(path: Path) -> socket.socket:
@@ -128,11 +128,11 @@ def lock_home(home: Path) -> TextIO:
     return file
 
 
-def claim_addresses(home: Path, wanted: IPv4Network | None) -> Claim:
+def claim_addresses(home: Path, block: IPv4Network | None) -> Claim:
     """End the hosts of an earlier run, then claim the cloud's block. Exits with the reason on failure."""
     try:
         kernel.sweep(f"{home}/hosts")
-        return claim_block(home, wanted)
+        return claim_block(home, block)
     except (BlockTaken, TimeoutError) as error:
         sys.exit(f"the sandbox cloud of {home} cannot start: {error}")
 
@@ -140,7 +140,7 @@ def claim_addresses(home: Path, wanted: IPv4Network | None) -> Claim:
 def namespaces_work(home: Path, hide: list[str]) -> bool:
     """Return True if hosts can use namespaces on this machine; tested with a short-lived process."""
     with tempfile.TemporaryDirectory(prefix="probe-", dir=home) as root:
-        options = [word for folder in hide for word in ("--hide", folder)]
+        options = [option for folder in hide for option in ("--hide", folder)]
         probe = [
             sys.executable,
             "-I",

@@ -55,7 +55,11 @@ def read_definition(path: Path) -> dict[str, Any]:
     if unknown := sorted(set(definition) - FIELDS):
         raise RequestError(f"{path.name}: {unknown[0]}: unknown field")
     argv, env = definition.get("argv"), definition.get("env", {})
-    if not isinstance(argv, list) or not argv or not all(isinstance(word, str) and word for word in argv):
+    if (
+        not isinstance(argv, list)
+        or not argv
+        or not all(isinstance(argument, str) and argument for argument in argv)
+    ):
         raise RequestError(f"{path.name}: argv: must be a list of non-empty strings")
     if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
         raise RequestError(f"{path.name}: env: must be an object of strings")
@@ -80,14 +84,14 @@ class Service:
         self.name, self.root, self.environment, self.claim = name, root, environment, claim
         self.definition = read_definition(root / "etc/sv" / f"{name}.json")
         self.process: subprocess.Popen[bytes] | None = None
-        self.wanted, self.stopping = False, False
+        self.enabled, self.stopping = False, False
         self.pause, self.due, self.started = FIRST_PAUSE, 0.0, 0.0
         self.last_exit: int | None = None
-        self.when_gone: list[Callable[[], None]] = []
+        self.when_ended: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Start the program unless it runs. Raises RequestError if it cannot be started."""
-        self.wanted = True
+        self.enabled = True
         if self.process or self.stopping:
             return
         self.definition = read_definition(self.root / "etc/sv" / f"{self.name}.json")
@@ -107,13 +111,13 @@ class Service:
                 self.due = time.monotonic() + self.pause
                 raise RequestError(f"{self.name}: cannot be started: {error}") from None
 
-    def stop(self, how: str) -> None:
-        """Send the `stop` or `abort` signal. `when_gone` are called after the program has ended."""
-        self.wanted = False
+    def stop(self, mode: str) -> None:
+        """Send the `stop` or `abort` signal. `when_ended` are called after the program has ended."""
+        self.enabled = False
         if self.process and not self.stopping:
             self.stopping = True
             self.due = time.monotonic() + self.definition["stop_seconds"]
-            self.process.send_signal(self.definition[how])
+            self.process.send_signal(self.definition[mode])
 
     def ended(self, code: int) -> None:
         """Record the end of the program, and when an enabled service may restart."""
@@ -124,17 +128,17 @@ class Service:
         self.pause = FIRST_PAUSE if steady or self.stopping else min(self.pause * 2, LONGEST_PAUSE)
         self.process, self.stopping, self.last_exit = None, False, code
         self.due = time.monotonic() + self.pause
-        callbacks, self.when_gone = self.when_gone, []
+        callbacks, self.when_ended = self.when_ended, []
         for callback in callbacks:
             callback()
 
-    def tend(self) -> None:
+    def check(self) -> None:
         """Kill a program that exceeded its stop time; restart a crashed one that is due."""
         if time.monotonic() < self.due:
             return
         if self.process and self.stopping:
             kill_group(self.process.pid)
-        elif self.wanted and not self.process:
+        elif self.enabled and not self.process:
             try:
                 self.start()
             except RequestError:
@@ -144,7 +148,7 @@ class Service:
     def status(self) -> dict[str, Any]:
         """Return name, state (running, stopping, failing or stopped), process id and last exit code."""
         pid = self.process.pid if self.process else None
-        idle = "failing" if self.wanted else "stopped"
+        idle = "failing" if self.enabled else "stopped"
         state = ("stopping" if self.stopping else "running") if self.process else idle
         return {"name": self.name, "state": state, "pid": pid, "last_exit": self.last_exit}
 
