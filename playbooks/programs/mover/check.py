@@ -46,10 +46,10 @@ class Findings:
 
     def __init__(self, side: str) -> None:
         self.side = side
-        self.list: list[dict[str, Any]] = []
+        self.reported: list[dict[str, Any]] = []
 
     def add(self, code: str, **facts: Any) -> None:
-        self.list.append({"code": code, "facts": {"side": self.side, **facts}})
+        self.reported.append({"code": code, "facts": {"side": self.side, **facts}})
 
 
 def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
         check_connection(transfer.peer_address, transfer.db.port, findings)
     facts["folders"] = [check_folder(transfer, folder, findings) for folder in transfer.folders]
     facts["free_bytes"] = shutil.disk_usage(host_path("/")).free
-    return {"findings": findings.list, "facts": facts}
+    return {"findings": findings.reported, "facts": facts}
 
 
 def check_connection(address: str, port: int, findings: Findings) -> None:

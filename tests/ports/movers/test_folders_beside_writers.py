@@ -75,7 +75,7 @@ def access(path, mode):
 os.access = access
 findings, totals = check.Findings("source"), {"files": 0, "bytes": 0}
 check.check_file(live / "draft.part", live, totals, findings)
-print(json.dumps(findings.list))
+print(json.dumps(findings.reported))
 """
 
 
