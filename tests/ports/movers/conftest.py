@@ -17,7 +17,7 @@ LINES_SHOWN = 40
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """The legacy system serves; nothing is prepared."""
+    """Yield a cloud whose legacy system serves; no transfer is prepared."""
     try:
         programs_folder()
     except EmbeddedPostgresError as missing:
@@ -26,9 +26,9 @@ def world() -> Iterator[World]:
     folder.chmod(0o755)
     daemon = Daemon(plain=True).start()
     try:
-        made = World(daemon, folder)
-        made.prepare()
-        yield made
+        world = World(daemon, folder)
+        world.prepare()
+        yield world
     finally:
         daemon.close()
         remove_folder(folder)
@@ -36,7 +36,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(autouse=True)
 def log_on_failure(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The log of the plays beside a test's failure."""
+    """Print the end of the plays' log, which pytest shows for a failed test."""
     yield
     if "world" in request.fixturenames:
         sys.stdout.write("\n".join(request.getfixturevalue("world").log[-LINES_SHOWN:]))

@@ -1,4 +1,4 @@
-"""Real faults: a process killed or stopped, a row that takes its time, a cutover beside the test."""
+"""Injected faults: killed and stopped processes, slow replication, and a switch running beside the test."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ from tests.ports.movers.legacy import World
 from tests.ports.sandbox.daemon import all_pids, command_line, wait_until
 
 DELAY = """
-CREATE FUNCTION public.take_time() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.delay_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.kind = {kind!r} THEN PERFORM pg_sleep({seconds}); END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER take_time BEFORE INSERT ON govcloud_{key}.switches
-    FOR EACH ROW EXECUTE FUNCTION public.take_time();
-ALTER TABLE govcloud_{key}.switches ENABLE REPLICA TRIGGER take_time;
+CREATE TRIGGER delay_row BEFORE INSERT ON govcloud_{key}.switches
+    FOR EACH ROW EXECUTE FUNCTION public.delay_row();
+ALTER TABLE govcloud_{key}.switches ENABLE REPLICA TRIGGER delay_row;
 """
 
 
@@ -31,7 +31,7 @@ ALTER TABLE govcloud_{key}.switches ENABLE REPLICA TRIGGER take_time;
 def slow_arrival(
     world: World, transfer: Transfer, kind: str, seconds: float, on: MigrationHost | None = None
 ) -> Iterator[None]:
-    """While the block runs, the apply on the target, or `on` another, takes `seconds` for such a row."""
+    """Delay the apply of rows of this kind on the target, or on the host `on`, while the block runs."""
     host = on or world.target
     with world.admin(host) as connection:
         connection.execute(DELAY.format(kind=kind, seconds=seconds, key=transfer.key))
@@ -40,11 +40,11 @@ def slow_arrival(
     finally:
         wait_until(lambda: world.answers(host), "the database answers")
         with world.admin(host) as connection:
-            connection.execute("DROP FUNCTION public.take_time CASCADE")
+            connection.execute("DROP FUNCTION public.delay_row CASCADE")
 
 
 class RunningSwitch:
-    """A cutover under way in a thread of the test; `wait_for` a mark of its journal."""
+    """A switch that runs in a thread of the test; `wait_for` waits for a mark of its journal."""
 
     def __init__(
         self, world: World, transfer: Transfer, host: MigrationHost, begin: Callable[[], SwitchResult]
@@ -56,17 +56,17 @@ class RunningSwitch:
         self.future: Future[SwitchResult] = self.pool.submit(begin)
 
     def wait_for(self, mark: str) -> None:
-        """Until the journal has the mark; `started` is there as soon as the process is."""
+        """Wait until the journal has the mark, or for `started` until the process exists."""
         path = self.folder / ("switch.pid" if mark == "started" else "switch.journal")
-        sought = "" if mark == "started" else f"{mark} "
-        wait_until(lambda: path.exists() and (text := path.read_text()) and sought in text, mark, 40)
+        pattern = "" if mark == "started" else f"{mark} "
+        wait_until(lambda: path.exists() and (text := path.read_text()) and pattern in text, mark, 40)
 
     @property
     def pid(self) -> int:
         return int((self.folder / "switch.pid").read_text())
 
     def kill(self) -> SwitchResult:
-        """kill -9 of the cutover script; return the mover's result."""
+        """Kill the process of the switch with SIGKILL and return the mover's result."""
         os.kill(self.pid, signal.SIGKILL)
         return self.result()
 
@@ -77,28 +77,28 @@ class RunningSwitch:
             self.pool.shutdown(wait=False)
 
 
-def begun(world: World, transfer: Transfer, movers: AnsibleMovers) -> RunningSwitch:
-    """A cutover to the target that has been started."""
+def start_cutover(world: World, transfer: Transfer, movers: AnsibleMovers) -> RunningSwitch:
+    """Start a cutover to the target."""
     return RunningSwitch(world, transfer, world.target, movers.cut_over)
 
 
-def begun_rollback(world: World, transfer: Transfer, movers: AnsibleMovers) -> RunningSwitch:
-    """A rollback to the source that has been started."""
+def start_rollback(world: World, transfer: Transfer, movers: AnsibleMovers) -> RunningSwitch:
+    """Start a rollback to the source."""
     return RunningSwitch(world, transfer, world.legacy, movers.roll_back)
 
 
-def pids_of(host: MigrationHost, *words: bytes) -> list[int]:
-    """The processes of a host whose words contain all of these."""
+def pids_of(host: MigrationHost, *parts: bytes) -> list[int]:
+    """Return the processes of a host whose command lines contain all these parts."""
     root = str(root_of(host))
     return [
         pid
         for pid in all_pids()
-        if all(word in command_line(pid) for word in words) and _cwd(pid).startswith(root)
+        if all(part in command_line(pid) for part in parts) and _cwd(pid).startswith(root)
     ]
 
 
 def kill_database(host: MigrationHost) -> None:
-    """kill -9 of the whole server: the postmaster first, so that nobody cleans up."""
+    """Kill all processes of the server with SIGKILL, the postmaster first, so that it cannot clean up."""
     (postmaster,) = pids_of(host, b"/postgres\0-D")
     for pid in [postmaster, *pids_of(host, b"postgres: ")]:
         with contextlib.suppress(ProcessLookupError):
@@ -107,7 +107,7 @@ def kill_database(host: MigrationHost) -> None:
 
 @contextmanager
 def stopped(pids: list[int]) -> Iterator[None]:
-    """Processes that do nothing while the block runs."""
+    """Stop processes with SIGSTOP while the block runs."""
     assert pids
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -120,21 +120,21 @@ def stopped(pids: list[int]) -> Iterator[None]:
 
 
 def pid_outside(host: MigrationHost, pid: int) -> int:
-    """What a process of a host is called here, where the host may have numbers of its own."""
+    """Return the process id in this namespace of a process that has the id `pid` inside the host."""
     (postmaster,) = pids_of(host, b"/postgres\0-D")
-    space = _space(postmaster)
-    return next(each for each in all_pids() if _space(each) == space and _own_number(each) == pid)
+    namespace = _namespace(postmaster)
+    return next(outer for outer in all_pids() if _namespace(outer) == namespace and _inner_pid(outer) == pid)
 
 
-def _space(pid: int) -> str:
+def _namespace(pid: int) -> str:
     try:
         return str(Path(f"/proc/{pid}/ns/pid").readlink())
     except OSError:
         return ""
 
 
-def _own_number(pid: int) -> int:
-    """The number of a process in the innermost of its namespaces; 0 once it has ended."""
+def _inner_pid(pid: int) -> int:
+    """Return the id of a process in its innermost namespace; 0 once it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
     except OSError:

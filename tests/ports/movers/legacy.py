@@ -1,4 +1,4 @@
-"""A legacy system and its target on real sandbox hosts, clients that write, eyes that are not the mover's."""
+"""A legacy system and its target on sandbox hosts, writing clients, and checks independent of the mover."""
 
 import json
 import os
@@ -62,11 +62,11 @@ class World:
         return self.host(f"db-{self.targets}", "target", "extranet")
 
     def destroy_target(self) -> None:
-        """The target's instance is gone, with everything that was on it."""
+        """Destroy the target's instance with all its data."""
         self.daemon.ask(op="destroy", id=f"target/instance/{self.target.name}")
 
     def make_target(self) -> None:
-        """Another target, prepared like the first."""
+        """Create another target, prepared like the first."""
         self.target = self.next_target()
         self.install(self.target, "install_sample_system.yml")
 
@@ -74,12 +74,12 @@ class World:
         return Path(host.connection["host_root"])
 
     def install(self, host: MigrationHost, playbook: str, **variables: Any) -> dict[str, Any]:
-        """Play one of the sample playbooks on a host; the answers of its programs by task."""
+        """Play one of the sample playbooks on a host. Returns the answers of its programs by task."""
         folder = self.fill(sample_bundle(PLAYBOOKS, host, playbook, variables))
         result = self.engine.run(folder, playbook, engine_run(self.log))
         assert result.returncode == 0, "\n".join(self.log[-30:])
-        data = [each["event_data"] for each in result.events if each["event"] == "runner_on_ok"]
-        return {each["task"]: each["res"].get("answer") for each in data}
+        data = [event["event_data"] for event in result.events if event["event"] == "runner_on_ok"]
+        return {task["task"]: task["res"].get("answer") for task in data}
 
     def fill(self, files: Mapping[str, bytes]) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="bundle-", dir=self.folder))
@@ -89,7 +89,7 @@ class World:
         return folder
 
     def prepare(self) -> None:
-        """The legacy system with its data, the name that leads to it, a target without data."""
+        """Install the legacy system with its data, the name that points to it, and a target without data."""
         self.install(self.names, "serve_names.yml", serve_names_names={RECORD: self.legacy.address})
         self.install(self.legacy, "install_sample_system.yml", install_sample_system_seed=dict(self.seed))
         self.install(self.target, "install_sample_system.yml")
@@ -104,18 +104,18 @@ class World:
         return Transfer(key, self.legacy, self.target, **{**parts, **changed})
 
     def movers(self, transfer: Transfer, purpose: str, seconds_to_follow: float = 60) -> AnsibleMovers:
-        """The movers as they are after an approval: from a folder of their own, filled with the bundle."""
+        """Return the movers as after an approval, with the bundle in a folder of its own."""
         folder = self.fill(transfer_bundle(PLAYBOOKS, transfer, Purpose(purpose)))
         player = Player(self.engine, folder, engine_run(self.log))
         return AnsibleMovers(transfer, player, seconds_to_follow=seconds_to_follow)
 
     def admin(self, host: MigrationHost, database: str = "app") -> psycopg.Connection[Any]:
-        """The administrator's connection to a host's database; a test's own eyes and hands."""
+        """Connect to a host's database as administrator."""
         text = (self.root(host) / "srv/postgresql/admin.conninfo").read_text()
         return psycopg.connect(f"{text} dbname={database}", autocommit=True, connect_timeout=5)
 
     def answers(self, host: MigrationHost) -> bool:
-        """Whether the host's database server accepts the administrator."""
+        """Return True if the host's database server accepts the administrator."""
         try:
             self.admin(host, "postgres").close()
         except psycopg.OperationalError:
@@ -123,7 +123,7 @@ class World:
         return True
 
     def may_write(self, host: MigrationHost) -> bool:
-        """Whether the application's own role can log in there, tried for real."""
+        """Return True if the application's role can log in on the host."""
         config = json.loads((self.root(host) / "srv/app/config.json").read_text())
         try:
             psycopg.connect(config["database"], connect_timeout=3).close()
@@ -132,7 +132,7 @@ class World:
         return True
 
     def stored(self, host: MigrationHost) -> dict[str, int]:
-        """Ids of all reports and pictures in a host's database, with how often each is there."""
+        """Return the ids of all reports and pictures in a host's database, with the number of their rows."""
         query = (
             "SELECT client || '-' || number, count(*) FROM (SELECT client, number FROM report"
             " UNION ALL SELECT client, number FROM picture) AS written GROUP BY 1"
@@ -146,7 +146,7 @@ class World:
 
     @contextmanager
     def clients(self, number: int = 4, pause: float = 0.02) -> Iterator["Clients"]:
-        """Clients that write through the application while the block runs."""
+        """Run clients that write through the application while the block runs."""
         clients = Clients(self, number, pause)
         try:
             yield clients
@@ -155,7 +155,7 @@ class World:
 
 
 class Clients:
-    """A process of clients; their record outlives it."""
+    """A process with several clients; their record remains after it has ended."""
 
     def __init__(self, world: World, number: int, pause: float) -> None:
         self.record = Path(tempfile.mkdtemp(prefix="record-", dir=world.folder))
@@ -178,11 +178,11 @@ class Clients:
         wait_until(lambda: len(self.acknowledged()) > number, "the clients write")
 
     def acknowledged(self) -> list[Acknowledged]:
-        found = [read_record(path.read_text().splitlines()) for path in sorted(self.record.glob("*.acks"))]
-        return [each for client in found for each in client]
+        records = [read_record(path.read_text().splitlines()) for path in sorted(self.record.glob("*.acks"))]
+        return [write for record in records for write in record]
 
     def wait_for(self, more: int, seconds: float = 20) -> None:
-        """Until so many more writes were acknowledged."""
+        """Wait until so many more writes were acknowledged."""
         goal = len(self.acknowledged()) + more
         wait_until(lambda: len(self.acknowledged()) >= goal, f"{more} more writes", seconds)
 
@@ -193,18 +193,18 @@ class Clients:
 
 
 def expect_all_stored(world: World, acknowledged: Sequence[Acknowledged], host: MigrationHost) -> None:
-    """Every acknowledged id exactly once, and every acknowledged picture with its content."""
+    """Check that every acknowledged write is stored exactly once, pictures with their content."""
     stored = world.stored(host)
-    lost = [each.write for each in acknowledged if each.write not in stored]
+    lost = [write.write for write in acknowledged if write.write not in stored]
     assert not lost, f"{len(lost)} of {len(acknowledged)} lost: {lost[:5]}"
     assert set(stored.values()) <= {1}
     uploads = world.root(host) / UPLOADS
-    gone = [
-        each.write
-        for each in acknowledged
-        if each.kind == "picture" and not list(uploads.glob(f"*/{each.write}.bin"))
+    lost_pictures = [
+        write.write
+        for write in acknowledged
+        if write.kind == "picture" and not list(uploads.glob(f"*/{write.write}.bin"))
     ]
-    assert not gone, f"pictures lost: {gone[:5]}"
+    assert not lost_pictures, f"pictures lost: {lost_pictures[:5]}"
 
 
 def expect_one_side(world: World, host: MigrationHost) -> None:
@@ -221,7 +221,7 @@ def wait_until_ready(movers: AnsibleMovers, seconds: float = 90) -> None:
 
 
 def reset(world: World, transfer: Transfer) -> None:
-    """Whatever a test left: the source serves again, nothing is prepared, the target holds no copy."""
+    """Restore the initial state after a test: the source serves, no transfer is prepared, no copy exists."""
     movers = world.movers(transfer, "rollback")
     addresses: dict[Side, str] = {Side.SOURCE: world.legacy.address, Side.TARGET: world.target.address}
     sides = movers.sides()

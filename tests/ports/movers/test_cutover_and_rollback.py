@@ -1,4 +1,4 @@
-"""A live system is switched, brought back and switched again while clients write."""
+"""A live system is cut over, rolled back and cut over again while clients write."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def transfer(world: World) -> Iterator[Transfer]:
 
 
 def switched(world: World, movers: AnsibleMovers, result: SwitchResult) -> None:
-    """Check the switch and its proof, then let the other side follow, as the workflow does."""
+    """Check the switch and its proof, then start replication to the other side, as the workflow does."""
     assert result.outcome == "switched", result
     assert result.name_switched
     proof = movers.prove(result.to)
@@ -53,12 +53,12 @@ def switched(world: World, movers: AnsibleMovers, result: SwitchResult) -> None:
 
 
 def different_files(world: World) -> set[str]:
-    """Paths that only one side has, for the message of a failure."""
-    found = []
+    """Return the paths that only one side has, for the message of a failure."""
+    paths = []
     for host in (world.legacy, world.target):
         folder = next((world.root(host) / UPLOADS).parent.glob("uploads*"))
-        found.append({str(path.relative_to(folder)) for path in folder.rglob("*.*")})
-    return found[0] ^ found[1]
+        paths.append({str(path.relative_to(folder)) for path in folder.rglob("*.*")})
+    return paths[0] ^ paths[1]
 
 
 def expect_short_pause(clients: Clients, result: SwitchResult) -> None:
@@ -93,7 +93,7 @@ def test_every_acknowledged_write_is_on_the_serving_side_after_a_cutover_a_rollb
         clients.stop()
         acknowledged = clients.acknowledged()
         expect_all_stored(world, acknowledged, world.target)
-        assert {each.address for each in acknowledged} == {world.legacy.address, world.target.address}
+        assert {write.address for write in acknowledged} == {world.legacy.address, world.target.address}
         assert (
             judge(
                 movers.sides(), {Side.SOURCE: world.legacy.address, Side.TARGET: world.target.address}
@@ -104,7 +104,7 @@ def test_every_acknowledged_write_is_on_the_serving_side_after_a_cutover_a_rollb
         expect_all_stored(world, acknowledged, world.legacy)
 
 
-def test_what_clients_take_away_after_the_opening_does_not_make_the_sides_unequal(
+def test_files_that_clients_delete_after_the_opening_do_not_make_the_sides_unequal(
     world: World, transfer: Transfer
 ) -> None:
     world.movers(transfer, "prepare").prepare()
@@ -123,10 +123,10 @@ def test_what_clients_take_away_after_the_opening_does_not_make_the_sides_unequa
     assert movers.prove(Side.SOURCE).equal
 
 
-def test_names_that_are_no_utf8_are_moved_proven_and_reported_in_a_form_that_any_store_keeps(
+def test_names_that_are_not_utf8_are_copied_and_proved_and_reported_as_valid_text(
     world: World, transfer: Transfer
 ) -> None:
-    """Old archives hold names in GBK; a backslash in another name must not make two of them one."""
+    """Old archives have names in GBK. A name with a backslash must not collide with such a name."""
     folder, file = "报表".encode("gbk"), "报表.dat".encode("gbk")
     make_old_names(world.root(world.legacy) / UPLOADS, folder, file)
     world.movers(transfer, "prepare").prepare()
@@ -151,7 +151,9 @@ def test_names_that_are_no_utf8_are_moved_proven_and_reported_in_a_form_that_any
     assert Path(os.fsdecode(back + b"/" + folder + b"/late-" + file)).read_text() == "late"
 
 
-def test_folders_alone_are_not_cut_over_while_a_process_could_still_write_in_them(world: World) -> None:
+def test_folders_alone_are_not_cut_over_while_a_process_can_still_write_to_them(
+    world: World,
+) -> None:
     transfer = world.transfer("alone", database=None)
     try:
         world.movers(transfer, "prepare").prepare()
@@ -175,15 +177,15 @@ def test_folders_alone_are_not_cut_over_while_a_process_could_still_write_in_the
 
 
 def make_old_names(uploads: Path, folder: bytes, file: bytes) -> None:
-    """A file and a folder with a file, named in another encoding, and their names in reports."""
-    place = os.fsencode(uploads)
-    for each in (place + b"/" + folder, place + b"/" + rb"\xb1\xa8\xb1\xed"):
-        Path(os.fsdecode(each)).mkdir(exist_ok=True)
-        Path(os.fsdecode(each + b"/" + file)).write_text("old")
-    Path(os.fsdecode(place + b"/" + file)).write_text("old")
+    """Create files with names in another encoding, and a folder whose name looks like an escaped one."""
+    parent = os.fsencode(uploads)
+    for path in (parent + b"/" + folder, parent + b"/" + rb"\xb1\xa8\xb1\xed"):
+        Path(os.fsdecode(path)).mkdir(exist_ok=True)
+        Path(os.fsdecode(path + b"/" + file)).write_text("old")
+    Path(os.fsdecode(parent + b"/" + file)).write_text("old")
 
 
-def test_cleaning_up_leaves_nothing_behind_and_does_not_change_who_serves(
+def test_clean_up_removes_everything_of_the_mover_and_does_not_change_the_serving_side(
     world: World, transfer: Transfer
 ) -> None:
     world.movers(transfer, "prepare").prepare()
@@ -209,16 +211,16 @@ def test_cleaning_up_leaves_nothing_behind_and_does_not_change_who_serves(
 
 
 def credentials(world: World, transfer: Transfer) -> list[str]:
-    """The credentials of the two sides for each other, as connection texts."""
-    found = []
-    for host, other, way in (
+    """Return the connection string of each side for the other one."""
+    conninfos = []
+    for host, other, direction in (
         (world.target, world.legacy, "forward"),
         (world.legacy, world.target, "reverse"),
     ):
-        place = world.root(host) / f"srv/govcloud/{transfer.key}/secrets.json"
-        assert Path(place).stat().st_mode & 0o077 == 0
-        password = place.read_text().split(f'"{way}_password": "')[1].split('"')[0]
+        path = world.root(host) / f"srv/govcloud/{transfer.key}/secrets.json"
+        assert path.stat().st_mode & 0o077 == 0
+        password = path.read_text().split(f'"{direction}_password": "')[1].split('"')[0]
         assert password not in "\n".join(world.log)
-        user = f"govcloud_{transfer.key}_{way}"
-        found.append(f"host={other.address} dbname=app user={user} password={password} connect_timeout=3")
-    return found
+        user = f"govcloud_{transfer.key}_{direction}"
+        conninfos.append(f"host={other.address} dbname=app user={user} password={password} connect_timeout=3")
+    return conninfos

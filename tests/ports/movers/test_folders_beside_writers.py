@@ -1,4 +1,4 @@
-"""The mover's file programs look at folders in which clients write: nothing is missed, nothing is made up."""
+"""The mover's file programs scan folders in which clients write."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 PROGRAMS = Path(__file__).parents[3] / "playbooks/programs"
 
-LOOKS = """
+CHANGES = """
 import json, os, sys
 from pathlib import Path
 import file_tree
@@ -20,26 +20,26 @@ folder = Path(sys.argv[1])
 scan, watched = file_tree.scan, file_tree.WatchedFolder(folder)
 
 
-def scan_beside_a_writer(place):
-    found = scan(place)
+def scan_beside_a_writer(path):
+    entries = scan(path)
     number = len(list((folder / "old").iterdir()))
-    (folder / "old" / f"{number}.bin").write_text("came while the folder was listed")
-    return found
+    (folder / "old" / f"{number}.bin").write_text("written during the scan")
+    return entries
 
 
 file_tree.scan = scan_beside_a_writer
-looks = [watched.changes()]
+results = [watched.changes()]
 (folder / "old" / "gone").mkdir()
 (folder / "old" / "gone" / "first.bin").write_text("1")
-looks.append(watched.changes())
+results.append(watched.changes())
 (folder / "old" / "gone" / "first.bin").unlink()
 (folder / "old" / "gone").rmdir()
 (folder / "old" / "gone").mkdir()
 (folder / "old" / "gone" / "second.bin").write_text("2")
-looks.append(watched.changes())
+results.append(watched.changes())
 (folder / "old" / "gone" / "third.bin").write_text("3")
-looks.append(watched.changes())
-print(json.dumps([[sorted(look.changed), sorted(look.removed)] for look in looks]))
+results.append(watched.changes())
+print(json.dumps([[sorted(changes.changed), sorted(changes.removed)] for changes in results]))
 """
 
 COPIES = """
@@ -80,8 +80,8 @@ print(json.dumps(findings.reported))
 
 
 def run(program: str, *arguments: Path) -> Any:
-    """What one of these programs prints, with the mover's programs to import."""
-    done = subprocess.run(
+    """Return the output of one of these programs, which can import the mover's modules."""
+    completed = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": f"{PROGRAMS / 'host'}:{PROGRAMS / 'mover'}"},
         check=True,
@@ -89,26 +89,26 @@ def run(program: str, *arguments: Path) -> Any:
         text=True,
         timeout=60,
     )
-    return json.loads(done.stdout)
+    return json.loads(completed.stdout)
 
 
-def test_a_file_that_comes_while_the_folder_is_first_looked_at_is_reported(tmp_path: Path) -> None:
+def test_a_file_written_during_the_first_scan_is_reported(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
-    first, *_ = run(LOOKS, tmp_path)
+    first, *_ = run(CHANGES, tmp_path)
     written = {f"old/{path.name}" for path in (tmp_path / "old").glob("*.bin")}
     assert len(written) > 1
     assert set(first[0]) == {"old/", *written}
 
 
-def test_a_folder_that_was_removed_and_made_again_between_two_looks_is_looked_into(tmp_path: Path) -> None:
+def test_a_folder_replaced_between_two_scans_is_scanned_again(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
-    _, made, again, later = run(LOOKS, tmp_path)
+    _, made, again, later = run(CHANGES, tmp_path)
     assert "old/gone/first.bin" in made[0]
     assert again == [["old/gone/second.bin"], ["old/gone/first.bin"]]
     assert later == [["old/gone/third.bin"], []]
 
 
-def test_a_file_whose_name_is_as_long_as_a_name_may_be_is_copied(tmp_path: Path) -> None:
+def test_files_with_the_longest_possible_names_are_copied(tmp_path: Path) -> None:
     live = tmp_path / "uploads"
     live.mkdir()
     name = "水" * 80 + "-报表.pdf"
@@ -118,7 +118,7 @@ def test_a_file_whose_name_is_as_long_as_a_name_may_be_is_copied(tmp_path: Path)
     assert run(COPIES, live, tmp_path / "copy") == sorted([name, "a" * 255])
 
 
-def test_a_file_that_a_client_takes_away_is_not_called_unreadable(tmp_path: Path) -> None:
+def test_a_file_deleted_during_the_preflight_is_not_reported_as_unreadable(tmp_path: Path) -> None:
     (tmp_path / "draft.part").write_text("x")
     assert run(CHECKS, tmp_path) == []
 
@@ -135,7 +135,7 @@ elif how == "reads":
 elif how == "maps":
     with (place / "log.txt").open("r+b") as file:
         held = mmap.mmap(file.fileno(), 0)
-elif how == "stands":
+elif how == "works inside":
     os.chdir(place)
 else:
     held = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
@@ -154,9 +154,9 @@ print(json.dumps(folder_writers.writers(Path(sys.argv[1]))))
 
 @pytest.mark.parametrize(
     ("how", "counts"),
-    [("writes", True), ("reads", False), ("maps", True), ("stands", True), ("folder", True)],
+    [("writes", True), ("reads", False), ("maps", True), ("works inside", True), ("folder", True)],
 )
-def test_a_process_that_can_still_write_in_a_renamed_folder_is_named(
+def test_a_process_that_can_still_write_to_a_fenced_folder_is_reported(
     tmp_path: Path, how: str, counts: bool
 ) -> None:
     live, fenced = tmp_path / "uploads", tmp_path / "uploads.fenced"
@@ -168,8 +168,8 @@ def test_a_process_that_can_still_write_in_a_renamed_folder_is_named(
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
             live.rename(fenced)
-            found = run(WRITERS, fenced)
-            assert [f"({holder.pid})" in each for each in found] == ([True] if counts else [])
+            writers = run(WRITERS, fenced)
+            assert [f"({holder.pid})" in writer for writer in writers] == ([True] if counts else [])
         finally:
             holder.kill()
     assert run(WRITERS, fenced) == []

@@ -35,8 +35,8 @@ with FileServer({"address": "127.0.0.1", "port": 0, "token": "another", "folders
 """
 
 
-def of_the_mover(code: str, root: Path, port: int = 1) -> str:
-    """Run a piece of the mover's code on the source of a transfer whose other side is at 127.0.0.1:port."""
+def run_mover_code(code: str, root: Path, port: int = 1) -> str:
+    """Run a part of the mover's code on the source of a transfer whose peer is at 127.0.0.1:port."""
     (root / "srv/govcloud/k1").mkdir(parents=True, exist_ok=True)
     (root / "srv/govcloud/k1/secrets.json").write_text(json.dumps(SECRETS))
     side = {"address": "127.0.0.1"}
@@ -70,20 +70,20 @@ def run_program(program: str, root: Path, *arguments: str) -> subprocess.Popen[s
 
 @contextmanager
 def stranger(reply: bytes) -> Iterator[tuple[int, bytearray]]:
-    """A service that answers each line with the same bytes: its port, and everything that it was sent."""
-    heard = bytearray()
+    """Run a service that answers each line with `reply`. Yields its port and everything that it receives."""
+    received = bytearray()
 
     def serve() -> None:
         caller = listener.accept()[0]
         with caller, caller.makefile("rb") as lines:
             for line in lines:
-                heard.extend(line)
+                received.extend(line)
                 caller.sendall(reply)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield listener.getsockname()[1], heard
+        yield listener.getsockname()[1], received
         thread.join(10)
 
 
@@ -95,31 +95,31 @@ def stranger(reply: bytes) -> Iterator[tuple[int, bytearray]]:
 def test_a_service_without_the_token_gets_no_request_and_no_token(
     tmp_path: Path, code: str, error: str, reply: bytes
 ) -> None:
-    with stranger(reply) as (port, heard):
-        answer = of_the_mover(code, tmp_path, port)
+    with stranger(reply) as (port, received):
+        answer = run_mover_code(code, tmp_path, port)
     assert answer.startswith(error), answer
     assert "does not have the token" in answer
-    assert heard.count(b"\n") == 1
-    assert b"the-secret" not in heard
-    assert b"op" not in heard
+    assert received.count(b"\n") == 1
+    assert b"the-secret" not in received
+    assert b"op" not in received
 
 
 def test_the_file_server_of_another_transfer_is_refused(tmp_path: Path) -> None:
     with run_program(SERVER_OF_ANOTHER, tmp_path) as server:
         assert server.stdout is not None
-        answer = of_the_mover(FILES, tmp_path, int(server.stdout.readline()))
+        answer = run_mover_code(FILES, tmp_path, int(server.stdout.readline()))
         server.communicate("", timeout=20)
     assert answer.startswith("FileServerError")
     assert "this token is not known" in answer
 
 
-def test_a_database_that_lets_anybody_in_is_not_the_other_side(tmp_path: Path, server: Server) -> None:
+def test_a_database_server_without_password_authentication_is_refused(tmp_path: Path, server: Server) -> None:
     trusting = server.url()
     psycopg.connect(trusting).close()
-    demanded = conninfo.conninfo_to_dict(
-        of_the_mover("import database; print(database.peer_conninfo(transfer))", tmp_path)
+    parameters = conninfo.conninfo_to_dict(
+        run_mover_code("import database; print(database.peer_conninfo(transfer))", tmp_path)
     )
-    # All but the place and the account of the server that is there instead.
-    elsewhere = {name: demanded[name] for name in demanded if name not in {"host", "port", "dbname", "user"}}
+    # Everything except the location and account, which are those of the other server.
+    others = {name: parameters[name] for name in parameters if name not in {"host", "port", "dbname", "user"}}
     with pytest.raises(psycopg.OperationalError, match="authentication"):
-        psycopg.connect(conninfo.make_conninfo(trusting, **elsewhere))
+        psycopg.connect(conninfo.make_conninfo(trusting, **others))

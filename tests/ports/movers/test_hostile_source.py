@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ports.movers.two_servers import Pair, Server, Side, run_script, servers_at_hand
+from tests.ports.movers.two_servers import Pair, Server, Side, installed_servers, run_script
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() == 0, reason="PostgreSQL does not run as root; `make test` gives the tests an account"
@@ -73,7 +73,7 @@ ALTER ROLE postgres IN DATABASE app SET search_path = trap, pg_catalog, public;
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    newest = servers_at_hand()
+    newest = installed_servers()
     made = Pair(newest[max(newest)], newest[max(newest)])
     yield made
     made.close()

@@ -1,4 +1,4 @@
-"""The other side of a transfer is not trusted: no path that it names leads out of the copied folder."""
+"""The peer of a transfer is not trusted: no path that it names reaches beyond the copied folder."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def run(program: str, *arguments: object) -> Any:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with a link out of it, beside one that nobody may touch."""
+    """Return a folder with a symbolic link to another folder, which must stay unchanged."""
     (tmp_path / "outside").mkdir(mode=0o700)
     (tmp_path / "outside" / "kept").write_text("kept")
     (tmp_path / "uploads").mkdir()
@@ -92,31 +92,31 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "uploads"
 
 
-def paths_that_lead_out(place: Path) -> list[str]:
+def paths_outside(place: Path) -> list[str]:
     outside = str(place.parent / "outside")
     climbing = ["../outside/kept", "a/../../outside/kept", "./../outside/kept", ".."]
     return [f"{outside}/kept", "/etc/hostname", *climbing, "link/kept", "a//kept", ""]
 
 
 @pytest.mark.parametrize("number", range(9))
-def test_a_path_that_leads_out_of_the_folder_is_not_written(place: Path, number: int) -> None:
-    path = paths_that_lead_out(place)[number]
+def test_a_path_outside_of_the_folder_is_not_written(place: Path, number: int) -> None:
+    path = paths_outside(place)[number]
     result = run(LYING_SERVER, place, json.dumps([[path, 4, 1, 0o600]]), "[]")
     assert str(result).startswith("UnsafePath: ")
     assert (place.parent / "outside" / "kept").read_text() == "kept"
-    assert sorted(each.name for each in (place.parent / "outside").iterdir()) == ["kept"]
+    assert sorted(path.name for path in (place.parent / "outside").iterdir()) == ["kept"]
 
 
 @pytest.mark.parametrize("path", ["../outside/", "link/", "link/new/", "../new/"])
-def test_a_folder_that_lies_outside_is_neither_made_nor_given_another_mode(place: Path, path: str) -> None:
+def test_a_folder_outside_is_neither_created_nor_changed(place: Path, path: str) -> None:
     result = run(LYING_SERVER, place, json.dumps([[path, 0, 0, 0o777]]), "[]")
     assert str(result).startswith("UnsafePath: ")
     assert (place.parent / "outside").stat().st_mode & 0o777 == 0o700
-    assert sorted(each.name for each in place.parent.iterdir()) == ["outside", "uploads"]
+    assert sorted(path.name for path in place.parent.iterdir()) == ["outside", "uploads"]
 
 
 @pytest.mark.parametrize("path", ["../outside/kept", "link/kept"])
-def test_a_path_that_leads_out_of_the_folder_is_not_removed(place: Path, path: str) -> None:
+def test_a_path_outside_of_the_folder_is_not_removed(place: Path, path: str) -> None:
     result = run(LYING_SERVER, place, "[]", json.dumps([path]))
     assert str(result).startswith("UnsafePath: ")
     assert (place.parent / "outside" / "kept").exists()
@@ -128,7 +128,7 @@ def test_a_draft_that_is_a_link_is_not_written_through(place: Path) -> None:
     assert (place.parent / "outside" / "kept").read_text() == "kept"
 
 
-def test_what_is_asked_of_a_file_server_from_outside_its_folder_is_no_file(place: Path) -> None:
+def test_the_file_server_answers_a_path_outside_of_its_folder_like_a_missing_file(place: Path) -> None:
     (place / "disguised").symlink_to(place.parent / "outside" / "kept")
-    asked = [*paths_that_lead_out(place), "disguised", "well"]
+    asked = [*paths_outside(place), "disguised", "well"]
     assert run(ASKING_CLIENT, place, json.dumps(asked)) == [*[-1] * 10, 4]

@@ -1,4 +1,4 @@
-"""The prover reads folders while clients write: files that come and go do not break it."""
+"""The prover reads folders while clients create and delete files."""
 
 import json
 import os
@@ -42,11 +42,11 @@ def read(host: Path, program: str, times: int, **order: Any) -> list[dict[str, A
         capture_output=True,
         text=True,
     )
-    found: list[dict[str, Any]] = json.loads(answer.stdout)
-    return found
+    answers: list[dict[str, Any]] = json.loads(answer.stdout)
+    return answers
 
 
-def test_files_that_are_renamed_and_removed_while_it_reads_are_left_out(tmp_path: Path) -> None:
+def test_files_that_are_written_or_deleted_meanwhile_are_excluded(tmp_path: Path) -> None:
     busy, calm = tmp_path / "uploads" / "busy", tmp_path / "uploads" / "calm"
     busy.mkdir(parents=True)
     calm.mkdir()
@@ -59,11 +59,11 @@ def test_files_that_are_renamed_and_removed_while_it_reads_are_left_out(tmp_path
         try:
             late = read(tmp_path, "late", 300, folders=[folder])
             own = {"database": None, "folders": [folder]}
-            found = read(tmp_path, "prove", 300, own=own, late=[{"/uploads": []}, {"/uploads": []}])
+            reports = read(tmp_path, "prove", 300, own=own, late=[{"/uploads": []}, {"/uploads": []}])
         finally:
             writer.kill()
     assert any(answer["late"]["/uploads"] for answer in late)
-    parts = [answer["folders"]["/uploads"]["parts"] for answer in found]
+    parts = [report["folders"]["/uploads"]["parts"] for report in reports]
     assert all(part == parts[0] for part in parts)
     assert list(parts[0]) == ["calm"]
     assert parts[0]["calm"]["files"] == 20

