@@ -26,8 +26,9 @@ def main(order: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
     if order["step"] == "subscribe_reverse":
         subscribe_reverse(transfer)
         return {"changed": True}
+    step = {"publish": publish, "subscribe": subscribe}[order["step"]]
     transfer.store_secrets(secrets)
-    (publish if order["step"] == "publish" else subscribe)(transfer, secrets)
+    step(transfer, secrets)
     return {"changed": True}
 
 

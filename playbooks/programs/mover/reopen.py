@@ -26,14 +26,11 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """order: {side, transfer, step: fence or open}."""
     transfer = transfers.read(order)
     transfer.secrets()  # Raises Refused before preparation.
-    is_fence = order["step"] == "fence"
-    if is_fence or "opened" not in switch.marks(transfer.state_folder / "switch.journal"):
+    step = {"fence": fence, "open": open_side}[order["step"]]
+    if step is fence or "opened" not in switch.marks(transfer.state_folder / "switch.journal"):
         kill_switch(transfer)
-    if is_fence:
-        fence(transfer)
-    else:
-        open_side(transfer)
-    return {"changed": True, "fenced": is_fence}
+    step(transfer)
+    return {"changed": True, "fenced": step is fence}
 
 
 def kill_switch(transfer: Transfer) -> None:

@@ -39,7 +39,7 @@ def main(order: dict[str, Any], _secrets: dict[str, str]) -> dict[str, Any]:
     """
     transfer = transfers.read(order)
     transfer.secrets()  # Raises Refused before preparation.
-    return begin(transfer) if order["step"] == "begin" else wait(transfer)
+    return {"begin": begin, "wait": wait}[order["step"]](transfer)
 
 
 def begin(transfer: Transfer) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_the_preflight_names_the_tables_whose_updates_fail_once_published_and_no
     found = pair.check("source")
     assert {table.removeprefix("public."): code for code, table in found} == EXPECTED
     with pair.source.admin() as source:
-        assert pair.run("source", "prepare", step="offer")["refused"]["code"] in EXPECTED.values()
+        assert pair.run("source", "prepare", step="publish")["refused"]["code"] in EXPECTED.values()
         assert source.execute("SELECT count(*) FROM pg_publication").fetchone() == (0,)
         # Before 18 it is the apply worker of the other side that fails over these.
         elsewhere = {"full_generated", "key_generated"} if source.info.server_version < 180000 else set()
