@@ -1,6 +1,6 @@
-"""Movers in memory, complete by their port: two hosts that accept writes or not, and events to come.
+"""A complete implementation of the port `Movers` in memory: two hosts that accept writes or not.
 
-An event takes the place of what a method would do: it changes the hosts, answers, fails, or kills the worker.
+Queued events replace the effect of a method: an event changes the hosts, answers, fails, or kills the worker.
 """
 
 import time
@@ -35,9 +35,9 @@ class WorkerKilled(BaseException):
 
 @dataclass
 class FakeHosts:
-    """Both hosts and the name: which sides accept writes (None: cannot be read), and where the name points.
+    """Both hosts and the name: the sides that accept writes (None: cannot be read), the side of the name.
 
-    `events` are taken one a call, by the method's name; `calls` are the methods that were called.
+    `events` are queued by method name and consumed one per call; `calls` are the methods that were called.
     """
 
     accepts: dict[Side, bool | None] = field(default_factory=lambda: {Side.SOURCE: True, Side.TARGET: False})
@@ -51,16 +51,16 @@ class FakeHosts:
     calls: list[str] = field(default_factory=list)
 
     def serving(self) -> list[Side]:
-        """The sides that accept writes."""
+        """Return the sides that accept writes."""
         return [side for side in self.accepts if self.accepts[side]]
 
     def fence(self, to: Side) -> None:
-        """Both sides refuse writes, because `to` takes over."""
+        """Fence both sides for a switch to `to`."""
         self.accepts |= {Side.SOURCE: False, Side.TARGET: False}
         self.fences.append((self.next_key(), "fence", to, len(self.fences) + 1))
 
     def open(self, to: Side, *, name_follows: bool = True) -> SwitchResult:
-        """`to` serves; the host keeps the result."""
+        """Open `to`; its host stores the result."""
         self.fence(to)
         self.accepts[to] = True
         self.fences.append((self.fences[-1][0], "open", to, len(self.fences) + 1))
@@ -86,7 +86,7 @@ class FakeHosts:
         return f"switch-{len(self.fences) + 1}"
 
     def movers(self, transfer: Transfer, _folder: Path, _run: EngineRun) -> "FakeMovers":
-        """Stand where the worker finds its movers."""
+        """Replace `ansible_movers` in the wiring of the worker."""
         return FakeMovers(self, transfer)
 
 
@@ -166,7 +166,7 @@ def _progress(hosts: FakeHosts, _to: Any) -> Progress:
 
 
 def proof(_hosts: FakeHosts, _to: Side, *, equal: bool = True) -> Proof:
-    """The content of both sides at the fence."""
+    """Return a proof of equal or of different content."""
     mismatches = () if equal else (Mismatch("table", "public.person", "9 rows", "8 rows"),)
     return Proof(equal, mismatches, 3, 9, 3, 2, 200, 0, "d" * 64, {"source": {}, "target": {}})
 
@@ -182,22 +182,22 @@ def _reopen(hosts: FakeHosts, side: Side) -> None:
 
 
 def switches(hosts: FakeHosts, to: Side) -> SwitchResult:
-    """The usual end."""
+    """The switch succeeds."""
     return hosts.open(to)
 
 
 def switches_without_name(hosts: FakeHosts, to: Side) -> SwitchResult:
-    """The side serves, and the name service did not answer."""
+    """The switch succeeds, but the name service does not answer."""
     return hosts.open(to, name_follows=False)
 
 
 def is_refused(_hosts: FakeHosts, to: Side) -> SwitchResult:
-    """The script finds a precondition unmet and touches nothing."""
+    """The switch finds a precondition unmet and changes nothing."""
     return SwitchResult(SwitchOutcome.REFUSED, to, None, {}, finding("sessions_remain", {"count": 2}))
 
 
 def is_reverted(_hosts: FakeHosts, to: Side) -> SwitchResult:
-    """The script exceeds its budget and lifts its fence again."""
+    """The switch exceeds its budget and lifts its fence."""
     marks = {"begun": 0.0, "fenced": 4.0}
     return SwitchResult(
         SwitchOutcome.REVERTED, to, "switch-x", marks, finding("over_budget", {"budget": 100})
@@ -232,7 +232,7 @@ def fails_open(hosts: FakeHosts, to: Side) -> Any:
 
 
 def kills(*_: Any) -> Any:
-    """The worker dies before anything was done."""
+    """The worker dies before the method has any effect."""
     raise WorkerKilled
 
 
@@ -247,7 +247,7 @@ def kills_open(hosts: FakeHosts, to: Side) -> Any:
 
 
 def loses(side: Side, *, fenced_for: Side | None = None) -> Event:
-    """Return the event that a host vanishes in the middle of a switch; the answer is lost with it."""
+    """Return the event that a host is lost during a switch, and the answer with it."""
 
     def happens(hosts: FakeHosts, to: Side) -> SwitchResult:
         hosts.fence(fenced_for or to)
