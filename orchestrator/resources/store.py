@@ -14,6 +14,7 @@ from orchestrator.core.clock import now
 from orchestrator.core.events import Event
 from orchestrator.core.rows import lock_row
 from orchestrator.core.transitions import Transition
+from orchestrator.resources.drift import DriftFinding
 from orchestrator.resources.lifecycle import RESOURCE_LIFECYCLE, DriftStatus, ResourceStatus
 from orchestrator.resources.models import DriftCase, Resource
 
@@ -151,7 +152,7 @@ class Drift:
     workspace_id: UUID
     run_id: UUID
     organisation: str
-    findings: Sequence[Mapping[str, Any]]
+    findings: Sequence[DriftFinding]
 
 
 def open_drift(session: Session, drift: Drift, actor: str) -> DriftCase:
@@ -168,7 +169,7 @@ def open_drift(session: Session, drift: Drift, actor: str) -> DriftCase:
         opened_at=now(session),
     )
     case.run_id = drift.run_id
-    case.findings = [dict(finding) for finding in drift.findings]
+    case.findings = [finding.document() for finding in drift.findings]
     session.add(case)
     session.flush()
     subject, data = ("drift_case", case.id), {"findings": case.findings}

@@ -97,6 +97,14 @@ class PlannedObject:
         return [(name, old, new) for name, old, new in pairs if old != new]
 
 
+def stored_objects(changes: Mapping[str, Any]) -> list[PlannedObject]:
+    """Return the objects of a plan from the stored changes of its artifact."""
+    return [
+        PlannedObject(**{**document, "action": PlannedAction(document["action"])})
+        for document in changes.get("objects", [])
+    ]
+
+
 @dataclass(frozen=True)
 class PlanFinding:
     """A problem that keeps a plan from being submitted (`blocks`), or a note for the approver."""

@@ -7,8 +7,6 @@ from typing import Literal
 
 from orchestrator.departments.permissions import Actor
 
-Effect = Literal["create", "update", "delete", "replace", "read"]
-
 
 @dataclass(frozen=True)
 class Frame:

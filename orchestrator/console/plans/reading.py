@@ -1,7 +1,6 @@
 """Read execution plans as the view models of the pages."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -36,6 +35,7 @@ from orchestrator.runs import queries
 from orchestrator.runs.kinds import Decision
 from orchestrator.runs.lifecycle import PlanStatus
 from orchestrator.runs.models import Approval, ExecutionPlan
+from orchestrator.runs.saved_plan import PlannedAction, PlannedObject, stored_objects
 from orchestrator.workflows.nouns import PLANS
 from orchestrator.workflows.requests import quotation
 
@@ -122,7 +122,7 @@ def _why_not(visit: Visit, plan: ExecutionPlan) -> str:
 
 def _sentences(visit: Visit, plan: ExecutionPlan) -> tuple[Sentence, ...]:
     stored = tuple(
-        Sentence(sentence["action"], visit.pick(sentence["zh"], sentence["en"]))
+        Sentence(PlannedAction(sentence["action"]), visit.pick(sentence["zh"], sentence["en"]))
         for sentence in plan.summary.get("sentences", [])
     )
     if plan.kind in MIGRATION_KINDS:
@@ -152,31 +152,30 @@ def _judgement(visit: Visit, request: ResourceRequest) -> tuple[Finding, ...]:
     return request_reading.findings(visit, request.judgement)
 
 
-def _objects(visit: Visit, plan: ExecutionPlan) -> list[dict[str, Any]]:
+def _objects(visit: Visit, plan: ExecutionPlan) -> list[PlannedObject]:
     try:
-        objects: list[dict[str, Any]] = queries.artifact(visit.session, plan.id).changes.get("objects", [])
+        return stored_objects(queries.artifact(visit.session, plan.id).changes)
     except NotFound:
         return []
-    return objects
 
 
 def _resources(visit: Visit, plan: ExecutionPlan) -> tuple[ResourceDiff, ...]:
     order = {effect: i for i, effect in enumerate(("delete", "replace", "create", "update"))}
-    touched = [change for change in _objects(visit, plan) if change["action"] in EFFECTS]
-    touched.sort(key=lambda change: (order[change["action"]], change["address"]))
+    touched = [change for change in _objects(visit, plan) if change.action in EFFECTS]
+    touched.sort(key=lambda change: (order[change.action], change.address))
     return tuple(
         ResourceDiff(
-            address=change["address"],
-            effect=change["action"],
-            name=f"{visit.word(change['kind'], 'resource_kind')} {change['logical'].partition('/')[2]}",
+            address=change.address,
+            effect=change.action,
+            name=f"{visit.word(change.kind, 'resource_kind')} {change.logical.partition('/')[2]}",
             attributes=_attributes(change),
         )
         for change in touched
     )
 
 
-def _attributes(change: Mapping[str, Any]) -> tuple[AttributeDiff, ...]:
-    before, after, unknown = change["before"], change["after"], change.get("unknown") or {}
+def _attributes(change: PlannedObject) -> tuple[AttributeDiff, ...]:
+    before, after, unknown = change.before, change.after, change.unknown
     attributes = [
         AttributeDiff(name, _text(before.get(name)), _text(after.get(name)), unknown=bool(unknown.get(name)))
         for name in sorted({*before, *after, *unknown})

@@ -9,21 +9,21 @@ from typing import Literal
 from orchestrator.console.frame.views import (
     ActionSet,
     BudgetEffect,
-    Effect,
     Finding,
     Happening,
     QuotaCard,
     Quote,
 )
+from orchestrator.runs.saved_plan import PlannedAction
 
-EFFECTS: tuple[Effect, ...] = ("create", "update", "delete", "replace")
+EFFECTS = (PlannedAction.CREATE, PlannedAction.UPDATE, PlannedAction.DELETE, PlannedAction.REPLACE)
 
 
 @dataclass(frozen=True)
 class Sentence:
     """One sentence about an effect of the plan, in the reader's language; a note changes nothing."""
 
-    effect: Effect | Literal["note"]
+    effect: PlannedAction | Literal["note"]
     text: str
 
 
@@ -51,7 +51,7 @@ class ResourceDiff:
     """One resource of the plan: `address` as Terraform writes it, `name` for the reader."""
 
     address: str
-    effect: Effect
+    effect: PlannedAction
     name: str
     attributes: tuple[AttributeDiff, ...]
 

@@ -5,6 +5,7 @@ from orchestrator.console.requests.reading import spec_words, zone_of
 from orchestrator.console.resources.views import ResourceItem
 from orchestrator.console.runs.reading import drift_words
 from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resources.drift import stored_finding
 from orchestrator.resources.models import Resource
 
 
@@ -22,7 +23,7 @@ def item(visit: Visit, resource: Resource) -> ResourceItem:
         address=resource.ip_address or "",
         status=resource.status,
         drift="found" if resource.drift else "none",
-        drift_note=" ".join(drift_words(visit, [resource.drift])) if resource.drift else "",
+        drift_note=" ".join(drift_words(visit, [stored_finding(resource.drift)])) if resource.drift else "",
         request_id=str(request.id),
         request_number=request.number,
     )

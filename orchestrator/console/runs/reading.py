@@ -11,6 +11,7 @@ from orchestrator.console.runs.views import LogLine, RunDetail, RunRow
 from orchestrator.console.words.i18n import N_
 from orchestrator.departments.permissions import require_visible
 from orchestrator.resource_requests import queries as request_queries
+from orchestrator.resources.drift import DriftFinding, stored_finding
 from orchestrator.runs import queries
 from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import RUN_LIFECYCLE, RunStatus
@@ -105,24 +106,25 @@ def _results(visit: Visit, kind: str, outcome: Mapping[str, Any]) -> Iterable[st
     for host, facts in outcome.get("report", {}).items():
         yield visit.say(REPORTED, host=host, facts=_facts(facts))
     if kind == RunKind.DRIFT and "findings" in outcome:
-        yield from drift_words(visit, outcome["findings"]) if outcome["findings"] else [visit.say(AGREES)]
+        findings = [stored_finding(document) for document in outcome["findings"]]
+        yield from drift_words(visit, findings) if findings else [visit.say(AGREES)]
 
 
-def drift_words(visit: Visit, findings: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def drift_words(visit: Visit, findings: Iterable[DriftFinding]) -> Iterable[str]:
     """Yield one sentence for each difference between the registered and the real resources."""
     for finding in findings:
-        address = finding["address"]
-        if finding.get("gone"):
+        address = finding.address
+        if finding.gone:
             yield visit.say(GONE, address=address)
-        if finding.get("unknown"):
+        if finding.unknown:
             yield visit.say(UNKNOWN, address=address)
-        for change in finding.get("changes", []):
+        for change in finding.changes:
             yield visit.say(
                 DIFFERS,
                 address=address,
-                attribute=change["attribute"],
-                state=change["state"],
-                reality=change["reality"],
+                attribute=change.attribute,
+                state=change.state,
+                reality=change.reality,
             )
 
 

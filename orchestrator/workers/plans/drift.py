@@ -6,6 +6,7 @@ from uuid import UUID
 
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
+from orchestrator.resources.drift import AttributeDrift, DriftFinding
 from orchestrator.runs import rendering
 from orchestrator.runs.engine import CloudError, EngineError, PlanMode
 from orchestrator.runs.outcomes import Reason
@@ -75,24 +76,24 @@ def _fail(worker: Worker, order: DriftOrder, failure: EngineFailed) -> None:
         )
 
 
-def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[dict[str, Any]]:
-    """Return the differences by logical address: missing, or the attributes with another value."""
+def drift_findings(plan: Mapping[str, Any], contract: CloudContract) -> list[DriftFinding]:
+    """Return the drift of a refresh-only plan, ordered by logical address."""
     findings = []
     for drifted in plan.get("resource_drift", []):
         kind = contract.kinds.get(drifted["type"], drifted["type"])
-        before, after = drifted["change"].get("before") or {}, drifted["change"].get("after")
-        changes = [
-            {"attribute": name, "state": before.get(name), "reality": (after or {}).get(name)}
-            for name in sorted({*before, *(after or {})})
-            if before.get(name) != (after or {}).get(name)
-        ]
         address = f"{kind}/{drifted.get('index', drifted['name'])}"
+        before, after = drifted["change"].get("before") or {}, drifted["change"].get("after")
         findings.append(
-            {
-                "address": address,
-                "gone": after is None,
-                "unknown": False,
-                "changes": [] if after is None else changes,
-            }
+            DriftFinding(address, gone=True)
+            if after is None
+            else DriftFinding(address, changes=_changes(before, after))
         )
-    return sorted(findings, key=lambda finding: finding["address"])
+    return sorted(findings, key=lambda finding: finding.address)
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[AttributeDrift, ...]:
+    return tuple(
+        AttributeDrift(name, before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )

@@ -37,7 +37,7 @@ from orchestrator.runs.kinds import ApplyAct, Decision, RunKind
 from orchestrator.runs.lifecycle import PlanStatus, RunStatus
 from orchestrator.runs.models import ExecutionPlan, Run
 from orchestrator.runs.outcomes import Reason
-from orchestrator.runs.saved_plan import PlanMembers, PlannedAction
+from orchestrator.runs.saved_plan import PlanMembers, PlannedAction, stored_objects
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.billing import usage
 from orchestrator.workflows.plans import baseline, commitment, undo
@@ -252,24 +252,22 @@ def _expect_resources(session: Session, plan: ExecutionPlan, actor: str) -> None
         plan.workspace_id, request.id, plan.id, plan.organisation_code, request.system_code
     )
     rows = {row.address: row for row in resources.lock_all(session, plan.workspace_id)}
+    # A leftover of an earlier replacement has no row of its own.
     changes = [
-        change
-        for change in queries.artifact(session, plan.id).changes["objects"]
-        # A leftover of an earlier replacement has no row of its own.
-        if not change.get("deposed")
+        change for change in stored_objects(queries.artifact(session, plan.id).changes) if not change.deposed
     ]
     new = [
-        resources.Expected(change["logical"], change["kind"], change["after"])
+        resources.Expected(change.logical, change.kind, change.after)
         for change in changes
-        if change["action"] == PlannedAction.CREATE and change["logical"] not in rows
+        if change.action is PlannedAction.CREATE and change.logical not in rows
     ]
     resources.expect(session, origin, new, actor)
     for change in changes:
-        if change["logical"] in rows:
-            _announce(session, rows[change["logical"]], change["action"], actor)
+        if change.logical in rows:
+            _announce(session, rows[change.logical], change.action, actor)
 
 
-def _announce(session: Session, resource: Resource, action: str, actor: str) -> None:
+def _announce(session: Session, resource: Resource, action: PlannedAction, actor: str) -> None:
     status = ResourceStatus(resource.status)
     if action == PlannedAction.DELETE and status == ResourceStatus.CHANGING:
         # An earlier change of this resource failed and was abandoned.

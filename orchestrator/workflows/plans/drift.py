@@ -1,8 +1,7 @@
 """Drift: order checks, and open a case for a person where reality differs; nothing is repaired silently."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session
@@ -11,6 +10,7 @@ from orchestrator.core.errors import IllegalTransition
 from orchestrator.core.plan_kinds import TERRAFORM_KINDS
 from orchestrator.departments.permissions import Actor, Permission, require
 from orchestrator.resources import store as resources
+from orchestrator.resources.drift import DriftFinding
 from orchestrator.runs import queries, store
 from orchestrator.runs.kinds import RunKind
 from orchestrator.runs.lifecycle import RunStatus
@@ -67,7 +67,7 @@ def begin_drift(session: Session, run_id: UUID, worker: str, token_hash: str) ->
 
 
 def record_drift(
-    session: Session, run_id: UUID, differing: Sequence[Mapping[str, Any]], existing: Iterable[str] = ()
+    session: Session, run_id: UUID, differing: Sequence[DriftFinding], existing: Iterable[str] = ()
 ) -> None:
     """Open the drift case or renew its findings; close it if there is no difference.
 
@@ -76,8 +76,9 @@ def record_drift(
     run = store.lock_run(session, run_id)
     worker = f"worker:{run.worker}"
     rows = {row.address for row in resources.lock_all(session, run.workspace_id)}
-    findings = [*differing, *map(_unknown, sorted(set(existing) - rows))]
-    run.outcome = {"findings": [dict(finding) for finding in findings]}
+    unknown = [DriftFinding(address, unknown=True) for address in sorted(set(existing) - rows)]
+    findings = [*differing, *unknown]
+    run.outcome = {"findings": [finding.document() for finding in findings]}
     if findings:
         drift = resources.Drift(run.workspace_id, run.id, run.organisation_code, findings)
         resources.open_drift(session, drift, worker)
@@ -87,12 +88,8 @@ def record_drift(
     store.transition_run(session, run, RunStatus.SUCCEEDED, worker)
 
 
-def _unknown(address: str) -> dict[str, Any]:
-    return {"address": address, "gone": False, "unknown": True, "changes": []}
-
-
-def _mark_resources(session: Session, run: Run, findings: Sequence[Mapping[str, Any]]) -> None:
-    by_address = {str(finding["address"]): dict(finding) for finding in findings}
+def _mark_resources(session: Session, run: Run, findings: Sequence[DriftFinding]) -> None:
+    by_address = {finding.address: finding.document() for finding in findings}
     for resource in resources.lock_all(session, run.workspace_id):
         resource.drift = by_address.get(resource.address, {})
         session.add(resource)

@@ -36,6 +36,7 @@ from orchestrator.console.requests.views import (
     ResourceRow,
 )
 from orchestrator.departments.permissions import Actor, Role
+from orchestrator.runs.saved_plan import PlannedAction
 
 AT = datetime(2019, 6, 19, 1, 0, tzinfo=UTC)
 HOSTILE = '<script>alert(1)</script> "} {{ 7*7 }} ${file("/etc/passwd")}'
@@ -230,11 +231,11 @@ PLAN = PlanDetail(
     expires_at=hours(92),
     digest=DIGEST,
     sentences=(
-        Sentence("create", "新建 2 台云主机:web-1、db-1，共 8 vCPU、32 GB 内存，位于政务外网。"),
-        Sentence("create", "新建 2 块 SSD 云硬盘，共 500 GB。"),
-        Sentence("update", "在云主机 web-1 上开放端口 80、443。"),
-        Sentence("delete", f"销毁安全组规则 legacy-22。{HOSTILE}"),
-        Sentence("replace", "重建网络端口 web-1-port，期间地址不可用。"),
+        Sentence(PlannedAction.CREATE, "新建 2 台云主机:web-1、db-1，共 8 vCPU、32 GB 内存，位于政务外网。"),
+        Sentence(PlannedAction.CREATE, "新建 2 块 SSD 云硬盘，共 500 GB。"),
+        Sentence(PlannedAction.UPDATE, "在云主机 web-1 上开放端口 80、443。"),
+        Sentence(PlannedAction.DELETE, f"销毁安全组规则 legacy-22。{HOSTILE}"),
+        Sentence(PlannedAction.REPLACE, "重建网络端口 web-1-port，期间地址不可用。"),
         Sentence("note", "占用正式配额 8 核 vCPU、32 GB 内存、500 GB 云硬盘；占用后部门剩余 4 核。"),
     ),
     monthly_before_fen=0,
@@ -242,7 +243,7 @@ PLAN = PlanDetail(
     resources=(
         ResourceDiff(
             'sandbox_instance.this["web-1"]',
-            "create",
+            PlannedAction.CREATE,
             "云主机 web-1",
             (
                 AttributeDiff("vcpu", None, "4"),
@@ -254,7 +255,7 @@ PLAN = PlanDetail(
         ),
         ResourceDiff(
             'sandbox_port.this["db-1"]',
-            "update",
+            PlannedAction.UPDATE,
             "网络端口 db-1",
             (
                 AttributeDiff("ports", "[22]", "[80, 443]"),
@@ -264,13 +265,13 @@ PLAN = PlanDetail(
         ),
         ResourceDiff(
             'sandbox_security_group_rule.this["legacy-22"]',
-            "delete",
+            PlannedAction.DELETE,
             "安全组规则 legacy-22",
             (AttributeDiff("port", "22", None),),
         ),
         ResourceDiff(
             'sandbox_port.this["web-1"]',
-            "replace",
+            PlannedAction.REPLACE,
             "网络端口 web-1",
             (AttributeDiff("zone", "a", "b"),),
         ),
