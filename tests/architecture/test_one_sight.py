@@ -1,4 +1,4 @@
-"""Whether a person sees an object is decided in one place."""
+"""Whether a person sees an object is decided in one place; `tests/flows/test_sight.py` walks all routes."""
 
 import re
 from typing import Final
