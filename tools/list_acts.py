@@ -22,11 +22,12 @@ HEAD: Final = """# Acts
 
 The acts of people on existing objects, made from their rows in `orchestrator/workflows/` by
 `tools/list_acts.py`. The API routes, the buttons and the to-do list are made from the same rows; the
-permission tests compare the rows with a table. Acts on people have no rows yet and are missing here.
+permission tests compare the rows with a table.
 
 - *Who* names the roles that may act. "own" limits the act to objects of the person's organisation, "other"
   excludes those. An organisation with a substitute in `policies/xinyu-2019/duties.yml` is decided on by that
-  substitute.
+  substitute. Planning a migration is authorship, not a verdict (domain §2.15): the centre plans its own, and
+  the substitute approves the plan.
 - *Never* names the persons of the object who may not act, administrators included.
 - *Refused with* names the errors of further conditions, in the order in which they are checked.
 - An act is called as `POST /api/v1/<noun>/{id}/<act>`, except where the table names another route. Every act
@@ -39,6 +40,7 @@ ROUTES: Final = {
     ("statements", "let-stand"): "POST /api/v1/statements/{id}/decide",
 }
 PERSONS: Final = {
+    "id": "oneself",
     "requester_id": "requester",
     "endorser_id": "endorser",
     "author_id": "author",

@@ -1,18 +1,26 @@
-"""Sign-in, the own person, and tokens."""
+"""Sign-in, the own person, tokens, and the accounts of all people."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlmodel import Session
 
-from orchestrator.api.deps import TheActor, TheService, TheSession
-from orchestrator.api.shapes import Shape
+from orchestrator.api.acts import Answer, add_routes
+from orchestrator.api.deps import TheActor, TheService, TheSession, next_page
+from orchestrator.api.shapes import Page, Shape
+from orchestrator.core.clock import today
 from orchestrator.core.db import transaction
 from orchestrator.departments import queries
 from orchestrator.departments.errors import WrongCredentials
-from orchestrator.departments.permissions import Permission, Role
+from orchestrator.departments.lifecycle import PersonStatus
+from orchestrator.departments.models import Person
+from orchestrator.departments.permissions import Permission, Role, require
+from orchestrator.workflows.act import Call
+from orchestrator.workflows.nouns import PEOPLE
 from orchestrator.workflows.people import accounts
 
 router = APIRouter(tags=["people"])
@@ -66,6 +74,26 @@ class OwnRights(BaseModel):
     organisation: str
     roles: list[Role]
     permissions: list[Permission]
+
+
+class PersonDetail(Shape):
+    """A person with the roles of today; `version` is the ETag."""
+
+    id: UUID
+    username: str
+    name_zh: str
+    name_en: str
+    organisation_code: str
+    status: PersonStatus
+    status_at: datetime
+    version: int
+    roles: list[Role]
+
+
+class PersonPage(Page):
+    """People, by user name."""
+
+    items: list[PersonDetail]
 
 
 @router.post("/session", status_code=204)
@@ -133,3 +161,43 @@ def create_token(body: TokenBody, actor: TheActor, session: TheSession, response
 def revoke_token(token_id: UUID, actor: TheActor, session: TheSession) -> TokenDetail:
     """Revoke one of your tokens."""
     return TokenDetail.model_validate(accounts.revoke_token(session, actor, token_id))
+
+
+def may_manage_people(actor: TheActor) -> None:
+    """Let only administrators of accounts read the list of all people."""
+    require(actor, Permission.PEOPLE_MANAGE)
+
+
+@router.get("/people", dependencies=[Depends(may_manage_people)])
+def list_people(
+    asked: Request,
+    session: TheSession,
+    search: Annotated[str, Query(max_length=100)] = "",
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> PersonPage:
+    """List people by user name; `search` is part of the user name or of a name."""
+    people = queries.people_page(session, search, cursor, limit)
+    link = next_page(asked, people[-1].username) if len(people) == limit else None
+    return PersonPage(items=_shown(session, people), next=link)
+
+
+@router.get("/people/{person_id}", dependencies=[Depends(may_manage_people)])
+def read_person(person_id: UUID, session: TheSession) -> PersonDetail:
+    """Return one person."""
+    return _shown(session, [queries.person(session, person_id)])[0]
+
+
+def _shown(session: Session, people: Sequence[Person]) -> list[PersonDetail]:
+    roles = queries.roles_of(session, [person.id for person in people], today(session))
+    return [
+        PersonDetail.model_validate(person.model_dump() | {"roles": sorted(roles[person.id])})
+        for person in people
+    ]
+
+
+def _changed(call: Call, person: Person) -> PersonDetail:
+    return _shown(call.session, [person])[0]
+
+
+add_routes(router, PEOPLE, {Person: Answer(200, PersonDetail, _changed)})

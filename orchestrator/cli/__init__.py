@@ -39,6 +39,7 @@ CLIENTS = frozenset(
         "login",
         "logout",
         "migration",
+        "people deactivate",
         "plans",
         "quote",
         "requests",
@@ -47,7 +48,7 @@ CLIENTS = frozenset(
         "whoami",
     }
 )
-"""These only call the API, so root may run them under its own account."""
+"""Groups and commands that only call the API, so root may run them under its own account."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -114,4 +115,6 @@ def _refuse_undecodable(words: list[str]) -> None:
 
 
 def _works_on_the_machine(words: list[str]) -> bool:
-    return bool(words) and words[0] not in CLIENTS and "--help" not in words and not words[0].startswith("-")
+    if not words or words[0].startswith("-") or "--help" in words:
+        return False
+    return CLIENTS.isdisjoint({words[0], " ".join(words[:2])})

@@ -1,4 +1,4 @@
-"""`govcloud people`: list people, set passwords, create tokens; for the operator of the machine."""
+"""`govcloud people`: list people, set passwords and create tokens on the machine; deactivate over the API."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -6,8 +6,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.machine import database
+from orchestrator.cli.showing import AsJson
 
-app = typer.Typer(no_args_is_help=True, help="People, passwords and tokens, on the machine itself.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="People, passwords and tokens, on the machine itself; `deactivate` acts as the signed-in person.",
+)
 OPERATOR = "operator:command-line"
 
 
@@ -56,3 +60,23 @@ def token(
         scopes = [permission.value for permission in actor.permissions]
         secret, _ = accounts.create_token(session, actor, name, scopes, timedelta(days=days))
     typer.echo(secret)
+
+
+@app.command()
+def deactivate(
+    username: str,
+    reason: Annotated[str, typer.Option("--reason", help="Reason, kept in the audit.")],
+    as_json: AsJson = False,
+) -> None:
+    """Deactivate another person's account as a signed-in administrator; sessions and tokens end at once."""
+    from orchestrator.cli.connection import signed_in
+    from orchestrator.cli.references import person_id
+    from orchestrator.cli.showing import print_json
+    from orchestrator.client.models import ReasonBody
+
+    with signed_in() as client:
+        person = client.deactivate_person(person_id(client, username), ReasonBody(reason=reason))
+    if as_json:
+        print_json(person)
+    else:
+        typer.echo(f"{person.username} is {person.status}.")

@@ -1,4 +1,4 @@
-"""The ids of objects that a person names by id, number, key, or the first letters of the id."""
+"""The ids of objects that a person names by id, number, key, user name, or the first letters of the id."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from orchestrator.client.api import ApiClient
     from orchestrator.client.models import (
         MigrationSummary,
+        PersonDetail,
         PlanSummary,
         RequestSummary,
         ResourceDetail,
@@ -21,7 +22,7 @@ MOST_A_PAGE = 200
 
 
 class Identified(Protocol):
-    """An object of the API; some also have a `number` or a `key`."""
+    """An object of the API; some also have a `number`, a `key` or a `username`."""
 
     @property
     def id(self) -> UUID:
@@ -44,7 +45,7 @@ def find(noun: str, reference: str, candidates: Callable[[], Iterable[Identified
 
 
 def _is_named(candidate: Identified, reference: str) -> bool:
-    names = (getattr(candidate, "number", None), getattr(candidate, "key", None))
+    names = [getattr(candidate, member, None) for member in ("number", "key", "username")]
     return reference in names or (
         len(reference) >= SHORTEST_PREFIX and str(candidate.id).startswith(reference)
     )
@@ -98,6 +99,16 @@ def resource_id(client: "ApiClient", reference: str) -> UUID:
         return every(lambda page: client.list_resources(cursor=page, limit=MOST_A_PAGE))
 
     return find("resource", reference, candidates)
+
+
+def person_id(client: "ApiClient", reference: str) -> UUID:
+    """Return the id of a person."""
+    from orchestrator.client.api import every
+
+    def candidates() -> "Iterator[PersonDetail]":
+        return every(lambda page: client.list_people(search=reference, cursor=page, limit=MOST_A_PAGE))
+
+    return find("person", reference, candidates)
 
 
 def workspace_id(client: "ApiClient", reference: str) -> UUID:

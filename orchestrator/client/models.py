@@ -254,6 +254,13 @@ class Permission(OpenEnum):
     USAGE_CORRECT = "usage:correct"
 
 
+class PersonStatus(OpenEnum):
+    """Whether a person can act. People are never deleted, because the audit names them."""
+
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+
+
 class PlanKind(OpenEnum):
     """The kind of an execution plan."""
 
@@ -1026,6 +1033,27 @@ class PauseMeasurement(Model):
 
     longest_ms: float
     at_fence_ms: float
+
+
+class PersonDetail(Model):
+    """A person with the roles of today; `version` is the ETag."""
+
+    id: UUID
+    username: str
+    name_zh: str
+    name_en: str
+    organisation_code: str
+    status: PersonStatus
+    status_at: dt.datetime
+    version: int
+    roles: tuple[Role, ...]
+
+
+class PersonPage(Model):
+    """People, by user name."""
+
+    next: str | None = None
+    items: tuple[PersonDetail, ...]
 
 
 class PlanApproval(Model):

@@ -27,6 +27,8 @@ from orchestrator.client.models import (
     NewToken,
     OwnRights,
     PauseMeasurement,
+    PersonDetail,
+    PersonPage,
     PlanDetail,
     PlanPage,
     PlanStatus,
@@ -93,6 +95,35 @@ class Operations:
         """Revoke one of your tokens."""
         call = Call("DELETE", f"/tokens/{segment(token_id)}")
         return decode(TokenDetail, self.connection.read_json(call))
+
+    def list_people(
+        self, *, search: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> PersonPage:
+        """List people by user name; `search` is part of the user name or of a name."""
+        call = Call("GET", "/people", query={"search": search, "cursor": cursor, "limit": limit})
+        return decode(PersonPage, self.connection.read_json(call))
+
+    def read_person(self, person_id: UUID) -> PersonDetail:
+        """Return one person."""
+        call = Call("GET", f"/people/{segment(person_id)}")
+        return decode(PersonDetail, self.connection.read_json(call))
+
+    def deactivate_person(
+        self,
+        person_id: UUID,
+        body: ReasonBody,
+        *,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+    ) -> PersonDetail:
+        """Deactivate the account: sessions and tokens end at once, and earlier approvals no longer count."""
+        call = Call(
+            "POST",
+            f"/people/{segment(person_id)}/deactivate",
+            headers={"Idempotency-Key": idempotency_key, "if-match": etag(if_match)},
+            body=body,
+        )
+        return decode(PersonDetail, self.connection.read_json(call))
 
     def read_catalogue(self) -> PriceList:
         """Return the price catalogue in force today, in fen per unit and month."""

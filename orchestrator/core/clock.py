@@ -28,6 +28,8 @@ class ClockShift(SQLModel, table=True):
 
 PRODUCT_NOW = load_sql(Path(__file__).with_suffix(".sql"))["product_now"]
 """The product's time at the start of the transaction, as an SQL expression."""
+PRODUCT_TODAY = f"(({PRODUCT_NOW}) AT TIME ZONE '{CITY.key}')::date"
+"""The Asia/Shanghai date of the transaction, as an SQL expression."""
 
 
 def now(session: Session) -> datetime:

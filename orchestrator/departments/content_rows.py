@@ -6,6 +6,9 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+from orchestrator.core.clock import now
+from orchestrator.core.transitions import Transition, transition
+from orchestrator.departments.lifecycle import PERSON_LIFECYCLE, PersonStatus
 from orchestrator.departments.models import AccessLink, OfficerFiling, Organisation, Person, RoleGrant
 
 Row = Mapping[str, Any]
@@ -18,17 +21,18 @@ def read(session: Session) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
         yield ("organisation", item.code), names
     for link in session.exec(select(AccessLink)):
         yield ("access_link", link.organisation_code), link.model_dump()
-    usernames = {}
-    for person in session.exec(select(Person)):
-        usernames[person.id] = person.username
-        row = person.model_dump(include={"name_zh", "name_en", "organisation_code"})
-        yield ("person", person.username), row
+    people = {person.id: person for person in session.exec(select(Person))}
+    # A deactivated person counts as removed: a load restores them only if a second person approves it.
+    for person in people.values():
+        if person.is_active:
+            row = person.model_dump(include={"name_zh", "name_en", "organisation_code"})
+            yield ("person", person.username), row
     for grant in session.exec(select(RoleGrant).where(RoleGrant.valid_to == None)):  # noqa: E711
-        name = usernames[grant.person_id]
+        name = people[grant.person_id].username
         values = {"username": name, "role": grant.role, "valid_from": grant.valid_from.isoformat()}
         yield ("role_grant", f"{name}/{grant.role}"), values
     for filing in session.exec(select(OfficerFiling)):
-        name = usernames[filing.person_id] if filing.person_id else ""
+        name = people[filing.person_id].username if filing.person_id else ""
         values = filing.model_dump(include={"organisation_code", "year", "status"})
         values |= {"filed_on": filing.filed_on.isoformat(), "username": name}
         yield ("officer_filing", f"{filing.organisation_code}/{filing.year}/{name}"), values
@@ -62,16 +66,21 @@ def _put(session: Session, table: type[Any], key: Any, identity: Row, row: Row |
 def _person(session: Session, key: str, row: Row | None) -> None:
     person = session.exec(select(Person).where(Person.username == key)).one_or_none()
     if row is None:
-        # People are never deleted, because the audit names them; they can no longer act.
-        if person is not None:
-            person.active = False
+        if person is not None and person.is_active:
+            _change_status(session, person, PersonStatus.DEACTIVATED)
         return
     if person is None:
-        session.add(Person(username=key, **row))
+        session.add(Person(username=key, status_at=now(session), **row))
         return
     for name, value in row.items():
         setattr(person, name, value)
-    person.active = True
+    if not person.is_active:
+        _change_status(session, person, PersonStatus.ACTIVE)
+
+
+def _change_status(session: Session, person: Person, status: PersonStatus) -> None:
+    change = Transition(status, "system:content", person.organisation_code)
+    transition(session, PERSON_LIFECYCLE, person, change)
 
 
 def _role_grant(session: Session, key: str, row: Row | None) -> None:

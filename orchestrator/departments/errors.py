@@ -1,6 +1,6 @@
 """Errors of people and rights."""
 
-from orchestrator.core.errors import BadInput, NotSignedIn
+from orchestrator.core.errors import BadInput, BusinessError, NotPermitted, NotSignedIn
 
 
 class WrongCredentials(NotSignedIn):
@@ -26,3 +26,15 @@ class UnknownScope(BadInput):
     """A scope must be one of your own permissions."""
 
     zh = "权限范围无效"
+
+
+class OwnAccount(NotPermitted):
+    """Your own account is managed by another administrator."""
+
+    zh = "不得操作本人账户，须由其他管理员办理"
+
+
+class LastAdministrator(BusinessError):
+    """No other technical administrator would remain. Appoint another one first."""
+
+    zh = "停用后将没有技术管理员，请先指定其他技术管理员"

@@ -9,6 +9,7 @@ from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from orchestrator.core.db import document, id_field, instant, one_of
+from orchestrator.departments.lifecycle import PersonStatus
 from orchestrator.departments.permissions import Role
 
 
@@ -51,15 +52,22 @@ class Person(SQLModel, table=True):
     """A human being; separation of duties compares persons, never identities."""
 
     __tablename__ = "persons"
-    __table_args__ = (one_of("language", ("zh", "en")),)
+    __table_args__ = (one_of("language", ("zh", "en")), one_of("status", PersonStatus))
 
     id: UUID = id_field()
     username: str = Field(unique=True)
     name_zh: str
     name_en: str
     organisation_code: str = Field(foreign_key="organisations.code", index=True)
-    active: bool = True
+    status: str = PersonStatus.ACTIVE
+    status_at: datetime = instant()
+    version: int = 1
     language: str = "zh"
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether the person can act."""
+        return self.status == PersonStatus.ACTIVE
 
 
 class Identity(SQLModel, table=True):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, or_, select
 
+from orchestrator.core.rows import get_row
 from orchestrator.departments.models import (
     ApiToken,
     Identity,
@@ -36,6 +37,26 @@ def people(session: Session, ids: Collection[UUID]) -> Mapping[UUID, Person]:
     return {person.id: person for person in session.exec(select(Person).where(col(Person.id).in_(ids)))}
 
 
+def person(session: Session, person_id: UUID) -> Person:
+    """Return a person.
+
+    Raises:
+        NotFound: there is no such person.
+    """
+    return get_row(session, Person, person_id)
+
+
+def people_page(session: Session, search: str, after: str | None, limit: int) -> Sequence[Person]:
+    """Return the people with `search` in user name or name, by user name, beginning after that of `after`."""
+    statement = select(Person).order_by(Person.username).limit(limit)
+    if search:
+        names = (Person.username, Person.name_zh, Person.name_en)
+        statement = statement.where(or_(*(col(name).icontains(search, autoescape=True) for name in names)))
+    if after is not None:
+        statement = statement.where(Person.username > after)
+    return session.exec(statement).all()
+
+
 def everybody(session: Session) -> Sequence[Person]:
     """Return all persons, by user name."""
     return session.exec(select(Person).order_by(Person.username)).all()
@@ -48,11 +69,19 @@ def person_named(session: Session, username: str) -> Person | None:
 
 def roles_on(session: Session, person_id: UUID, day: date) -> frozenset[Role]:
     """Return the roles in force on `day`."""
+    return roles_of(session, [person_id], day)[person_id]
+
+
+def roles_of(session: Session, ids: Collection[UUID], day: date) -> Mapping[UUID, frozenset[Role]]:
+    """Return the roles in force on `day` of each of these persons."""
     in_force = or_(col(RoleGrant.valid_to).is_(None), col(RoleGrant.valid_to) > day)
-    statement = select(RoleGrant.role).where(
-        RoleGrant.person_id == person_id, RoleGrant.valid_from <= day, in_force
+    statement = select(RoleGrant.person_id, RoleGrant.role).where(
+        col(RoleGrant.person_id).in_(ids), RoleGrant.valid_from <= day, in_force
     )
-    return frozenset(Role(role) for role in session.exec(statement))
+    roles: dict[UUID, set[Role]] = {person_id: set() for person_id in ids}
+    for person_id, role in session.exec(statement):
+        roles[person_id].add(Role(role))
+    return {person_id: frozenset(held) for person_id, held in roles.items()}
 
 
 def actor(session: Session, person: Person, day: date, scopes: Sequence[str] | None = None) -> Actor:

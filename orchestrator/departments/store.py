@@ -3,11 +3,32 @@
 from datetime import timedelta
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from orchestrator.core import transitions
 from orchestrator.core.clock import now
 from orchestrator.core.errors import NotFound
+from orchestrator.core.rows import lock_row
+from orchestrator.core.transitions import Transition
+from orchestrator.departments.lifecycle import PERSON_LIFECYCLE, PersonStatus
 from orchestrator.departments.models import ApiToken, Identity, Person, WebSession
+
+
+def lock_person(session: Session, person_id: UUID) -> Person:
+    """Lock and return a person; one account is changed at a time, so that an administrator remains.
+
+    Raises:
+        NotFound: there is no such person.
+    """
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('people', 0))"))
+    return lock_row(session, Person, person_id)
+
+
+def transition(session: Session, person: Person, change: Transition[PersonStatus]) -> None:
+    """Change the status of a person."""
+    session.add(person)
+    transitions.transition(session, PERSON_LIFECYCLE, person, change)
 
 
 def lock_identity(session: Session, kind: str, subject: str) -> Identity | None:
@@ -67,6 +88,22 @@ def revoke_token(session: Session, token_id: UUID, person_id: UUID) -> ApiToken:
     session.add(token)
     session.flush()
     return token
+
+
+def revoke_tokens(session: Session, person_id: UUID) -> int:
+    """Revoke all tokens of a person; return their number."""
+    instant = now(session)
+    statement = select(ApiToken).where(
+        ApiToken.person_id == person_id,
+        col(ApiToken.revoked_at).is_(None),
+        ApiToken.expires_at > instant,
+    )
+    tokens = session.exec(statement.with_for_update()).all()
+    for token in tokens:
+        token.revoked_at = instant
+    session.add_all(tokens)
+    session.flush()
+    return len(tokens)
 
 
 def add_web_session(session: Session, person_id: UUID, digest: str, lasts: timedelta) -> WebSession:

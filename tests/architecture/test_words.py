@@ -14,6 +14,7 @@ from orchestrator.console.words.labels import WORDS
 from orchestrator.content.lifecycle import REVISION_LIFECYCLE
 from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.core.zone_classes import ZoneClass
+from orchestrator.departments.lifecycle import PERSON_LIFECYCLE
 from orchestrator.departments.permissions import Permission, Role
 from orchestrator.migrations.kinds import SwitchOutcome
 from orchestrator.migrations.lifecycle import MIGRATION_LIFECYCLE, MigrationStatus
@@ -62,6 +63,7 @@ LIFECYCLES = (
     MIGRATION_LIFECYCLE,
     STATEMENT_LIFECYCLE,
     RESOURCE_LIFECYCLE,
+    PERSON_LIFECYCLE,
     REVISION_LIFECYCLE,
 )
 EVENT = re.compile(r'"([a-z_]+:[a-z_]+[a-z])"')

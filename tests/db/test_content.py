@@ -21,11 +21,12 @@ from orchestrator.content.errors import (
     StaleRevision,
 )
 from orchestrator.core.db import transaction
-from orchestrator.core.errors import BadInput, IllegalTransition, NotPermitted
+from orchestrator.core.errors import BadInput, IllegalTransition, NotFound, NotPermitted
 from orchestrator.departments.permissions import Actor
 from orchestrator.workflows.act import Call
 from orchestrator.workflows.content import content_revisions
-from orchestrator.workflows.nouns import REVISIONS
+from orchestrator.workflows.nouns import PEOPLE, REVISIONS
+from orchestrator.workflows.people.acts import DEACTIVATE
 from orchestrator.workflows.perform import perform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,6 +229,32 @@ def test_a_load_never_overwrites_what_was_changed_in_the_product(
     assert "SLJ/production/vcpu" in refused.value.detail
     assert limit(engine) == 36
     assert load(city_url, str(folder), "--as", "xxh.reviewer").exit_code == 1
+
+
+def test_a_load_restores_no_deactivated_person_whom_the_files_still_name(
+    engine: Engine, folder: Path, reviewer: Actor, administrator: Actor, smart_city: Actor, actor: Named
+) -> None:
+    clerk = actor("slj.clerk")
+    with transaction(engine) as session:
+        perform(PEOPLE, DEACTIVATE, Call(session, administrator, PACK, reason="离岗"), clerk.person_id)
+    edit(folder, "水利局经办人", "水利局新经办人")
+    with pytest.raises(ContentConflict) as refused, transaction(engine) as session:
+        content_revisions.load_content(session, bundle(folder), reviewer)
+    assert {row["key"] for row in refused.value.extra["conflicts"]} == {"slj.clerk"}
+
+    file = folder / SLJ
+    kept = [part for part in file.read_text().split("  - username: ") if not part.startswith("slj.clerk\n")]
+    file.write_text("  - username: ".join(kept))
+    revision = propose(engine, folder, reviewer)
+    with transaction(engine) as session:
+        decide(session, "approve", smart_city, revision)
+    shutil.copy(ROOT / SLJ, file)
+    revision = propose(engine, folder, reviewer)
+    with pytest.raises(NotFound):
+        actor("slj.clerk")
+    with transaction(engine) as session:
+        decide(session, "approve", smart_city, revision)
+    assert actor("slj.clerk").person_id == clerk.person_id
 
 
 def test_a_change_in_the_product_that_the_files_take_over_is_no_conflict(

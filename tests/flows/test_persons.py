@@ -103,8 +103,9 @@ def test_a_department_never_approves_its_own_plan(office: Office) -> None:
     with office.engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO persons (id, username, name_zh, name_en, organisation_code, active, language)"
-                " VALUES (gen_random_uuid(), 'slj.second', '第二', 'Second', 'SLJ', true, 'zh')"
+                "INSERT INTO persons (id, username, name_zh, name_en, organisation_code, status, status_at,"
+                " version, language)"
+                " VALUES (gen_random_uuid(), 'slj.second', '第二', 'Second', 'SLJ', 'active', now(), 1, 'zh')"
             )
         )
     grant(office.engine, "slj.second", "centre_approver")
@@ -163,7 +164,7 @@ def test_the_approval_of_somebody_who_lost_the_right_does_not_count_at_apply(
 
 
 LOSSES = {
-    "deactivated": "UPDATE persons SET active = false WHERE id = :person",
+    "deactivated": "UPDATE persons SET status = 'deactivated' WHERE id = :person",
     "role ended": "UPDATE role_grants SET valid_to = '2019-06-19' WHERE person_id = :person",
 }
 

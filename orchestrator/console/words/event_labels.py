@@ -117,6 +117,8 @@ EVENTS: Mapping[str, str] = {
     "session:closed": N_("退出"),
     "session:refused": N_("登录被拒绝"),
     "person:deactivated": N_("停用人员账户"),
+    "person:active": N_("恢复人员账户"),
+    "person:same_person_refused": N_("不得操作本人账户，已拒绝"),
     "identity:password_set": N_("设置密码"),
     "token:created": N_("创建访问令牌"),
     "token:revoked": N_("撤销访问令牌"),

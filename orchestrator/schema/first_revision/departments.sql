@@ -21,10 +21,13 @@ CREATE TABLE persons (
     name_zh varchar NOT NULL,
     name_en varchar NOT NULL,
     organisation_code varchar NOT NULL,
-    active boolean NOT NULL,
+    status varchar NOT NULL,
+    status_at timestamptz NOT NULL,
+    version integer NOT NULL,
     language varchar NOT NULL,
     CONSTRAINT pk_persons PRIMARY KEY (id),
     CONSTRAINT ck_persons_language_known CHECK (language IN ('zh', 'en')),
+    CONSTRAINT ck_persons_status_known CHECK (status IN ('active', 'deactivated')),
     CONSTRAINT uq_persons_username UNIQUE (username)
 );
 CREATE INDEX ix_persons_organisation_code ON persons (organisation_code);

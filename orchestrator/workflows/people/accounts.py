@@ -12,6 +12,7 @@ from orchestrator.core.clock import now, today
 from orchestrator.core.errors import BadInput, NotFound, NotSignedIn
 from orchestrator.core.events import Event
 from orchestrator.core.sealing import new_token, token_hash
+from orchestrator.core.transitions import Transition
 from orchestrator.departments import queries, store
 from orchestrator.departments.errors import (
     AccountLocked,
@@ -19,8 +20,10 @@ from orchestrator.departments.errors import (
     UnknownScope,
     WrongCredentials,
 )
+from orchestrator.departments.lifecycle import PersonStatus
 from orchestrator.departments.models import ApiToken, Person
 from orchestrator.departments.permissions import Actor, Permission, require
+from orchestrator.workflows.act import Call
 
 MAX_WRONG_PASSWORDS = 5
 LOCK_LASTS = timedelta(minutes=10)
@@ -46,7 +49,7 @@ def sign_in(session: Session, username: str, password: str, lasts: timedelta) ->
         raise AccountLocked
     valid, better = _HASHER.verify_and_update(password, identity.password_hash)
     person = queries.people(session, [identity.person_id])[identity.person_id]
-    if not valid or not person.active:
+    if not valid or not person.is_active:
         raise WrongCredentials().noted(_failed(identity.person_id))
     store.clear_failures(session, identity, better)
     secret = new_token("gs")
@@ -108,7 +111,7 @@ def actor_of_token(session: Session, token: str) -> Actor:
 
 def _actor(session: Session, person_id: UUID, scopes: Sequence[str] | None = None) -> Actor:
     person = queries.people(session, [person_id]).get(person_id)
-    if person is None or not person.active:
+    if person is None or not person.is_active:
         raise TokenInvalid
     return queries.actor(session, person, today(session), scopes)
 
@@ -120,7 +123,7 @@ def actor_named(session: Session, username: str) -> Actor:
         NotFound: there is no such active person.
     """
     person = queries.person_named(session, username)
-    if person is None or not person.active:
+    if person is None or not person.is_active:
         raise NotFound(f"There is no active person {username}.", detail_zh=f"没有在用账号 {username}")
     return queries.actor(session, person, today(session))
 
@@ -209,17 +212,20 @@ def set_password(session: Session, username: str, password: str, actor: str) -> 
     )
 
 
-def deactivate_person(session: Session, actor: Actor, username: str) -> None:
-    """Deactivate a person at once; their earlier approvals no longer count when a plan is applied.
+def deactivate_person(call: Call, person: Person) -> Person:
+    """Deactivate the account: sessions and tokens end at once, and earlier approvals no longer count.
 
-    Raises:
-        NotFound: there is no such person.
+    An approval counts when its plan is applied (invariant 21).
     """
-    require(actor, Permission.PEOPLE_MANAGE)
-    person = _person_named(session, username)
-    person.active = False
-    session.add(person)
-    _record(session, "person:deactivated", person, actor.audit_name)
+    facts = {
+        "reason": call.reason,
+        "sessions_ended": store.end_web_sessions(call.session, person.id),
+        "tokens_revoked": store.revoke_tokens(call.session, person.id),
+    }
+    organisation = person.organisation_code
+    change = Transition(PersonStatus.DEACTIVATED, call.actor.audit_name, organisation, facts)
+    store.transition(call.session, person, change)
+    return person
 
 
 def _person_named(session: Session, username: str) -> Person:
@@ -229,13 +235,13 @@ def _person_named(session: Session, username: str) -> Person:
     return person
 
 
-def _record(session: Session, action: str, person: Person, actor: str | None = None) -> None:
+def _record(session: Session, action: str, person: Person) -> None:
     audit.record(
         session,
         Event(
             action,
             ("person", person.id),
-            actor=actor or f"person:{person.id}",
+            actor=f"person:{person.id}",
             organisation=person.organisation_code,
         ),
     )

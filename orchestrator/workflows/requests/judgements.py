@@ -284,7 +284,7 @@ def invalid_approvals(session: Session, plan: ExecutionPlan) -> int:
     for approval in approvals:
         person = people[approval.approver_id]
         approver = department_queries.actor(session, person, today(session))
-        invalid += not (person.active and approver.may(APPROVAL_PERMISSIONS[approval.role]))
+        invalid += not (person.is_active and approver.may(APPROVAL_PERMISSIONS[approval.role]))
     return invalid
 
 

@@ -21,6 +21,7 @@ PACK: Final = load_pack(Path(__file__).resolve().parents[3] / "policies" / "xiny
 OWNER, OTHER = "SLJ", "XXH"
 KEY: Final = UUID(int=1)
 PERSON_COLUMNS: Final = (
+    "id",
     "requester_id",
     "endorser_id",
     "author_id",
@@ -93,6 +94,7 @@ EXPECTED: Final = {
     "statements.dispute": Right(f"{OFFICER} {APPLIER}", never_with="decided_by_id"),
     "statements.uphold": Right("smart_city_office", "other", DECIDED_PARTIES),
     "statements.let-stand": Right("smart_city_office", "other", DECIDED_PARTIES),
+    "people.deactivate": Right("technical_administrator", never_with="id"),
     "content-revisions.approve": Right("smart_city_office finance", never_with="author_id"),
     "content-revisions.reject": Right("smart_city_office finance", never_with="author_id"),
 }

@@ -36,6 +36,8 @@ FINAL = {
     "content revision": {"loaded", "rejected", "superseded"},
 }
 """The states that the domain prints in bold."""
+ENDLESS = {"person"}
+"""People are never deleted: a deactivated account can be restored."""
 
 
 def lifecycles() -> Iterator[Lifecycle[Any]]:
@@ -103,7 +105,7 @@ def test_every_state_can_be_reached_and_every_story_can_end(noun: str) -> None:
     ends = {status for status in reached if lifecycle.is_final(status)}
     for _ in reached:
         ends |= {status for status in reached if lifecycle.transitions.get(status, frozenset()) & ends}
-    assert ends == reached
+    assert ends == (set() if noun in ENDLESS else reached)
 
 
 def test_a_request_that_ended_holds_nothing() -> None:
