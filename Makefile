@@ -117,6 +117,7 @@ fmt: $(VENV)/project.stamp $(VENV)/dev.stamp
 client: $(VENV)/project.stamp $(VENV)/dev.stamp
 	@PYTHONPATH=. $(BIN)/python tools/write_openapi.py
 	@$(BIN)/python tools/write_client.py
+	@PYTHONPATH=. $(BIN)/python tools/write_act_calls.py
 
 bench: $(VENV)/project.stamp $(VENV)/dev.stamp
 	@exec $(BIN)/python -m benchmarks.$(NAME) $(ARGS)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Final, get_type_hints
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
@@ -16,6 +16,9 @@ from orchestrator.core.errors import NotFound
 from orchestrator.departments.permissions import Actor
 from orchestrator.workflows.act import Act, Call, Noun
 from orchestrator.workflows.perform import perform
+
+ACT: Final = "x-act"
+"""Marks the operation of an act in the API document, from which the commands are made."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def add_routes(
             name=f"{act.name.replace('-', '_')}_{noun.singular}",
             summary=act.label.en,
             description=act.runs.__doc__,
+            openapi_extra={ACT: act.name},
         )
 
 

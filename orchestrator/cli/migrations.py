@@ -1,30 +1,25 @@
 """`govcloud migration`: register, prepare, cut over, roll back, accept and finalise a migration."""
 
-from collections.abc import Callable
 from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
 
 import typer
 
+from orchestrator.cli.acts import Group, add_acts
 from orchestrator.cli.connection import signed_in
 from orchestrator.cli.references import MOST_A_PAGE, migration_id
 from orchestrator.cli.request_files import BadFile
-from orchestrator.cli.runs import Follow, show_ordered
 from orchestrator.cli.showing import ORGANISATION, SYSTEM, AsJson, at, print_json, show_fields, show_list
 
 if TYPE_CHECKING:
-    from orchestrator.client.api import ApiClient
-    from orchestrator.client.models import MigrationDetail, RunDetail
+    from orchestrator.client.models import MigrationDetail
 
 app = typer.Typer(no_args_is_help=True, help="Migrations of live systems.")
 
 Reference = Annotated[str, typer.Argument(metavar="MIGRATION", help="Its number or id.")]
 PlanFile = Annotated[Path, typer.Argument(metavar="FILE", help="A migration plan, YAML.")]
-Reason = Annotated[str, typer.Option("--reason", help="Reason, shown to everyone who can see the migration.")]
-Digest = Annotated[str, typer.Option("--digest", help="The digest that `migration show` printed.")]
 
 
 @app.command()
@@ -88,33 +83,6 @@ def show(migration: Reference, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def approve(migration: Reference, digest: Digest, as_json: AsJson = False) -> None:
-    """Approve the shown plan of the preparation, rollback or clean-up, by its digest."""
-    from orchestrator.client.models import DigestBody
-
-    with signed_in() as client:
-        wanted = migration_id(client, migration)
-        _report(client.approve_migration(wanted, DigestBody(digest=digest)), as_json=as_json)
-
-
-@app.command("approve-cutover")
-def approve_cutover(migration: Reference, digest: Digest, as_json: AsJson = False) -> None:
-    """Approve the shown cutover together with its rollback, by its digest."""
-    from orchestrator.client.models import DigestBody
-
-    with signed_in() as client:
-        wanted = migration_id(client, migration)
-        _report(client.approve_cutover_migration(wanted, DigestBody(digest=digest)), as_json=as_json)
-
-
-@app.command()
-def accept(migration: Reference, as_json: AsJson = False) -> None:
-    """Accept the migrated system; the target is billed from today on."""
-    with signed_in() as client:
-        _report(client.accept_migration(migration_id(client, migration)), as_json=as_json)
-
-
-@app.command()
 def retire(
     migration: Reference,
     stopped_on: Annotated[
@@ -135,84 +103,6 @@ def retire(
     record = RetirementBody(stopped_on=stopped_on, sanitisation=sanitisation, remark=remark)
     with signed_in() as client:
         _report(client.retire_migration(migration_id(client, migration), record), as_json=as_json)
-
-
-@app.command()
-def abort(migration: Reference, reason: Reason, as_json: AsJson = False) -> None:
-    """Abort a migration that has not changed any host."""
-    from orchestrator.client.models import ReasonBody
-
-    with signed_in() as client:
-        wanted = migration_id(client, migration)
-        _report(client.abort_migration(wanted, ReasonBody(reason=reason)), as_json=as_json)
-
-
-@app.command()
-def inspect(migration: Reference, as_json: AsJson = False) -> None:
-    """Inspect both sides after a failure, and reopen the side that is safe to serve."""
-    with signed_in() as client:
-        _report(client.inspect_migration(migration_id(client, migration)), as_json=as_json)
-
-
-def _ordered(name: str, description: str, operation: Callable[["ApiClient", UUID], "RunDetail"]) -> None:
-    def act(migration: Reference, follow: Follow = False, as_json: AsJson = False) -> None:
-        with signed_in() as client:
-            run = operation(client, migration_id(client, migration))
-            show_ordered(client, run, follow=follow, as_json=as_json)
-
-    app.command(name, help=description)(act)
-
-
-_ordered(
-    "preflight",
-    "Check both sides and plan the preparation.",
-    lambda client, id_: client.preflight_migration(id_),
-)
-_ordered(
-    "start",
-    "Prepare replication in both directions and copy, from the approved plan.",
-    lambda client, id_: client.start_migration(id_),
-)
-_ordered(
-    "plan-cutover",
-    "Check both sides and plan the cutover together with its rollback.",
-    lambda client, id_: client.plan_cutover_migration(id_),
-)
-_ordered(
-    "cut-over",
-    "Cut over to the target, from the plan that two persons approved.",
-    lambda client, id_: client.cut_over_migration(id_),
-)
-_ordered(
-    "roll-back",
-    "Roll back to the source with every write that the target accepted.",
-    lambda client, id_: client.roll_back_migration(id_),
-)
-_ordered(
-    "plan-rollback",
-    "Plan another rollback, after the approved one could not be used.",
-    lambda client, id_: client.plan_rollback_migration(id_),
-)
-_ordered(
-    "plan-clean-up",
-    "Plan the clean-up: abort the migration and remove the copies.",
-    lambda client, id_: client.plan_clean_up_migration(id_),
-)
-_ordered(
-    "clean-up",
-    "Run the approved clean-up and abort the migration; the source keeps serving.",
-    lambda client, id_: client.clean_up_migration(id_),
-)
-_ordered(
-    "plan-finalisation",
-    "Plan to finalise, which removes the rollback path.",
-    lambda client, id_: client.plan_finalisation_migration(id_),
-)
-_ordered(
-    "finalise",
-    "Finalise from the approved plan; there is no rollback afterwards.",
-    lambda client, id_: client.finalise_migration(id_),
-)
 
 
 def _report(migration: "MigrationDetail", *, as_json: bool) -> None:
@@ -245,3 +135,8 @@ def _show(migration: "MigrationDetail", *, as_json: bool) -> None:
 def _show_awaited(migration: "MigrationDetail") -> None:
     for awaited in migration.awaited:
         typer.echo(f"  next: {awaited.act} ({', '.join(awaited.permissions) or 'a worker'})")
+
+
+add_acts(
+    Group(app, "migrations", "migration", "Its number or id.", migration_id, _report), besides={"retire"}
+)

@@ -1,12 +1,17 @@
 """`govcloud people`: list people, set passwords and create tokens on the machine; deactivate over the API."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.acts import Group, add_acts
 from orchestrator.cli.machine import database
-from orchestrator.cli.showing import AsJson
+from orchestrator.cli.references import person_id
+from orchestrator.cli.showing import print_json, print_table
+
+if TYPE_CHECKING:
+    from orchestrator.client.models import PersonDetail
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,7 +23,6 @@ OPERATOR = "operator:command-line"
 @app.command("list")
 def list_people() -> None:
     """List all people with their roles."""
-    from orchestrator.cli.showing import print_table
     from orchestrator.core.clock import today
     from orchestrator.departments import queries
 
@@ -62,21 +66,11 @@ def token(
     typer.echo(secret)
 
 
-@app.command()
-def deactivate(
-    username: str,
-    reason: Annotated[str, typer.Option("--reason", help="Reason, kept in the audit.")],
-    as_json: AsJson = False,
-) -> None:
-    """Deactivate another person's account as a signed-in administrator; sessions and tokens end at once."""
-    from orchestrator.cli.connection import signed_in
-    from orchestrator.cli.references import person_id
-    from orchestrator.cli.showing import print_json
-    from orchestrator.client.models import ReasonBody
-
-    with signed_in() as client:
-        person = client.deactivate_person(person_id(client, username), ReasonBody(reason=reason))
+def _acted(person: "PersonDetail", *, as_json: bool) -> None:
     if as_json:
         print_json(person)
     else:
         typer.echo(f"{person.username} is {person.status}.")
+
+
+add_acts(Group(app, "people", "person", "The user name.", person_id, _acted, "Reason, kept in the audit."))

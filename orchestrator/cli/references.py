@@ -45,7 +45,7 @@ def find(noun: str, reference: str, candidates: Callable[[], Iterable[Identified
 
 
 def _is_named(candidate: Identified, reference: str) -> bool:
-    names = [getattr(candidate, member, None) for member in ("number", "key", "username")]
+    names = [str(getattr(candidate, member, "")) for member in ("number", "key", "username")]
     return reference in names or (
         len(reference) >= SHORTEST_PREFIX and str(candidate.id).startswith(reference)
     )

@@ -1,18 +1,16 @@
 """`govcloud requests`: write, endorse, submit and review requests."""
 
 import uuid
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
 
 import typer
 
+from orchestrator.cli.acts import Group, add_acts
 from orchestrator.cli.connection import signed_in
 from orchestrator.cli.references import MOST_A_PAGE, request_id
 from orchestrator.cli.request_files import read_request
-from orchestrator.cli.runs import Follow, show_ordered
 from orchestrator.cli.showing import (
     MONTH,
     ORGANISATION,
@@ -26,8 +24,7 @@ from orchestrator.cli.showing import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.client.api import ApiClient
-    from orchestrator.client.models import ReasonBody, RequestDetail
+    from orchestrator.client.models import RequestDetail
 
 app = typer.Typer(no_args_is_help=True, help="Resource requests.")
 
@@ -37,7 +34,6 @@ Key = Annotated[
     str | None,
     typer.Option(help="Idempotency key: repeat a call with the same key if its response was lost."),
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Reason, shown to everyone who can see the request.")]
 
 NEXT = {
     "draft": "Hand it to your information officer: govcloud requests ask-endorsement {number}",
@@ -116,84 +112,6 @@ def submit(request: Reference, key: Key = None, as_json: AsJson = False) -> None
         _acted(submitted, as_json=as_json)
 
 
-@app.command()
-def plan(request: Reference, follow: Follow = False, as_json: AsJson = False) -> None:
-    """Order an execution plan for an approved request."""
-    with signed_in() as client:
-        run = client.plans_request(request_id(client, request))
-        show_ordered(client, run, follow=follow, as_json=as_json)
-
-
-PlainAct = Callable[["ApiClient", UUID], "RequestDetail"]
-ReasonedAct = Callable[["ApiClient", UUID, "ReasonBody"], "RequestDetail"]
-
-
-def _plain(name: str, description: str, act: PlainAct) -> None:
-    def command(request: Reference, as_json: AsJson = False) -> None:
-        with signed_in() as client:
-            _acted(act(client, request_id(client, request)), as_json=as_json)
-
-    app.command(name, help=description)(command)
-
-
-def _reasoned(name: str, description: str, act: ReasonedAct) -> None:
-    def command(request: Reference, reason: Reason, as_json: AsJson = False) -> None:
-        from orchestrator.client.models import ReasonBody
-
-        with signed_in() as client:
-            _acted(act(client, request_id(client, request), ReasonBody(reason=reason)), as_json=as_json)
-
-    app.command(name, help=description)(command)
-
-
-_plain(
-    "ask-endorsement",
-    "Hand the draft to the information officer.",
-    lambda client, id_: client.ask_endorsement_request(id_),
-)
-_plain(
-    "endorse",
-    "Endorse it as the department's information officer.",
-    lambda client, id_: client.endorse_request(id_),
-)
-_reasoned(
-    "decline",
-    "Send it back to its author instead of endorsing it.",
-    lambda client, id_, reason: client.decline_request(id_, reason),
-)
-_plain("accept", "Accept it for review.", lambda client, id_: client.accept_request(id_))
-_reasoned(
-    "return",
-    "Ask the department to complete it; its hold is kept.",
-    lambda client, id_, reason: client.return_request(id_, reason),
-)
-_reasoned(
-    "refuse",
-    "Refuse it after the formal check; its hold is released.",
-    lambda client, id_, reason: client.refuse_request(id_, reason),
-)
-_plain(
-    "approve",
-    "Approve it after the review; also resumes a request that is being cancelled.",
-    lambda client, id_: client.approve_request(id_),
-)
-_reasoned(
-    "reject",
-    "Reject it after the review; its hold is released once no resource is left.",
-    lambda client, id_, reason: client.reject_request(id_, reason),
-)
-_reasoned(
-    "cancel",
-    "Cancel your request; its hold is released once no resource is left.",
-    lambda client, id_, reason: client.cancel_request(id_, reason),
-)
-_plain(
-    "activate",
-    "Activate the resources after the trial; billing starts today.",
-    lambda client, id_: client.activate_request(id_),
-)
-
-
 def _acted(request: "RequestDetail", *, as_json: bool) -> None:
     if as_json:
         print_json(request)
@@ -244,3 +162,10 @@ def _amounts(amounts: dict[str, int]) -> list[tuple[str, object]]:
         (target, cny(amount) if target.startswith("budget:") else amount)
         for target, amount in sorted(amounts.items())
     ]
+
+
+add_acts(
+    Group(app, "requests", "request", "Its number, e.g. GC-2019-0001, or id.", request_id, _acted),
+    besides={"submit"},
+    names={"plans": "plan"},
+)

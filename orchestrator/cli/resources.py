@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.acts import Group, add_acts
 from orchestrator.cli.connection import signed_in
 from orchestrator.cli.references import request_id, resource_id, workspace_id
 from orchestrator.cli.showing import ORGANISATION, SYSTEM, AsJson, at, print_json, show_fields, show_list
@@ -15,8 +16,6 @@ app = typer.Typer(no_args_is_help=True, help="Resources and workspaces.")
 drift_app = typer.Typer(no_args_is_help=True, help="Drift: differences between reality and the state.")
 MOST_A_PAGE = 500
 
-Reference = Annotated[str, typer.Argument(metavar="RESOURCE", help="Its id, or the first letters of it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Reason, shown to everyone who can see the resource.")]
 Workspace = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its key, e.g. slj-2019-0001, or id.")]
 
 
@@ -47,28 +46,11 @@ def list_resources(
     show_list(resources, columns, as_json=as_json)
 
 
-@app.command()
-def suspend(resource: Reference, reason: Reason, as_json: AsJson = False) -> None:
-    """Suspend a resource: it is billed as suspended from today on."""
-    from orchestrator.client.models import ReasonBody
-
-    with signed_in() as client:
-        wanted = resource_id(client, resource)
-        _acted(client.suspend_resource(wanted, ReasonBody(reason=reason)), as_json=as_json)
-
-
-@app.command()
-def resume(resource: Reference, reason: Reason, as_json: AsJson = False) -> None:
-    """Resume a suspended resource: it is billed in full from today on."""
-    from orchestrator.client.models import ReasonBody
-
-    with signed_in() as client:
-        wanted = resource_id(client, resource)
-        _acted(client.resume_resource(wanted, ReasonBody(reason=reason)), as_json=as_json)
-
-
 def _acted(resource: "ResourceDetail", *, as_json: bool) -> None:
     show_fields(resource, ("id", "address", "status", ORGANISATION, SYSTEM), as_json=as_json)
+
+
+add_acts(Group(app, "resources", "resource", "Its id, or the first letters of it.", resource_id, _acted))
 
 
 @app.command("workspaces")

@@ -339,9 +339,7 @@ class Operations:
     def plans_request(
         self, request_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
     ) -> RunDetail:
-        """Order a plan for an approved request, or the undo of one that is being cancelled; return its
-        run.
-        """
+        """Order a plan for an approved request, or the undo of one that is being cancelled."""
         call = Call(
             "POST",
             f"/requests/{segment(request_id)}/plans",
@@ -352,7 +350,7 @@ class Operations:
     def activate_request(
         self, request_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
     ) -> RequestDetail:
-        """Activate the resources of a trial: billing starts today (domain §2.9, *Day*)."""
+        """Activate the resources after the trial; billing starts today."""
         call = Call(
             "POST",
             f"/requests/{segment(request_id)}/activate",
@@ -430,9 +428,7 @@ class Operations:
     def apply_plan(
         self, plan_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
     ) -> RunDetail:
-        """Order the apply of an approved plan and return its run; the approval is claimed here, durably
-        and once.
-        """
+        """Apply an approved plan, once."""
         call = Call(
             "POST",
             f"/plans/{segment(plan_id)}/apply",
@@ -532,7 +528,7 @@ class Operations:
     def inspect_migration(
         self, migration_id: UUID, *, idempotency_key: str | None = None, if_match: int | None = None
     ) -> MigrationDetail:
-        """After a failure, abandon its plan, or let a worker inspect both sides where a switch has begun."""
+        """Inspect both sides after a failure, and reopen the side that is safe to serve."""
         call = Call(
             "POST",
             f"/migrations/{segment(migration_id)}/inspect",

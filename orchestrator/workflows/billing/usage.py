@@ -54,7 +54,10 @@ class UsageCorrection:
 
 
 def activate_request(call: Call, request: ResourceRequest) -> ResourceRequest:
-    """Activate the resources of a trial: billing starts today (domain §2.9, *Day*)."""
+    """Activate the resources after the trial; billing starts today.
+
+    *Day* is that of domain §2.9.
+    """
     session, actor = call.session, call.actor.audit_name
     workspace = run_queries.workspace_of_request(session, request.id)
     run = run_queries.last_apply(session, workspace.id)

@@ -254,9 +254,9 @@ def abort(call: Call, migration: Migration) -> Migration:
 
 
 def inspect(call: Call, migration: Migration) -> Migration:
-    """After a failure, abandon its plan, or let a worker inspect both sides where a switch has begun.
+    """Inspect both sides after a failure, and reopen the side that is safe to serve.
 
-    The worker lets the side that is safe to serve accept writes, and records it.
+    The failed plan is abandoned; a worker inspects the sides only where a switch has begun.
     """
     session, actor = call.session, call.actor
     for act in (PlanKind.CUTOVER, PlanKind.ROLLBACK, PlanKind.PREPARE, PlanKind.CLEAN_UP):

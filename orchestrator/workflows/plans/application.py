@@ -106,7 +106,9 @@ class ApplyResult:
 
 
 def apply_plan(call: Call, plan: ExecutionPlan) -> Run:
-    """Order the apply of an approved plan and return its run; the approval is claimed here, durably and once.
+    """Apply an approved plan, once.
+
+    The approval is claimed here, durably; return the run of the apply.
 
     Raises:
         NotApproved: an approval is missing, or its giver has lost the role since (invariant 21).

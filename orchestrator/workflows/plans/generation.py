@@ -74,7 +74,7 @@ class PlanningResult:
 
 
 def generate_plan(call: Call, request: ResourceRequest) -> Run:
-    """Order a plan for an approved request, or the undo of one that is being cancelled; return its run.
+    """Order a plan for an approved request, or the undo of one that is being cancelled.
 
     Raises:
         NoBudgetLine: the fiscal year has changed, and the new year has no budget line.

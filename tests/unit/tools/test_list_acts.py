@@ -9,8 +9,8 @@ def test_the_page_of_the_acts_is_current() -> None:
     assert page == list_acts.page(), "Run: PYTHONPATH=. .venv/bin/python tools/list_acts.py"
 
 
-def test_only_acts_that_pages_offer_have_no_command() -> None:
-    without = {
-        f"{noun.path}.{act.name}" for noun in NOUNS for act in noun.acts if not list_acts.command(noun, act)
-    }
-    assert without == {"requests.endorse-and-submit"}
+def test_every_act_has_a_command() -> None:
+    without = [
+        (noun.path, act.name) for noun in NOUNS for act in noun.acts if not list_acts.command(noun, act)
+    ]
+    assert without == []

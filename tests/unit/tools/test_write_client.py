@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tools.write_client import NotCovered, Shapes, files, operation
+from tools import write_act_calls
+from tools.write_client import FOLDER, NotCovered, Shapes, files, operation
 from tools.write_openapi import ROOT
 
 REQUEST_ID = {
@@ -21,6 +22,11 @@ CURSOR = {"name": "cursor", "in": "query", "schema": {"type": "integer"}}
 def test_the_client_is_current() -> None:
     for path, text in files(ROOT).items():
         assert path.read_text(encoding="utf-8") == text, "Run: make client"
+
+
+def test_the_list_of_acts_is_current() -> None:
+    path = ROOT / FOLDER / "acts.py"
+    assert path.read_text(encoding="utf-8") == write_act_calls.text(ROOT), "Run: make client"
 
 
 def method(**description: Any) -> str:
