@@ -32,11 +32,12 @@ def list_people() -> None:
                 person.username,
                 person.name_zh,
                 person.organisation_code,
+                person.status,
                 ", ".join(sorted(queries.roles_on(session, person.id, today(session)))),
             )
             for person in queries.everybody(session)
         ]
-    print_table(("user name", "name", "organisation", "roles"), rows)
+    print_table(("user name", "name", "organisation", "status", "roles"), rows)
 
 
 @app.command()

@@ -161,7 +161,7 @@ ACTS: Final = (
         "plans",
         "refuse",
         "refuse_plan",
-        "Refuse the plan; the reason is kept with the decision.",
+        "Refuse the plan; the reason is stored with the decision.",
         Needs.REASON,
         orders_run=False,
     ),

@@ -11,7 +11,8 @@ from orchestrator.billing.intervals import EventKind
 from orchestrator.billing.lifecycle import STATEMENT_LIFECYCLE, StatementStatus
 from orchestrator.console.words.i18n import translations
 from orchestrator.console.words.labels import WORDS
-from orchestrator.content.lifecycle import REVISION_LIFECYCLE
+from orchestrator.content.differences import Verdict as Difference
+from orchestrator.content.lifecycle import REVISION_LIFECYCLE, RevisionStatus
 from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.core.zone_classes import ZoneClass
 from orchestrator.departments.lifecycle import PERSON_LIFECYCLE
@@ -37,6 +38,7 @@ from tests.architecture.words import (
 )
 
 CODES: Mapping[str, type[StrEnum]] = {
+    "content_revision": RevisionStatus,
     "request": RequestStatus,
     "plan": PlanStatus,
     "run": RunStatus,
@@ -47,6 +49,7 @@ CODES: Mapping[str, type[StrEnum]] = {
     "verdict": Verdict,
 }
 CHOICES: Mapping[str, Collection[str]] = {
+    "content_verdict": {Difference.ADD, Difference.CHANGE, Difference.REMOVE},
     "request_kind": tuple(RequestKind),
     "zone_class": tuple(ZoneClass),
     "purpose": get_args(HostPurpose.__value__),

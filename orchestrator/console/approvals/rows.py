@@ -7,6 +7,7 @@ from orchestrator.console.frame.acts import waiting_text
 from orchestrator.console.frame.visit import Visit
 from orchestrator.console.requests import reading as request_reading
 from orchestrator.console.words.i18n import N_
+from orchestrator.content import queries as revision_queries
 from orchestrator.core.clock import today
 from orchestrator.core.plan_kinds import PlanKind
 from orchestrator.migrations import queries as migration_queries
@@ -14,6 +15,7 @@ from orchestrator.resource_requests import queries as request_queries
 from orchestrator.runs import queries as run_queries
 from orchestrator.workflows.to_do_queries import Item
 
+CONTENT_CHANGES = N_("内容修订，%(count)s 处变更")
 STATEMENT_OF = N_("%(month)s 政务云资源用量确认单")
 
 
@@ -29,6 +31,7 @@ def queue_row(visit: Visit, item: Item) -> QueueRow:
         "plans": _plan_row,
         "migrations": _migration_row,
         "statements": _statement_row,
+        "content-revisions": _revision_row,
     }
     return rows[item.noun.path](visit, item)
 
@@ -98,4 +101,19 @@ def _statement_row(visit: Visit, item: Item) -> QueueRow:
         monthly_fen=None,
         due_on=due,
         overdue=due is not None and due < today(visit.session),
+    )
+
+
+def _revision_row(visit: Visit, item: Item) -> QueueRow:
+    revision = revision_queries.get(visit.session, item.key)
+    return QueueRow(
+        key=f"content-revision:{revision.id}",
+        number=str(revision.number),
+        waiting=waiting_text(item.act.waiting, visit),
+        organisation=visit.names.organisation_of(revision.author_id),
+        requester=visit.names.person(revision.author_id),
+        since=item.since,
+        subject=visit.say(CONTENT_CHANGES, count=len(revision.differences)),
+        zone_class="",
+        monthly_fen=None,
     )

@@ -12,8 +12,8 @@ from orchestrator.console.requests.views import RequestDetail
 class QueueRow:
     """One object that waits for an act; `waiting` names the act in the reader's language.
 
-    `key` is ``request:<id>`` or ``plan:<id>``, which open beside the queue, or ``migration:<id>`` or
-    ``statement:<id>``, which have a page only; `number` is shown to the reader.
+    `key` is ``request:<id>`` or ``plan:<id>``, which open beside the queue, or ``migration:<id>``,
+    ``statement:<id>`` or ``content-revision:<id>``, which have a page only; `number` is shown to the reader.
     """
 
     key: str

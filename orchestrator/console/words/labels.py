@@ -182,6 +182,13 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "refuse": N_("不予办理"),
         "unknown": N_("无法判断"),
     },
+    "content_revision": {
+        "proposed": N_("待批准"),
+        "loaded": N_("已生效"),
+        "rejected": N_("未通过"),
+        "superseded": N_("已被替代"),
+    },
+    "content_verdict": {"add": N_("新增"), "change": N_("修改"), "remove": N_("移除")},
     "effect": {
         "create": N_("新建"),
         "update": N_("变更"),

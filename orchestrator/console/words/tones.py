@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 TONES: Mapping[str, Mapping[str, str]] = {
+    "content_revision": {"proposed": "wait", "loaded": "good", "rejected": "bad"},
+    "content_verdict": {"remove": "bad"},
     "request": {
         "awaiting_endorsement": "wait",
         "submitted": "wait",

@@ -42,6 +42,7 @@ APPROVE = Act(
     conditions=(CONCERNS_THEIR_AUTHORITY, LACKS_THEIR_APPROVAL),
     runs=content_revisions.approve_revision,
     tone="primary",
+    waiting=Text("待批准内容修订", "Content revision to approve"),
     done=Text("已批准。", "Approved."),
 )
 REJECT = Act(

@@ -6,6 +6,13 @@ from typing import Any
 
 from orchestrator.console.approvals.views import ApprovalQueue, QueueRow
 from orchestrator.console.audit.views import AuditPage, AuditRow, ChainCheck
+from orchestrator.console.content.views import (
+    ContentChange,
+    Decision,
+    RevisionDetail,
+    RevisionList,
+    RevisionRow,
+)
 from orchestrator.console.frame.views import Action, ActionSet, Option, Pager
 from orchestrator.console.home.views import HomePage
 from orchestrator.console.requests.form import LineForm, RequestForm
@@ -103,6 +110,37 @@ RUN = RunDetail(
     ),
     trouble="",
 )
+REVISION = RevisionDetail(
+    id="3",
+    number=3,
+    status="proposed",
+    author=HOSTILE,
+    organisation=DEPARTMENT,
+    created_at=hours(30),
+    status_at=hours(30),
+    digest=DIGEST,
+    reason="",
+    decisions=(Decision("finance", "财政审批岗"), Decision("smart_city_office", "")),
+    changes=(
+        ContentChange("change", "quota", "SLJ/production/vcpu", "amount", "32", "40"),
+        ContentChange("add", "person", "slj.second", "", "—", f"name_zh: {HOSTILE}; organisation_code: SLJ"),
+        ContentChange("remove", "role_grant", "slj.clerk/department_clerk", "", "username: slj.clerk", "—"),
+    ),
+    acts=ActionSet(
+        actions=(
+            Action("approve", "/console/content-revisions/3/approve", "primary", label="批准修订"),
+            Action(
+                "reject",
+                "/console/content-revisions/3/reject",
+                "outline-danger",
+                needs_reason=True,
+                label="驳回修订",
+            ),
+        ),
+        hidden={"version": "1"},
+    ),
+)
+REVISION_ROWS = (RevisionRow("3", 3, "proposed", HOSTILE, DEPARTMENT, hours(30), 3),)
 ENDED_RUN = replace(
     RUN,
     status="failed",
@@ -219,6 +257,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             )
         },
     ),
+    "revisions": ("content/list.html", {"page": RevisionList(REVISION_ROWS, Pager(next="2"))}),
+    "revision": ("content/detail.html", {"page": REVISION}),
     "approvals_empty": ("approvals/queue.html", {"page": ApprovalQueue((), Pager(total=0), "", "", ())}),
     "plan": ("plans/detail.html", {"page": PLAN}),
     "run": ("runs/detail.html", {"page": RUN}),

@@ -147,4 +147,4 @@ def test_every_room_belongs_to_the_console_and_has_its_place_in_the_menu() -> No
     names = {room.__name__.split(".")[2] for room in rooms()}
     assert names == {path.parent.name for path in CONSOLE_DIR.glob("*/pages.py")}
     places = [room.MENU.place for room in rooms() if hasattr(room, "MENU")]
-    assert len(places) == len(set(places)) == 9
+    assert len(places) == len(set(places)) == 10
