@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from orchestrator.core.db import transaction
 from orchestrator.departments.permissions import Permission
 from orchestrator.workflows.people import accounts
+from tests.contract import require_documented
 
 
 class Caller:
@@ -20,9 +21,11 @@ class Caller:
         self.token = token
 
     def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        """Whatever the service answers; `path` begins after ``/api/v1``."""
+        """Whatever the service answers, as the API document says; `path` begins after ``/api/v1``."""
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
-        return self._http.request(method, f"/api/v1{path}", headers=headers, **options)
+        response = self._http.request(method, f"/api/v1{path}", headers=headers, **options)
+        require_documented(method, path, response)
+        return response
 
     def get(self, path: str, **options: Any) -> httpx2.Response:
         return self.call("GET", path, **options)

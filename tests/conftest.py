@@ -24,6 +24,7 @@ from orchestrator.settings import Settings
 from orchestrator.workflows.content import content_revisions
 from orchestrator.workflows.people import accounts
 from tests.callers import Callers
+from tests.contract import require_stored_shapes
 from tests.factories import AS_OF
 from tests.office import Office, serving
 from tests.parts import skip_without
@@ -294,7 +295,9 @@ def shared_callers(shared_engine: Engine, tmp_path_factory: pytest.TempPathFacto
 def service(server: Server, city: str) -> Iterator[RunningService]:
     """The whole product as real processes, one for all tests of a module."""
     with _clone(server, city) as url:
-        yield from _running(url)
+        for made in _running(url):
+            yield made
+            require_stored_shapes(made.engine)
 
 
 @pytest.fixture
