@@ -1,94 +1,119 @@
 """Acts on a request, one after the other, through the API; many tests begin with them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
+from orchestrator.client.api import ApiClient
+from orchestrator.client.encoding import decode
+from orchestrator.client.models import (
+    DigestBody,
+    PlanDetail,
+    PlanSummary,
+    ReasonBody,
+    RequestDetail,
+    RequestDraft,
+    RequestHold,
+    ResourceDetail,
+    RunDetail,
+    RunStatus,
+)
 from tests.callers import Callers
 from tests.factories import make_draft
 from tests.running import RunningService
 
-Document = dict[str, Any]
+ReasonedAct = Callable[[ApiClient, UUID, ReasonBody], RequestDetail]
 
 
-def draft(callers: Callers, document: Mapping[str, Any] | None = None, by: str = "slj.clerk") -> Document:
+def draft(
+    callers: Callers, document: Mapping[str, Any] | None = None, by: str = "slj.clerk"
+) -> RequestDetail:
     """A stored draft."""
-    answer: Document = callers(by).done("POST", "/requests", json=document or make_draft())
-    return answer
+    return callers(by).draft_request(decode(RequestDraft, document or make_draft()))
 
 
-def act(callers: Callers, by: str, request: Document, act: str, **options: Any) -> Document:
-    """The request after somebody did something with it."""
-    answer: Document = callers(by).done("POST", f"/requests/{request['id']}/{act}", **options)
-    return answer
+def endorse(callers: Callers, request: RequestDetail, department: str = "slj") -> RequestDetail:
+    callers(f"{department}.clerk").ask_endorsement_request(request.id)
+    return callers(f"{department}.officer").endorse_request(request.id)
 
 
-def endorse(callers: Callers, request: Document, department: str = "slj") -> Document:
-    act(callers, f"{department}.clerk", request, "ask-endorsement")
-    return act(callers, f"{department}.officer", request, "endorse")
-
-
-def submit(callers: Callers, document: Mapping[str, Any] | None = None, department: str = "slj") -> Document:
+def submit(
+    callers: Callers, document: Mapping[str, Any] | None = None, department: str = "slj"
+) -> RequestDetail:
     """Return a request that was drafted, endorsed and submitted, with its hold."""
     request = endorse(callers, draft(callers, document, f"{department}.clerk"), department)
-    return act(callers, f"{department}.clerk", request, "submit")
+    return callers(f"{department}.clerk").submit_request(request.id)
 
 
-def approve(callers: Callers, document: Mapping[str, Any] | None = None, department: str = "slj") -> Document:
+def approve(
+    callers: Callers, document: Mapping[str, Any] | None = None, department: str = "slj"
+) -> RequestDetail:
     """A request that the centre accepted and approved."""
     request = submit(callers, document, department)
-    act(callers, "xxh.reviewer", request, "accept")
-    return act(callers, "xxh.reviewer", request, "approve")
+    callers("xxh.reviewer").accept_request(request.id)
+    return callers("xxh.reviewer").approve_request(request.id)
 
 
-def plan(service: RunningService, request: Document, by: str = "xxh.reviewer") -> Document:
+def plan(service: RunningService, request: RequestDetail, by: str = "xxh.reviewer") -> PlanDetail:
     """The plan of an approved request, waiting for approval; really planned by a worker."""
-    run = service.callers(by).done("POST", f"/requests/{request['id']}/plans")
-    ended = service.ended_run(run["id"])
-    assert ended["status"] == "succeeded", (ended["reason"], service.log_lines(run["id"])[-20:])
-    return read_plan(service, run["plan_id"])
+    run = service.callers(by).plans_request(request.id)
+    ended = service.ended_run(run.id)
+    assert ended.status == RunStatus.SUCCEEDED, (ended.reason, service.log_lines(run.id)[-20:])
+    return read_plan(service, ended.plan_id)
 
 
-def read_plan(service: RunningService, plan_id: str) -> Document:
-    answer: Document = service.callers("xxh.approver").done("GET", f"/plans/{plan_id}")
-    return answer
+def read_plan(service: RunningService, plan_id: UUID | None) -> PlanDetail:
+    assert plan_id is not None
+    return service.callers("xxh.approver").read_plan(plan_id)
 
 
-def approve_plan(service: RunningService, plan: Document, by: str = "xxh.approver") -> Document:
+def approve_plan(service: RunningService, plan: PlanDetail, by: str = "xxh.approver") -> PlanDetail:
     """Return the plan after one approval of the shown digest."""
-    approval = {"digest": plan["tuple_digest"]}
-    answer: Document = service.callers(by).done("POST", f"/plans/{plan['id']}/approve", json=approval)
-    return answer
+    return service.callers(by).approve_plan(plan.id, digest_of(plan))
 
 
-def order_apply(service: RunningService, plan: Document, by: str = "csp1.applier") -> Document:
+def digest_of(plan: PlanDetail | PlanSummary) -> DigestBody:
+    """The digest as an approver sends it."""
+    assert plan.tuple_digest is not None
+    return DigestBody(digest=plan.tuple_digest)
+
+
+def order_apply(service: RunningService, plan: PlanDetail, by: str = "csp1.applier") -> RunDetail:
     """The apply run, queued."""
-    answer: Document = service.callers(by).done("POST", f"/plans/{plan['id']}/apply")
-    return answer
+    return service.callers(by).apply_plan(plan.id)
 
 
-def apply(service: RunningService, plan: Document, by: str = "csp1.applier") -> Document:
+def apply(service: RunningService, plan: PlanDetail, by: str = "csp1.applier") -> RunDetail:
     """The apply run once it has ended, whatever its end."""
-    return service.ended_run(order_apply(service, plan, by)["id"])
+    return service.ended_run(order_apply(service, plan, by).id)
 
 
 def provision(
     service: RunningService, document: Mapping[str, Any] | None = None, dept: str = "slj"
-) -> Document:
+) -> RequestDetail:
     """A request whose resources exist."""
     request = approve(service.callers, document, dept)
     ended = apply(service, approve_plan(service, plan(service, request)))
-    assert ended["status"] == "succeeded", (ended["reason"], service.log_lines(ended["id"])[-20:])
-    answer: Document = service.callers("xxh.reviewer").done("GET", f"/requests/{request['id']}")
-    return answer
+    assert ended.status == RunStatus.SUCCEEDED, (ended.reason, service.log_lines(ended.id)[-20:])
+    return service.callers("xxh.reviewer").read_request(request.id)
 
 
-def resources(service: RunningService, request: Document) -> list[Document]:
+def resources(service: RunningService, request: RequestDetail) -> tuple[ResourceDetail, ...]:
     """The resources that the request brought into being."""
-    answer = service.callers("xxh.reviewer").done("GET", f"/resources?request_id={request['id']}")
-    items: list[Document] = answer["items"]
-    return items
+    return service.callers("xxh.reviewer").list_resources(request_id=request.id).items
 
 
-def withdraw(service: RunningService, plan: Document) -> None:
+def resources_of(service: RunningService, plan: PlanDetail) -> tuple[ResourceDetail, ...]:
+    """The resources of the plan's request."""
+    return service.callers("xxh.reviewer").list_resources(request_id=plan.request_id).items
+
+
+def hold_of(request: RequestDetail) -> RequestHold:
+    """The hold of a request, which must have one."""
+    assert request.hold is not None
+    return request.hold
+
+
+def withdraw(service: RunningService, plan: PlanDetail) -> None:
     """The author takes the plan back."""
-    service.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/withdraw", json={"reason": "试算结束"})
+    service.callers("xxh.reviewer").withdraw_plan(plan.id, ReasonBody(reason="试算结束"))

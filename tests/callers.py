@@ -7,21 +7,23 @@ from typing import Any
 import httpx2
 from sqlalchemy import Engine
 
+from orchestrator.client.api import ApiClient
 from orchestrator.core.db import transaction
 from orchestrator.departments.permissions import Permission
 from orchestrator.workflows.people import accounts
 from tests.contract import require_documented
 
 
-class Caller:
-    """One person's way into ``/api/v1``."""
+class Caller(ApiClient):
+    """One person's typed calls, and raw ones for input that the typed calls cannot express."""
 
     def __init__(self, http: httpx2.Client, token: str) -> None:
+        super().__init__(str(http.base_url), token)
         self._http = http
         self.token = token
 
     def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        """Whatever the service answers, as the API document says; `path` begins after ``/api/v1``."""
+        """Return the response, refusals too, after a look at the API document; `path` begins after ``/api/v1``."""
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         response = self._http.request(method, f"/api/v1{path}", headers=headers, **options)
         require_documented(method, path, response)
@@ -54,17 +56,18 @@ class Callers:
         self.address = address
         self.http = httpx2.Client(base_url=address, timeout=60, limits=httpx2.Limits(max_connections=64))
         self._known: dict[tuple[str, ...], Caller] = {}
+        self._all: list[Caller] = []
 
     def __call__(self, username: str, *scopes: Permission) -> Caller:
         """The person of this name, narrowed to `scopes` where any are given."""
         key = (username, *scopes)
         if key not in self._known:
-            self._known[key] = Caller(self.http, self.token(username, scopes))
+            self._known[key] = self._caller(self.token(username, scopes))
         return self._known[key]
 
     def fresh(self, username: str) -> Caller:
         """The same person with a token of today's rights, after a role was given or taken."""
-        return Caller(self.http, self.token(username))
+        return self._caller(self.token(username))
 
     def token(self, username: str, scopes: Sequence[Permission] = (), days: float = 300) -> str:
         """A new token; without `scopes` it carries every right that the person has today."""
@@ -76,7 +79,13 @@ class Callers:
 
     def anybody(self) -> Caller:
         """Somebody without a valid token."""
-        return Caller(self.http, "gc_unknown")
+        return self._caller("gc_unknown")
+
+    def _caller(self, token: str) -> Caller:
+        self._all.append(Caller(self.http, token))
+        return self._all[-1]
 
     def close(self) -> None:
+        for caller in self._all:
+            caller.connection.close()
         self.http.close()

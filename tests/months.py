@@ -1,19 +1,17 @@
 """Acts on a month on the running product: close it, issue, confirm, dispute, save the files."""
 
 from datetime import date, datetime, time
-from typing import Any
 
 from sqlalchemy import Engine
 
+from orchestrator.client.models import ExportStatementFormat, MonthClose, StatementDetail, StatementLineDetail
 from orchestrator.core import clock
 from orchestrator.core.clock import CITY
 from orchestrator.core.db import transaction
 from tests.callers import Callers
 from tests.running import RunningService, wait_until
 
-Document = dict[str, Any]
 REVIEWER, OFFICER, OFFICE, PROVIDER = "xxh.reviewer", "slj.officer", "zhb.approver", "csp1.applier"
-FORMATS = ("json", "csv", "xlsx", "pdf")
 
 
 def on_day(engine: Engine, day: str) -> None:
@@ -22,55 +20,38 @@ def on_day(engine: Engine, day: str) -> None:
         clock.set_to(session, datetime.combine(date.fromisoformat(day), time(9), CITY))
 
 
-def order_close(callers: Callers, month: str, *, again: bool = False) -> Document:
+def order_close(callers: Callers, month: str, *, again: bool = False) -> MonthClose:
     """Close a month as the centre; return the answer."""
-    order = f"/months/{month}/close?again={str(again).lower()}"
-    answer: Document = callers(REVIEWER).done("POST", order)
-    return answer
+    return callers(REVIEWER).close_month(month, again=again)
 
 
-def wait_until_metered(callers: Callers, month: str, seconds: float = 60) -> Document:
+def wait_until_metered(callers: Callers, month: str, seconds: float = 60) -> MonthClose:
     """How the month stands once no statement of it waits for a worker."""
 
-    def done() -> Document | None:
-        state: Document = callers(REVIEWER).done("GET", f"/months/{month}")
-        return None if state["to_meter"] else state
+    def done() -> MonthClose | None:
+        progress = callers(REVIEWER).read_month(month)
+        return None if progress.to_meter else progress
 
-    state: Document = wait_until(done, f"{month} is metered", seconds)
-    return state
+    progress: MonthClose = wait_until(done, f"{month} is metered", seconds)
+    return progress
 
 
-def close(service: RunningService, month: str, *, again: bool = False) -> Document:
+def close(service: RunningService, month: str, *, again: bool = False) -> MonthClose:
     """The month after a worker has metered it."""
     order_close(service.callers, month, again=again)
     return wait_until_metered(service.callers, month)
 
 
-def current(callers: Callers, month: str, department: str = "SLJ") -> Document:
+def current(callers: Callers, month: str, department: str = "SLJ") -> StatementDetail:
     """The newest statement of the department for the month."""
-    query = f"/statements?organisation={department}&month={month}"
-    newest: Document = callers(REVIEWER).done("GET", query)["items"][0]
-    return newest
+    return callers(REVIEWER).list_statements(organisation=department, month=month).items[0]
 
 
-def act(callers: Callers, by: str, statement: Document, act: str, **body: Any) -> Document:
-    """Do an act; return the statement afterwards."""
-    options = {"json": body} if body else {}
-    answer: Document = callers(by).done("POST", f"/statements/{statement['id']}/{act}", **options)
-    return answer
-
-
-def lines(callers: Callers, statement: Document, by: str = OFFICER) -> list[Document]:
+def lines(callers: Callers, statement: StatementDetail, by: str = OFFICER) -> tuple[StatementLineDetail, ...]:
     """The statement's lines."""
-    items: list[Document] = callers(by).done("GET", f"/statements/{statement['id']}/lines")["items"]
-    return items
+    return callers(by).list_statement_lines(statement.id).items
 
 
-def files(callers: Callers, statement: Document, by: str = OFFICER) -> dict[str, bytes]:
+def files(callers: Callers, statement: StatementDetail, by: str = OFFICER) -> dict[str, bytes]:
     """The statement in every format."""
-    found = {}
-    for form in FORMATS:
-        answer = callers(by).get(f"/statements/{statement['id']}/export?format={form}")
-        assert answer.status_code == 200, answer.text
-        found[form] = answer.content
-    return found
+    return {form: callers(by).export_statement(statement.id, format=form) for form in ExportStatementFormat}

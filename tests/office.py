@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
@@ -15,6 +16,7 @@ from sqlmodel import select
 
 from orchestrator.adapters.run_folders import CloudModules, RunFolders
 from orchestrator.app import WebServer, create_app
+from orchestrator.client.models import PlanDetail, PlanStatus, RequestDetail, RequestSummary, ResourceDetail
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from orchestrator.core.jobs import JobContext
@@ -32,8 +34,6 @@ from tests.callers import Callers
 from tests.fake_movers import FakeHosts
 from tests.fakes import FakeAnsible, FakeCloud, FakeTerraform
 from tests.run_player import play
-
-Document = dict[str, Any]
 
 
 class Office:
@@ -83,48 +83,47 @@ class Office:
             instant = clock.now(session)
         calendar.every_minute(self.worker, JobContext(0, 1, lambda: None), int(instant.timestamp()))
 
-    def planned(self, request: Document, by: str = "xxh.reviewer") -> Document:
+    def planned(self, request: RequestDetail | RequestSummary, by: str = "xxh.reviewer") -> PlanDetail:
         """The plan of an approved request as the approver reads it."""
-        run = self.callers(by).done("POST", f"/requests/{request['id']}/plans")
+        run = self.callers(by).plans_request(request.id)
         self.work()
-        return self.plan(run["plan_id"])
+        assert run.plan_id is not None
+        return self.plan(run.plan_id)
 
-    def plan(self, plan_id: str) -> Document:
-        answer: Document = self.callers("xxh.approver").done("GET", f"/plans/{plan_id}")
-        return answer
+    def plan(self, plan_id: UUID) -> PlanDetail:
+        return self.callers("xxh.approver").read_plan(plan_id)
 
-    def approved(self, plan: Document, *by: str) -> Document:
+    def approved(self, plan: PlanDetail, *by: str) -> PlanDetail:
         """The plan after an approval by each of `by`."""
         for username in by or ("xxh.approver",):
-            digest = {"digest": plan["tuple_digest"]}
-            self.callers(username).done("POST", f"/plans/{plan['id']}/approve", json=digest)
-        return self.plan(plan["id"])
+            self.callers(username).approve_plan(plan.id, acts.digest_of(plan))
+        return self.plan(plan.id)
 
-    def applied(self, plan: Document, by: str = "csp1.applier") -> Document:
+    def applied(self, plan: PlanDetail, by: str = "csp1.applier") -> PlanDetail:
         """The plan after its apply, whatever the end."""
-        self.callers(by).done("POST", f"/plans/{plan['id']}/apply")
+        self.callers(by).apply_plan(plan.id)
         self.work()
-        return self.plan(plan["id"])
+        return self.plan(plan.id)
 
-    def provisioned(self, document: Mapping[str, Any] | None = None, department: str = "slj") -> Document:
+    def provisioned(
+        self, document: Mapping[str, Any] | None = None, department: str = "slj"
+    ) -> RequestDetail:
         """A request that was carried out."""
         request = acts.approve(self.callers, document, department)
         plan = self.applied(self.approved(self.planned(request)))
-        assert plan["status"] == "applied", plan["reason"]
+        assert plan.status == PlanStatus.APPLIED, plan.reason
         return self.request(request)
 
-    def request(self, request: Document) -> Document:
-        answer: Document = self.callers("xxh.reviewer").done("GET", f"/requests/{request['id']}")
-        return answer
+    def request(self, request: RequestDetail) -> RequestDetail:
+        return self.callers("xxh.reviewer").read_request(request.id)
 
-    def resources(self, request: Document) -> dict[str, Document]:
+    def resources(self, request: RequestDetail) -> dict[str, ResourceDetail]:
         """The resources that the request brought into being, by address."""
-        answer = self.callers("xxh.reviewer").done("GET", f"/resources?request_id={request['id']}")
-        return {item["address"]: item for item in answer["items"]}
+        resources = self.callers("xxh.reviewer").list_resources(request_id=request.id).items
+        return {resource.address: resource for resource in resources}
 
-    def workspace(self, request: Document) -> str:
-        workspace: str = self.resources(request)["instance/web"]["workspace_id"]
-        return workspace
+    def workspace(self, request: RequestDetail) -> UUID:
+        return self.resources(request)["instance/web"].workspace_id
 
     def quota(self, organisation: str = "SLJ") -> dict[str, tuple[int, int]]:
         """Held and committed of the production quota, by resource class."""

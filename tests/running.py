@@ -15,11 +15,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 from sqlalchemy import Engine
 
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.client.api import FINAL
+from orchestrator.client.models import RunDetail
 from orchestrator.core.db import create_database_engine
 from orchestrator.settings import Settings
 from tests.callers import Callers
@@ -27,7 +30,6 @@ from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
-FINAL = ("succeeded", "failed", "cancelled")
 
 Process = subprocess.Popen[bytes]
 
@@ -172,23 +174,22 @@ class RunningService:
         assert answer["ok"], answer
         return answer
 
-    def ended_run(self, run_id: str, seconds: float = PATIENCE) -> dict[str, Any]:
+    def ended_run(self, run_id: UUID, seconds: float = PATIENCE) -> RunDetail:
         """The run once it has ended."""
         reader = self.callers("xxh.reviewer")
 
-        def ended() -> dict[str, Any] | None:
+        def ended() -> RunDetail | None:
             alive = [worker for worker in self.workers if worker.poll() is None]
             assert alive, self.log_of("worker").read_text()[-3000:]
-            run: dict[str, Any] = reader.done("GET", f"/runs/{run_id}")
-            return run if run["status"] in FINAL else None
+            run = reader.read_run(run_id)
+            return run if run.status in FINAL else None
 
-        run: dict[str, Any] = wait_until(ended, f"run {run_id} ends", seconds)
+        run: RunDetail = wait_until(ended, f"run {run_id} ends", seconds)
         return run
 
-    def log_lines(self, run_id: str) -> list[str]:
+    def log_lines(self, run_id: UUID) -> tuple[str, ...]:
         """The run's log as people read it."""
-        lines: list[str] = self.callers("xxh.reviewer").done("GET", f"/runs/{run_id}/log")["lines"]
-        return lines
+        return self.callers("xxh.reviewer").read_run_log(run_id).lines
 
     def stop(self) -> None:
         """End every process and remove the home folder."""

@@ -1,7 +1,7 @@
 """Write docs/openapi.json: the OpenAPI document that the service sends at /api/v1/openapi.json.
 
-Run `PYTHONPATH=. .venv/bin/python tools/write_openapi.py` after a route or a shape was changed; a test
-compares the file with the routes.
+`make client` runs it, and then `tools/write_client.py`, after a route or a shape was changed; a test compares
+the file with the routes.
 """
 
 import json

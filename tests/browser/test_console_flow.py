@@ -75,19 +75,19 @@ def test_a_plan_is_sent_back_approved_and_applied_without_javascript(
     request = acts.approve(service.callers)
     first = acts.plan(service, request)
     approver = sign_in(browser, service, "xxh.approver", script=False)
-    approver.goto(f"{service.settings.url}/console/plans/{first['id']}")
+    approver.goto(f"{service.settings.url}/console/plans/{first.id}")
     approver.get_by_role("button", name="退回重编", exact=True).click()
     expect(approver.get_by_role("alert")).to_be_visible()
     approver.get_by_label("意见").fill("磁盘容量请与方案一致。")
     act(approver, "退回重编", "已退回")
     second = acts.plan(service, request)
-    approver.goto(f"{service.settings.url}/console/plans/{second['id']}")
+    approver.goto(f"{service.settings.url}/console/plans/{second.id}")
     act(approver, "批准此计划", "已批准")
     applier = sign_in(browser, service, "csp1.applier", script=False)
-    applier.goto(f"{service.settings.url}/console/plans/{second['id']}")
+    applier.goto(f"{service.settings.url}/console/plans/{second.id}")
     act(applier, "下达执行", "已排入执行队列")
-    run = path_of(applier).rsplit("/", 1)[1]
-    assert service.ended_run(run)["status"] == "succeeded"
+    run = UUID(path_of(applier).rsplit("/", 1)[1])
+    assert service.ended_run(run).status == "succeeded"
     applier.reload()
     expect(applier.locator("main")).to_contain_text("Apply complete")
     approver.context.close()
@@ -96,9 +96,9 @@ def test_a_plan_is_sent_back_approved_and_applied_without_javascript(
 
 def test_two_people_who_decide_at_once_see_who_was_first(people: People, service: RunningService) -> None:
     request = acts.submit(service.callers)
-    path = f"/console/requests/{request['id']}"
+    path = f"/console/requests/{request.id}"
     with opened(people, "xxh.reviewer", path) as late:
-        acts.act(service.callers, "xxh.reviewer", request, "accept")
+        service.callers("xxh.reviewer").accept_request(request.id)
         late.get_by_role("button", name="受理", exact=True).click()
         expect(late.get_by_role("alert")).to_contain_text("该对象已被他人修改")
         expect(late.get_by_role("button", name="批准", exact=True)).to_be_visible()
@@ -112,11 +112,11 @@ def test_a_followed_log_survives_the_restart_of_the_web_process(
     try:
         service.start_web()
         request = acts.approve(service.callers)
-        run = service.callers("xxh.reviewer").done("POST", f"/requests/{request['id']}/plans")["id"]
+        run = service.callers("xxh.reviewer").plans_request(request.id).id
         with transaction(service.engine) as session:
-            generation.begin_planning(session, UUID(run), "worker-1", "")
+            generation.begin_planning(session, run, "worker-1", "")
         page = sign_in(browser, service, "xxh.reviewer")
-        log = RunLogWriter(service.engine, run)
+        log = RunLogWriter(service.engine, str(run))
         log.append("stored <b>before</b>")
         page.goto(f"{service.settings.url}/console/runs/{run}")
         log.append("line 2")
@@ -127,8 +127,8 @@ def test_a_followed_log_survives_the_restart_of_the_web_process(
         assert log.close()
         expect(page.locator(".log")).to_contain_text("line 202", timeout=30_000)
         with transaction(service.engine) as session:
-            generation.fail_plan(session, UUID(run), Reason("ended by the test", "测试结束"), 1)
-        announce_end(service.engine, run)
+            generation.fail_plan(session, run, Reason("ended by the test", "测试结束"), 1)
+        announce_end(service.engine, str(run))
         expect(page.locator("[data-log-state]")).to_have_text("日志已结束", timeout=30_000)
         expect(page.locator(".path .stopped")).to_contain_text("失败", timeout=20_000)
         shown = page.locator(".log").inner_text().split("\n")

@@ -49,7 +49,7 @@ def test_enter_in_the_form_of_a_new_request_saves_it_as_a_draft(
         page.locator(f'[name="{name}"]').press("Enter")
         expect(page.locator(".notice-bad")).to_be_visible()
         expect(page.locator("fieldset.line-box")).to_have_count(2)
-    assert office.callers("slj.clerk").done("GET", "/requests")["items"] == []
+    assert office.callers("slj.clerk").list_requests().items == ()
     for name in ("title", "justification", "lines-0-label", "lines-1-label"):
         page.locator(f'[name="{name}"]').fill("入口")
     page.locator('[name="lines-0-vcpu"]').press("Enter")
@@ -104,6 +104,6 @@ def test_enter_in_the_month_field_closes_no_month(open_page: OpenPage, office: O
     page.get_by_label("月份").first.press("Enter")
     page.wait_for_timeout(300)  # Long enough for a form that is sent after all.
     assert page.url.endswith("/console/statements")
-    assert office.callers("xxh.reviewer").done("GET", "/months/2019-06")["statements"] == {}
+    assert office.callers("xxh.reviewer").read_month("2019-06").statements == {}
     page.get_by_role("button", name="关账").click()
     expect(page.locator(".notice-good")).to_contain_text("已开始关账")

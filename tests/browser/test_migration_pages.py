@@ -37,7 +37,7 @@ def live(service: RunningService) -> Iterator[LiveMigration]:
     request = transfers.provision(service)
     target = legacy.target(request)
     clients = legacy.clients()
-    yield LiveMigration(target, clients, request["number"])
+    yield LiveMigration(target, clients, request.number)
     clients.stop()
 
 

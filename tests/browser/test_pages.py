@@ -100,7 +100,7 @@ def test_another_site_cannot_send_a_form_in_the_name_of_a_person(people: Visitor
 def test_unknown_objects_and_those_of_others_are_both_not_found(people: Visitors, callers: Callers) -> None:
     request = acts.draft(callers)
     stranger = people("rsj.clerk")
-    assert stranger.get(f"/console/requests/{request['id']}").status_code == 404
+    assert stranger.get(f"/console/requests/{request.id}").status_code == 404
     assert stranger.get(f"/console/requests/{uuid4()}").status_code == 404
     assert stranger.get("/console/nothing").status_code == 404
     assert "没有找到" in words(stranger.get(f"/console/plans/{uuid4()}"))
@@ -160,8 +160,8 @@ def test_an_act_on_an_old_version_is_refused_and_shows_how_things_are_now(
     people: Visitors, callers: Callers
 ) -> None:
     request = acts.submit(callers)
-    path = f"/console/requests/{request['id']}"
-    version = {"version": str(request["version"])}
+    path = f"/console/requests/{request.id}"
+    version = {"version": str(request.version)}
     reviewer = people("xxh.reviewer")
     reviewer.sent(f"{path}/accept", version)
     late = reviewer.post(f"{path}/accept", version)
@@ -172,17 +172,17 @@ def test_an_act_on_an_old_version_is_refused_and_shows_how_things_are_now(
 
 def test_a_decision_that_needs_words_is_not_taken_without(people: Visitors, callers: Callers) -> None:
     request = acts.submit(callers)
-    path = f"/console/requests/{request['id']}"
+    path = f"/console/requests/{request.id}"
     reviewer = people("xxh.reviewer")
     assert "请填写意见" in words(reviewer.post(f"{path}/refuse", {"reason": "  "}))
-    assert callers("xxh.reviewer").done("GET", f"/requests/{request['id']}")["status"] == "submitted"
+    assert callers("xxh.reviewer").read_request(request.id).status == "submitted"
     reviewer.sent(f"{path}/refuse", {"reason": "材料不全 <b>"})
     assert "材料不全 &lt;b&gt;" in reviewer.get(path).text
 
 
 def test_a_rule_that_refuses_is_quoted_with_its_clause(people: Visitors, callers: Callers) -> None:
     request = acts.endorse(callers, acts.draft(callers, make_draft(system="SYS-003"), "mzj.clerk"), "mzj")
-    refused = people("mzj.clerk").post(f"/console/requests/{request['id']}/submit")
+    refused = people("mzj.clerk").post(f"/console/requests/{request.id}/submit")
     assert refused.status_code == 409
     assert "政策规则不允许该申请" in words(refused)
     assert "通知第" in words(refused)
@@ -222,7 +222,7 @@ def test_a_part_of_a_page_is_sent_only_to_who_asks_for_it(people: Visitors) -> N
 
 
 def test_the_queue_holds_what_a_role_can_decide_and_nothing_else(people: Visitors, callers: Callers) -> None:
-    number = acts.submit(callers)["number"]
+    number = acts.submit(callers).number
     assert number in people("xxh.reviewer").get("/console/approvals").text
     assert number not in people("xxh.approver").get("/console/approvals").text
     assert number not in people("slj.clerk").get("/console/approvals").text

@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine
 
 from orchestrator.cli.request_files import BadFile, read_request
+from orchestrator.client.models import RequestLine
 from orchestrator.resource_requests.drafting import MOST_LINES
 from tests import acts
 from tests.browser.visitors import Visitors, typed, words
@@ -53,14 +55,13 @@ def many(count: int) -> list[Document]:
     ]
 
 
-def lines_of(callers: Callers, path: str) -> list[Document]:
+def lines_of(callers: Callers, path: str) -> tuple[RequestLine, ...]:
     """The lines of the request at `path` as they are stored, in their order."""
-    lines: list[Document] = callers("slj.clerk").done("GET", path.removeprefix("/console"))["lines"]
-    return lines
+    return callers("slj.clerk").read_request(UUID(path.rpartition("/")[2])).lines
 
 
 def numbers(callers: Callers) -> list[str]:
-    return [item["number"] for item in callers("slj.clerk").done("GET", "/requests")["items"]]
+    return [item.number for item in callers("slj.clerk").list_requests().items]
 
 
 @pytest.mark.parametrize("count", [30, MOST_LINES])
@@ -68,12 +69,12 @@ def test_every_line_of_a_draft_made_by_the_api_survives_a_save_on_its_page(
     people: Visitors, shared_callers: Callers, count: int
 ) -> None:
     draft = acts.draft(shared_callers, make_draft(*many(count)))
-    path, clerk = f"/console/requests/{draft['id']}", people("slj.clerk")
+    path, clerk = f"/console/requests/{draft.id}", people("slj.clerk")
     sent = typed(clerk.get(f"{path}/edit"))
     assert clerk.sent(f"{path}/edit", sent | {"title": "只改标题", "act": "save"}) == f"{path}?done=saved"
-    stored = shared_callers("slj.clerk").done("GET", f"/requests/{draft['id']}")
-    assert stored["title"] == "只改标题"
-    assert stored["lines"] == draft["lines"]
+    stored = shared_callers("slj.clerk").read_request(draft.id)
+    assert stored.title == "只改标题"
+    assert stored.lines == draft.lines
 
 
 def test_one_line_more_than_the_limit_is_refused_by_the_api_by_a_file_and_by_the_page(
@@ -87,7 +88,7 @@ def test_one_line_more_than_the_limit_is_refused_by_the_api_by_a_file_and_by_the
         read_request(file)
     clerk = people("slj.clerk")
     draft = acts.draft(shared_callers, make_draft(*many(MOST_LINES)))
-    path = f"/console/requests/{draft['id']}"
+    path = f"/console/requests/{draft.id}"
     page = clerk.get(f"{path}/edit")
     assert 'value="add-line"' not in page.text
     assert f"上限：{MOST_LINES} 组" in words(page)
@@ -101,7 +102,7 @@ def test_one_line_more_than_the_limit_is_refused_by_the_api_by_a_file_and_by_the
     assert 'id="f-lines-error"' in answer.text
     assert "共 51 组云主机，一份申请最多 50 组。" in words(answer)
     assert answer.text.count('class="line-box"') == 51
-    assert lines_of(shared_callers, path) == draft["lines"]
+    assert lines_of(shared_callers, path) == draft.lines
 
 
 def without(sent: dict[str, str], *prefixes: str) -> dict[str, str]:
@@ -126,14 +127,14 @@ def test_a_form_that_arrives_in_part_is_not_saved_and_names_the_field(
     people: Visitors, shared_callers: Callers, act: str
 ) -> None:
     draft = acts.draft(shared_callers, make_draft(*many(3)))
-    path, clerk = f"/console/requests/{draft['id']}", people("slj.clerk")
+    path, clerk = f"/console/requests/{draft.id}", people("slj.clerk")
     whole = typed(clerk.get(f"{path}/edit"))
     for named, lost in LOST.items():
         answer = clerk.post(f"{path}/edit", without(whole, *lost) | {"act": act})
         assert (answer.status_code, f"{named}" in words(answer)) == (422, True), named
         again = clerk.post(f"{path}/edit", typed(answer) | {"act": act})
         assert again.status_code == 422, f"{named} is still missing when the page of the refusal is sent"
-    assert lines_of(shared_callers, path) == draft["lines"]
+    assert lines_of(shared_callers, path) == draft.lines
 
 
 def test_an_incomplete_form_is_refused_in_the_part_of_the_page_that_htmx_asks_for(people: Visitors) -> None:
@@ -153,9 +154,9 @@ def test_a_form_on_an_older_version_never_replaces_the_lines_that_came_since(
     people: Visitors, shared_callers: Callers
 ) -> None:
     draft = acts.draft(shared_callers, make_draft(*many(2)))
-    path, clerk = f"/console/requests/{draft['id']}", people("slj.clerk")
+    path, clerk = f"/console/requests/{draft.id}", people("slj.clerk")
     old = typed(clerk.get(f"{path}/edit")) | {"title": "旧页面"}
-    match = {"If-Match": f'"{draft["version"]}"'}
+    match = {"If-Match": f'"{draft.version}"'}
     newer = shared_callers("slj.clerk").done(
         "PUT", path.removeprefix("/console"), json=make_draft(*many(4)), headers=match
     )
@@ -227,13 +228,13 @@ def test_what_a_change_leaves_out_is_listed_before_it_is_saved_and_for_all_who_d
     shrunk = without(shown, "lines-1-") | {"line_count": "1", "act": "save"}
     answer = clerk.post("/console/requests/new", shrunk)
     assert (answer.status_code, "云主机 db 云主机 web-2" in words(answer)) == (422, True)
-    assert numbers(office.callers) == [live["number"]]
+    assert numbers(office.callers) == [live.number]
     path = clerk.sent("/console/requests/new", shown | {"act": "send"}).partition("?")[0]
     for reader in ("slj.clerk", "slj.officer"):
         assert "云主机 web-2 云硬盘 web-2-data" in words(office_people(reader).get(path))
-    read = office.callers("slj.officer").done("GET", path.removeprefix("/console"))
-    assert read["removals"] == ["instance/web-2", "volume/web-2-data"]
-    waiting = words(office_people("slj.officer").get(f"/console/approvals?chosen=request:{read['id']}"))
+    read = office.callers("slj.officer").read_request(UUID(path.rpartition("/")[2]))
+    assert read.removals == ("instance/web-2", "volume/web-2-data")
+    waiting = words(office_people("slj.officer").get(f"/console/approvals?chosen=request:{read.id}"))
     assert "云主机 web-2 云硬盘 web-2-data" in waiting
 
 
@@ -249,11 +250,11 @@ def test_a_release_lists_all_that_it_destroys_to_its_own_department_until_it_has
     assert "云主机 web 云硬盘 web-data" in words(clerk.get(path))
     clerk.sent(f"{path.partition('?')[0]}/cancel", {"reason": "不停用了"})
     assert LISTED not in words(clerk.get(path))
-    assert LISTED not in words(clerk.get(f"/console/requests/{live['id']}"))
+    assert LISTED not in words(clerk.get(f"/console/requests/{live.id}"))
     stranger = office_people("rsj.clerk")
     sent = typed(stranger.get("/console/requests/new")) | {"title": "t", "justification": "j", "system": ""}
     for kind in ("change", "release"):
-        foreign = sent | {"kind": kind, "workspace": workspace, "lines-0-label": "a", "act": "save"}
+        foreign = sent | {"kind": kind, "workspace": str(workspace), "lines-0-label": "a", "act": "save"}
         answer = stranger.post("/console/requests/new", foreign)
         assert (answer.status_code, "本单位没有该工作区" in words(answer)) == (422, True)
         assert "web-data" not in answer.text

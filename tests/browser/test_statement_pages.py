@@ -1,12 +1,12 @@
 """The pages of statements and the usage report on the running product, over a month that was closed."""
 
 from datetime import date, datetime, time
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import Engine
 
+from orchestrator.client.models import RequestDetail
 from orchestrator.core import clock
 from orchestrator.core.clock import CITY
 from orchestrator.core.db import transaction
@@ -16,7 +16,6 @@ from tests.browser.pictures import shoot
 from tests.factories import make_draft
 from tests.running import RunningService, wait_until
 
-Document = dict[str, Any]
 HOSTILE = '=cmd|"/c calc"!A1 <script>alert(1)</script>'
 REVIEWER, OFFICER, FINANCE = "xxh.reviewer", "slj.officer", "czj.finance"
 TOTAL = "¥406.40"
@@ -28,16 +27,16 @@ def on_day(engine: Engine, day: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def used(service: RunningService) -> Document:
+def used(service: RunningService) -> RequestDetail:
     """A request whose host was opened on 19 June; it is 1 July, and June is not closed."""
     request = acts.provision(service, make_draft(title=HOSTILE))
-    acts.act(service.callers, OFFICER, request, "activate")
+    service.callers(OFFICER).activate_request(request.id)
     on_day(service.engine, "2019-07-01")
     return request
 
 
 @pytest.fixture(scope="module")
-def confirmed(people: People, service: RunningService, used: Document) -> Document:
+def confirmed(people: People, service: RunningService, used: RequestDetail) -> RequestDetail:
     """The request, after June was closed, verified and confirmed through the pages."""
     path = close_and_issue(people, service)
     confirm(people, path)
@@ -53,7 +52,7 @@ def close_and_issue(people: People, service: RunningService) -> str:
         page.get_by_label("月份").first.fill("2019-06")
         act(page, "关账", "已开始关账")
         reviewer = service.callers(REVIEWER)
-        wait_until(lambda: not reviewer.done("GET", "/months/2019-06")["to_meter"], "June is metered")
+        wait_until(lambda: not reviewer.read_month("2019-06").to_meter, "June is metered")
         page.reload()
         page.get_by_role("link", name="2019-06").first.click()
         expect(page.locator(".figure")).to_have_text(TOTAL)
@@ -78,17 +77,17 @@ def confirm(people: People, path: str) -> None:
 
 
 def test_a_month_is_closed_verified_and_confirmed_through_the_pages(
-    service: RunningService, confirmed: Document
+    service: RunningService, confirmed: RequestDetail
 ) -> None:
-    (statement,) = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"]
-    assert (statement["status"], statement["organisation_code"]) == (
+    (statement,) = service.callers(REVIEWER).list_statements(month="2019-06").items
+    assert (statement.status, statement.organisation_code) == (
         "confirmed",
-        confirmed["organisation_code"],
+        confirmed.organisation_code,
     )
 
 
 def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
-    people: People, confirmed: Document
+    people: People, confirmed: RequestDetail
 ) -> None:
     with opened(people, FINANCE, "/console/usage-report?year=2019") as page:
         expect(page.locator(".chart canvas")).to_be_visible()
@@ -110,37 +109,39 @@ def test_from_an_amount_of_the_report_a_click_leads_to_approval_and_request(
             page.goto(line)
 
 
-def ways(page: Page, confirmed: Document) -> list[tuple[Locator, str]]:
+def ways(page: Page, confirmed: RequestDetail) -> list[tuple[Locator, str]]:
     """Follow the links of a line's page."""
     cause = page.locator("#cause")
     plan = cause.get_by_role("link", name="EP-2019-")
     run = cause.locator('a[href*="/runs/"]')
     return [
         (page.get_by_role("link", name="CAT-2019-01"), "ECS-X86-CPU"),
-        (cause.locator('a[href*="/resources"]'), confirmed["number"]),
+        (cause.locator('a[href*="/resources"]'), confirmed.number),
         (run, run.inner_text()),
         (plan, plan.inner_text()),
-        (cause.get_by_role("link", name=confirmed["number"]), confirmed["number"]),
+        (cause.get_by_role("link", name=confirmed.number), confirmed.number),
     ]
 
 
 def test_the_price_of_a_line_stands_in_the_list_that_it_names_and_its_resource_alone(
-    people: People, service: RunningService, confirmed: Document
+    people: People, service: RunningService, confirmed: RequestDetail
 ) -> None:
-    statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
-    lines = service.callers(REVIEWER).done("GET", f"/statements/{statement}/lines")["items"]
-    (cpu,) = [line for line in lines if line["sku"] == "ECS-X86-CPU"]
-    with opened(people, OFFICER, f"/console/prices/{cpu['catalogue']}") as page:
+    statement = service.callers(REVIEWER).list_statements(month="2019-06").items[0].id
+    lines = service.callers(REVIEWER).list_statement_lines(statement).items
+    (cpu,) = [line for line in lines if line.sku == "ECS-X86-CPU"]
+    with opened(people, OFFICER, f"/console/prices/{cpu.catalogue}") as page:
         expect(page.get_by_role("row").filter(has_text="ECS-X86-CPU")).to_contain_text("¥42.00")
         shoot(page, "prices")
-    with opened(people, OFFICER, f"/console/resources?only={cpu['resource_id']}") as page:
+    with opened(people, OFFICER, f"/console/resources?only={cpu.resource_id}") as page:
         expect(page.locator("tbody tr")).to_have_count(1)
-        expect(page.locator("tbody tr")).to_contain_text(confirmed["number"])
-    with opened(people, "cgj.clerk", f"/console/resources?only={cpu['resource_id']}") as page:
+        expect(page.locator("tbody tr")).to_contain_text(confirmed.number)
+    with opened(people, "cgj.clerk", f"/console/resources?only={cpu.resource_id}") as page:
         expect(page.get_by_role("heading", level=1)).to_contain_text("没有找到")
 
 
-def test_every_amount_of_the_report_leads_to_what_it_is_made_of(people: People, confirmed: Document) -> None:
+def test_every_amount_of_the_report_leads_to_what_it_is_made_of(
+    people: People, confirmed: RequestDetail
+) -> None:
     report = "/console/usage-report?year=2019"
     with opened(people, FINANCE, report) as page:
         water = page.get_by_role("row").filter(has_text="SLJ")
@@ -149,7 +150,7 @@ def test_every_amount_of_the_report_leads_to_what_it_is_made_of(people: People, 
         totals = page.locator("tfoot").get_by_role("link")
         paths += [str(link.get_attribute("href")) for link in totals.all()]
         assert paths[2:] == ["/console/statements?month=2019-06"]
-    for path, seen in zip(paths, (confirmed["number"], TOTAL, TOTAL), strict=True):
+    for path, seen in zip(paths, (confirmed.number, TOTAL, TOTAL), strict=True):
         with opened(people, FINANCE, path) as page:
             expect(page.locator("main")).to_contain_text(seen)
 
@@ -166,7 +167,7 @@ def test_the_report_says_everything_without_javascript(browser: Browser, service
 @pytest.mark.usefixtures("confirmed")
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_pages_fit_a_phone(people: People, service: RunningService, language: str) -> None:
-    statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
+    statement = service.callers(REVIEWER).list_statements(month="2019-06").items[0].id
     paths = ["/console/statements", f"/console/statements/{statement}", "/console/usage-report?year=2019"]
     paths += ["/console/prices/CAT-2019-01"]
     for path in [*paths, f"/console/statements/{statement}/lines/1"]:
@@ -181,7 +182,7 @@ def test_the_pages_fit_a_phone(people: People, service: RunningService, language
 
 @pytest.mark.usefixtures("confirmed")
 def test_another_department_sees_neither_statement_nor_line(people: People, service: RunningService) -> None:
-    statement = service.callers(REVIEWER).done("GET", "/statements?month=2019-06")["items"][0]["id"]
+    statement = service.callers(REVIEWER).list_statements(month="2019-06").items[0].id
     for path in (f"/console/statements/{statement}", f"/console/statements/{statement}/lines/1"):
         with opened(people, "cgj.clerk", path) as page:
             expect(page.get_by_role("heading", level=1)).to_contain_text("没有找到")

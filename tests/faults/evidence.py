@@ -1,11 +1,12 @@
 """Conditions after every fault: nothing twice, nothing lost, nothing left behind."""
 
 from collections import Counter
-from typing import Any
+from uuid import UUID
 
+from orchestrator.client.models import PlanDetail
 from orchestrator.runs.state_files import managed_objects
 from tests import acts
-from tests.faults.product import Document, Product
+from tests.faults.product import Product
 from tests.running import wait_until
 
 _KINDS = {f"sandbox_{kind}": kind for kind in ("network", "security_group", "port", "instance", "volume")}
@@ -24,10 +25,10 @@ def assert_nothing_lost(product: Product) -> None:
     _runs_have_ended(product)
     _nothing_ran_twice(product)
     for workspace in product.rows("SELECT id, key FROM workspaces"):
-        _one_picture(product, str(workspace["id"]), workspace["key"])
+        _one_picture(product, workspace["id"], workspace["key"])
     _holds_add_up(product)
-    verified = product.callers("sjj.auditor").done("GET", "/audit/verification")
-    assert verified["ok"], verified["findings"]
+    verified = product.callers("sjj.auditor").verify_audit()
+    assert verified.ok, verified.findings
 
 
 def _runs_have_ended(product: Product) -> None:
@@ -48,7 +49,7 @@ def _runs_have_ended(product: Product) -> None:
 def _nothing_ran_twice(product: Product) -> None:
     """No run sent its saved plan to Terraform more than once, and no plan was applied by two runs."""
     for run in product.rows("SELECT id FROM runs WHERE kind = 'apply'"):
-        lines = product.log_lines(str(run["id"]))
+        lines = product.log_lines(run["id"])
         assert sum(line.startswith("$ terraform apply") for line in lines) <= 1, lines
     twice = product.rows(
         "SELECT plan_id FROM runs WHERE kind = 'apply' AND status = 'succeeded'"
@@ -57,7 +58,7 @@ def _nothing_ran_twice(product: Product) -> None:
     assert twice == []
 
 
-def _one_picture(product: Product, workspace_id: str, key: str) -> None:
+def _one_picture(product: Product, workspace_id: UUID, key: str) -> None:
     """Cloud, rows and state tell the same; after a failure the rows still know all that exists."""
     made = product.objects(key)
     rows = {
@@ -82,7 +83,7 @@ def _one_picture(product: Product, workspace_id: str, key: str) -> None:
     assert {item["state"] for item in made.values()} <= {"running", "present", "stopped"}
 
 
-def _last_apply_succeeded(product: Product, workspace_id: str) -> bool:
+def _last_apply_succeeded(product: Product, workspace_id: UUID) -> bool:
     last = product.rows(
         "SELECT run.status FROM runs run JOIN execution_plans plan ON plan.id = run.plan_id"
         " WHERE run.workspace_id = :id AND run.kind = 'apply' AND plan.kind <> 'baseline'"
@@ -125,26 +126,26 @@ def _counters(product: Product) -> dict[str, tuple[int, int]]:
     return {row["name"]: (row["held"], row["committed"]) for row in rows}
 
 
-def finish(product: Product, plan: Document) -> None:
+def finish(product: Product, plan: PlanDetail) -> None:
     """Do what a failed run's next step says, and find everything there: the same objects, none twice."""
-    failed = acts.read_plan(product, plan["id"])
-    if failed["status"] == "failed":
-        product.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/abandon")
+    failed = acts.read_plan(product, plan.id)
+    if failed.status == "failed":
+        product.callers("xxh.reviewer").abandon_plan(plan.id)
     before = {address: item["id"] for address, item in product.objects(product.workspace_key(plan)).items()}
-    again = product.planned(product.read(f"/requests/{plan['request_id']}"))
+    again = product.planned(product.reader.read_request(plan.request_id))
     run = acts.apply(product, again)
-    assert run["status"] == "succeeded", (run["reason"], product.log_lines(run["id"])[-20:])
+    assert run.status == "succeeded", (run.reason, product.log_lines(run.id)[-20:])
     after = {address: item["id"] for address, item in product.objects(product.workspace_key(plan)).items()}
     assert before.items() <= after.items(), "an object was made a second time"
     assert_all_there(product, plan)
 
 
-def assert_all_there(product: Product, plan: Document) -> None:
+def assert_all_there(product: Product, plan: PlanDetail) -> None:
     """Every requested object exists once and is known, and the hold has become a commitment."""
     assert_nothing_lost(product)
-    request: dict[str, Any] = product.read(f"/requests/{plan['request_id']}")
-    assert request["status"] in ("in_trial", "fulfilled")
-    assert request["hold"]["status"] == "committed"
+    request = product.reader.read_request(plan.request_id)
+    assert request.status in ("in_trial", "fulfilled")
+    assert acts.hold_of(request).status == "committed"
     assert sorted(product.objects(product.workspace_key(plan))) == [
         "instance/web",
         "network/main",

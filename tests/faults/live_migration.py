@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.client.api import ApiClient
+from orchestrator.client.models import RunDetail
 from orchestrator.demo.sample_system import SampleClients, admin_conninfo, root_of
 from orchestrator.migrations.plan_files import transfer_key
 from orchestrator.migrations.transfer import MigrationHost
@@ -22,7 +23,6 @@ from tests.ports.movers.faults import pid_outside
 from tests.running import wait_until
 from tests.transfers import APPLIER, APPROVERS, PLAN, REVIEWER, Legacy, MigrationCase
 
-Document = dict[str, Any]
 SLOW_MARKER = """
 CREATE FUNCTION public.take_time() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -47,7 +47,7 @@ class LiveMigration:
 
     @cached_property
     def key(self) -> str:
-        return transfer_key(self.migration.read()["number"])
+        return transfer_key(self.migration.read().number)
 
     def host(self, side: str) -> MigrationHost:
         return self.target if side == "target" else self.legacy.host
@@ -65,12 +65,12 @@ class LiveMigration:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid_outside(self.target, pid), number)
 
-    def said(self, run: Document, words: str) -> bool:
+    def said(self, run: RunDetail, words: str) -> bool:
         return self.times_said(run, words) > 0
 
-    def times_said(self, run: Document, words: str) -> int:
+    def times_said(self, run: RunDetail, words: str) -> int:
         """In how many lines of its log a run has said this."""
-        return sum(words in line for line in self.product.log_lines(run["id"]))
+        return sum(words in line for line in self.product.log_lines(run.id))
 
     def open_sides(self) -> list[str]:
         """The sides on which the application may log in to write."""
@@ -80,7 +80,7 @@ class LiveMigration:
     def expect_only(self, side: str) -> None:
         """Exactly this side serves and is recorded, and clients keep writing to it."""
         assert self.open_sides() == [side]
-        assert self.migration.read()["serving_side"] == side
+        assert self.migration.read().serving_side == side
         host = self.host(side)
         before = len(self.clients.acknowledged())
         wait_until(lambda: len(self.clients.acknowledged()) > before + 20, "clients write on")
@@ -88,9 +88,9 @@ class LiveMigration:
         assert latest.address == host.address
 
 
-def expect_explained(run: Document) -> None:
+def expect_explained(run: RunDetail) -> None:
     """The run says in both languages what happened, and what to do next."""
-    assert all(run[name] for name in ("reason", "reason_zh", "next_step", "next_step_zh")), run
+    assert all(getattr(run, name) for name in ("reason", "reason_zh", "next_step", "next_step_zh")), run
 
 
 def answers(host: MigrationHost) -> bool:
@@ -102,38 +102,38 @@ def answers(host: MigrationHost) -> bool:
     return True
 
 
-def bring_home(live: LiveMigration, run: Document) -> None:
+def bring_home(live: LiveMigration, run: RunDetail) -> None:
     """After any fault one side serves; then a rollback or an inspection lets the source serve."""
-    if run["status"] == "failed":
+    if run.status == "failed":
         expect_explained(run)
     if "inspect" in awaited(live):
-        live.migration.act(REVIEWER, "inspect")
+        live.migration.act(REVIEWER, ApiClient.inspect_migration)
         wait_until(lambda: is_known(live), "both sides are read", 120)
     page = live.migration.read()
-    live.expect_only(page["serving_side"])
-    if page["serving_side"] == "target":
+    live.expect_only(page.serving_side)
+    if page.serving_side == "target":
         if "roll-back" not in awaited(live):
             plan_rollback(live)
-        live.migration.well(APPLIER, "roll-back")
+        live.migration.well(APPLIER, ApiClient.roll_back_migration)
     live.expect_only("source")
 
 
 def awaited(live: LiveMigration) -> list[str]:
     """Return the act that the migration waits for."""
-    return [each["act"] for each in live.migration.read()["awaited"]]
+    return [each.act for each in live.migration.read().awaited]
 
 
 def is_known(live: LiveMigration) -> bool:
     """Return True when the serving side is known and no worker is busy with it."""
-    outcome = live.migration.read()["switches"][-1]["outcome"]
+    outcome = live.migration.read().switches[-1].outcome
     return outcome not in ("unknown", "under_way") and not {"inspect", "wait"} & set(awaited(live))
 
 
 def plan_rollback(live: LiveMigration) -> None:
     """Plan and approve another rollback after the cutover's own was used."""
-    live.migration.well(REVIEWER, "plan-rollback")
+    live.migration.well(REVIEWER, ApiClient.plan_rollback_migration)
     for approver in APPROVERS:
-        live.migration.act(approver, "approve", digest=live.migration.plan("rollback")["tuple_digest"])
+        live.product.callers(approver).approve_migration(live.migration.id, live.migration.digest("rollback"))
 
 
 def instance_of(cloud: SandboxCloud, live: LiveMigration) -> str:

@@ -11,15 +11,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
 from orchestrator.adapters.terraform import find_terraform
+from orchestrator.client.api import FINAL
+from orchestrator.client.models import PlanDetail, RequestDetail, RunDetail, RunStatus
 from orchestrator.core.sealing import load_keys
 from orchestrator.settings import Settings
 from tests import acts
+from tests.callers import Caller
 from tests.factories import make_draft, make_line
-from tests.running import FINAL, Process, RunningService, wait_until
+from tests.running import Process, RunningService, wait_until
 
 Document = dict[str, Any]
 
@@ -96,12 +100,12 @@ class Product(RunningService):
         wanted = _ENGINES[kind] if kind else frozenset[str]().union(*_ENGINES.values())
         return [pid for pid in self.leftovers() if wanted & _names(pid)]
 
-    def worker_of(self, run_id: str) -> Process:
+    def worker_of(self, run_id: UUID) -> Process:
         """The worker that has the run in hand."""
         name = str(self.value("SELECT worker FROM runs WHERE id = :id", id=run_id))
         return next(worker for worker in self.workers if worker.pid == int(name.split(":")[1]))
 
-    def kill_worker_of(self, run_id: str) -> None:
+    def kill_worker_of(self, run_id: UUID) -> None:
         """Kill the run's worker; its child processes live on."""
         worker = self.worker_of(run_id)
         worker.kill()
@@ -170,7 +174,7 @@ class Product(RunningService):
         with self.engine.begin() as connection:
             connection.execute(text(statement), values)
 
-    def state(self, workspace_id: str) -> Document:
+    def state(self, workspace_id: UUID) -> Document:
         """The newest Terraform state of a workspace in clear; empty when there is none."""
         sealed = self.rows(
             "SELECT data FROM state_versions WHERE workspace_id = :id ORDER BY version DESC LIMIT 1",
@@ -181,31 +185,32 @@ class Product(RunningService):
 
     # --- what people do --------------------------------------------------------------------------
 
-    def approved(self, draft: Mapping[str, Any] | None = None) -> Document:
+    def approved(self, draft: Mapping[str, Any] | None = None) -> PlanDetail:
         """A plan that only waits for its apply; by default of one small host with a disk."""
         request = acts.approve(self.callers, draft or make_draft(SMALL))
         return self.planned(request)
 
-    def planned(self, request: Document) -> Document:
+    def planned(self, request: RequestDetail) -> PlanDetail:
         """A new approved plan of an approved request."""
         return acts.approve_plan(self, acts.plan(self, request))
 
-    def read(self, path: str) -> Any:
-        """Return the reviewer's view of this address."""
-        return self.callers("xxh.reviewer").done("GET", path)
+    @property
+    def reader(self) -> Caller:
+        """The centre's reviewer, who sees everything."""
+        return self.callers("xxh.reviewer")
 
-    def running(self, run_id: str) -> Document:
+    def running(self, run_id: UUID) -> RunDetail:
         """The run once a worker has it in hand."""
-        return self.reached(run_id, "running", "verifying")
+        return self.reached(run_id, RunStatus.RUNNING, RunStatus.VERIFYING)
 
-    def reached(self, run_id: str, *statuses: str, seconds: float = 30) -> Document:
+    def reached(self, run_id: UUID, *statuses: RunStatus, seconds: float = 30) -> RunDetail:
         """The run once it stands in one of these states."""
 
-        def there() -> Document | None:
-            run: Document = self.read(f"/runs/{run_id}")
-            return run if run["status"] in statuses else None
+        def there() -> RunDetail | None:
+            run = self.reader.read_run(run_id)
+            return run if run.status in statuses else None
 
-        run: Document = wait_until(there, f"run {run_id} is {' or '.join(statuses)}", seconds)
+        run: RunDetail = wait_until(there, f"run {run_id} is {' or '.join(statuses)}", seconds)
         return run
 
     # --- the cloud -------------------------------------------------------------------------------
@@ -219,7 +224,7 @@ class Product(RunningService):
         found: Sequence[Document] = self.ask_cloud(op="list", workspace=workspace_key)["objects"]
         return {item["key"].split("/", 1)[1]: item for item in found}
 
-    def creating(self, plan: Document, address: str) -> None:
+    def creating(self, plan: PlanDetail, address: str) -> None:
         """Wait until the cloud is in the middle of making this object."""
         key = self.workspace_key(plan)
 
@@ -229,9 +234,9 @@ class Product(RunningService):
 
         wait_until(begun, f"the cloud makes {address}")
 
-    def workspace_key(self, plan: Document) -> str:
+    def workspace_key(self, plan: PlanDetail) -> str:
         """The key of the plan's workspace."""
-        return str(self.value("SELECT key FROM workspaces WHERE id = :id", id=plan["workspace_id"]))
+        return str(self.value("SELECT key FROM workspaces WHERE id = :id", id=plan.workspace_id))
 
     def no_run_in_progress(self) -> bool:
         """True when every run has come to an end."""

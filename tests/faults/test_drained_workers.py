@@ -18,11 +18,11 @@ def test_a_worker_asked_to_end_finishes_its_apply_first(product: Product) -> Non
     product.slow("instance", 2)
     run = acts.order_apply(product, plan)
     product.creating(plan, "instance/web")
-    worker = product.worker_of(run["id"])
+    worker = product.worker_of(run.id)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
-    ended = product.ended_run(run["id"])
-    assert (ended["status"], ended["attempt"]) == ("succeeded", 1)
+    ended = product.ended_run(run.id)
+    assert (ended.status, ended.attempt) == ("succeeded", 1)
     assert_all_there(product, plan)
 
 
@@ -31,14 +31,14 @@ def test_a_worker_asked_twice_interrupts_its_apply_reads_what_exists_and_ends(pr
     product.slow("instance", 3)
     run = acts.order_apply(product, plan)
     product.creating(plan, "instance/web")
-    worker, before = product.worker_of(run["id"]), heard_in(product)
+    worker, before = product.worker_of(run.id), heard_in(product)
     worker.send_signal(signal.SIGTERM)
     wait_until(lambda: heard_in(product) == before + 1, "the worker hears it")
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
-    ended = product.ended_run(run["id"])
-    assert (ended["status"], ended["attempt"]) == ("failed", 1)
-    assert "could not be" not in ended["reason"]
+    ended = product.ended_run(run.id)
+    assert (ended.status, ended.attempt) == ("failed", 1)
+    assert "could not be" not in (ended.reason or "")
     assert "volume/web-data" not in product.objects(product.workspace_key(plan))
     assert_nothing_lost(product)
     finish(product, plan)

@@ -12,15 +12,15 @@ def test_a_plan_on_a_worker_that_may_not_write_its_folders_says_so(product: Prod
     folders.mkdir(exist_ok=True)
     folders.chmod(0o500)
     try:
-        run = product.callers("xxh.reviewer").done("POST", f"/requests/{request['id']}/plans")
-        ended = product.ended_run(run["id"])
+        run = product.callers("xxh.reviewer").plans_request(request.id)
+        ended = product.ended_run(run.id)
     finally:
         folders.chmod(0o777)
-    assert ended["status"] == "failed"
-    assert "cannot write" in ended["reason"]
+    assert ended.status == "failed"
+    assert "cannot write" in (ended.reason or "")
     assert_nothing_lost(product)
     plan = product.planned(request)
-    assert acts.apply(product, plan)["status"] == "succeeded"
+    assert acts.apply(product, plan).status == "succeeded"
     assert_all_there(product, plan)
 
 
@@ -29,7 +29,7 @@ def test_an_apply_on_a_full_disk_fails_and_what_it_made_is_known(product: Produc
     product.end_workers()
     product.start_cramped_worker(0)
     run = acts.order_apply(product, plan)
-    assert product.ended_run(run["id"])["status"] == "failed"
+    assert product.ended_run(run.id).status == "failed"
     product.end_workers()
     product.make_whole()
     assert_nothing_lost(product)

@@ -2,12 +2,13 @@
 
 import pytest
 
+from orchestrator.client.models import PlanDetail, ReasonBody, RunDetail
 from tests import acts
 from tests.faults.evidence import assert_nothing_lost, finish
-from tests.faults.product import Document, Product
+from tests.faults.product import Product
 
 
-def in_mid_create(product: Product, kind: str = "instance") -> tuple[Document, Document]:
+def in_mid_create(product: Product, kind: str = "instance") -> tuple[PlanDetail, RunDetail]:
     """A plan and its apply run, while the cloud makes the host or the disk."""
     plan = product.approved()
     product.slow(kind, 2)
@@ -20,17 +21,17 @@ def in_mid_create(product: Product, kind: str = "instance") -> tuple[Document, D
 def test_what_a_killed_engine_had_begun_is_found_and_adopted(product: Product, kind: str) -> None:
     plan, run = in_mid_create(product)
     product.kill_engines(kind)
-    ended = product.ended_run(run["id"])
-    assert (ended["status"], ended["attempt"]) == ("failed", 1)
+    ended = product.ended_run(run.id)
+    assert (ended.status, ended.attempt) == ("failed", 1)
     assert "instance/web" in product.objects(product.workspace_key(plan))
     assert_nothing_lost(product)
-    product.callers("xxh.reviewer").done("POST", f"/plans/{plan['id']}/abandon")
+    product.callers("xxh.reviewer").abandon_plan(plan.id)
     # What exists in part takes room, so the hold stays until a plan removes it, or completes it after all.
-    request = {"id": plan["request_id"]}
-    why = {"reason": "No longer needed."}
-    assert acts.act(product.callers, "slj.clerk", request, "cancel", json=why)["status"] == "cancelling"
+    why = ReasonBody(reason="No longer needed.")
+    cancelled = product.callers("slj.clerk").cancel_request(plan.request_id, why)
+    assert cancelled.status == "cancelling"
     assert_nothing_lost(product)
-    acts.act(product.callers, "xxh.reviewer", request, "approve")
+    product.callers("xxh.reviewer").approve_request(plan.request_id)
     finish(product, plan)
 
 
@@ -39,7 +40,7 @@ def test_a_cloud_that_dies_while_it_makes_something_and_comes_back_ends_with_eve
 ) -> None:
     plan, run = in_mid_create(product, "volume")
     product.restart_cloud()
-    assert product.ended_run(run["id"])["status"] == "failed"
+    assert product.ended_run(run.id).status == "failed"
     assert_nothing_lost(product)
     finish(product, plan)
 
@@ -47,10 +48,10 @@ def test_a_cloud_that_dies_while_it_makes_something_and_comes_back_ends_with_eve
 def test_while_the_cloud_is_away_nothing_is_taken_for_gone(product: Product) -> None:
     plan, run = in_mid_create(product, "volume")
     product.kill_cloud()
-    ended = product.ended_run(run["id"])
-    assert ended["status"] == "failed"
-    assert "could not be read" in ended["reason"]
-    rows = {item["address"]: item["status"] for item in acts.resources(product, {"id": plan["request_id"]})}
+    ended = product.ended_run(run.id)
+    assert ended.status == "failed"
+    assert "could not be read" in (ended.reason or "")
+    rows = {item.address: item.status for item in acts.resources_of(product, plan)}
     assert "failed" not in rows.values()
     product.start_cloud()
     assert_nothing_lost(product)

@@ -12,11 +12,11 @@ def test_a_worker_killed_before_terraform_starts_leaves_nothing_made_and_a_plan_
     product.close_gate("apply")
     run = acts.order_apply(product, plan)
     product.at_gate("apply")
-    product.kill_worker_of(run["id"])
+    product.kill_worker_of(run.id)
     product.kill_engines()
     product.open_gates()
-    ended = product.ended_run(run["id"])
-    assert (ended["status"], ended["attempt"]) == ("failed", 2)
+    ended = product.ended_run(run.id)
+    assert (ended.status, ended.attempt) == ("failed", 2)
     assert product.objects(product.workspace_key(plan)) == {}
     assert_nothing_lost(product)
     finish(product, plan)
@@ -29,9 +29,9 @@ def test_a_worker_killed_during_a_create_lets_its_terraform_end_and_another_find
     product.slow("instance", 4)
     run = acts.order_apply(product, plan)
     product.creating(plan, "instance/web")
-    product.kill_worker_of(run["id"])
-    ended = product.ended_run(run["id"])
-    assert (ended["status"], ended["attempt"]) == ("succeeded", 2)
+    product.kill_worker_of(run.id)
+    ended = product.ended_run(run.id)
+    assert (ended.status, ended.attempt) == ("succeeded", 2)
     assert_all_there(product, plan)
 
 
@@ -40,10 +40,10 @@ def test_a_worker_killed_after_terraform_ended_is_replaced_by_one_that_only_reco
     product.close_gate("applied")
     run = acts.order_apply(product, plan)
     product.at_gate("applied")
-    product.kill_worker_of(run["id"])
+    product.kill_worker_of(run.id)
     product.open_gates()
-    ended = product.ended_run(run["id"])
-    assert (ended["status"], ended["attempt"]) == ("succeeded", 2)
+    ended = product.ended_run(run.id)
+    assert (ended.status, ended.attempt) == ("succeeded", 2)
     assert_all_there(product, plan)
 
 
@@ -52,13 +52,13 @@ def test_what_worker_and_terraform_made_when_both_were_killed_is_found_and_adopt
     product.slow("instance", 3)
     run = acts.order_apply(product, plan)
     product.creating(plan, "instance/web")
-    product.kill_worker_of(run["id"])
+    product.kill_worker_of(run.id)
     product.kill_engines()
-    ended = product.ended_run(run["id"])
-    assert ended["status"] == "failed"
+    ended = product.ended_run(run.id)
+    assert ended.status == "failed"
     made = product.objects(product.workspace_key(plan))
     assert "instance/web" in made
-    known = {item["address"]: item for item in acts.resources(product, {"id": plan["request_id"]})}
-    assert known["instance/web"]["cloud_id"] == made["instance/web"]["id"]
+    known = {item.address: item for item in acts.resources_of(product, plan)}
+    assert known["instance/web"].cloud_id == made["instance/web"]["id"]
     assert_nothing_lost(product)
     finish(product, plan)

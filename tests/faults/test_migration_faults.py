@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from orchestrator.adapters.sandbox_cloud import SandboxCloud
+from orchestrator.client.api import ApiClient
 from orchestrator.demo.sample_system import admin_conninfo, lost
 from tests.faults.live_migration import (
     LiveMigration,
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.campaign
 def live(whole_product: Product) -> Iterator[LiveMigration]:
     """Everything is copied and both directions are prepared."""
     with checked_migration(whole_product, BUDGET_MS) as made:
-        made.migration.well(APPLIER, "start")
+        made.migration.well(APPLIER, ApiClient.start_migration)
         yield made
 
 
@@ -46,12 +47,12 @@ def test_a_cutover_over_its_budget_is_reverted_by_its_script_and_recorded(
 ) -> None:
     live.migration.scheduled()
     with slow_marker(live, BUDGET_MS / 1000 + 3):
-        run = product.ended_run(live.migration.act(APPLIER, "cut-over")["id"], 120)
+        run = product.ended_run(live.migration.act(APPLIER, ApiClient.cut_over_migration).id, 120)
     page = live.migration.read()
-    assert run["status"] == "failed"
+    assert run.status == "failed"
     expect_explained(run)
-    assert (page["status"], page["switches"][-1]["outcome"]) == ("rolled_back", "reverted")
-    assert page["billing"].get("target") != "active"
+    assert (page.status, page.switches[-1].outcome) == ("rolled_back", "reverted")
+    assert page.billing.target != "active"
     live.expect_only("source")
 
 
@@ -62,10 +63,10 @@ def test_a_database_killed_between_fence_and_opening_leaves_one_serving_side_whi
     host = live.host(side)
     live.migration.scheduled()
     with slow_marker(live, BUDGET_MS / 1000):
-        run = live.migration.act(APPLIER, "cut-over")
+        run = live.migration.act(APPLIER, ApiClient.cut_over_migration)
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         kill_database(host)
-        ended = product.ended_run(run["id"], 180)
+        ended = product.ended_run(run.id, 180)
         wait_until(lambda: answers(host), "the database is back", 60)
     bring_home(live, ended)
 
@@ -77,10 +78,10 @@ def test_a_database_killed_during_a_rollback_leaves_one_serving_side_which_is_re
     host = live.host(side)
     live.migration.cut_over()
     with slow_marker(live, BUDGET_MS / 1000, to="source"):
-        run = live.migration.act(APPLIER, "roll-back")
+        run = live.migration.act(APPLIER, ApiClient.roll_back_migration)
         wait_until(lambda: live.mark("fenced", "source"), "the target is fenced", 60)
         kill_database(host)
-        ended = product.ended_run(run["id"], 180)
+        ended = product.ended_run(run.id, 180)
         wait_until(lambda: answers(host), "the database is back", 60)
     bring_home(live, ended)
 
@@ -92,13 +93,13 @@ def test_a_target_host_that_is_gone_needs_a_person_and_an_inspection_lets_the_so
     instance = instance_of(cloud, live)
     live.migration.scheduled()
     with contextlib.suppress(psycopg.Error), slow_marker(live, 3):
-        run = live.migration.act(APPLIER, "cut-over")
+        run = live.migration.act(APPLIER, ApiClient.cut_over_migration)
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         cloud.stop_instance(instance)
-        ended = product.ended_run(run["id"], 180)
+        ended = product.ended_run(run.id, 180)
         cloud.start_instance(instance)
         wait_until(lambda: answers(live.target), "the target is back", 60)
-    assert ended["status"] == "failed"
+    assert ended.status == "failed"
     bring_home(live, ended)
 
 
@@ -107,16 +108,16 @@ def test_a_name_service_that_does_not_answer_at_the_opening_is_asked_again_until
 ) -> None:
     live.migration.scheduled()
     with slow_marker(live, 2):
-        run = live.migration.act(APPLIER, "cut-over")
+        run = live.migration.act(APPLIER, ApiClient.cut_over_migration)
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         with stopped(pids_of(live.legacy.names, b"names.py")):
             wait_until(lambda: live.said(run, "The target serves"), "the switch is written down", 60)
-        ended = product.ended_run(run["id"], 180)
-    switch = live.migration.read()["switches"][-1]
-    assert ended["status"] == "succeeded", ended["reason"]
-    assert (switch["name_switched"], switch["proof_equal"]) == (True, True)
+        ended = product.ended_run(run.id, 180)
+    switch = live.migration.read().switches[-1]
+    assert ended.status == "succeeded", ended.reason
+    assert (switch.name_switched, switch.proof_equal) == (True, True)
     live.expect_only("target")
-    live.migration.well(APPLIER, "roll-back")
+    live.migration.well(APPLIER, ApiClient.roll_back_migration)
     live.expect_only("source")
 
 
@@ -128,22 +129,22 @@ def test_a_refused_automatic_rollback_is_reported_and_people_can_roll_back_and_c
     with psycopg.connect(admin_conninfo(live.target, "app"), autocommit=True) as target:
         target.execute("UPDATE person SET name = 'X' || name WHERE id = 8")
         with slow_marker(live, 2):
-            run = live.migration.act(APPLIER, "cut-over")
+            run = live.migration.act(APPLIER, ApiClient.cut_over_migration)
             wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
             target.execute(f"ALTER ROLE {back} NOLOGIN")
-            ended = product.ended_run(run["id"], 240)
+            ended = product.ended_run(run.id, 240)
         target.execute(f"ALTER ROLE {back} LOGIN")
         target.execute("UPDATE person SET name = substr(name, 2) WHERE id = 8")
     page = live.migration.read()
-    assert ended["status"] == "failed"
+    assert ended.status == "failed"
     expect_explained(ended)
-    assert "person" in page["reason"]
-    assert page["status"] == "trial_run"
+    assert "person" in (page.reason or "")
+    assert page.status == "trial_run"
     live.expect_only("target")
     plan_rollback(live)
-    live.migration.well(APPLIER, "roll-back")
+    live.migration.well(APPLIER, ApiClient.roll_back_migration)
     live.expect_only("source")
-    assert [each["act"] for each in live.migration.read()["awaited"]] == ["plan-cutover"]
+    assert [each.act for each in live.migration.read().awaited] == ["plan-cutover"]
 
 
 def test_a_target_that_its_cloud_has_no_more_lets_a_person_have_the_source_serve_alone(
@@ -153,16 +154,16 @@ def test_a_target_that_its_cloud_has_no_more_lets_a_person_have_the_source_serve
     instance = instance_of(cloud, live)
     live.migration.scheduled()
     with contextlib.suppress(psycopg.Error, OSError), slow_marker(live, 3):
-        run = live.migration.act(APPLIER, "cut-over")
+        run = live.migration.act(APPLIER, ApiClient.cut_over_migration)
         wait_until(lambda: live.mark("fenced"), "the source is fenced", 60)
         product.ask_cloud(op="destroy", id=instance)
-        ended = product.ended_run(run["id"], 180)
-    assert ended["status"] == "failed"
+        ended = product.ended_run(run.id, 180)
+    assert ended.status == "failed"
     expect_explained(ended)
-    if live.migration.read()["switches"][-1]["outcome"] == "unknown":
-        product.ended_run(live.migration.act(REVIEWER, "inspect")["id"], 180)
+    if live.migration.read().switches[-1].outcome == "unknown":
+        product.ended_run(live.migration.act(REVIEWER, ApiClient.inspect_migration).id, 180)
     page = live.migration.read()
-    assert (page["serving_side"], page["switches"][-1]["outcome"]) == ("source", "reverted")
+    assert (page.serving_side, page.switches[-1].outcome) == ("source", "reverted")
     before = len(live.clients.acknowledged())
     wait_until(lambda: len(live.clients.acknowledged()) > before + 20, "clients write on")
     assert may_log_in(live.legacy.host)

@@ -2,9 +2,10 @@
 
 import pytest
 
+from orchestrator.client.models import PlanDetail, RunDetail
 from tests import acts
 from tests.faults.evidence import assert_all_there
-from tests.faults.product import Document, Product
+from tests.faults.product import Product
 from tests.postgres import Cluster
 from tests.running import wait_until
 
@@ -15,7 +16,7 @@ def product(product_on_own_cluster: Product) -> Product:
     return product_on_own_cluster
 
 
-def in_mid_create(product: Product, kind: str, seconds: float) -> tuple[Document, Document]:
+def in_mid_create(product: Product, kind: str, seconds: float) -> tuple[PlanDetail, RunDetail]:
     """A plan and its apply run, while the cloud makes the host or the disk."""
     plan = product.approved()
     product.slow(kind, seconds)
@@ -32,8 +33,8 @@ def test_an_apply_outlives_a_restart_of_the_database(
     own_cluster.stop(mode)
     own_cluster.start()
     product.engine.dispose()
-    ended = product.ended_run(run["id"])
-    assert (ended["status"], ended["attempt"]) == ("succeeded", 1), ended["reason"]
+    ended = product.ended_run(run.id)
+    assert (ended.status, ended.attempt) == ("succeeded", 1), ended.reason
     assert_all_there(product, plan)
 
 
@@ -47,8 +48,8 @@ def test_terraform_keeps_its_state_until_the_web_process_is_back(product: Produc
     wait_until(lambda: made(key)["volume/web-data"]["state"] == "present", "the last object is there")
     # From here on Terraform has nothing left to do but to bring its state to a web process that is away.
     product.start_web()
-    ended = product.ended_run(run["id"])
-    assert (ended["status"], ended["attempt"]) == ("succeeded", 1), ended["reason"]
+    ended = product.ended_run(run.id)
+    assert (ended.status, ended.attempt) == ("succeeded", 1), ended.reason
     assert_all_there(product, plan)
 
 
@@ -57,9 +58,9 @@ def test_a_state_that_terraform_could_not_bring_home_is_taken_in(product: Produc
     plan, run = in_mid_create(product, "volume", 2)
     product.change("DELETE FROM state_locks")
     if worker_dies:
-        product.kill_worker_of(run["id"])
-    ended = product.ended_run(run["id"])
+        product.kill_worker_of(run.id)
+    ended = product.ended_run(run.id)
     # Everything is there, so the failed upload is no failure of the plan.
-    assert (ended["status"], ended["attempt"]) == ("succeeded", 2 if worker_dies else 1), ended["reason"]
-    assert any("errored.tfstate" in line for line in product.log_lines(run["id"])) or worker_dies
+    assert (ended.status, ended.attempt) == ("succeeded", 2 if worker_dies else 1), ended.reason
+    assert any("errored.tfstate" in line for line in product.log_lines(run.id)) or worker_dies
     assert_all_there(product, plan)

@@ -8,6 +8,8 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, text
 
+from orchestrator.client.encoding import decode
+from orchestrator.client.models import QuoteBody
 from orchestrator.departments.permissions import Permission
 from tests import acts
 from tests.callers import Callers
@@ -121,7 +123,7 @@ def test_every_call_that_names_an_object_is_among_them(callers: Callers) -> None
 
 def test_an_outsider_learns_nothing_and_an_insider_without_the_right_is_refused(callers: Callers) -> None:
     request = acts.draft(callers)
-    path = f"/requests/{request['id']}"
+    path = f"/requests/{request.id}"
     assert expect_problem(callers("rsj.clerk").get(path), 404)["detail"] == "The object does not exist."
     expect_problem(callers("rsj.officer").post(f"{path}/endorse"), 404)
     expect_problem(callers("slj.clerk").post(f"{path}/endorse"), 403)
@@ -136,9 +138,9 @@ def test_without_a_valid_token_nothing_is_read(callers: Callers) -> None:
 
 def test_a_stale_version_is_412_and_a_missing_one_428(callers: Callers) -> None:
     clerk, request = callers("slj.clerk"), acts.draft(callers)
-    path = f"/requests/{request['id']}"
+    path = f"/requests/{request.id}"
     read = clerk.get(path)
-    assert read.headers["ETag"] == f'"{request["version"]}"'
+    assert read.headers["ETag"] == f'"{request.version}"'
     assert expect_problem(clerk.put(path, json=make_draft()), 428)["type"].endswith("version_required")
     changed = clerk.put(path, json=make_draft(title="neu"), headers={"If-Match": read.headers["ETag"]})
     assert changed.status_code == 200
@@ -172,16 +174,16 @@ def test_a_count_that_the_database_cannot_hold_is_refused_by_its_field(callers: 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 4001])
 def test_an_act_that_asks_why_takes_words_and_not_too_many(callers: Callers, reason: str) -> None:
     request = acts.draft(callers)
-    answer = callers("slj.clerk").post(f"/requests/{request['id']}/cancel", json={"reason": reason})
+    answer = callers("slj.clerk").post(f"/requests/{request.id}/cancel", json={"reason": reason})
     assert expect_problem(answer, 422)["field"] == "reason"
-    assert callers("slj.clerk").done("GET", f"/requests/{request['id']}")["status"] == "draft"
+    assert callers("slj.clerk").read_request(request.id).status == "draft"
 
 
 @pytest.mark.parametrize("version", ["\u00b2", "9" * 5000, "-1", "1.0"])
 def test_a_version_that_is_no_number_is_refused(callers: Callers, version: str) -> None:
     request = acts.draft(callers)
     headers = {"If-Match": version.encode("latin-1")}
-    answer = callers("slj.clerk").put(f"/requests/{request['id']}", json=make_draft(), headers=headers)
+    answer = callers("slj.clerk").put(f"/requests/{request.id}", json=make_draft(), headers=headers)
     assert expect_problem(answer, 422)["field"] == "If-Match"
 
 
@@ -211,20 +213,20 @@ def test_a_code_that_names_nothing_is_refused_by_its_field(
 
 
 def test_a_quote_is_what_the_bill_will_be(callers: Callers) -> None:
-    quote = callers("slj.clerk").done("POST", "/quotes", json={"lines": [make_line()]})
-    assert {line["sku"]: line["amount_fen"] for line in quote["lines"]} == {
+    quote = callers("slj.clerk").quote_lines(decode(QuoteBody, {"lines": [make_line()]}))
+    assert {line.sku: line.amount_fen for line in quote.lines} == {
         "ECS-X86-CPU": 336_00,
         "ECS-X86-MEM": 480_00,
         "EVS-SSD": 100_00,
         "BAK-VM": 100_00,
     }
     june = 406_40  # 12 of 30 days, each line rounded separately.
-    assert (quote["monthly_fen"], quote["year_fen"]) == (1_016_00, june + 6 * 1_016_00)
+    assert (quote.monthly_fen, quote.year_fen) == (1_016_00, june + 6 * 1_016_00)
 
 
 def test_a_rule_that_refuses_is_named_with_clause_and_quote(callers: Callers) -> None:
     request = acts.endorse(callers, acts.draft(callers, make_draft(make_line(vcpu=64))))
-    body = expect_problem(callers("slj.clerk").post(f"/requests/{request['id']}/submit"), 409)
+    body = expect_problem(callers("slj.clerk").post(f"/requests/{request.id}/submit"), 409)
     assert body["rule"] == "R-16"
     assert body["detail_zh"]
     assert any(result["rule_id"] == "R-16" and result["stops"] for result in body["results"])
@@ -233,7 +235,7 @@ def test_a_rule_that_refuses_is_named_with_clause_and_quote(callers: Callers) ->
 def test_a_department_without_a_filed_officer_is_blocked_by_the_notice_itself(callers: Callers) -> None:
     draft = make_draft(make_line(vcpu=1, memory_gb=1, disk_gb=1, backup_gb=0), system="SYS-003")
     request = acts.endorse(callers, acts.draft(callers, draft, "mzj.clerk"), "mzj")
-    body = expect_problem(callers("mzj.clerk").post(f"/requests/{request['id']}/submit"), 409)
+    body = expect_problem(callers("mzj.clerk").post(f"/requests/{request.id}/submit"), 409)
     assert body["rule"] == "R-26"
     assert body["clause"]
     assert any("\u4e00" <= sign <= "\u9fff" for sign in body["quote_zh"])
@@ -259,7 +261,7 @@ def test_a_key_gives_the_same_answer_again_and_refuses_another_body(callers: Cal
 def test_a_refused_call_does_not_use_its_key_up(callers: Callers) -> None:
     clerk, headers = callers("slj.clerk"), {"Idempotency-Key": "k-2"}
     request = acts.endorse(callers, acts.draft(callers, make_draft(make_line(vcpu=64))))
-    path = f"/requests/{request['id']}"
+    path = f"/requests/{request.id}"
     expect_problem(clerk.post(f"{path}/submit", headers=headers), 409)
     callers("slj.officer").done("POST", f"{path}/decline", json={"reason": "zu gross"})
     version = clerk.get(path).headers["ETag"]
@@ -273,7 +275,9 @@ PAGED = ["/requests", "/audit/events", "/plans", "/runs", "/resources", "/conten
 
 @pytest.mark.parametrize("limit", [1, 3, 7])
 def test_the_pages_of_a_list_hold_every_item_once(callers: Callers, limit: int) -> None:
-    made = [acts.draft(callers, make_draft(title=f"page of {limit}: {number}"))["id"] for number in range(7)]
+    made = [
+        str(acts.draft(callers, make_draft(title=f"page of {limit}: {number}")).id) for number in range(7)
+    ]
     clerk, seen, path = callers("slj.clerk"), [], f"/requests?search=page of {limit}:&limit={limit}"
     while path:
         page = clerk.done("GET", path)
@@ -284,7 +288,7 @@ def test_the_pages_of_a_list_hold_every_item_once(callers: Callers, limit: int) 
 
 
 def test_a_page_keeps_the_filter_with_which_it_was_asked(callers: Callers) -> None:
-    kept = [acts.draft(callers, make_draft(title=f"keep {number}"))["id"] for number in range(4)]
+    kept = [str(acts.draft(callers, make_draft(title=f"keep {number}")).id) for number in range(4)]
     for number in range(4):
         acts.draft(callers, make_draft(title=f"other {number}"))
     clerk, seen, path = callers("slj.clerk"), [], "/requests?limit=2&search=keep&status=draft"

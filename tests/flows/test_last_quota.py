@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -22,13 +23,12 @@ def committed_and_held(engine: Engine, resource_class: str) -> tuple[int, int]:
         return held, amount
 
 
-def endorsed(callers: Callers, number: int, **size: int) -> str:
+def endorsed(callers: Callers, number: int, **size: int) -> UUID:
     line = make_line(**({"vcpu": 4, "memory_gb": 4, "disk_gb": 1, "backup_gb": 0} | size))
-    request: str = acts.endorse(callers, acts.draft(callers, make_draft(line, title=f"Nr. {number}")))["id"]
-    return request
+    return acts.endorse(callers, acts.draft(callers, make_draft(line, title=f"Nr. {number}"))).id
 
 
-def submit_all_at_once(callers: Callers, requests: list[str]) -> list[httpx2.Response]:
+def submit_all_at_once(callers: Callers, requests: list[UUID]) -> list[httpx2.Response]:
     """Submit every request at the same time, each by its own client."""
     clerk = callers("slj.clerk")
     with ThreadPoolExecutor(len(requests)) as clients:
@@ -56,8 +56,8 @@ def test_neg_7_of_two_parallel_requests_that_fit_only_alone_exactly_one_is_held(
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     assert committed_and_held(engine, "vcpu") == (20, 32)
     blocked = both[[answer.status_code for answer in answers].index(409)]
-    left = callers("slj.clerk").done("GET", f"/requests/{blocked}")
-    assert (left["status"], left["hold"]) == ("awaiting_endorsement", None)
+    left = callers("slj.clerk").read_request(blocked)
+    assert (left.status, left.hold) == ("awaiting_endorsement", None)
 
 
 @pytest.mark.invariant(2)
@@ -77,7 +77,7 @@ def test_departments_that_compete_for_the_last_of_a_pool_are_admitted_exactly_as
     for department in [*systems, *systems]:
         draft = acts.draft(callers, make_draft(line, system=systems[department]), f"{department}.clerk")
         acts.endorse(callers, draft, department)
-        wishes.append((department, f"/requests/{draft['id']}/submit"))
+        wishes.append((department, f"/requests/{draft.id}/submit"))
     for department, _ in wishes:
         callers(f"{department}.clerk")
     with ThreadPoolExecutor(len(wishes)) as clients:

@@ -32,12 +32,12 @@ def web(city_url: str) -> Iterator[RunningService]:
 def run(web: RunningService, engine: Engine) -> str:
     """A queued run whose log has LINES."""
     request = acts.approve(web.callers)
-    order = web.callers("xxh.reviewer").done("POST", f"/requests/{request['id']}/plans")
-    writer = RunLogWriter(engine, order["id"])
+    order = web.callers("xxh.reviewer").plans_request(request.id)
+    writer = RunLogWriter(engine, str(order.id))
     for line in LINES:
         writer.append(line)
     assert writer.close()
-    return str(order["id"])
+    return str(order.id)
 
 
 def follow(web: RunningService, run: str, received: list[str], headers: httpx2.Headers) -> None:

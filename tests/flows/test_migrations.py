@@ -6,13 +6,21 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from orchestrator.client.api import ApiClient
+from orchestrator.client.encoding import encode
+from orchestrator.client.models import (
+    MigrationDetail,
+    PauseMeasurement,
+    RetirementBody,
+    SideBilling,
+    SidesBilling,
+)
 from orchestrator.demo.sample_system import NAMES_FILE, UPLOADS, SampleClients, lost, root_of, stored
 from orchestrator.migrations.pause import write_pause
 from orchestrator.migrations.transfer import MigrationHost
@@ -20,8 +28,6 @@ from tests import transfers
 from tests.loops import at_least_one
 from tests.running import RunningService
 from tests.transfers import APPLIER, NAME, OFFICER, REVIEWER, Legacy, MigrationCase
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,10 @@ class Played:
     target: MigrationHost
     migration: MigrationCase
     clients: SampleClients
-    pages: dict[str, Document] = field(default_factory=dict)
+    pages: dict[str, MigrationDetail] = field(default_factory=dict)
     counted: dict[str, Counted] = field(default_factory=dict)
 
-    def keep(self, step: str) -> Document:
+    def keep(self, step: str) -> MigrationDetail:
         self.pages[step] = self.migration.read()
         return self.pages[step]
 
@@ -85,7 +91,7 @@ def _play(made: Played) -> None:
     made.keep("first cutover")
     time.sleep(2)
     made.count("first cutover", made.target)
-    migration.well(APPLIER, "roll-back")
+    migration.well(APPLIER, ApiClient.roll_back_migration)
     made.keep("returned")
     time.sleep(1)
     made.count("returned", legacy)
@@ -96,13 +102,14 @@ def _play(made: Played) -> None:
     made.count("second cutover", made.target)
     made.clients.stop()
     made.count("writers stopped", made.target)
-    migration.act(OFFICER, "accept")
+    migration.act(OFFICER, ApiClient.accept_migration)
     made.keep("accepted")
-    migration.well(REVIEWER, "plan-finalisation")
+    migration.well(REVIEWER, ApiClient.plan_finalisation_migration)
     migration.approved("clean_up")
-    migration.well(APPLIER, "finalise")
+    migration.well(APPLIER, ApiClient.finalise_migration)
     made.keep("finalised")
-    migration.act(APPLIER, "retire", stopped_on="2019-06-19", sanitisation="磁盘已消磁。")
+    record = RetirementBody(stopped_on=date(2019, 6, 19), sanitisation="磁盘已消磁。")
+    made.service.callers(APPLIER).retire_migration(migration.id, record)
     made.keep("retired")
 
 
@@ -116,16 +123,16 @@ def _make_old_names(host: MigrationHost) -> None:
 
 
 def _hand_in_pause(made: Played, number: int) -> None:
-    switch = made.migration.read()["switches"][number - 1]
-    at = [moment_of(switch[name]) for name in ("fenced_at", "opened_at")]
-    seen = write_pause(made.clients.acknowledged(), at[0], at[1], 3.0)
-    made.migration.act(
-        APPLIER, f"switches/{number}/pause", longest_ms=seen.longest_ms, at_fence_ms=seen.at_fence_ms
-    )
+    switch = made.migration.read().switches[number - 1]
+    fenced, opened = moment_of(switch.fenced_at), moment_of(switch.opened_at)
+    seen = write_pause(made.clients.acknowledged(), fenced, opened, 3.0)
+    pause = PauseMeasurement(longest_ms=seen.longest_ms, at_fence_ms=seen.at_fence_ms)
+    made.service.callers(APPLIER).record_switch_pause(made.migration.id, number, pause)
 
 
-def moment_of(instant: str) -> float:
-    return datetime.fromisoformat(instant).timestamp()
+def moment_of(instant: datetime | None) -> float:
+    assert instant is not None
+    return instant.timestamp()
 
 
 @pytest.mark.parametrize("step", ["first cutover", "returned", "second cutover", "writers stopped"])
@@ -138,14 +145,14 @@ def test_every_acknowledged_write_is_found_once_on_the_serving_side_after_each_s
 
 
 def test_names_of_files_that_are_no_utf8_are_proven_and_kept_with_the_proof(played: Played) -> None:
-    proof = played.pages["first cutover"]["switches"][0]["proof"]
-    (folder,) = proof["reports"]["source"]["folders"].values()
-    assert r"\xb1\xa8\xb1\xed" in folder["parts"]
-    assert all(each["proof_equal"] for each in played.pages["second cutover"]["switches"])
+    proof = played.pages["first cutover"].switches[0].proof
+    (folder,) = (proof.reports or {})["source"].folders.values()
+    assert r"\xb1\xa8\xb1\xed" in folder.parts
+    assert all(each.proof_equal for each in played.pages["second cutover"].switches)
 
 
 def test_the_states_follow_the_way_of_the_domain(played: Played) -> None:
-    statuses = {step: page["status"] for step, page in played.pages.items()}
+    statuses = {step: page.status for step, page in played.pages.items()}
     assert statuses == {
         "registered": "registered",
         "prepared": "rehearsed",
@@ -162,60 +169,59 @@ def test_side_address_and_billing_change_with_the_cutover_and_its_audit_event_na
     played: Played,
 ) -> None:
     page = played.pages["first cutover"]
-    assert (page["serving_side"], page["serving_address"]) == ("target", played.target.address)
-    assert page["billing"] == {"source": "not_billed", "target": "trial"}
+    assert (page.serving_side, page.serving_address) == ("target", played.target.address)
+    assert page.billing == SidesBilling(source=SideBilling.NOT_BILLED, target=SideBilling.TRIAL)
     statement = text(
         "SELECT body FROM audit_events WHERE action = 'migration:trial_run' AND object_id = :id ORDER BY seq"
     )
     with played.service.engine.connect() as connection:
-        facts = json.loads(connection.execute(statement, {"id": page["id"]}).scalars().first() or "{}")[
+        facts = json.loads(connection.execute(statement, {"id": str(page.id)}).scalars().first() or "{}")[
             "data"
         ]
     assert (facts["from_address"], facts["to_address"]) == (played.legacy.host.address, played.target.address)
-    assert facts["billing"] == page["billing"]
-    assert facts["fenced_ms"] == page["switches"][0]["fenced_ms"]
+    assert facts["billing"] == encode(page.billing)
+    assert facts["fenced_ms"] == page.switches[0].fenced_ms
 
 
 def test_every_switch_keeps_its_proof_and_the_audit_its_digest(played: Played) -> None:
-    switches = played.pages["second cutover"]["switches"]
-    assert [each["direction"] for each in switches] == ["cutover", "rollback", "cutover"]
-    assert all(each["proof_equal"] and each["followed_at"] for each in switches)
+    switches = played.pages["second cutover"].switches
+    assert [each.direction for each in switches] == ["cutover", "rollback", "cutover"]
+    assert all(each.proof_equal and each.followed_at for each in switches)
     with played.service.engine.connect() as connection:
         kept = text("SELECT body FROM audit_events WHERE action = 'migration:proof' ORDER BY seq")
         bodies = [row[0] for row in connection.execute(kept)]
-    assert [each["proof_digest"] in body for each, body in zip(switches, bodies, strict=True)] == [True] * 3
+    assert [each.proof_digest in body for each, body in zip(switches, bodies, strict=True)] == [True] * 3
 
 
 def test_the_digest_of_a_proof_can_be_computed_again_from_the_hash_of_every_table_on_both_sides(
     played: Played,
 ) -> None:
-    for switch in at_least_one(played.pages["second cutover"]["switches"]):
-        reports = switch["proof"]["reports"]
-        hashes = [
-            reports[side]["database"]["tables"]["public.report"]["hash"] for side in ("source", "target")
-        ]
+    for switch in at_least_one(played.pages["second cutover"].switches):
+        reports = switch.proof.reports or {}
+        databases = [reports[side].database for side in ("source", "target")]
+        hashes = [one.tables["public.report"].hash for one in databases if one is not None]
+        assert len(hashes) == 2
         assert hashes[0] == hashes[1] != "0:0"
-        kept = json.dumps(reports, sort_keys=True).encode()
-        assert hashlib.sha256(kept).hexdigest() == switch["proof_digest"]
+        kept = json.dumps(encode(reports), sort_keys=True).encode()
+        assert hashlib.sha256(kept).hexdigest() == switch.proof_digest
 
 
 @pytest.mark.invariant(31)
 def test_a_rollback_restores_side_address_and_name_as_they_were_before_the_cutover(played: Played) -> None:
     before, after = played.pages["prepared"], played.pages["returned"]
-    for name in ("serving_side", "serving_address"):
-        assert after[name] == before[name]
-    switch, back = played.pages["returned"]["switches"]
-    assert (back["from_address"], back["to_address"]) == (switch["to_address"], switch["from_address"])
-    assert back["name_switched"]
+    assert (after.serving_side, after.serving_address) == (before.serving_side, before.serving_address)
+    switch, back = played.pages["returned"].switches
+    assert (back.from_address, back.to_address) == (switch.to_address, switch.from_address)
+    assert back.name_switched
     names = json.loads((root_of(played.legacy.names) / NAMES_FILE).read_text())
     assert names[NAME] == played.target.address
 
 
 @pytest.mark.invariant(28)
 def test_one_old_address_has_one_new_one_and_a_rollback_is_the_inverse_of_its_cutover(played: Played) -> None:
-    switches = played.pages["retired"]["switches"]
+    switches = played.pages["retired"].switches
     pairs = {
-        way: {(each["from_address"], each["to_address"]) for each in switches if each["direction"] == way}
+        way: {(each.from_address, each.to_address) for each in switches if each.direction == way}
         for way in ("cutover", "rollback")
     }
     assert pairs["cutover"] == {(played.legacy.host.address, played.target.address)}
@@ -223,25 +229,29 @@ def test_one_old_address_has_one_new_one_and_a_rollback_is_the_inverse_of_its_cu
 
 
 def test_the_pause_that_clients_saw_stands_beside_the_one_of_the_script(played: Played) -> None:
-    switch = played.pages["retired"]["switches"][-1]
-    assert 0 < switch["pause_at_fence_ms"] <= switch["pause_ms"] < 5000
-    assert 0 < switch["fenced_ms"] < 2000
+    switch = played.pages["retired"].switches[-1]
+    assert switch.pause_at_fence_ms is not None
+    assert switch.pause_ms is not None
+    assert 0 < switch.pause_at_fence_ms <= switch.pause_ms < 5000
+    assert 0 < (switch.fenced_ms or 0) < 2000
 
 
 @pytest.mark.invariant(22)
 def test_every_change_of_a_host_has_plan_approval_and_run(played: Played) -> None:
     page = played.pages["retired"]
-    done = [each for each in page["plans"] if each["plan"]["status"] == "applied"]
-    acts = sorted(each["act"] for each in done)
+    done = [each for each in page.plans if each.plan.status == "applied"]
+    acts = sorted(each.act for each in done)
     assert acts == ["clean_up", "cutover", "cutover", "prepare", "rollback"]
     for each in done:
-        digests = {item["digest"] for item in each["approvals"]}
-        assert digests == {each["plan"]["tuple_digest"]}
-        assert [run["status"] for run in each["runs"] if run["kind"] == "apply"] == ["succeeded"]
+        digests = {item.digest for item in each.approvals}
+        assert digests == {each.plan.tuple_digest}
+        assert [run.status for run in each.runs if run.kind == "apply"] == ["succeeded"]
 
 
 def test_the_target_is_billed_from_its_acceptance_on(played: Played) -> None:
-    assert played.pages["accepted"]["billing"] == {"source": "not_billed", "target": "active"}
+    assert played.pages["accepted"].billing == SidesBilling(
+        source=SideBilling.NOT_BILLED, target=SideBilling.ACTIVE
+    )
     with played.service.engine.connect() as connection:
         rows = connection.execute(
             text("SELECT count(*) FROM usage_intervals WHERE NOT isempty(days)")
@@ -251,9 +261,9 @@ def test_the_target_is_billed_from_its_acceptance_on(played: Played) -> None:
 
 def test_progress_and_findings_are_kept_for_every_reader(played: Played) -> None:
     page = played.pages["prepared"]
-    assert page["preflight"]["passed"]
-    assert page["progress"]["ready"]
-    assert page["progress"]["tables"] == page["progress"]["tables_done"] > 0
+    assert page.preflight.passed
+    assert page.progress.ready
+    assert page.progress.tables == (page.progress.tables_done or 0) > 0
     # Two old names and what clients have written meanwhile come on top of the seed.
-    assert page["progress"]["files"] > transfers.SEED["files"]
-    assert page["progress"]["files_done"] >= transfers.SEED["files"]
+    assert (page.progress.files or 0) > transfers.SEED["files"]
+    assert (page.progress.files_done or 0) >= transfers.SEED["files"]

@@ -99,7 +99,7 @@ def test_a_refused_act_shows_its_page_again_in_a_place_of_its_own(callers: Calle
     ) as clerk:
         account = {"username": "slj.clerk", "password": PASSWORD}
         assert clerk.post("/console/sign-in", data=account).status_code == 303
-        answer = clerk.post(f"/console/requests/{request['id']}/cancel", data={"reason": " "})
+        answer = clerk.post(f"/console/requests/{request.id}/cancel", data={"reason": " "})
     assert answer.status_code == 422
     assert "请填写意见" in answer.text
 
@@ -107,11 +107,11 @@ def test_a_refused_act_shows_its_page_again_in_a_place_of_its_own(callers: Calle
 def test_followed_logs_take_no_place(callers: Callers) -> None:
     request = acts.approve(callers)
     reviewer = callers("xxh.reviewer")
-    run = reviewer.done("POST", f"/requests/{request['id']}/plans")
+    run = reviewer.plans_request(request.id)
     headers = {"Authorization": f"Bearer {reviewer.token}"}
     with ExitStack() as streams:
         for _ in range(AT_ONCE + WAITING + 1):
-            stream = callers.http.stream("GET", f"/api/v1/runs/{run['id']}/log/stream", headers=headers)
+            stream = callers.http.stream("GET", f"/api/v1/runs/{run.id}/log/stream", headers=headers)
             assert streams.enter_context(stream).status_code == 200
         assert reviewer.get("/me").status_code == 200
 

@@ -72,7 +72,7 @@ def test_the_database_refuses_every_second_part_of_one_person(office: Office) ->
     allowed = []
     for statement, part in FORBIDDEN:
         with office.engine.connect() as connection:
-            values = {"request": request["id"], "plan": plan["id"]}
+            values = {"request": request.id, "plan": plan.id}
             try:
                 connection.execute(text(statement), values | {"person": person(connection, PARTS[part])})
                 allowed.append((statement, part))
@@ -86,15 +86,15 @@ def test_an_administrator_with_every_role_still_has_one_part_only(office: Office
     grant(office.engine, "xxh.admin", "centre_reviewer", "centre_approver", "applier", "finance")
     request = acts.submit(office.callers)
     admin = office.callers("xxh.admin")
-    acts.act(office.callers, "xxh.admin", request, "accept")
-    acts.act(office.callers, "xxh.admin", request, "approve")
+    office.callers("xxh.admin").accept_request(request.id)
+    office.callers("xxh.admin").approve_request(request.id)
     plan = office.planned(request, by="xxh.admin")
-    refused = admin.post(f"/plans/{plan['id']}/approve", json={"digest": plan["tuple_digest"]})
+    refused = admin.post(f"/plans/{plan.id}/approve", json={"digest": plan.tuple_digest})
     assert (refused.status_code, refused.json()["type"]) == (403, "urn:govcloud:problem:person_twice")
     office.approved(plan)
-    refused = admin.post(f"/plans/{plan['id']}/apply")
+    refused = admin.post(f"/plans/{plan.id}/apply")
     assert (refused.status_code, refused.json()["type"]) == (403, "urn:govcloud:problem:person_twice")
-    assert office.applied(plan)["status"] == "applied"
+    assert office.applied(plan).status == "applied"
 
 
 @pytest.mark.invariant(20)
@@ -111,7 +111,7 @@ def test_a_department_never_approves_its_own_plan(office: Office) -> None:
     grant(office.engine, "slj.second", "centre_approver")
     plan = office.planned(acts.approve(office.callers))
     answer = office.callers("slj.second").post(
-        f"/plans/{plan['id']}/approve", json={"digest": plan["tuple_digest"]}
+        f"/plans/{plan.id}/approve", json={"digest": plan.tuple_digest}
     )
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:govcloud:problem:own_organisation")
 
@@ -127,14 +127,14 @@ def test_an_approval_and_the_naming_of_its_giver_as_applier_at_the_same_time_can
         try:
             with office.engine.begin() as other:
                 who = person(other, "xxh.approver")
-                other.execute(text(PLAN.format(part="applier")), {"person": who, "plan": plan["id"]})
+                other.execute(text(PLAN.format(part="applier")), {"person": who, "plan": plan.id})
             outcome.append("named")
         except IntegrityError:
             outcome.append("refused")
 
     with office.engine.begin() as connection:
         who = person(connection, "xxh.approver")
-        connection.execute(text(APPROVAL), {"person": who, "plan": plan["id"]})
+        connection.execute(text(APPROVAL), {"person": who, "plan": plan.id})
         thread = threading.Thread(target=name_the_applier)
         thread.start()
         thread.join(0.5)
@@ -152,15 +152,15 @@ def test_the_approval_of_somebody_who_lost_the_right_does_not_count_at_apply(
     request = acts.approve(office.callers)
     plan = office.approved(office.planned(request))
     if when == "before the worker begins":
-        office.callers("csp1.applier").done("POST", f"/plans/{plan['id']}/apply")
+        office.callers("csp1.applier").apply_plan(plan.id)
     with office.engine.begin() as connection:
         connection.execute(text(LOSSES[loss]), {"person": person(connection, "xxh.approver")})
     if when == "before the order":
-        answer = office.callers("csp1.applier").post(f"/plans/{plan['id']}/apply")
+        answer = office.callers("csp1.applier").post(f"/plans/{plan.id}/apply")
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:govcloud:problem:not_approved")
     office.work()
     assert office.cloud.objects == {}
-    assert office.request(request)["hold"]["status"] == "live"
+    assert acts.hold_of(office.request(request)).status == "live"
 
 
 LOSSES = {
@@ -185,7 +185,7 @@ def test_a_role_that_ended_yesterday_or_begins_tomorrow_is_no_right(office: Offi
             text("UPDATE role_grants SET valid_from = '2019-06-20' WHERE person_id = :person"),
             {"person": reviewer},
         )
-    accept = f"/requests/{acts.submit(office.callers)['id']}/accept"
+    accept = f"/requests/{acts.submit(office.callers).id}/accept"
     assert reviewing.post(accept).status_code == 404
     office.pass_time(days=1)
     assert reviewing.post(accept).status_code == 200

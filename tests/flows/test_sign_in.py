@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, text
 
+from orchestrator.client.models import Permission, TokenBody
 from orchestrator.core import clock
 from orchestrator.core.db import transaction
 from orchestrator.core.sealing import token_hash
@@ -111,10 +112,8 @@ def test_a_new_password_ends_every_open_session_of_this_person_and_of_nobody_els
             accounts.set_password(session, "slj.clerk", "another " + PASSWORD, "operator:test")
         assert [me(each) for each in (browser, second, other)] == [401, 401, 200]
     assert sign_in(browser, "another " + PASSWORD).status_code == 204
-    events = callers("sjj.auditor").done("GET", "/audit/events")["items"]
-    answers = [
-        json.loads(event["body"])["data"] for event in events if event["action"] == "identity:password_set"
-    ]
+    events = callers("sjj.auditor").list_audit_events().items
+    answers = [json.loads(event.body)["data"] for event in events if event.action == "identity:password_set"]
     assert answers[0] == {"sessions_ended": 2}
 
 
@@ -165,35 +164,38 @@ def test_of_passwords_sessions_and_tokens_only_hashes_are_stored(
 
 def test_a_token_is_shown_once_expires_and_can_be_revoked(callers: Callers, engine: Engine) -> None:
     clerk = callers("slj.clerk")
-    wish = {"name": "script", "scopes": ["requests:read", "tokens:own"], "expires_in_days": 2}
-    made = clerk.done("POST", "/tokens", json=wish)
-    listed = clerk.done("GET", "/tokens")
-    assert "token" not in listed[0]
-    assert made["token"] not in str(listed)
-    headers = {"Authorization": f"Bearer {made['token']}"}
+    scopes = (Permission.REQUESTS_READ, Permission.TOKENS_OWN)
+    wish = TokenBody(name="script", scopes=scopes, expires_in_days=2)
+    made = clerk.create_token(wish)
+    listed = clerk.list_tokens()
+    assert [one.id for one in listed] == [made.id]
+    stored = clerk.get("/tokens")
+    assert "token" not in stored.json()[0]
+    assert made.token not in stored.text
+    headers = {"Authorization": f"Bearer {made.token}"}
     assert callers.http.get("/api/v1/requests", headers=headers).status_code == 200
-    clerk.done("DELETE", f"/tokens/{made['id']}")
+    clerk.revoke_token(made.id)
     assert callers.http.get("/api/v1/requests", headers=headers).status_code == 401
-    other = clerk.done("POST", "/tokens", json=wish)
-    headers = {"Authorization": f"Bearer {other['token']}"}
+    other = clerk.create_token(wish)
+    headers = {"Authorization": f"Bearer {other.token}"}
     pass_time(engine, days=2, minutes=1)
     assert callers.http.get("/api/v1/requests", headers=headers).status_code == 401
 
 
 def test_nobody_revokes_the_token_of_another(callers: Callers) -> None:
-    made = callers("slj.clerk").done("POST", "/tokens", json={"name": "x", "scopes": ["requests:read"]})
-    assert callers("slj.officer").delete(f"/tokens/{made['id']}").status_code == 404
-    assert callers("xxh.admin").delete(f"/tokens/{made['id']}").status_code == 404
+    made = callers("slj.clerk").create_token(TokenBody(name="x", scopes=(Permission.REQUESTS_READ,)))
+    assert callers("slj.officer").delete(f"/tokens/{made.id}").status_code == 404
+    assert callers("xxh.admin").delete(f"/tokens/{made.id}").status_code == 404
 
 
 def test_a_token_never_carries_more_than_its_maker_has_now(callers: Callers) -> None:
     beyond = callers("slj.clerk").post("/tokens", json={"name": "x", "scopes": ["plans:approve"]})
     assert (beyond.status_code, beyond.json()["field"]) == (422, "scopes")
-    narrow = callers("slj.clerk").done("POST", "/tokens", json={"name": "n", "scopes": ["tokens:own"]})
+    narrow = callers("slj.clerk").create_token(TokenBody(name="n", scopes=(Permission.TOKENS_OWN,)))
     wider = callers.http.post(
         "/api/v1/tokens",
         json={"name": "w", "scopes": ["requests:draft"]},
-        headers={"Authorization": f"Bearer {narrow['token']}"},
+        headers={"Authorization": f"Bearer {narrow.token}"},
     )
     assert wider.status_code == 422
 

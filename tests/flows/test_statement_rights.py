@@ -64,8 +64,8 @@ def test_others_do_not_learn_that_a_statement_exists(
 ) -> None:
     row = closes.statement(engine, closes.JUNE)
     outsider = callers("mzj.officer")
-    assert outsider.done("GET", "/statements")["items"] == []
-    assert outsider.done("GET", "/statements?organisation=SLJ")["items"] == []
+    assert outsider.list_statements().items == ()
+    assert outsider.list_statements(organisation="SLJ").items == ()
     for path in ("", "/lines", "/lines/1", "/movement", "/export", "/export?format=json"):
         assert outsider.get(f"/statements/{row.id}{path}").status_code == 404
     for act, body in (
@@ -141,8 +141,7 @@ def test_suspending_and_resuming_belong_to_the_department_and_are_billed_from_th
     hosts.on_day(engine, "2019-08-01")
     closes.close(engine, closes.JULY)
     states = {
-        (one["sku"], one["state"], one["starts"])
-        for one in months.lines(callers, months.current(callers, "2019-07"))
+        (one.sku, one.state, one.starts) for one in months.lines(callers, months.current(callers, "2019-07"))
     }
     assert {("ECS-X86-CPU", "suspended", "2019-07-01"), ("ECS-X86-CPU", "active", "2019-07-11")} <= states
 
@@ -227,7 +226,7 @@ def test_a_hole_in_the_prices_refuses_the_close_and_names_it(
     body = answer.json()
     assert (answer.status_code, body["sku"], body["day"]) == (422, "BAK-VM", day)
     assert "BAK-VM has no price on" in body["detail"]
-    assert callers(REVIEWER).done("GET", "/statements")["items"] == []
+    assert callers(REVIEWER).list_statements().items == ()
     valid(engine, "2019-05-01", "2021-01-01")
     closes.close(engine, closes.JUNE)
     assert closes.statement(engine, closes.JUNE).total_fen == 40640

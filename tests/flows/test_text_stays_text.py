@@ -10,6 +10,8 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from orchestrator.client.encoding import encode
+from orchestrator.client.models import PlanDetail, RequestDetail, RunDetail
 from orchestrator.core.db import transaction
 from orchestrator.core.sealing import Keys, load_keys
 from orchestrator.runs import rendering
@@ -45,7 +47,7 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
-def request_of_texts(service: RunningService) -> Document:
+def request_of_texts(service: RunningService) -> RequestDetail:
     """Return a request with one host for each text; every other free text is hostile too."""
     small = {"vcpu": 1, "memory_gb": 1, "disk_gb": 0, "backup_gb": 0}
     lines = [make_line(key=f"t{number}", label=label, **small) for number, label in enumerate(CORPUS)]
@@ -58,31 +60,29 @@ def request_of_texts(service: RunningService) -> Document:
 
 
 @pytest.fixture(scope="module")
-def plan(service: RunningService, request_of_texts: Document) -> Document:
+def plan(service: RunningService, request_of_texts: RequestDetail) -> PlanDetail:
     return acts.plan(service, request_of_texts)
 
 
 @pytest.fixture(scope="module")
-def applied(service: RunningService, plan: Document) -> Document:
+def applied(service: RunningService, plan: PlanDetail) -> RunDetail:
     ended = acts.apply(service, acts.approve_plan(service, plan))
-    assert ended["status"] == "succeeded", service.log_lines(ended["id"])
+    assert ended.status == "succeeded", service.log_lines(ended.id)
     return ended
 
 
 @pytest.fixture(scope="module")
-def baseline(service: RunningService, applied: Document) -> Document:
-    """Run the baseline check with real Ansible on all of these hosts; return its plan and run."""
-    assert applied
-    plans = service.callers("xxh.approver").done("GET", "/plans")["items"]
-    waiting = next(item for item in plans if item["kind"] == "baseline")
-    planned = service.ended_run(
-        service.callers("xxh.approver").done("GET", f"/plans/{waiting['id']}")["runs"][0]["id"]
-    )
-    assert planned["status"] == "succeeded"
-    found = acts.read_plan(service, waiting["id"])
+def baseline(service: RunningService, applied: RunDetail) -> PlanDetail:
+    """Run the baseline check with real Ansible on all of these hosts; return its plan, with the run."""
+    assert applied.plan_id is not None
+    plans = service.callers("xxh.approver").list_plans().items
+    waiting = next(item for item in plans if item.kind == "baseline")
+    planned = service.ended_run(service.callers("xxh.approver").read_plan(waiting.id).runs[0].id)
+    assert planned.status == "succeeded"
+    found = acts.read_plan(service, waiting.id)
     ended = acts.apply(service, acts.approve_plan(service, found))
-    assert ended["status"] == "succeeded", service.log_lines(ended["id"])
-    return found | {"run": service.callers("xxh.approver").done("GET", f"/runs/{ended['id']}")}
+    assert ended.status == "succeeded", service.log_lines(ended.id)
+    return acts.read_plan(service, found.id)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +90,10 @@ def keys(service: RunningService) -> Keys:
     return load_keys(service.settings.keys_path)
 
 
-def bundle(service: RunningService, keys: Keys, plan: Document) -> dict[str, bytes]:
+def bundle(service: RunningService, keys: Keys, plan: PlanDetail) -> dict[str, bytes]:
     with service.engine.connect() as connection:
         statement = text("SELECT bundle FROM plan_artifacts WHERE plan_id = :plan")
-        sealed = connection.execute(statement, {"plan": plan["id"]}).scalar_one()
+        sealed = connection.execute(statement, {"plan": plan.id}).scalar_one()
     return rendering.unpack(keys.decrypt(bytes(sealed)))
 
 
@@ -103,7 +103,7 @@ def labels(objects: dict[str, Document]) -> list[str]:
 
 @pytest.mark.invariant(25)
 def test_the_bundle_is_the_static_module_and_one_file_of_data(
-    service: RunningService, plan: Document, keys: Keys
+    service: RunningService, plan: PlanDetail, keys: Keys
 ) -> None:
     files = bundle(service, keys, plan)
     module = ROOT / "terraform" / "clouds" / "sandbox"
@@ -113,17 +113,15 @@ def test_the_bundle_is_the_static_module_and_one_file_of_data(
 
 
 @pytest.mark.invariant(25)
-def test_terraform_planned_every_text_as_it_was_typed(plan: Document) -> None:
-    planned = {
-        item["logical"].split("/")[1]: item["after"] for item in plan["changes"] if item["kind"] == "instance"
-    }
+def test_terraform_planned_every_text_as_it_was_typed(plan: PlanDetail) -> None:
+    planned = {item.logical.split("/")[1]: item.after for item in plan.changes if item.kind == "instance"}
     assert labels(planned) == CORPUS
-    assert "root:x:" not in json.dumps(plan)
+    assert "root:x:" not in json.dumps(encode(plan))
 
 
 @pytest.mark.invariant(25)
-def test_the_cloud_got_every_text_as_it_was_typed(service: RunningService, applied: Document) -> None:
-    assert applied
+def test_the_cloud_got_every_text_as_it_was_typed(service: RunningService, applied: RunDetail) -> None:
+    assert applied.plan_id is not None
     objects = service.ask_cloud(op="list")["objects"]
     made = {item["key"].split("/")[2]: item["spec"] for item in objects if item["kind"] == "instance"}
     assert labels(made) == CORPUS
@@ -131,24 +129,28 @@ def test_the_cloud_got_every_text_as_it_was_typed(service: RunningService, appli
 
 @pytest.mark.invariant(25)
 def test_ansible_ran_on_every_host_and_evaluated_no_text(
-    service: RunningService, baseline: Document, keys: Keys
+    service: RunningService, baseline: PlanDetail, keys: Keys
 ) -> None:
     inventory = json.loads(bundle(service, keys, baseline)["inventory/hosts.json"])
     hosts = {name for group in inventory.values() for name in group["hosts"]}
     texts = {f"t{number}": label for number, label in enumerate(CORPUS)}
     assert hosts == {*texts, LONG_KEY, f"{LONG_KEY}-2"}
-    report = baseline["run"]["outcome"]["report"]
+    report = baseline.runs[-1].outcome.report or {}
     assert {name: report[name]["label"] for name in texts} == texts
     assert not Path(MARKER).exists()
 
 
 @pytest.mark.invariant(25)
 def test_neg_8_the_name_of_a_system_is_no_part_of_a_bundle_and_text_on_every_page(
-    service: RunningService, request_of_texts: Document, plan: Document, baseline: Document, keys: Keys
+    service: RunningService,
+    request_of_texts: RequestDetail,
+    plan: PlanDetail,
+    baseline: PlanDetail,
+    keys: Keys,
 ) -> None:
     for each in (plan, baseline):
         assert not [name for name, content in bundle(service, keys, each).items() if b"alert(8)" in content]
-    paths = ("requests", f"requests/{request_of_texts['id']}", f"plans/{plan['id']}", "resources")
+    paths = ("requests", f"requests/{request_of_texts.id}", f"plans/{plan.id}", "resources")
     for page in pages(service, *paths):
         assert "<script>alert(8)" not in page
         assert "&lt;script&gt;alert(8)" in page
@@ -157,9 +159,9 @@ def test_neg_8_the_name_of_a_system_is_no_part_of_a_bundle_and_text_on_every_pag
 
 @pytest.mark.invariant(25)
 def test_pages_show_markup_as_text(
-    service: RunningService, request_of_texts: Document, plan: Document
+    service: RunningService, request_of_texts: RequestDetail, plan: PlanDetail
 ) -> None:
-    shown = pages(service, f"requests/{request_of_texts['id']}", f"plans/{plan['id']}")
+    shown = pages(service, f"requests/{request_of_texts.id}", f"plans/{plan.id}")
     for page in at_least_one(shown):
         assert "<script>alert" not in page
         assert "<img src=x" not in page
@@ -180,36 +182,40 @@ def pages(service: RunningService, *paths: str) -> list[str]:
 
 @pytest.mark.invariant(25)
 def test_the_api_gives_every_text_back_as_it_was_typed(
-    service: RunningService, request_of_texts: Document
+    service: RunningService, request_of_texts: RequestDetail
 ) -> None:
-    read = service.callers("slj.clerk").done("GET", f"/requests/{request_of_texts['id']}")
-    assert [line["label"] for line in read["lines"] if line["key"] != LONG_KEY] == CORPUS
-    assert read["justification"] == "\n".join(CORPUS)
+    read = service.callers("slj.clerk").read_request(request_of_texts.id)
+    assert [line.label for line in read.lines if line.key != LONG_KEY] == CORPUS
+    assert read.justification == "\n".join(CORPUS)
 
 
 RUN_TOKEN = re.compile(r"run_[A-Za-z0-9_-]{43}")
 
 
-def answers(service: RunningService, request: Document, plan: Document) -> str:
+def answers(service: RunningService, request: RequestDetail, plan: PlanDetail) -> str:
     """Return every API answer about this request, read by people who may read everything."""
     reader, auditor = service.callers("xxh.reviewer"), service.callers("sjj.auditor")
     paths = [
-        f"/requests/{request['id']}",
-        f"/plans/{plan['id']}",
+        f"/requests/{request.id}",
+        f"/plans/{plan.id}",
         "/plans",
         "/runs",
         "/resources",
         "/workspaces",
     ]
     texts = [reader.get(path).text for path in paths]
-    for run in reader.done("GET", "/runs")["items"]:
-        texts += [reader.get(f"/runs/{run['id']}").text, reader.get(f"/runs/{run['id']}/log").text]
+    for run in reader.list_runs().items:
+        texts += [reader.get(f"/runs/{run.id}").text, reader.get(f"/runs/{run.id}/log").text]
     return "\n".join([*texts, auditor.get("/audit/events?limit=500").text])
 
 
 @pytest.mark.invariant(24)
 def test_no_secret_shows_in_answers_logs_bundles_or_files(
-    service: RunningService, request_of_texts: Document, plan: Document, baseline: Document, keys: Keys
+    service: RunningService,
+    request_of_texts: RequestDetail,
+    plan: PlanDetail,
+    baseline: PlanDetail,
+    keys: Keys,
 ) -> None:
     stored = json.loads(service.settings.keys_path.read_text())
     secrets = [stored["encryption"], stored["signing"], base64.b64decode(stored["signing"]).hex(), PASSWORD]
@@ -224,9 +230,9 @@ def test_no_secret_shows_in_answers_logs_bundles_or_files(
 
 @pytest.mark.invariant(24)
 def test_no_file_of_a_prepared_folder_holds_the_token_of_its_run(
-    service: RunningService, applied: Document
+    service: RunningService, applied: RunDetail
 ) -> None:
-    assert applied
+    assert applied.plan_id is not None
     small = make_draft(make_line(key="n", vcpu=1, memory_gb=1, disk_gb=0, backup_gb=0))
     acts.plan(service, acts.approve(service.callers, small))
     files = [path for path in service.settings.runs_dir.rglob("*") if path.is_file()]

@@ -165,7 +165,7 @@ def test_no_header_breaks_the_service(callers: Callers, header: str, value: byte
     place, clerk = urlsplit(callers.address), callers("slj.clerk")
     request = acts.draft(callers)
     lines = [
-        f"POST /api/v1/requests/{request['id']}/ask-endorsement HTTP/1.1".encode(),
+        f"POST /api/v1/requests/{request.id}/ask-endorsement HTTP/1.1".encode(),
         b"Host: x\r\nConnection: close\r\nContent-Length: 0",
         b"" if header == "Authorization" else f"Authorization: Bearer {clerk.token}".encode(),
         header.encode() + b": " + value,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from orchestrator.client.models import AuditEventDetail, PlanDetail, RequestDetail, ResourceDetail
 from tests import acts
 from tests.factories import make_draft, make_line
 from tests.running import RunningService
@@ -20,25 +21,25 @@ def small() -> Document:
 
 
 @pytest.fixture(scope="module")
-def waiting(service: RunningService) -> Document:
+def waiting(service: RunningService) -> RequestDetail:
     return acts.approve(service.callers, small())
 
 
-def alarms(service: RunningService, plan: Document) -> list[Document]:
-    events = service.callers("sjj.auditor").done("GET", f"/audit/events?object_id={plan['id']}")["items"]
-    return [event for event in events if event["action"] == "execution_plan:tampering_alarm"]
+def alarms(service: RunningService, plan: PlanDetail) -> list[AuditEventDetail]:
+    events = service.callers("sjj.auditor").list_audit_events(object_id=str(plan.id)).items
+    return [event for event in events if event.action == "execution_plan:tampering_alarm"]
 
 
-def objects_of(service: RunningService, plan: Document) -> list[str]:
-    key = {item["id"]: item["key"] for item in service.callers("xxh.reviewer").done("GET", "/workspaces")}
+def objects_of(service: RunningService, plan: PlanDetail) -> list[str]:
+    key = {item.id: item.key for item in service.callers("xxh.reviewer").list_workspaces()}
     objects = service.ask_cloud(op="list")["objects"]
-    return [item["key"] for item in objects if item["key"].startswith(key[plan["workspace_id"]] + "/")]
+    return [item["key"] for item in objects if item["key"].startswith(key[plan.workspace_id] + "/")]
 
 
 @pytest.mark.invariant(20)
 def test_neg_5_neither_the_author_approves_nor_an_approver_applies(service: RunningService) -> None:
     plan = acts.plan(service, acts.approve(service.callers, small()))
-    digest = {"digest": plan["tuple_digest"]}
+    digest = {"digest": plan.tuple_digest}
     with service.engine.begin() as connection:
         connection.execute(
             text(
@@ -47,16 +48,16 @@ def test_neg_5_neither_the_author_approves_nor_an_approver_applies(service: Runn
                 " FROM persons WHERE username IN ('xxh.reviewer', 'xxh.approver2') ON CONFLICT DO NOTHING"
             )
         )
-    author = service.callers.fresh("xxh.reviewer").post(f"/plans/{plan['id']}/approve", json=digest)
+    author = service.callers.fresh("xxh.reviewer").post(f"/plans/{plan.id}/approve", json=digest)
     assert (author.status_code, author.json()["type"]) == (403, "urn:govcloud:problem:person_twice")
     assert (
-        service.callers.fresh("xxh.approver2").post(f"/plans/{plan['id']}/approve", json=digest).status_code
+        service.callers.fresh("xxh.approver2").post(f"/plans/{plan.id}/approve", json=digest).status_code
         == 200
     )
-    own = service.callers.fresh("xxh.approver2").post(f"/plans/{plan['id']}/apply")
+    own = service.callers.fresh("xxh.approver2").post(f"/plans/{plan.id}/apply")
     assert (own.status_code, own.json()["type"]) == (403, "urn:govcloud:problem:person_twice")
-    refusals = service.callers("sjj.auditor").done("GET", f"/audit/events?object_id={plan['id']}")["items"]
-    assert [e["action"] for e in refusals].count("execution_plan:same_person_refused") == 2
+    refusals = service.callers("sjj.auditor").list_audit_events(object_id=str(plan.id)).items
+    assert [e.action for e in refusals].count("execution_plan:same_person_refused") == 2
     acts.withdraw(service, plan)
 
 
@@ -88,57 +89,57 @@ THIS_PLAN = {
 @pytest.mark.invariant(18)
 @pytest.mark.parametrize("forge", [edit_variables, edit_plan_file, add_a_file])
 def test_neg_6_one_byte_changed_on_disk_refuses_the_apply_and_raises_an_alarm(
-    service: RunningService, waiting: Document, forge: Callable[[Path], None]
+    service: RunningService, waiting: RequestDetail, forge: Callable[[Path], None]
 ) -> None:
     plan = acts.approve_plan(service, acts.plan(service, waiting))
-    forge(service.settings.runs_dir / f"plan-{plan['id']}")
+    forge(service.settings.runs_dir / f"plan-{plan.id}")
     require_refused(service, waiting, plan)
 
 
 @pytest.mark.invariant(18)
 @pytest.mark.parametrize("forge", [SEALED_BUNDLE, SEALED_PLAN, PRICE], ids=["bundle", "plan file", "price"])
 def test_neg_6_one_byte_changed_in_the_database_refuses_the_apply_and_raises_an_alarm(
-    service: RunningService, waiting: Document, forge: str
+    service: RunningService, waiting: RequestDetail, forge: str
 ) -> None:
     plan = acts.approve_plan(service, acts.plan(service, waiting))
     with service.engine.begin() as connection:
-        connection.execute(text(forge + THIS_PLAN[forge]), {"plan": plan["id"]})
+        connection.execute(text(forge + THIS_PLAN[forge]), {"plan": plan.id})
     require_refused(service, waiting, plan)
 
 
-def require_refused(service: RunningService, request: Document, plan: Document) -> None:
+def require_refused(service: RunningService, request: RequestDetail, plan: PlanDetail) -> None:
     run = acts.apply(service, plan)
-    assert run["status"] == "failed"
-    assert acts.read_plan(service, plan["id"])["status"] == "stale"
+    assert run.status == "failed"
+    assert acts.read_plan(service, plan.id).status == "stale"
     assert len(alarms(service, plan)) == 1
     assert objects_of(service, plan) == []
-    reopened = service.callers("slj.clerk").done("GET", f"/requests/{request['id']}")
-    assert (reopened["status"], reopened["hold"]["status"]) == ("approved", "live")
+    reopened = service.callers("slj.clerk").read_request(request.id)
+    assert (reopened.status, acts.hold_of(reopened).status) == ("approved", "live")
 
 
-def stop_the_host(service: RunningService, made: dict[str, Document]) -> None:
-    service.ask_cloud(op="stop", id=made["instance"]["cloud_id"])
+def stop_the_host(service: RunningService, made: dict[str, ResourceDetail]) -> None:
+    service.ask_cloud(op="stop", id=made["instance"].cloud_id)
 
 
-def remove_the_disk(service: RunningService, made: dict[str, Document]) -> None:
-    service.ask_cloud(op="destroy", id=made["volume"]["cloud_id"])
+def remove_the_disk(service: RunningService, made: dict[str, ResourceDetail]) -> None:
+    service.ask_cloud(op="destroy", id=made["volume"].cloud_id)
 
 
 @pytest.mark.invariant(19)
 @pytest.mark.parametrize("disturb", [stop_the_host, remove_the_disk])
 def test_sc_5_drift_after_the_approval_makes_the_plan_stale_and_changes_nothing(
-    service: RunningService, disturb: Callable[[RunningService, dict[str, Document]], None]
+    service: RunningService, disturb: Callable[[RunningService, dict[str, ResourceDetail]], None]
 ) -> None:
     base = acts.provision(service, make_draft(SMALL))
-    acts.act(service.callers, "slj.officer", base, "activate")
-    made = {item["kind"]: item for item in acts.resources(service, base)}
-    larger = make_draft(SMALL | {"vcpu": 2}, kind="change", workspace=made["instance"]["workspace_id"])
+    service.callers("slj.officer").activate_request(base.id)
+    made = {item.kind: item for item in acts.resources(service, base)}
+    larger = make_draft(SMALL | {"vcpu": 2}, kind="change", workspace=str(made["instance"].workspace_id))
     change = acts.approve(service.callers, larger)
     plan = acts.approve_plan(service, acts.plan(service, change))
     disturb(service, made)
     before = service.ask_cloud(op="list")["objects"]
     run = acts.apply(service, plan)
-    assert run["status"] == "failed"
-    assert acts.read_plan(service, plan["id"])["status"] == "stale"
+    assert run.status == "failed"
+    assert acts.read_plan(service, plan.id).status == "stale"
     assert service.ask_cloud(op="list")["objects"] == before
-    assert {item["status"] for item in acts.resources(service, base)} == {"active"}
+    assert {item.status for item in acts.resources(service, base)} == {"active"}

@@ -1,12 +1,13 @@
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from orchestrator.client.models import DigestBody, MigrationRegistration
 from orchestrator.core.db import create_database_engine
 from orchestrator.policies.pack import PolicyPack
 from orchestrator.settings import Settings
 from orchestrator.workers.migrations import inspection, switch
+from tests import acts
 from tests.db.migrations.cutover_case import CutoverCase, Stage
 from tests.factories import make_draft, make_line
 from tests.office import Office, serving
@@ -45,26 +46,25 @@ def _play_until_scheduled(office: Office) -> None:
         office.cloud.objects[name] = {f"instance/{name}-1": {"id": name, "address": address}}
     request = office.provisioned(make_draft(make_line(ports=[5432, 8080, 8730])))
     document = PLAN.read_text("utf-8").replace("pause_budget_ms: 2000", "pause_budget_ms: 1") + WINDOW
-    body = {"plan": document, "request": request["number"]}
-    migration = office.callers("slj.clerk").done("POST", "/migrations", json=body)
+    clerk, reviewer = office.callers("slj.clerk"), office.callers("xxh.reviewer")
+    registration = MigrationRegistration(plan=document, request=request.number)
+    migration = clerk.register_migration(registration).id
 
-    def act(by: str, name: str, **body: Any) -> None:
-        options = {"json": body} if body else {}
-        office.callers(by).done("POST", f"/migrations/{migration['id']}/{name}", **options)
-        office.work()
+    def digest(kind: str) -> DigestBody:
+        page = reviewer.read_migration(migration)
+        plans = [step.plan for step in page.plans if step.act == kind]
+        assert plans, (page.status, page.reason)
+        return acts.digest_of(plans[-1])
 
-    def digest(kind: str) -> str:
-        page = office.callers("xxh.reviewer").done("GET", f"/migrations/{migration['id']}")
-        plans = [plan["plan"] for plan in page["plans"] if plan["act"] == kind]
-        assert plans, (page["status"], page["reason"])
-        return str(plans[-1]["tuple_digest"])
-
-    act("xxh.reviewer", "preflight")
-    act(APPROVERS[0], "approve", digest=digest("prepare"))
-    act("csp1.applier", "start")
-    act("xxh.reviewer", "plan-cutover")
+    reviewer.preflight_migration(migration)
+    office.work()
+    office.callers(APPROVERS[0]).approve_migration(migration, digest("prepare"))
+    office.callers("csp1.applier").start_migration(migration)
+    office.work()
+    reviewer.plan_cutover_migration(migration)
+    office.work()
     for approver in APPROVERS:
-        act(approver, "approve-cutover", digest=digest("cutover"))
+        office.callers(approver).approve_cutover_migration(migration, digest("cutover"))
 
 
 @pytest.fixture(scope="module")

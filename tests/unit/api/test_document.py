@@ -26,7 +26,7 @@ FREE: Final = {"AttributeValue", "HostReport", "ResourceAttributes", "SystemAttr
 
 def test_the_stored_document_is_current() -> None:
     stored = (write_openapi.ROOT / write_openapi.FILE).read_text(encoding="utf-8")
-    assert stored == write_openapi.text(), "Run: PYTHONPATH=. .venv/bin/python tools/write_openapi.py"
+    assert stored == write_openapi.text(), "Run: make client"
 
 
 def test_every_operation_has_a_name_of_its_own_that_is_a_name_in_a_program() -> None:
