@@ -37,14 +37,19 @@ pairs AS (
 terms AS NOT MATERIALIZED (SELECT * FROM closing_terms)
 
 -- name: keep_use
--- Who uses which SKU, since when, and on which days of the month: one pass over all usage.
+-- Who uses which SKU, since when, on which days of the month, and how much of it begins in the month or was
+-- there before: one pass over all usage.
 CREATE TEMP TABLE closing_use ON COMMIT DROP AS
-    SELECT organisation_code AS department, sku_code AS sku, spec_arch AS arch, min(lower(days)) AS first,
-           min(greatest(lower(days), CAST(:month AS date))) FILTER (WHERE within) AS lo,
-           max(least(coalesce(upper(days), 'infinity'), CAST(:ends AS date))) FILTER (WHERE within) AS hi,
-           count(*) FILTER (WHERE within) AS intervals
-    FROM (SELECT *, days && daterange(CAST(:month AS date), CAST(:ends AS date)) AS within
-          FROM usage_intervals) AS i
+    SELECT organisation_code AS department, sku_code AS sku, spec_arch AS arch, min(starts) AS first,
+           min(greatest(starts, CAST(:month AS date))) FILTER (WHERE within) AS lo,
+           max(least(ends, CAST(:ends AS date))) FILTER (WHERE within) AS hi,
+           count(*) FILTER (WHERE within) AS intervals,
+           sum(quantity) FILTER (WHERE within AND starts >= CAST(:month AS date)) AS begun,
+           sum(quantity) FILTER (WHERE within AND starts < CAST(:month AS date)) AS continued
+    FROM (SELECT *, starts < CAST(:ends AS date) AND ends > CAST(:month AS date) AS within
+          FROM (SELECT organisation_code, sku_code, spec_arch, quantity, lower(days) AS starts,
+                       coalesce(upper(days), 'infinity') AS ends
+                FROM usage_intervals) AS i) AS i
     GROUP BY organisation_code, sku_code, spec_arch
 
 -- name: intervals
@@ -203,54 +208,74 @@ CREATE TEMP TABLE closing_sums ON COMMIT DROP AS
         SELECT id FROM usage_statements WHERE month = CAST(:month AS date) AND status = 'open'))
     GROUP BY statement_id, sku_code
 
+-- name: keep_statements
+-- The open statements of the month, each with the statement before it.
+CREATE TEMP TABLE closing_statements ON COMMIT DROP AS
+SELECT s.id, s.organisation_code AS department, p.id AS previous_id, p.month AS previous_month, p.event_seq
+FROM usage_statements s
+LEFT JOIN LATERAL (
+    SELECT id, month, coalesce(event_seq, 0) AS event_seq FROM usage_statements p
+    WHERE p.organisation_code = s.organisation_code AND p.month < s.month AND p.status <> 'upheld'
+    ORDER BY p.month DESC LIMIT 1) AS p ON true
+WHERE s.month = CAST(:month AS date) AND s.status = 'open'
+
+-- name: keep_late
+-- Resources about whose days before the month an event was recorded after the statement before. `after` is
+-- the lowest of the numbers up to which those statements know the events; none if there are none.
+CREATE TEMP TABLE closing_late ON COMMIT DROP AS
+SELECT DISTINCT o.id AS statement_id, o.previous_id, o.previous_month, e.resource_id
+FROM usage_events e
+JOIN metered_resources m ON m.resource_id = e.resource_id
+JOIN closing_statements o ON o.department = m.organisation_code AND e.seq > o.event_seq
+WHERE e.seq > CAST(:after AS bigint) AND e.day < CAST(:month AS date)
+
+-- name: keep_ended
+-- Quantities that end on a day of the month: of usage, and, for late resources, of the statement before.
+CREATE TEMP TABLE closing_ended ON COMMIT DROP AS
+SELECT o.id AS statement_id, i.resource_id, i.sku_code, i.quantity, upper(i.days) AS day
+FROM usage_intervals i JOIN closing_statements o ON o.department = i.organisation_code
+WHERE upper(i.days) >= CAST(:month AS date) AND upper(i.days) < CAST(:ends AS date)
+  AND (upper(i.days) > CAST(:month AS date)
+       OR o.previous_id IS NOT NULL AND i.resource_id NOT IN (SELECT resource_id FROM closing_late))
+UNION ALL
+SELECT late.statement_id, l.resource_id, l.sku_code, l.quantity, CAST(:month AS date)
+FROM statement_lines l
+JOIN closing_late late ON late.previous_id = l.statement_id AND late.resource_id = l.resource_id
+WHERE l.statement_id = ANY(ARRAY(SELECT previous_id FROM closing_late))
+  AND l.kind = 'ordinary' AND l.ends = late.previous_month + interval '1 month'
+
 -- name: write_movement
--- Movement by resource from day to day, then summed. A resource without an event in the month, and about
--- which nothing else became known, has on every day the quantity with which the previous month ended: it is
--- left out.
-WITH opened AS (
-    SELECT s.id, s.organisation_code, p.id AS previous_id, p.month AS previous_month, p.event_seq
-    FROM usage_statements s
-    LEFT JOIN LATERAL (
-        SELECT * FROM usage_statements p
-        WHERE p.organisation_code = s.organisation_code AND p.month < s.month AND p.status <> 'upheld'
-        ORDER BY p.month DESC LIMIT 1) AS p ON true
-    WHERE s.month = CAST(:month AS date) AND s.status = 'open'
-), lasting AS (
+-- The movement of every SKU: quantities that begin on a day of the month, less quantities that end on one. If
+-- on one day a quantity of a resource ends and another begins, their difference counts alone. Usage that was
+-- there before the month is an increase only if no statement has it: there is none before, or it became known
+-- late.
+WITH lasting AS (
     SELECT code FROM skus WHERE billing <> 'one_off'
-), changed AS (
-    SELECT resource_id FROM usage_events
-    WHERE day < CAST(:ends AS date)
-      AND (day >= CAST(:month AS date) OR seq > (SELECT min(coalesce(event_seq, 0)) FROM opened))
-), touched AS MATERIALIZED (
-    SELECT l.statement_id, l.resource_id, l.sku_code, l.quantity, l.starts, l.ends
-    FROM statement_lines l JOIN lasting ON lasting.code = l.sku_code
-    WHERE l.statement_id = ANY(ARRAY(SELECT id FROM opened UNION ALL SELECT previous_id FROM opened))
-      AND l.kind = 'ordinary'
-      -- Not written as a join: few resources are looked up for each of many lines, never the other way round.
-      AND (l.resource_id IN (SELECT resource_id FROM changed)) IS TRUE
-), deltas AS (
-    SELECT l.statement_id, l.resource_id, l.sku_code, edge.day, edge.quantity
-    FROM touched l
-    JOIN opened o ON o.id = l.statement_id
-    CROSS JOIN LATERAL (VALUES (l.starts, l.quantity), (l.ends, -l.quantity)) AS edge(day, quantity)
-    WHERE edge.day < CAST(:ends AS date)
-    UNION ALL
-    SELECT o.id, l.resource_id, l.sku_code, CAST(:month AS date), -l.quantity
-    FROM opened o
-    JOIN touched l ON l.statement_id = o.previous_id AND l.ends = o.previous_month + interval '1 month'
-), daily AS (
-    SELECT statement_id, sku_code, sum(quantity) AS change FROM deltas
-    GROUP BY statement_id, resource_id, sku_code, day
+), replaced AS (
+    SELECT e.statement_id, e.sku_code, least(e.quantity, i.quantity) AS quantity
+    FROM closing_ended e
+    JOIN usage_intervals i ON i.resource_id = e.resource_id AND i.sku_code = e.sku_code AND i.days @> e.day
 ), changes AS (
-    SELECT statement_id, sku_code, sum(greatest(change, 0)) AS increases,
-           sum(greatest(-change, 0)) AS decreases
-    FROM daily GROUP BY statement_id, sku_code
+    SELECT statement_id, sku_code, sum(increase) AS increases, sum(decrease) AS decreases
+    FROM (SELECT o.id AS statement_id, u.sku AS sku_code,
+                 coalesce(u.begun, 0) + CASE WHEN o.previous_id IS NULL THEN coalesce(u.continued, 0) ELSE 0 END
+                     AS increase, 0 AS decrease
+          FROM closing_use u JOIN closing_statements o ON o.department = u.department
+          WHERE u.lo IS NOT NULL
+          UNION ALL
+          SELECT late.statement_id, i.sku_code, i.quantity, 0
+          FROM closing_late late JOIN usage_intervals i ON i.resource_id = late.resource_id
+          WHERE i.days @> CAST(:month AS date) AND lower(i.days) < CAST(:month AS date)
+          UNION ALL SELECT statement_id, sku_code, 0, quantity FROM closing_ended
+          UNION ALL SELECT statement_id, sku_code, -quantity, -quantity FROM replaced) AS edges
+    JOIN lasting ON lasting.code = edges.sku_code
+    GROUP BY statement_id, sku_code
 ), closings AS (
     SELECT a.statement_id, a.sku_code, a.closing
     FROM closing_sums a JOIN lasting ON lasting.code = a.sku_code WHERE a.closing IS NOT NULL
 ), openings AS (
     SELECT o.id AS statement_id, m.sku_code, m.closing AS opening
-    FROM opened o JOIN sku_movements m ON m.statement_id = o.previous_id WHERE m.closing > 0
+    FROM closing_statements o JOIN sku_movements m ON m.statement_id = o.previous_id WHERE m.closing > 0
 )
 INSERT INTO sku_movements (statement_id, sku_code, opening, increases, decreases, closing)
 SELECT statement_id, sku_code, coalesce(opening, 0), coalesce(increases, 0), coalesce(decreases, 0),
@@ -258,7 +283,6 @@ SELECT statement_id, sku_code, coalesce(opening, 0), coalesce(increases, 0), coa
 FROM openings
 FULL JOIN changes USING (statement_id, sku_code)
 FULL JOIN closings USING (statement_id, sku_code)
-WHERE coalesce(opening, increases, decreases, closing) IS NOT NULL
 
 -- name: totals
 SELECT s.id, coalesce(sum(a.line_count), 0)::int, coalesce(sum(a.total_fen), 0)::bigint

@@ -107,6 +107,8 @@ def first_gap(session: Session, after: int = 0) -> tuple[UUID, str, date] | None
         session.execute(text("SET LOCAL enable_nestloop = on"))
         session.execute(text(_GAPS["changed_resources"]), {"after": after})
         session.execute(text("ANALYZE changed_resources"))
+        if not session.execute(text(_GAPS["opened_as_stored"]), {"after": after}).scalar_one():
+            session.execute(text(_GAPS["add_opened_resources"]), {"after": after})
         gap = session.execute(text(_GAPS["first_gap"])).first()
     return (gap[0], gap[1], gap[2]) if gap else None
 

@@ -177,25 +177,34 @@ bounds AS (
 )
 
 -- name: runs
--- Usage divided by the terms, and neighbouring days joined again where nothing differs. A piece that covers
--- its whole month has no neighbour in that month, so it is a run already; most are. Among the other pieces a
--- run begins where the row before ends earlier or differs, and ends where the predecessor of the next run
--- ends. One sort is enough and nothing is grouped; an empty row at the end closes the last run.
-pieces AS MATERIALIZED (
+-- Usage divided by the terms, and neighbouring days joined again where nothing differs. Only a piece that ends
+-- before its month does has a neighbour after it; the pieces of all other resources are runs already. Among
+-- the rest a run begins where the row before ends earlier or differs, and ends where the predecessor of the
+-- next run ends. One sort is enough and nothing is grouped; an empty row at the end closes the last run.
+pieces AS NOT MATERIALIZED (
     SELECT t.pair, u.resource, u.run, u.quantity, u.state, u.vcpu, u.memory_gb, t.class,
            u.arch <> '' AS sized, t.billing = 'one_off' AS once,
-           greatest(u.starts, t.starts) AS starts, least(u.ends, t.ends) AS ends,
-           least(u.ends, t.ends) - greatest(u.starts, t.starts) = t.month_days AS whole
+           greatest(u.starts, t.starts) AS starts, least(u.ends, t.ends) AS ends
     FROM usage u
     JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
                 AND t.starts < u.ends AND u.starts < t.ends
+), divided AS MATERIALIZED (
+    -- Resources with usage that ends within a month, or whose terms change within one.
+    SELECT resource FROM usage WHERE extract(day FROM ends) <> 1
+    UNION
+    SELECT u.resource
+    FROM usage u
+    JOIN (SELECT DISTINCT department, sku, arch FROM terms WHERE ends < month + month_days) AS t
+      ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
 ), parts AS (
     SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends, once,
            4 * class + CASE state WHEN 'active' THEN 0 WHEN 'suspended' THEN 1 ELSE 2 END AS charged_as,
            CASE WHEN sized THEN vcpu || '/' || memory_gb END AS size
-    FROM pieces WHERE NOT whole
+    FROM pieces WHERE resource IN (SELECT resource FROM divided)
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    -- Without rows to join, but of the same types, down to the scale: no number is rounded once more.
+    SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends, once, NULL, NULL
+    FROM (VALUES (0)) AS closing(row) LEFT JOIN pieces ON false
 ), marked AS (
     SELECT *, lag(ends) OVER w AS before,
            once OR lag(ends) OVER w IS DISTINCT FROM starts OR lag(resource) OVER w <> resource
@@ -210,7 +219,7 @@ pieces AS MATERIALIZED (
 ), runs AS (
     SELECT *, row_number() OVER (ORDER BY pair, resource, starts) AS place
     FROM (SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends
-          FROM pieces WHERE whole
+          FROM pieces WHERE resource NOT IN (SELECT resource FROM divided)
           UNION ALL SELECT * FROM joined WHERE pair IS NOT NULL) AS r
 )
 

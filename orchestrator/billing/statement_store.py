@@ -170,13 +170,24 @@ def write_corrections(session: Session, statement: UsageStatement, late: LateMon
 
 
 def write_movement(session: Session, month: date) -> None:
-    """Add up the open statements of a month, and write how the quantity of every SKU changed in them."""
+    """Add up the open statements of a month, and write how the quantity of every SKU changed in them.
+
+    Uses what `keep_use` has kept.
+    """
     bounds = {"month": month, "ends": month_after(month)}
     # The planner does not know how many lines were written a moment ago and would sort them first.
     session.execute(text("SET LOCAL enable_sort = off"))
     _keep(session, "keep_sums", "closing_sums", **bounds)
     session.execute(text("SET LOCAL enable_sort = on"))
+    # Few quantities change in most months; their statistics let the planner look them up one by one.
+    session.execute(text("SET LOCAL enable_nestloop = on"))
+    _keep(session, "keep_statements", "closing_statements", month=month)
+    after = session.execute(text("SELECT min(event_seq) FROM closing_statements")).scalar_one()
+    _keep(session, "keep_late", "closing_late", month=month, after=after)
+    _keep(session, "keep_ended", "closing_ended", **bounds)
+    session.execute(text("ANALYZE closing_statements, closing_late, closing_ended"))
     session.execute(text(MONTH_CLOSE["write_movement"]), bounds)
+    session.execute(text("SET LOCAL enable_nestloop = off"))
 
 
 def finish(session: Session, statements: Sequence[UsageStatement], event_seq: int, actor: str) -> None:
