@@ -190,7 +190,7 @@ pieces AS NOT MATERIALIZED (
                 AND t.starts < u.ends AND u.starts < t.ends
 ), divided AS MATERIALIZED (
     -- Resources with usage that ends within a month, or whose terms change within one.
-    SELECT resource FROM usage WHERE extract(day FROM ends) <> 1
+    SELECT resource FROM usage WHERE date_part('day', ends) <> 1
     UNION
     SELECT u.resource
     FROM usage u
@@ -216,30 +216,37 @@ pieces AS NOT MATERIALIZED (
     SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts,
            lead(before) OVER (ORDER BY pair, resource, starts) AS ends
     FROM marked WHERE begins
-), runs AS (
-    SELECT *, row_number() OVER (ORDER BY pair, resource, starts) AS place
-    FROM (SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends
-          FROM pieces WHERE resource NOT IN (SELECT resource FROM divided)
-          UNION ALL SELECT * FROM joined WHERE pair IS NOT NULL) AS r
+), runs AS NOT MATERIALIZED (
+    SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends
+    FROM pieces WHERE resource NOT IN (SELECT resource FROM divided)
+    UNION ALL SELECT * FROM joined WHERE pair IS NOT NULL
 )
+
+-- name: unplaced
+-- Runs in any order.
+placed AS NOT MATERIALIZED (SELECT * FROM runs)
 
 -- name: amounts
 -- One division at the end, of whole numbers, half up. Everything before `weight` is exact. `weight` is 100
--- for each of the three percentages times the days of the month; the amount is charge x days / weight. `flat`
--- is the charge of a unit that has neither tiers nor a spec. The unit on the border of two tiers belongs to
--- the lower one. OFFSET 0 makes PostgreSQL compute an expression once although it is used twice.
+-- for each of the three percentages times the days of the month; the amount is charge x days / weight, of
+-- which both sides are doubled to round half up. `active` and `suspended` are the percentages of these states;
+-- `flat_active` and `flat_suspended` are the charge of a unit that has neither tiers nor a spec. The unit on
+-- the border of two tiers belongs to the lower one. OFFSET 0 makes PostgreSQL compute an expression once
+-- although it is used twice.
 classes AS (
-    SELECT DISTINCT ON (class) *, billing = 'one_off' AS once,
-           coalesce(suspended_percent, 100) AS suspended,
-           CASE WHEN billing <> 'percent_of_spec' AND tiers IS NULL
-                THEN 100 * price_fen * (100 - discount) END AS flat,
-           1000000::numeric * CASE WHEN billing = 'one_off' THEN 1 ELSE month_days END AS weight,
-           2000000::numeric * CASE WHEN billing = 'one_off' THEN 1 ELSE month_days END AS twice
-    FROM terms ORDER BY class
+    SELECT c.*, flat * active AS flat_active, flat * suspended AS flat_suspended, 2 * weight AS twice
+    FROM (SELECT DISTINCT ON (class) *, billing = 'one_off' AS once,
+                 CASE WHEN billing <> 'percent_of_spec' AND tiers IS NULL
+                      THEN 100 * price_fen * (100 - discount) END AS flat,
+                 200::numeric AS active, 2 * coalesce(suspended_percent, 100) AS suspended,
+                 1000000::numeric * CASE WHEN billing = 'one_off' THEN 1 ELSE month_days END AS weight
+          FROM terms ORDER BY class) AS c
 ), charged AS (
     SELECT r.*, c.department, c.sku, c.month, c.month_days, c.catalogue, c.price_fen, c.percent, c.discount,
            c.payers, c.percents, c.weight, c.twice,
-           CASE WHEN c.flat IS NOT NULL THEN r.quantity * c.flat
+           CASE WHEN c.flat IS NOT NULL THEN r.quantity
+                     * CASE r.state WHEN 'active' THEN c.flat_active WHEN 'suspended' THEN c.flat_suspended ELSE 0 END
+                ELSE CASE r.state WHEN 'active' THEN c.active WHEN 'suspended' THEN c.suspended ELSE 0 END * CASE
                 WHEN c.billing = 'percent_of_spec' THEN r.quantity * c.percent * (
                     CASE WHEN c.cpu_tiers IS NULL THEN r.vcpu * c.cpu_fen ELSE (
                         SELECT sum(greatest(least(r.vcpu, coalesce(tier.up_to, r.vcpu)) - tier.above, 0)
@@ -252,18 +259,17 @@ classes AS (
                         FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
                               FROM jsonb_to_recordset(c.ram_tiers) AS x(up_to numeric, price_fen numeric)) AS tier) END
                 ) * (100 - c.discount)
-                ELSE 100 * CASE WHEN c.tiers IS NULL THEN r.quantity * c.price_fen ELSE (
+                ELSE 100 * (
                         SELECT sum(greatest(least(r.quantity, coalesce(tier.up_to, r.quantity)) - tier.above, 0)
                                    * tier.price_fen)
                         FROM (SELECT up_to, price_fen, coalesce(lag(up_to) OVER (ORDER BY up_to), 0) AS above
-                              FROM jsonb_to_recordset(c.tiers) AS x(up_to numeric, price_fen numeric)) AS tier) END
-                    * (100 - c.discount) END
-           * CASE r.state WHEN 'waived' THEN 0 WHEN 'suspended' THEN c.suspended ELSE 100 END
+                              FROM jsonb_to_recordset(c.tiers) AS x(up_to numeric, price_fen numeric)) AS tier)
+                    * (100 - c.discount) END END
            * CASE WHEN c.once THEN 1 ELSE r.ends - r.starts END AS charge
-    FROM runs r JOIN classes c ON c.class = r.class
+    FROM placed r JOIN classes c ON c.class = r.class
     OFFSET 0
 ), rounded AS (
-    SELECT *, div(2 * charge + weight, twice)::bigint AS amount_fen FROM charged OFFSET 0
+    SELECT *, div(charge + weight, twice)::bigint AS amount_fen FROM charged OFFSET 0
 ), rated AS (
     SELECT *, CASE WHEN cardinality(payers) = 1 THEN ARRAY[amount_fen] ELSE (
         SELECT array_agg((floor_fen + (rank <= amount_fen - total)::int)::bigint ORDER BY place)
@@ -296,7 +302,7 @@ flaws AS (
 )
 
 -- name: lines_by_stored_terms
--- with: usage_given, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, runs, amounts, lines
+-- with: usage_given, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_stored_terms
@@ -304,7 +310,7 @@ SELECT * FROM lines
 SELECT * FROM flaws
 
 -- name: lines_by_given_terms
--- with: usage_given, prices_stored, skus_stored, discounts_given, splits_given, pairs, terms, runs, amounts, lines
+-- with: usage_given, prices_stored, skus_stored, discounts_given, splits_given, pairs, terms, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_given_terms
@@ -312,7 +318,7 @@ SELECT * FROM lines
 SELECT * FROM flaws
 
 -- name: lines_by_given_prices
--- with: usage_given, prices_given, skus_given, discounts_given, splits_given, pairs, terms, runs, amounts, lines
+-- with: usage_given, prices_given, skus_given, discounts_given, splits_given, pairs, terms, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_given_prices
