@@ -36,6 +36,9 @@ pairs AS (
 -- name: kept_terms
 terms AS NOT MATERIALIZED (SELECT * FROM closing_terms)
 
+-- name: kept_divided
+divided AS NOT MATERIALIZED (SELECT resource FROM closing_divided)
+
 -- name: keep_use
 -- Who uses which SKU, since when, on which days of the month, and how much of it begins in the month or was
 -- there before: one pass over all usage.
@@ -63,6 +66,11 @@ CREATE TEMP TABLE closing_terms ON COMMIT DROP AS
 -- with: usage_of_month, prices_stored, skus_stored, discounts_stored, splits_stored, pairs_of_month, terms
 SELECT * FROM terms
 
+-- name: keep_divided
+CREATE TEMP TABLE closing_divided ON COMMIT DROP AS
+-- with: usage_of_month, kept_terms, divided
+SELECT resource FROM divided
+
 -- name: flaws_of_month
 -- with: usage_of_month, kept_terms, flaws
 SELECT * FROM flaws
@@ -82,7 +90,7 @@ placed AS (
 )
 
 -- name: write_lines
--- with: usage_of_month, kept_terms, runs, placed, amounts
+-- with: usage_of_month, kept_terms, kept_divided, runs, placed, amounts
 INSERT INTO statement_lines (
     statement_id, position, kind, month, resource_id, sku_code, quantity, billing_state,
     catalogue_code, price_fen, percent, vcpu, memory_gb, discount, starts, ends, month_days, amount_fen,
@@ -153,7 +161,7 @@ WHERE s.month = CAST(:month AS date) AND s.status = 'metered' AND EXISTS (
       AND e.day < CAST(:ends AS date))
 
 -- name: write_corrections
--- with: usage_of_late_month, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, runs, unplaced, amounts, corrected
+-- with: usage_of_late_month, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, divided, runs, unplaced, amounts, corrected
 INSERT INTO statement_lines (
     statement_id, position, kind, month, resource_id, sku_code, quantity, billing_state,
     catalogue_code, price_fen, percent, vcpu, memory_gb, discount, starts, ends, month_days, amount_fen,

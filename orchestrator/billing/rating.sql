@@ -176,6 +176,17 @@ bounds AS (
     FROM valued
 )
 
+-- name: divided
+-- Resources with usage that ends within a month, or whose terms change within one.
+divided AS MATERIALIZED (
+    SELECT resource FROM usage WHERE date_part('day', ends) <> 1
+    UNION
+    SELECT u.resource
+    FROM usage u
+    JOIN (SELECT DISTINCT department, sku, arch FROM terms WHERE ends < month + month_days) AS t
+      ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
+)
+
 -- name: runs
 -- Usage divided by the terms, and neighbouring days joined again where nothing differs. Only a piece that ends
 -- before its month does has a neighbour after it; the pieces of all other resources are runs already. Among
@@ -188,14 +199,6 @@ pieces AS NOT MATERIALIZED (
     FROM usage u
     JOIN terms t ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
                 AND t.starts < u.ends AND u.starts < t.ends
-), divided AS MATERIALIZED (
-    -- Resources with usage that ends within a month, or whose terms change within one.
-    SELECT resource FROM usage WHERE date_part('day', ends) <> 1
-    UNION
-    SELECT u.resource
-    FROM usage u
-    JOIN (SELECT DISTINCT department, sku, arch FROM terms WHERE ends < month + month_days) AS t
-      ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
 ), parts AS (
     SELECT pair, resource, run, quantity, state, vcpu, memory_gb, class, starts, ends, once,
            4 * class + CASE state WHEN 'active' THEN 0 WHEN 'suspended' THEN 1 ELSE 2 END AS charged_as,
@@ -302,7 +305,7 @@ flaws AS (
 )
 
 -- name: lines_by_stored_terms
--- with: usage_given, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, runs, unplaced, amounts, lines
+-- with: usage_given, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, divided, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_stored_terms
@@ -310,7 +313,7 @@ SELECT * FROM lines
 SELECT * FROM flaws
 
 -- name: lines_by_given_terms
--- with: usage_given, prices_stored, skus_stored, discounts_given, splits_given, pairs, terms, runs, unplaced, amounts, lines
+-- with: usage_given, prices_stored, skus_stored, discounts_given, splits_given, pairs, terms, divided, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_given_terms
@@ -318,7 +321,7 @@ SELECT * FROM lines
 SELECT * FROM flaws
 
 -- name: lines_by_given_prices
--- with: usage_given, prices_given, skus_given, discounts_given, splits_given, pairs, terms, runs, unplaced, amounts, lines
+-- with: usage_given, prices_given, skus_given, discounts_given, splits_given, pairs, terms, divided, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_given_prices

@@ -144,19 +144,27 @@ def _keep(session: Session, block: str, table: str, **parameters: object) -> Non
 def write_lines(session: Session, month: date, organisations: Sequence[str]) -> None:
     """Rate the month's usage of these departments, whose terms are kept, into their open statements."""
     bounds = {"month": month, "ends": month_after(month)}
+    _keep(session, "keep_divided", "closing_divided", **bounds, organisations=list(organisations))
+    # There are few in most months: their statistics let the planner choose a small hash table.
+    session.execute(text("ANALYZE closing_divided"))
     counts = session.execute(text(MONTH_CLOSE["intervals"]), {"organisations": list(organisations)})
     for group in _groups([(row[0], row[1]) for row in counts]):
         session.execute(text(MONTH_CLOSE["write_lines"]), {**bounds, "organisations": group})
 
 
 def _groups(intervals: Sequence[tuple[str, int]]) -> list[list[str]]:
-    """Return the departments in groups of at most `AT_ONCE` intervals; a larger one is alone in its group."""
+    """Return the departments in groups of about equal size, at most about `AT_ONCE` intervals.
+
+    A department with more intervals is alone in its group.
+    """
+    total = sum(count for _, count in intervals)
+    limit = total / max(1, round(total / AT_ONCE))
     groups: list[list[str]] = []
-    room = 0
+    room = 0.0
     for organisation, count in intervals:
-        if not groups or count > room:
+        if not groups or count / 2 > room:
             groups.append([])
-            room = AT_ONCE
+            room = limit
         groups[-1].append(organisation)
         room -= count
     return groups
