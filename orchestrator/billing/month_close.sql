@@ -55,6 +55,42 @@ CREATE TEMP TABLE closing_use ON COMMIT DROP AS
                 FROM usage_intervals) AS i) AS i
     GROUP BY organisation_code, sku_code, spec_arch
 
+-- name: keep_statements
+-- The open statements of the month, each with the statement before it.
+CREATE TEMP TABLE closing_statements ON COMMIT DROP AS
+SELECT s.id, s.organisation_code AS department, p.id AS previous_id, p.month AS previous_month, p.event_seq
+FROM usage_statements s
+LEFT JOIN LATERAL (
+    SELECT id, month, coalesce(event_seq, 0) AS event_seq FROM usage_statements p
+    WHERE p.organisation_code = s.organisation_code AND p.month < s.month AND p.status <> 'upheld'
+    ORDER BY p.month DESC LIMIT 1) AS p ON true
+WHERE s.month = CAST(:month AS date) AND s.status = 'open'
+
+-- name: keep_late
+-- Resources about whose days before the month an event was recorded after the statement before. `after` is
+-- the lowest of the numbers up to which those statements know the events; none if there are none.
+CREATE TEMP TABLE closing_late ON COMMIT DROP AS
+SELECT DISTINCT o.id AS statement_id, o.previous_id, o.previous_month, e.resource_id
+FROM usage_events e
+JOIN metered_resources m ON m.resource_id = e.resource_id
+JOIN closing_statements o ON o.department = m.organisation_code AND e.seq > o.event_seq
+WHERE e.seq > CAST(:after AS bigint) AND e.day < CAST(:month AS date)
+
+-- name: keep_ended
+-- Quantities that end on a day of the month: of usage, and, for late resources, of the statement before.
+CREATE TEMP TABLE closing_ended ON COMMIT DROP AS
+SELECT o.id AS statement_id, i.resource_id, i.sku_code, i.quantity, upper(i.days) AS day
+FROM usage_intervals i JOIN closing_statements o ON o.department = i.organisation_code
+WHERE upper(i.days) >= CAST(:month AS date) AND upper(i.days) < CAST(:ends AS date)
+  AND (upper(i.days) > CAST(:month AS date)
+       OR o.previous_id IS NOT NULL AND i.resource_id NOT IN (SELECT resource_id FROM closing_late))
+UNION ALL
+SELECT late.statement_id, l.resource_id, l.sku_code, l.quantity, CAST(:month AS date)
+FROM statement_lines l
+JOIN closing_late late ON late.previous_id = l.statement_id AND late.resource_id = l.resource_id
+WHERE l.statement_id = ANY(ARRAY(SELECT previous_id FROM closing_late))
+  AND l.kind = 'ordinary' AND l.ends = late.previous_month + interval '1 month'
+
 -- name: intervals
 -- How many intervals each department has in the month.
 SELECT department, sum(intervals)::bigint FROM closing_use
@@ -67,9 +103,12 @@ CREATE TEMP TABLE closing_terms ON COMMIT DROP AS
 SELECT * FROM terms
 
 -- name: keep_divided
+-- The same as `divided`, without reading all usage once more.
 CREATE TEMP TABLE closing_divided ON COMMIT DROP AS
--- with: usage_of_month, kept_terms, divided
-SELECT resource FROM divided
+-- with: usage_of_month, kept_terms, divided_by_terms
+SELECT resource_id AS resource FROM closing_ended
+UNION
+SELECT resource FROM divided_by_terms
 
 -- name: flaws_of_month
 -- with: usage_of_month, kept_terms, flaws
@@ -161,7 +200,7 @@ WHERE s.month = CAST(:month AS date) AND s.status = 'metered' AND EXISTS (
       AND e.day < CAST(:ends AS date))
 
 -- name: write_corrections
--- with: usage_of_late_month, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, divided, runs, unplaced, amounts, corrected
+-- with: usage_of_late_month, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, divided_by_terms, divided, runs, unplaced, amounts, corrected
 INSERT INTO statement_lines (
     statement_id, position, kind, month, resource_id, sku_code, quantity, billing_state,
     catalogue_code, price_fen, percent, vcpu, memory_gb, discount, starts, ends, month_days, amount_fen,
@@ -225,42 +264,6 @@ CREATE TEMP TABLE closing_sums ON COMMIT DROP AS
     WHERE statement_id = ANY(ARRAY(
         SELECT id FROM usage_statements WHERE month = CAST(:month AS date) AND status = 'open'))
     GROUP BY statement_id, sku_code
-
--- name: keep_statements
--- The open statements of the month, each with the statement before it.
-CREATE TEMP TABLE closing_statements ON COMMIT DROP AS
-SELECT s.id, s.organisation_code AS department, p.id AS previous_id, p.month AS previous_month, p.event_seq
-FROM usage_statements s
-LEFT JOIN LATERAL (
-    SELECT id, month, coalesce(event_seq, 0) AS event_seq FROM usage_statements p
-    WHERE p.organisation_code = s.organisation_code AND p.month < s.month AND p.status <> 'upheld'
-    ORDER BY p.month DESC LIMIT 1) AS p ON true
-WHERE s.month = CAST(:month AS date) AND s.status = 'open'
-
--- name: keep_late
--- Resources about whose days before the month an event was recorded after the statement before. `after` is
--- the lowest of the numbers up to which those statements know the events; none if there are none.
-CREATE TEMP TABLE closing_late ON COMMIT DROP AS
-SELECT DISTINCT o.id AS statement_id, o.previous_id, o.previous_month, e.resource_id
-FROM usage_events e
-JOIN metered_resources m ON m.resource_id = e.resource_id
-JOIN closing_statements o ON o.department = m.organisation_code AND e.seq > o.event_seq
-WHERE e.seq > CAST(:after AS bigint) AND e.day < CAST(:month AS date)
-
--- name: keep_ended
--- Quantities that end on a day of the month: of usage, and, for late resources, of the statement before.
-CREATE TEMP TABLE closing_ended ON COMMIT DROP AS
-SELECT o.id AS statement_id, i.resource_id, i.sku_code, i.quantity, upper(i.days) AS day
-FROM usage_intervals i JOIN closing_statements o ON o.department = i.organisation_code
-WHERE upper(i.days) >= CAST(:month AS date) AND upper(i.days) < CAST(:ends AS date)
-  AND (upper(i.days) > CAST(:month AS date)
-       OR o.previous_id IS NOT NULL AND i.resource_id NOT IN (SELECT resource_id FROM closing_late))
-UNION ALL
-SELECT late.statement_id, l.resource_id, l.sku_code, l.quantity, CAST(:month AS date)
-FROM statement_lines l
-JOIN closing_late late ON late.previous_id = l.statement_id AND late.resource_id = l.resource_id
-WHERE l.statement_id = ANY(ARRAY(SELECT previous_id FROM closing_late))
-  AND l.kind = 'ordinary' AND l.ends = late.previous_month + interval '1 month'
 
 -- name: write_movement
 -- The movement of every SKU: quantities that begin on a day of the month, less quantities that end on one. If

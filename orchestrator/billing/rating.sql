@@ -176,15 +176,21 @@ bounds AS (
     FROM valued
 )
 
+-- name: divided_by_terms
+-- Resources whose terms change within a month.
+divided_by_terms AS NOT MATERIALIZED (
+    SELECT u.resource
+    FROM usage u
+    JOIN (SELECT DISTINCT department, sku, arch FROM terms WHERE ends < month + month_days) AS t
+      ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
+)
+
 -- name: divided
 -- Resources with usage that ends within a month, or whose terms change within one.
 divided AS MATERIALIZED (
     SELECT resource FROM usage WHERE date_part('day', ends) <> 1
     UNION
-    SELECT u.resource
-    FROM usage u
-    JOIN (SELECT DISTINCT department, sku, arch FROM terms WHERE ends < month + month_days) AS t
-      ON t.department = u.department AND t.sku = u.sku AND t.arch = u.arch
+    SELECT resource FROM divided_by_terms
 )
 
 -- name: runs
@@ -237,7 +243,8 @@ placed AS NOT MATERIALIZED (SELECT * FROM runs)
 -- the border of two tiers belongs to the lower one. OFFSET 0 makes PostgreSQL compute an expression once
 -- although it is used twice.
 classes AS (
-    SELECT c.*, flat * active AS flat_active, flat * suspended AS flat_suspended, 2 * weight AS twice
+    SELECT c.*, flat * active AS flat_active, flat * suspended AS flat_suspended, 2 * weight AS twice,
+           cardinality(payers) = 1 AS undivided
     FROM (SELECT DISTINCT ON (class) *, billing = 'one_off' AS once,
                  CASE WHEN billing <> 'percent_of_spec' AND tiers IS NULL
                       THEN 100 * price_fen * (100 - discount) END AS flat,
@@ -246,7 +253,7 @@ classes AS (
           FROM terms ORDER BY class) AS c
 ), charged AS (
     SELECT r.*, c.department, c.sku, c.month, c.month_days, c.catalogue, c.price_fen, c.percent, c.discount,
-           c.payers, c.percents, c.weight, c.twice,
+           c.payers, c.percents, c.undivided, c.weight, c.twice,
            CASE WHEN c.flat IS NOT NULL THEN r.quantity
                      * CASE r.state WHEN 'active' THEN c.flat_active WHEN 'suspended' THEN c.flat_suspended ELSE 0 END
                 ELSE CASE r.state WHEN 'active' THEN c.active WHEN 'suspended' THEN c.suspended ELSE 0 END * CASE
@@ -274,7 +281,7 @@ classes AS (
 ), rounded AS (
     SELECT *, div(charge + weight, twice)::bigint AS amount_fen FROM charged OFFSET 0
 ), rated AS (
-    SELECT *, CASE WHEN cardinality(payers) = 1 THEN ARRAY[amount_fen] ELSE (
+    SELECT *, CASE WHEN undivided THEN ARRAY[amount_fen] ELSE (
         SELECT array_agg((floor_fen + (rank <= amount_fen - total)::int)::bigint ORDER BY place)
         FROM (SELECT place, floor_fen, sum(floor_fen) OVER () AS total,
                      row_number() OVER (ORDER BY rest DESC, place) AS rank
@@ -305,7 +312,7 @@ flaws AS (
 )
 
 -- name: lines_by_stored_terms
--- with: usage_given, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, divided, runs, unplaced, amounts, lines
+-- with: usage_given, prices_stored, skus_stored, discounts_stored, splits_stored, pairs, terms, divided_by_terms, divided, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_stored_terms
@@ -313,7 +320,7 @@ SELECT * FROM lines
 SELECT * FROM flaws
 
 -- name: lines_by_given_terms
--- with: usage_given, prices_stored, skus_stored, discounts_given, splits_given, pairs, terms, divided, runs, unplaced, amounts, lines
+-- with: usage_given, prices_stored, skus_stored, discounts_given, splits_given, pairs, terms, divided_by_terms, divided, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_given_terms
@@ -321,7 +328,7 @@ SELECT * FROM lines
 SELECT * FROM flaws
 
 -- name: lines_by_given_prices
--- with: usage_given, prices_given, skus_given, discounts_given, splits_given, pairs, terms, divided, runs, unplaced, amounts, lines
+-- with: usage_given, prices_given, skus_given, discounts_given, splits_given, pairs, terms, divided_by_terms, divided, runs, unplaced, amounts, lines
 SELECT * FROM lines
 
 -- name: flaws_by_given_prices

@@ -141,12 +141,29 @@ def _keep(session: Session, block: str, table: str, **parameters: object) -> Non
     session.execute(text(MONTH_CLOSE[block]), parameters)
 
 
-def write_lines(session: Session, month: date, organisations: Sequence[str]) -> None:
-    """Rate the month's usage of these departments, whose terms are kept, into their open statements."""
+def keep_changes(session: Session, month: date, organisations: Sequence[str]) -> None:
+    """Keep the usage of these departments that changed in the month, and where it divides lines.
+
+    Uses the kept terms. The departments are those with an open statement.
+    """
     bounds = {"month": month, "ends": month_after(month)}
+    session.execute(text("SET LOCAL enable_nestloop = on"))
+    _keep(session, "keep_statements", "closing_statements", month=month)
+    after = session.execute(text("SELECT min(event_seq) FROM closing_statements")).scalar_one()
+    _keep(session, "keep_late", "closing_late", month=month, after=after)
+    session.execute(text("SET LOCAL enable_nestloop = off"))
+    _keep(session, "keep_ended", "closing_ended", **bounds)
     _keep(session, "keep_divided", "closing_divided", **bounds, organisations=list(organisations))
-    # There are few in most months: their statistics let the planner choose a small hash table.
-    session.execute(text("ANALYZE closing_divided"))
+    # Few rows in most months: with their statistics the planner chooses small hash tables.
+    session.execute(text("ANALYZE closing_statements, closing_late, closing_ended, closing_divided"))
+
+
+def write_lines(session: Session, month: date, organisations: Sequence[str]) -> None:
+    """Rate the month's usage of these departments into their open statements.
+
+    Uses what `keep_use`, `keep_terms` and `keep_changes` have kept.
+    """
+    bounds = {"month": month, "ends": month_after(month)}
     counts = session.execute(text(MONTH_CLOSE["intervals"]), {"organisations": list(organisations)})
     for group in _groups([(row[0], row[1]) for row in counts]):
         session.execute(text(MONTH_CLOSE["write_lines"]), {**bounds, "organisations": group})
@@ -180,20 +197,15 @@ def write_corrections(session: Session, statement: UsageStatement, late: LateMon
 def write_movement(session: Session, month: date) -> None:
     """Add up the open statements of a month, and write how the quantity of every SKU changed in them.
 
-    Uses what `keep_use` has kept.
+    Uses what `keep_use` and `keep_changes` have kept.
     """
     bounds = {"month": month, "ends": month_after(month)}
     # The planner does not know how many lines were written a moment ago and would sort them first.
     session.execute(text("SET LOCAL enable_sort = off"))
     _keep(session, "keep_sums", "closing_sums", **bounds)
     session.execute(text("SET LOCAL enable_sort = on"))
-    # Few quantities change in most months; their statistics let the planner look them up one by one.
+    # Few quantities change in most months; the planner knows how many and looks them up one by one.
     session.execute(text("SET LOCAL enable_nestloop = on"))
-    _keep(session, "keep_statements", "closing_statements", month=month)
-    after = session.execute(text("SELECT min(event_seq) FROM closing_statements")).scalar_one()
-    _keep(session, "keep_late", "closing_late", month=month, after=after)
-    _keep(session, "keep_ended", "closing_ended", **bounds)
-    session.execute(text("ANALYZE closing_statements, closing_late, closing_ended"))
     session.execute(text(MONTH_CLOSE["write_movement"]), bounds)
     session.execute(text("SET LOCAL enable_nestloop = off"))
 

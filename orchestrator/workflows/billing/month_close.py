@@ -127,6 +127,7 @@ def meter_statements(
     event_seq = queries.last_event_seq(session)
     for row in statements:
         store.empty(session, row)
+    store.keep_changes(session, month, organisations)
     store.write_lines(session, month, organisations)
     by_organisation = {row.organisation_code: row for row in statements}
     for late in _late_months(session, month, organisations):
