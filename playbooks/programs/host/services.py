@@ -30,10 +30,6 @@ def run_service(name: str, argv: Sequence[str], *, stop: str = "SIGTERM", abort:
     _call(["systemctl", "enable", "--now", name])
 
 
-def start(name: str) -> None:
-    _call(["svc", "start", name] if WITH_SVC else ["systemctl", "start", name])
-
-
 def stop(name: str) -> None:
     """Stop the service and wait for its end. Does nothing if it does not exist."""
     if name in statuses():
