@@ -68,7 +68,7 @@ def claim_block(home: Path, requested: IPv4Network | None = None) -> Claim:
 
 
 def block_of_networks(home: Path) -> IPv4Network | None:
-    """Return the block that the existing networks lie in; for homes without a recorded block."""
+    """Return the block of the existing networks; for homes without a recorded block."""
     records = [json.loads(path.read_text("utf-8")) for path in (home / "objects").glob("*.json")]
     prefixes = [IPv4Network(record["cidr"]) for record in records if record.get("cidr")]
     return min(prefixes).supernet(new_prefix=PREFIX) if prefixes else None

@@ -61,16 +61,16 @@ def processes_of(root: str) -> list[int]:
 def belongs(pid: int, root: str) -> bool:
     """Return True if the working directory or HOST_ROOT of the process is below `root`."""
     with contextlib.suppress(OSError):
-        if lies_under(str(Path(f"/proc/{pid}/cwd").readlink()).removesuffix(" (deleted)"), root):
+        if is_below(str(Path(f"/proc/{pid}/cwd").readlink()).removesuffix(" (deleted)"), root):
             return True
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             if line.startswith(b"HOST_ROOT="):
-                return lies_under(os.fsdecode(line[len(b"HOST_ROOT=") :]), root)
+                return is_below(os.fsdecode(line[len(b"HOST_ROOT=") :]), root)
     return False
 
 
-def lies_under(path: str, root: str) -> bool:
+def is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root + "/")
 
 
