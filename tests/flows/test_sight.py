@@ -24,6 +24,7 @@ from orchestrator.core.db import transaction
 from orchestrator.migrations.models import Migration
 from orchestrator.resource_requests.models import ResourceRequest
 from orchestrator.resources import store as resources
+from orchestrator.resources.drift import DriftFinding
 from orchestrator.runs import queries as run_queries
 from orchestrator.settings import Settings
 from orchestrator.wiring import service as wire_service
@@ -112,7 +113,7 @@ def objects(shared_engine: Engine) -> Objects:
     host = hosts.in_production(shared_engine, key=SECRET)
     with transaction(shared_engine) as session:
         migration = _register(session, host)
-        findings = [{"address": f"instance/{SECRET}", "gone": True, "unknown": False, "changes": []}]
+        findings = [DriftFinding(f"instance/{SECRET}", gone=True)]
         drift = resources.Drift(host.workspace, host.run, "SLJ", findings)
         case = resources.open_drift(session, drift, "worker:test")
         plan = run_queries.plans_of(session, host.request)[0]
