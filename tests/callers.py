@@ -23,7 +23,7 @@ class Caller(ApiClient):
         self.token = token
 
     def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        """Return the response, also a refusal, that the API document describes; `path` is below ``/api/v1``."""
+        """Return the response, which must be as the API document says; `path` is below ``/api/v1``."""
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         response = self._http.request(method, f"/api/v1{path}", headers=headers, **options)
         require_documented(method, path, response)
