@@ -36,7 +36,7 @@ from orchestrator.settings import Settings
 from orchestrator.systems.models import System
 from orchestrator.workflows.billing import month_close
 
-AIM = 3.0
+AIM = 2.5
 ACTOR = "operator:benchmark"
 FIRST = date(2019, 6, 1)
 SKUS_A_HOST = 4
