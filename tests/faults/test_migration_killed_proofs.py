@@ -106,7 +106,7 @@ def test_a_worker_killed_in_an_automatic_rollback_is_followed_by_one_that_ends_i
     assert (ended.status, ended.attempt) == ("failed", 2)
     expect_explained(ended)
     assert (there.outcome, there.proof_equal) == ("switched", None)
-    assert (back.direction, back.automatic, back.outcome) == ("rollback", True, "cutover")
+    assert (back.direction, back.automatic, back.outcome) == ("rollback", True, "switched")
     assert (back.proof_equal, back.followed_at is not None) == (True, True)
     assert page.status == "rolled_back"
     assert live.times_said(run, "prove_cutover.yml") == 1
