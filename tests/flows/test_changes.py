@@ -314,7 +314,7 @@ def test_the_audit_names_the_drafter_of_a_request_and_the_end_of_its_hold(office
     office.callers("slj.clerk").submit_request(other.id)
     office.callers("slj.clerk").cancel_request(other.id, ReasonBody(reason="不再需要"))
     released = [
-        (action, who) for action, who, data in audited(office, "hold:") if data["request"] == other.id
+        (action, who) for action, who, data in audited(office, "hold:") if data["request"] == str(other.id)
     ]
     assert released == [("hold:released", drafter)] * 2
 

@@ -168,7 +168,8 @@ def test_a_token_is_shown_once_expires_and_can_be_revoked(callers: Callers, engi
     wish = TokenBody(name="script", scopes=scopes, expires_in_days=2)
     made = clerk.create_token(wish)
     listed = clerk.list_tokens()
-    assert [one.id for one in listed] == [made.id]
+    assert [one.name for one in listed] == ["script", "test"]
+    assert listed[0].id == made.id
     stored = clerk.get("/tokens")
     assert "token" not in stored.json()[0]
     assert made.token not in stored.text
