@@ -121,8 +121,9 @@ def test_the_list_of_people_is_read_page_by_page(callers: Callers) -> None:
 
 
 def test_the_command_names_the_person_by_user_name(callers: Callers) -> None:
+    clerk = callers("slj.clerk")
     environment = {"GOVCLOUD_URL": callers.address, "GOVCLOUD_TOKEN": callers("xxh.admin").token}
     command = ["people", "deactivate", "slj.clerk", "--reason", "已离岗"]
     answer = CliRunner().invoke(app, command, env=environment)
     assert (answer.exit_code, answer.output.strip()) == (0, "slj.clerk is deactivated.")
-    assert callers("slj.clerk").get("/me").status_code == 401
+    assert clerk.get("/me").status_code == 401

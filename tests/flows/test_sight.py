@@ -37,7 +37,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SECRET: Final = "hidden-from-others"
 """Stands in the numbers, titles, keys and addresses of all objects of the water bureau."""
 OUTSIDER: Final = "mzj.officer"
-INSIDERS: Final = ("slj.officer", "sjj.auditor")
+INSIDERS: Final = ("slj.officer", "sjj.auditor", "xxh.admin")
 """Together they may open every page of an object."""
 ALLOWED: Final = {200, 403, 404}
 OF_A_RUN: Final = "/api/v1/state/{workspace_id}"
@@ -113,6 +113,7 @@ def objects(shared_engine: Engine) -> Objects:
     host = hosts.in_production(shared_engine, key=SECRET)
     with transaction(shared_engine) as session:
         migration = _register(session, host)
+        clerk = hosts.actor(session, "slj.clerk").person_id
         findings = [DriftFinding(f"instance/{SECRET}", gone=True)]
         drift = resources.Drift(host.workspace, host.run, "SLJ", findings)
         case = resources.open_drift(session, drift, "worker:test")
@@ -127,7 +128,8 @@ def objects(shared_engine: Engine) -> Objects:
     texts = {name: str(key) for name, key in (ids | {"statement": statement.id}).items()}
     total = statement.total_fen
     return Objects(
-        paths=_paths(texts) | {"content-revisions/{revision_id}": str(revision)},
+        paths=_paths(texts)
+        | {"content-revisions/{revision_id}": str(revision), "people/{person_id}": str(clerk)},
         queries=_queries(texts),
         marks=frozenset({SECRET, *texts.values(), str(statement.number), str(total), f"{total / 100:.2f}"}),
     )

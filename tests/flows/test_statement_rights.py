@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import date
 from typing import Any
 
 import httpx2
@@ -143,7 +144,8 @@ def test_suspending_and_resuming_belong_to_the_department_and_are_billed_from_th
     states = {
         (one.sku, one.state, one.starts) for one in months.lines(callers, months.current(callers, "2019-07"))
     }
-    assert {("ECS-X86-CPU", "suspended", "2019-07-01"), ("ECS-X86-CPU", "active", "2019-07-11")} <= states
+    wanted = {("suspended", date(2019, 7, 1)), ("active", date(2019, 7, 11))}
+    assert {("ECS-X86-CPU", state, day) for state, day in wanted} <= states
 
 
 def test_the_page_of_a_resource_offers_its_acts_to_the_officer_of_the_department(
