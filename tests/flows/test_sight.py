@@ -44,6 +44,8 @@ OF_A_RUN: Final = "/api/v1/state/{workspace_id}"
 """Is opened by the token of a run, by no person."""
 OF_ALL: Final = {"/console/prices/{code}"}
 """Name an object of no department."""
+EXAMPLES: Final = "/api/v1/openapi.json"
+"""Holds made-up examples; some have the numbers of the sample city."""
 PLAIN: Final = {
     "after": None,
     "before": None,
@@ -238,13 +240,13 @@ def test_no_route_shows_an_object_of_another_department(
     for route in routes:
         path = address(route, objects)
         is_of_one = path != route.path and route.path not in OF_ALL
-        allowed = {401} if route.path == OF_A_RUN else ALLOWED - {200} if is_of_one else ALLOWED | {307}
+        allowed = {401} if route.path == OF_A_RUN else ALLOWED - {200} if is_of_one else ALLOWED | {303, 307}
         for query in calls(route, objects):
             status, body = read(people, OUTSIDER, path, query)
-            shown = names(body, objects, path, query)
+            shown = [] if path == EXAMPLES else names(body, objects, path, query)
             if status not in allowed or shown:
                 wrong.append((path, query, status, shown))
-    assert wrong == []
+    assert not wrong, "\n".join(map(str, wrong))
 
 
 def test_people_of_the_department_are_shown_its_objects_at_the_same_addresses(
