@@ -61,26 +61,26 @@ BEFORE_EVERY_CALL: Final = (Depends(require_storable_texts), Depends(hold_slot, 
 
 def create_app(parts: Service | None = None) -> FastAPI:
     """Return the application; `parts` default to those of the settings."""
-    made = parts or service(Settings())
+    wired = parts or service(Settings())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        to_thread.current_default_thread_limiter().total_tokens = made.settings.max_calls + FILE_THREADS
-        made.logs.start()
+        to_thread.current_default_thread_limiter().total_tokens = wired.settings.max_calls + FILE_THREADS
+        wired.logs.start()
         yield
-        made.logs.close()
-        made.engine.dispose()
+        wired.logs.close()
+        wired.engine.dispose()
 
     app = FastAPI(
         lifespan=lifespan,
         dependencies=BEFORE_EVERY_CALL,
         openapi_url=None,
     )
-    app.state.service = made
+    app.state.service = wired
     app.include_router(_api())
     routes.install(app)
     errors.install(app, page_for=routes.page_for)
-    app.add_middleware(PageSecurity, session_cookie=made.cookie)
+    app.add_middleware(PageSecurity, session_cookie=wired.cookie)
     app.add_api_route("/", _to_console, include_in_schema=False)
     app.add_route("/api/v1/openapi.json", _send_document, include_in_schema=False)
     health.install(app)

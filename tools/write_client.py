@@ -167,8 +167,8 @@ class Shapes:
     def _enum(self, place: str, values: tuple[str, ...]) -> str:
         """Return the enum of these values; two properties of one name and the same values share one."""
         owner, _, member = place.partition(".")
-        for name, known in self.enums.items():
-            if known == values and name.endswith(pascal(member)):
+        for name, listed in self.enums.items():
+            if listed == values and name.endswith(pascal(member)):
                 return name
         name = pascal(owner) + pascal(member)
         self.enums[name] = values

@@ -127,5 +127,5 @@ def _errors(parent: type[BusinessError]) -> Iterator[type[BusinessError]]:
 def schema(status: int) -> dict[str, Any]:
     """Return the schema of a problem of this status, with its types."""
     shape = {"$ref": f"#/components/schemas/{SHAPES.get(status, Problem).__name__}"}
-    known = {"properties": {"type": {"enum": types(status)}, "status": {"const": status}}}
-    return {"allOf": [shape, known]}
+    members = {"properties": {"type": {"enum": types(status)}, "status": {"const": status}}}
+    return {"allOf": [shape, members]}

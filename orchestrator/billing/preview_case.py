@@ -206,13 +206,13 @@ class Case(Document):
 
     def _sku_rows(self) -> list[CaseSku]:
         """The SKUs as declared; one that is not declared is billed as its first price says."""
-        known = {sku.sku: sku for sku in self.skus or ()}
+        declared = {sku.sku: sku for sku in self.skus or ()}
         for catalogue in self.catalogues or ():
             for price in catalogue.prices:
                 percent = price.percent_of_spec is not None
                 guess = CaseSku(sku=price.sku, billing="percent_of_spec" if percent else "monthly")
-                known.setdefault(price.sku, guess)
-        return list(known.values())
+                declared.setdefault(price.sku, guess)
+        return list(declared.values())
 
     def rated_usage(self) -> list[Usage]:
         """The usage that gives lines: trial, releasing and released give none and need no price."""
@@ -220,7 +220,7 @@ class Case(Document):
 
     def relations(self) -> dict[str, list[dict[str, Any]]]:
         """The rows of prices, SKUs, discounts and splits; stored prices where the case has none."""
-        found: dict[str, list[dict[str, Any]]] = {
+        relations_of_case: dict[str, list[dict[str, Any]]] = {
             "discounts": [item.model_dump() for item in self.discounts],
             "splits": [_split_row(item) for item in self.payer_splits],
         }
@@ -228,8 +228,8 @@ class Case(Document):
             rows = [
                 _price_row(catalogue, price) for catalogue in self.catalogues for price in catalogue.prices
             ]
-            found |= {"prices": rows, "skus": [item.model_dump() for item in self._sku_rows()]}
-        return found
+            relations_of_case |= {"prices": rows, "skus": [item.model_dump() for item in self._sku_rows()]}
+        return relations_of_case
 
 
 def _price_row(catalogue: CaseCatalogue, price: CasePrice) -> dict[str, Any]:

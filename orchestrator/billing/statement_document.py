@@ -137,11 +137,11 @@ class StatementDocument:
     @property
     def payers(self) -> dict[str, int]:
         """The amount of each payer, by name."""
-        found: dict[str, int] = {}
+        shares: dict[str, int] = {}
         for line in self.lines:
             for payer, share in line.shares:
-                found[payer] = found.get(payer, 0) + share
-        return dict(sorted(found.items()))
+                shares[payer] = shares.get(payer, 0) + share
+        return dict(sorted(shares.items()))
 
     def groups(self) -> list[DocumentGroup]:
         """The lines by month, SKU, state and price, this month's first; corrections follow by month."""

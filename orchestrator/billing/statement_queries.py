@@ -147,8 +147,8 @@ def wanted_organisations(session: Session, month: date) -> Sequence[str]:
 
 def unstated(session: Session, month: date) -> tuple[date, str] | None:
     """Return the first earlier month with usage on no metered statement, and its department, or None."""
-    found = session.execute(text(MONTH_CLOSE["first_month_without_statement"]), {"month": month}).first()
-    return (found[0], found[1]) if found else None
+    row = session.execute(text(MONTH_CLOSE["first_month_without_statement"]), {"month": month}).first()
+    return (row[0], row[1]) if row else None
 
 
 def stale(session: Session, month: date) -> Sequence[UUID]:
@@ -194,8 +194,8 @@ def late_flaw(session: Session, late: LateMonth) -> tuple[str, str, str, date] |
 def _first_flaw(
     session: Session, query: str, given: Mapping[str, object]
 ) -> tuple[str, str, str, date] | None:
-    found = session.execute(text(query), given).first()
-    return (found[0], str(found[1]), found[2], found[3]) if found else None
+    row = session.execute(text(query), given).first()
+    return (row[0], str(row[1]), row[2], row[3]) if row else None
 
 
 def late_months(session: Session, month: date) -> list[LateMonth]:

@@ -63,14 +63,14 @@ def _with_tiers(row: Row | None) -> Row | None:
 
 
 def _put(session: Session, table: type[Any], key: Any, identity: Row, row: Row | None) -> None:
-    found = session.get(table, key)
+    stored = session.get(table, key)
     if row is None:
-        session.delete(found)
+        session.delete(stored)
         return
-    found = found or table(**{**row, **identity})
+    stored = stored or table(**{**row, **identity})
     for name, value in row.items():
-        setattr(found, name, value)
-    session.add(found)
+        setattr(stored, name, value)
+    session.add(stored)
 
 
 KINDS = ("sku", "price_catalogue", "sku_price")

@@ -30,8 +30,8 @@ def login_path() -> Path:
 def kept_login() -> dict[str, str]:
     """Return the address and token of the last `govcloud login`; empty without one."""
     path = login_path()
-    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    login: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return login
 
 
 def keep_login(login: dict[str, str]) -> None:

@@ -33,9 +33,9 @@ def load(
 
     bundle = _read(folder or Settings().content_dir)
     with database() as session:
-        found = content_revisions.compare(session, bundle.rows())
-        _show([*conflicts(found), *changes(found)])
-        if dry_run or (not changes(found) and not conflicts(found)):
+        differences = content_revisions.compare(session, bundle.rows())
+        _show([*conflicts(differences), *changes(differences)])
+        if dry_run or (not changes(differences) and not conflicts(differences)):
             typer.echo("Nothing was written." if dry_run else "The database already matches the files.")
             return
         person = accounts.actor_named(session, author) if author else None

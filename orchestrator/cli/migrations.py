@@ -29,7 +29,7 @@ def check(file: PlanFile) -> None:
 
     reading = read_plan(str(file), _text(file).encode())
     if reading.plan is None:
-        raise BadFile(file, [str(each).removeprefix(f"{file}:") for each in reading.problems])
+        raise BadFile(file, [str(problem).removeprefix(f"{file}:") for problem in reading.problems])
     typer.echo(f"{reading.plan.plan} is a plan; its digest is {reading.plan.digest()}")
 
 

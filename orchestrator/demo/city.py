@@ -104,17 +104,17 @@ def load_city(engine: Engine, settings: Settings) -> str:
     if reading.bundle is None:
         raise DemoStopped(f"The content has mistakes: {reading.problems[0]}")
     with transaction(engine) as session:
-        known = {item.code for item in queries.organisations(session)}
+        codes = {item.code for item in queries.organisations(session)}
         day = today(session)
         if settings.as_of is None or day.year != settings.as_of.year:
             raise DemoStopped(
                 f"The product's clock shows {day}, the sample city lives in 2019. The demo plays only in a "
                 "database of its own: unset DATABASE_URL, or set GOVCLOUD_HOME to an empty folder."
             )
-        if not known:
+        if not codes:
             content_revisions.load_content(session, reading.bundle, None)
             return "Loaded: 25 organisations and the provider, 28 systems, prices, pools, budgets, people."
-    if not {department.code for department in DEPARTMENTS} <= known:
+    if not {department.code for department in DEPARTMENTS} <= codes:
         raise DemoStopped("The database holds another city. Set GOVCLOUD_HOME to an empty folder.")
     return "It was loaded by an earlier demo."
 
@@ -122,13 +122,13 @@ def load_city(engine: Engine, settings: Settings) -> str:
 def passwords(settings: Settings) -> Mapping[str, str]:
     """The passwords of the demo accounts: made once, kept in a file that only this account reads."""
     path = passwords_path(settings)
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    missing = [name for name in ROLES if name not in known]
+    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = [name for name in ROLES if name not in stored]
     if missing:
-        known |= {name: "-".join(secrets.token_hex(2) for _ in range(3)) for name in missing}
+        stored |= {name: "-".join(secrets.token_hex(2) for _ in range(3)) for name in missing}
         path.touch(mode=0o600)
-        path.write_text(json.dumps(known, indent=2))
-    return known
+        path.write_text(json.dumps(stored, indent=2))
+    return stored
 
 
 def passwords_path(settings: Settings) -> Path:
@@ -163,14 +163,14 @@ class Cast(Mapping[str, ApiClient]):
 
 def give_passwords(engine: Engine, settings: Settings) -> Cast:
     """The demo's people; accounts get their passwords where the database lacks them."""
-    known = passwords(settings)
-    cast = Cast(settings.url, known)
+    secrets_by_name = passwords(settings)
+    cast = Cast(settings.url, secrets_by_name)
     try:
         cast[DEPARTMENTS[0].clerk]
     except ApiProblem as problem:
         if problem.status != UNAUTHORISED:
             raise
         with transaction(engine) as session:
-            for name, password in known.items():
+            for name, password in secrets_by_name.items():
                 accounts.set_password(session, name, password, OPERATOR)
     return cast

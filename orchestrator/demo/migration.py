@@ -99,10 +99,12 @@ class LegacyRoom:
         """The first new host, with the application installed and nothing in it."""
         resource = next(one for one in case.resources() if one.kind == "instance")
         cloud = SandboxCloud(self.settings.sandbox_socket)
-        made = next(
-            each for each in cloud.list_objects(case.workspace().key) if each.cloud_id == resource.cloud_id
+        instance = next(
+            cloud_object
+            for cloud_object in cloud.list_objects(case.workspace().key)
+            if cloud_object.cloud_id == resource.cloud_id
         )
-        host = MigrationHost(resource.address.split("/")[1], made.address or "", made.connection)
+        host = MigrationHost(resource.address.split("/")[1], instance.address or "", instance.connection)
         self.system.install(host)
         return host
 

@@ -53,8 +53,8 @@ class Stage:
     settings: Settings
     engine: Engine
     trial_seconds: float
-    known: city.Cast | None = None
-    made: Case | None = None
+    people: city.Cast | None = None
+    request_case: Case | None = None
     legacy: LegacyRoom | None = None
     clients: SampleClients | None = None
     moved: MigrationCase | None = None
@@ -69,16 +69,16 @@ class Stage:
     @property
     def cast(self) -> city.Cast:
         """The people of the demo."""
-        if self.known is None:
+        if self.people is None:
             raise DemoStopped("Nobody has a password yet.")
-        return self.known
+        return self.people
 
     @property
     def case(self) -> Case:
         """The request that is played."""
-        if self.made is None:
+        if self.request_case is None:
             raise DemoStopped("No request is under way.")
-        return self.made
+        return self.request_case
 
     @property
     def moving(self) -> tuple[LegacyRoom, SampleClients, MigrationCase, MigrationHost]:
@@ -150,13 +150,13 @@ def load_city(stage: Stage) -> None:
 
 def give_passwords(stage: Stage) -> None:
     """Every account gets a password; each signs in when it is needed."""
-    stage.known = city.give_passwords(stage.engine, stage.settings)
+    stage.people = city.give_passwords(stage.engine, stage.settings)
     stage.story.say(f"{len(stage.cast)} people; their passwords are in {city.passwords_path(stage.settings)}")
 
 
 def ask(stage: Stage) -> None:
     """The department asks, its officer endorses, and submission holds quota, pool and money."""
-    case = stage.made = Case(stage.cast, find_room(stage.story, stage.cast))
+    case = stage.request_case = Case(stage.cast, find_room(stage.story, stage.cast))
     draft = city.draft_of(case.department)
     quote = case.clerk.quote_lines(QuoteBody(lines=draft.lines))
     stage.story.say("2 hosts, together 8 vCPU, 32 GB memory, 500 GB SSD, 500 GB backup")
@@ -251,7 +251,7 @@ def copy(stage: Stage) -> None:
     moved.copy(own_words(stage))
     size = (moved.migration.preflight.database_bytes or 0) // 1_000_000
     stage.story.say(f"Copied {size} MB and {moved.migration.progress.files} files under writes")
-    moments = [each.at for each in clients.acknowledged()]
+    moments = [write.at for write in clients.acknowledged()]
     stage.story.say(
         f"Clients: {len(moments) / (max(moments) - min(moments)):.0f} acknowledged writes a second"
     )
@@ -342,20 +342,22 @@ def verify_audit(stage: Stage) -> None:
     with transaction(stage.engine) as session:
         head = audit.head(session)
     append_head(stage.settings.heads_file, load_keys(stage.settings.keys_path), head)
-    found = stage.cast[AUDITOR].verify_audit()
-    if not found.ok:
-        raise DemoStopped(f"The audit chain is broken: {found.findings}")
-    stage.story.say(f"The chain of {found.events} events is whole, against {found.heads} signed heads")
+    verification = stage.cast[AUDITOR].verify_audit()
+    if not verification.ok:
+        raise DemoStopped(f"The audit chain is broken: {verification.findings}")
+    stage.story.say(
+        f"The chain of {verification.events} events is whole, against {verification.heads} signed heads"
+    )
     stage.results["audit"] = "ok"
 
 
 def invite(stage: Stage) -> None:
     """Say where the service is and who can sign in."""
-    known = city.passwords(stage.settings)
+    secrets = city.passwords(stage.settings)
     stage.story.console.print()
     where = f"Played in {stage.results['seconds']} s. The service runs at {stage.settings.url}"
     stage.story.say(where, "bold green")
-    rows = [(name, known[name], what) for name, what in city.ROLES.items()]
+    rows = [(name, secrets[name], what) for name, what in city.ROLES.items()]
     stage.story.table("Demo accounts", ("user name", "password", "who"), rows)
     stage.story.say(f"Commands on this machine find it with GOVCLOUD_HOME={stage.settings.home}")
     stage.story.say("What was played stays for the next start. Ctrl-C ends the service.")

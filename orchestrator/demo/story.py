@@ -94,14 +94,14 @@ def show_report(story: Story, report: Mapping[str, Any]) -> None:
     rows = [
         (
             host,
-            found["address"],
-            ", ".join(found["services"]) or "none",
-            ", ".join(map(str, found["listening"])) or "none",
-            found["python"],
-            f"{found['disk']['used_bytes'] // 1024} KiB",
-            "yes" if found["isolated"] else "no",
+            host_report["address"],
+            ", ".join(host_report["services"]) or "none",
+            ", ".join(map(str, host_report["listening"])) or "none",
+            host_report["python"],
+            f"{host_report['disk']['used_bytes'] // 1024} KiB",
+            "yes" if host_report["isolated"] else "no",
         )
-        for host, found in sorted(report.items())
+        for host, host_report in sorted(report.items())
     ]
     columns = ("host", "address", "services", "listening", "Python", "disk used", "isolated")
     story.table("Baseline report", columns, rows)

@@ -53,14 +53,16 @@ def _access_link(session: Session, key: str, row: Row | None) -> None:
 
 
 def _put(session: Session, table: type[Any], key: Any, identity: Row, row: Row | None) -> None:
-    found = session.get(table, key)
+    stored = session.get(table, key)
     if row is None:
-        session.delete(found)
+        session.delete(stored)
         return
-    found = found or table(**identity, **{name: value for name, value in row.items() if name not in identity})
+    stored = stored or table(
+        **identity, **{name: value for name, value in row.items() if name not in identity}
+    )
     for name, value in row.items():
-        setattr(found, name, value)
-    session.add(found)
+        setattr(stored, name, value)
+    session.add(stored)
 
 
 def _person(session: Session, key: str, row: Row | None) -> None:

@@ -80,11 +80,11 @@ def register(visit: TheVisit, plan: PlanText = "", request: Text = "") -> Respon
     form = _form(visit, plan, request)
     read = read_plan("plan.yml", plan.replace("\r\n", "\n").encode())
     if read.plan is None:
-        wrong = replace(form, problems=tuple(str(each) for each in read.problems))
+        wrong = replace(form, problems=tuple(str(problem) for problem in read.problems))
         return visit.show("migrations/register.html", wrong, status=UNPROCESSABLE)
     visit.on_refusal(lambda again, error: _form_again(again, plan, request, error))
-    made = steps.register(visit.session, visit.actor, read.plan, request)
-    return go(f"/console/migrations/{made.id}", "move_registered")
+    migration = steps.register(visit.session, visit.actor, read.plan, request)
+    return go(f"/console/migrations/{migration.id}", "move_registered")
 
 
 def _form(visit: Visit, plan: str, request: str) -> RegisterForm:

@@ -22,15 +22,15 @@ ABOVE = N_("以上：%(price)s")
 def show_prices(code: str, visit: TheVisit) -> Response:
     """Show the prices of one version, whether it is in force today or not."""
     require(visit.actor, Permission.REQUESTS_READ)
-    found = queries.catalogue(visit.session, code)
-    if found is None:
+    catalogue = queries.catalogue(visit.session, code)
+    if catalogue is None:
         raise NotFound
     page = PriceList(
-        code=found.code,
-        name=visit.pick(found.name_zh, found.name_en),
-        starts=found.valid_from,
-        ends=found.valid_to,
-        rows=tuple(_row(visit, *each) for each in queries.priced_skus(visit.session, code)),
+        code=catalogue.code,
+        name=visit.pick(catalogue.name_zh, catalogue.name_en),
+        starts=catalogue.valid_from,
+        ends=catalogue.valid_to,
+        rows=tuple(_row(visit, *priced) for priced in queries.priced_skus(visit.session, code)),
     )
     return visit.show("prices/list.html", page)
 

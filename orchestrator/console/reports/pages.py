@@ -56,12 +56,12 @@ def show_figures(visit: TheVisit, year: Year = None) -> Response:
 
 def _report(visit: Visit, year: int | None) -> UsageReport:
     asked = year or today(visit.session).year
-    found = reports.usage_report(visit.session, asked, visible_to(visit.actor))
-    rows = tuple(_row(visit, document) for document in found["departments"])
+    report = reports.usage_report(visit.session, asked, visible_to(visit.actor))
+    rows = tuple(_row(visit, document) for document in report["departments"])
     columns = tuple(
         ColumnHead(visit.pick(column.zh, column.en), PATHS.get(column.name, "")) for column in COLUMNS
     )
-    return UsageReport(asked, columns, rows, found["stated_fen"])
+    return UsageReport(asked, columns, rows, report["stated_fen"])
 
 
 def _row(visit: Visit, document: Mapping[str, Any]) -> ReportRow:

@@ -119,8 +119,8 @@ def read_form(sent: Mapping[str, object]) -> RequestForm:
 
     Fields that the page does not have are ignored.
     """
-    found = [match for name in sent if (match := _LINE_FIELD.fullmatch(name))]
-    numbers = sorted({int(match[1]) for match in found})
+    matches = [match for name in sent if (match := _LINE_FIELD.fullmatch(name))]
+    numbers = sorted({int(match[1]) for match in matches})
     lines = tuple(
         LineForm({name: _text(sent, f"lines-{number}-{name}") for name in LINE_NAMES}) for number in numbers
     )
@@ -193,7 +193,7 @@ def _line(line: LineForm) -> dict[str, Any]:
 
 
 def _errors(error: ValidationError) -> dict[str, tuple[str, dict[str, Any]]]:
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    texts: dict[str, tuple[str, dict[str, Any]]] = {}
     for item in error.errors(include_url=False, include_input=False):
         # A port's position in the list is no field of the form, the list is.
         where = item["loc"][:3] if item["loc"][:1] == ("lines",) else item["loc"][:1]
@@ -201,8 +201,8 @@ def _errors(error: ValidationError) -> dict[str, tuple[str, dict[str, Any]]]:
         if where and where[0] in HIDDEN_FIELDS:
             kind, limits, where = "hidden_field", {"name": where[0]}, ()
         text = MESSAGES.get(kind, MESSAGES["literal_error"])
-        found.setdefault("-".join(str(part) for part in where), (text, limits))
-    return found
+        texts.setdefault("-".join(str(part) for part in where), (text, limits))
+    return texts
 
 
 def _kind(kind: str, limits: dict[str, Any], where: tuple[int | str, ...]) -> tuple[str, dict[str, Any]]:

@@ -96,8 +96,8 @@ def form_errors(
 
 def refused(visit: Visit, error: BusinessError) -> dict[str, str]:
     """Return a workflow's refusal by field; an unknown field marks the whole form."""
-    known = error.field in ("title", "system", "zone_class", "justification")
-    return {str(error.field) if known else "": words_of(error, visit.language)}
+    has_field = error.field in ("title", "system", "zone_class", "justification")
+    return {str(error.field) if has_field else "": words_of(error, visit.language)}
 
 
 def removals_of(visit: Visit, draft: RequestDraft) -> tuple[Removal, ...]:

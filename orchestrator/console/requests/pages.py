@@ -98,13 +98,13 @@ def send_new_form(visit: TheVisit, sent: Sent) -> Response:
     if draft is None:
         return page
     visit.on_refusal(lambda again, error: _form_again(again, form, sent, error))
-    known = draft
+    wanted = draft
 
     def store() -> dict[str, Any]:
-        made = steps.draft_request(visit.session, visit.actor, known, visit.service.pack)
+        request = steps.draft_request(visit.session, visit.actor, wanted, visit.service.pack)
         if act == "send":
-            perform(REQUESTS, ASK_ENDORSEMENT, visit.call({}), made.id)
-        return {"id": str(made.id)}
+            perform(REQUESTS, ASK_ENDORSEMENT, visit.call({}), request.id)
+        return {"id": str(request.id)}
 
     payload = f"{act} {draft.model_dump_json()}".encode()
     call = KeyedCall(visit.actor.person_id, key[:200] or None, "console:draft", payload)

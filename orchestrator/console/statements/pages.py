@@ -60,11 +60,11 @@ def _list(
         month=_month(month),
         status=status if status in set(StatementStatus) else None,
     )
-    found = queries.page(visit.session, chosen, after=before, limit=PAGE_SIZE)
-    following = str(found[-1].id) if len(found) == PAGE_SIZE else ""
+    statements = queries.page(visit.session, chosen, after=before, limit=PAGE_SIZE)
+    following = str(statements[-1].id) if len(statements) == PAGE_SIZE else ""
     last_month = today(visit.session).replace(day=1) - timedelta(days=1)
     return StatementList(
-        rows=tuple(reading.row(visit, item) for item in found),
+        rows=tuple(reading.row(visit, item) for item in statements),
         pager=Pager(None, str(before or ""), following),
         month=month,
         status=status,

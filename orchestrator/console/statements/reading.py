@@ -56,8 +56,8 @@ def detail(visit: Visit, statement_id: UUID, after: int = 0) -> StatementDetail:
         NotFound: there is none, or it belongs to an organisation that this person does not see.
     """
     statement = statements.read_statement(visit.session, visit.actor, statement_id)
-    found = queries.lines(visit.session, statement.id, after=after, limit=LINES_PER_PAGE)
-    following = str(found[-1].line.position) if len(found) == LINES_PER_PAGE else ""
+    lines = queries.lines(visit.session, statement.id, after=after, limit=LINES_PER_PAGE)
+    following = str(lines[-1].line.position) if len(lines) == LINES_PER_PAGE else ""
     name = visit.names.person
     return StatementDetail(
         id=str(statement.id),
@@ -81,7 +81,7 @@ def detail(visit: Visit, statement_id: UUID, after: int = 0) -> StatementDetail:
         digest=statement.digest or "",
         replaces=str(statement.replaces_id or ""),
         movements=tuple(_movement(visit, item) for item in queries.movements(visit.session, statement.id)),
-        lines=tuple(_line(visit, item) for item in found),
+        lines=tuple(_line(visit, item) for item in lines),
         pager=Pager(statement.line_count, str(after or ""), following),
         timeline=request_reading.timeline_of(visit, statement.id),
         acts=ActionSet(buttons(visit, STATEMENTS, statement), hidden={"version": str(statement.version)}),
@@ -154,7 +154,7 @@ def line_detail(visit: Visit, statement_id: UUID, position: int) -> LineDetail:
             for payer, share in zip(line.payers, line.shares_fen, strict=True)
         ),
         resource_id=str(line.resource_id),
-        intervals=tuple(_interval(each) for each in behind["intervals"]),
+        intervals=tuple(_interval(interval) for interval in behind["intervals"]),
         run_id=run["id"],
         run_kind=run["kind"],
         run_status=run["status"],
@@ -194,7 +194,7 @@ def _cause(visit: Visit, behind: dict[str, Any]) -> dict[str, Any]:
         "request_id": request["id"],
         "request_number": request["number"],
         "request_title": request["title"],
-        "approvals": tuple(_approval(visit, each) for each in behind["approvals"]),
+        "approvals": tuple(_approval(visit, approval) for approval in behind["approvals"]),
     }
 
 

@@ -41,12 +41,12 @@ def room_of(message: Message) -> str:
 
 def update() -> list[str]:
     """Write the catalogues of all rooms, and return the texts that still lack English."""
-    known = {message.id: message.string for message in read_english()}
+    english = {message.id: message.string for message in read_english()}
     catalogues: defaultdict[str, Catalog] = defaultdict(lambda: Catalog(locale="en", fuzzy=False))
     for message in extract():
         if message.id:
             places = [(file, 0) for file, _ in message.locations]
-            catalogues[room_of(message)].add(message.id, known.get(message.id), places)
+            catalogues[room_of(message)].add(message.id, english.get(message.id), places)
     for old in CONSOLE_DIR.glob("*/locale/en.po"):
         old.unlink()
     for room, catalogue in catalogues.items():

@@ -28,37 +28,37 @@ class Names:
 
     def organisation(self, code: str) -> str:
         """Return the name of an organisation, by its code."""
-        found = self._organisations.get(code)
-        return self._one(found.name_zh, found.name_en) if found else code
+        row = self._organisations.get(code)
+        return self._one(row.name_zh, row.name_en) if row else code
 
     def system(self, code: str | None) -> str:
         """Return the name of a system, by its code; empty for none."""
         if not code:
             return ""
         if code not in self._systems:
-            found = system_queries.find(self._session, code)
-            self._systems[code] = self._one(found.name_zh, found.name_en) if found else code
+            row = system_queries.find(self._session, code)
+            self._systems[code] = self._one(row.name_zh, row.name_en) if row else code
         return self._systems[code]
 
     def pool(self, code: str) -> str:
         """Return the name of a resource pool, by its code."""
-        found = self._pools.get(code)
-        return self._one(found.name_zh, found.name_en) if found else code
+        row = self._pools.get(code)
+        return self._one(row.name_zh, row.name_en) if row else code
 
     def sku(self, code: str) -> tuple[str, str]:
         """Return name and unit of a SKU."""
-        found = self._skus.get(code)
-        return (self._one(found.name_zh, found.name_en), found.unit) if found else (code, "")
+        row = self._skus.get(code)
+        return (self._one(row.name_zh, row.name_en), row.unit) if row else (code, "")
 
     def person(self, person_id: UUID | None) -> str:
         """Return the name of a person, by id; empty for none."""
-        found = self._person(person_id)
-        return self._one(found.name_zh, found.name_en) if found else ""
+        row = self._person(person_id)
+        return self._one(row.name_zh, row.name_en) if row else ""
 
     def organisation_of(self, person_id: UUID | None) -> str:
         """Return the name of a person's organisation."""
-        found = self._person(person_id)
-        return self.organisation(found.organisation_code) if found else ""
+        person = self._person(person_id)
+        return self.organisation(person.organisation_code) if person else ""
 
     def actor(self, audit_name: str) -> tuple[str, str]:
         """Return name and organisation of the actor of an audit event: a person, a worker, the calendar."""
@@ -79,8 +79,8 @@ class Names:
         if person_id is None:
             return None
         if person_id not in self._people:
-            found = department_queries.people(self._session, [person_id])
-            self._people[person_id] = found.get(person_id)
+            people = department_queries.people(self._session, [person_id])
+            self._people[person_id] = people.get(person_id)
         return self._people[person_id]
 
     @cached_property
